@@ -1,0 +1,273 @@
+"""Random choices: which words and which clauses a sentence is made of, so that it also makes some sense.
+
+How the chosen parts become two sentences is in `rules.py`; how many sentences of which length, in `grammar.py`.
+"""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import NamedTuple, TypeVar
+
+import rules
+from lexicon import (
+    ADJECTIVES,
+    FREQUENCY,
+    MANNER,
+    NAMES,
+    NOUNS,
+    PLACES,
+    TIMES_ANY,
+    TIMES_PRESENT,
+    VERBS,
+    Noun,
+    Tense,
+    Verb,
+)
+from phrases import EMPTY, Phrase, Sentence, finish
+from rules import Both, Clause, Described, Name, Nominal, NounPhrase, Pronoun
+
+Item = TypeVar("Item")
+
+OBJECT_DETERMINERS = "the the the the a a a my my our our this".split()
+SUBJECT_DETERMINERS = "the the the the a my my our our this".split()
+PLURAL_DETERMINERS = ["the", "the", "my", "our", "these", "two", "three", ""]
+KNOWN_DETERMINERS = ["the", "the", "my", "our"]
+PEOPLE = tuple(noun for noun in NOUNS.values() if "person" in noun.tags)
+ANIMALS = tuple(noun for noun in NOUNS.values() if "animal" in noun.tags)
+ACTIONS = tuple(verb for verb in VERBS.values() if not verb.traits & {"that", "whether", "infinitive"})
+DEEDS = tuple(verb for verb in ACTIONS if verb.objects)
+MODAL_TENSES: tuple[Tense, ...] = ("can", "must", "should", "want")
+
+
+class Triple(NamedTuple):
+    """A verb, the noun that is its object and the adjective beside it, by their English names."""
+
+    verb: str
+    noun: str
+    adjective: str
+
+
+def fitting_nouns(verb: Verb) -> list[Noun]:
+    """The nouns that the verb may take as its object."""
+    return [noun for noun in NOUNS.values() if noun.tags & verb.objects]
+
+
+def fitting_adjectives(noun: Noun) -> list[str]:
+    """The adjectives that suit the noun."""
+    return [adjective.english for adjective in ADJECTIVES.values() if adjective.tags & noun.tags]
+
+
+def all_triples() -> list[Triple]:
+    """Every combination of verb, object and adjective that the lexicon allows."""
+    return [
+        Triple(verb.english, noun.english, adjective)
+        for verb in DEEDS
+        for noun in fitting_nouns(verb)
+        for adjective in fitting_adjectives(noun)
+    ]
+
+
+class Sampler:
+    """Draws one sentence; it lives no longer, because it remembers the words used so as not to repeat them.
+
+    `triples` are the combinations of verb, object and adjective that the sentence came to use.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.triples: list[Triple] = []
+        self.used: set[str] = set()
+        self.timed = False
+
+    def choose(self, items: Sequence[Item]) -> Item:
+        """One item, each as likely; built on `random()`, which is the same in every version of Python."""
+        return items[int(self.random.random() * len(items))]
+
+    def chance(self, probability: float) -> bool:
+        """True with the probability given."""
+        return self.random.random() < probability
+
+    def noun(self, nouns: Iterable[Noun]) -> Noun:
+        """A noun not used in the sentence so far, while there is one."""
+        pool = list(nouns)
+        chosen = self.choose([noun for noun in pool if noun.english not in self.used] or pool)
+        self.used.add(chosen.english)
+        return chosen
+
+    def verb(self, verbs: Iterable[Verb]) -> Verb:
+        """A verb not used in the sentence so far, while there is one."""
+        pool = list(verbs)
+        chosen = self.choose([verb for verb in pool if verb.english not in self.used] or pool)
+        self.used.add(chosen.english)
+        return chosen
+
+    def noun_phrase(self, nouns: Iterable[Noun], determiners: Sequence[str], adjective: float) -> NounPhrase:
+        """A noun phrase in the singular, with an adjective by the probability given."""
+        noun = self.noun(nouns)
+        word = self.choose(fitting_adjectives(noun)) if self.chance(adjective) else ""
+        determiner = self.choose(determiners)
+        if not noun.plural and determiner == "a":
+            determiner = ""
+        return NounPhrase(determiner, word, noun)
+
+    def many(self, phrase: NounPhrase, probability: float) -> NounPhrase:
+        """The same noun phrase, perhaps in the plural."""
+        if not phrase.noun.plural or not self.chance(probability):
+            return phrase
+        return phrase._replace(determiner=self.choose(PLURAL_DETERMINERS), plural=True)
+
+    def name(self) -> Name:
+        """A name not used in the sentence so far."""
+        name = self.choose([name for name in NAMES if name not in self.used])
+        self.used.add(name)
+        return Name(name)
+
+    def person(self, verb: Verb | None = None) -> Nominal:
+        """Someone who acts: a name, a person, a pronoun, two people, for some verbs an animal."""
+        dice = self.random.random()
+        if dice < 0.22:
+            return self.name()
+        if dice < 0.30:
+            return Pronoun(self.choose(("he", "she", "we", "they")))
+        if dice < 0.37:
+            return Both(self.name(), self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3))
+        nouns = PEOPLE + ANIMALS if verb and "beast" in verb.traits else PEOPLE
+        phrase = self.noun_phrase(nouns, SUBJECT_DETERMINERS, 0.3)
+        return phrase._replace(determiner="these", plural=True) if self.chance(0.05) else self._some(phrase)
+
+    def _some(self, phrase: NounPhrase) -> NounPhrase:
+        if not self.chance(0.2):
+            return phrase
+        return phrase._replace(determiner=self.choose(("the", "the", "my", "our", "two", "three")), plural=True)
+
+    def subject(self, antecedent: Nominal | None, verb: Verb | None = None) -> Nominal:
+        """A subject, which may be a pronoun for the subject before it."""
+        if antecedent is not None and antecedent.pronoun and self.chance(0.4):
+            return Pronoun(antecedent.pronoun)
+        return self.person(verb)
+
+    def object(self, verb: Verb) -> Nominal:
+        """An object that suits the verb, noting the triple where there is an adjective."""
+        if "person" in verb.objects and self.chance(0.25):
+            return self.name() if self.chance(0.5) else Pronoun(self.choose(("he", "she", "we", "they")))
+        phrase = self.many(self.noun_phrase(fitting_nouns(verb), OBJECT_DETERMINERS, 0.6), 0.22)
+        self.note(verb, phrase)
+        return phrase
+
+    def note(self, verb: Verb, phrase: NounPhrase) -> None:
+        """Remember the triple, if there is one."""
+        if phrase.adjective:
+            self.triples.append(Triple(verb.english, phrase.noun.english, phrase.adjective))
+
+    def tense(self, verb: Verb, *, present: bool = False) -> Tense:
+        """Present, perfect or a modal verb."""
+        dice = self.random.random()
+        if present or "present" in verb.traits or dice < 0.4:
+            return "present"
+        return "perfect" if dice < 0.7 else self.choose(MODAL_TENSES)
+
+    def time(self, tense: Tense) -> Phrase:
+        """A time that suits the tense."""
+        self.timed = True
+        return rules.at_time(*self.choose(TIMES_ANY if tense == "perfect" else TIMES_ANY + TIMES_PRESENT))
+
+    def adverb(self, verb: Verb, tense: Tense) -> Phrase:
+        """An adverb of manner, or one of frequency where there is no time."""
+        manner = [word for word in MANNER if word in verb.traits]
+        if tense != "want" and manner and self.chance(0.5):
+            return rules.adverb(self.choose(manner))
+        if tense in ("present", "perfect") and not self.timed:
+            return rules.adverb(self.choose(tuple(FREQUENCY)))
+        return EMPTY
+
+    def extras(self, verb: Verb) -> tuple[Phrase, list[Phrase]]:
+        """Company, and then the person for whom or the place where or whither."""
+        company, extras = EMPTY, []
+        if "with" in verb.traits and self.chance(0.25):
+            company = rules.with_person(self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3))
+        if "for" in verb.traits and self.chance(0.3):
+            extras.append(rules.for_person(self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3)))
+        places = [place for place in PLACES if place.kind in verb.traits and place.noun not in self.used]
+        moving = "to" in verb.traits or "from" in verb.traits
+        if places and self.chance(0.95 if moving else 0.35):
+            place = self.choose(places)
+            phrase = self.noun_phrase([NOUNS[place.noun]], ["the", "the", "the", "our", "this"], 0.25)
+            extras.append(rules.at_place(place, phrase))
+        return company, extras
+
+    def clause(
+        self,
+        subject: Nominal | None,
+        *,
+        verb: Verb | None = None,
+        extra: str = "",
+        time: float = 0.0,
+        present: bool = False,
+        bare: bool = False,
+    ) -> Clause:
+        """A clause with its subject; `extra` names a clause to hang on it, `bare` leaves out what is optional."""
+        verb = verb or self.verb(self.able(subject))
+        tense = self.tense(verb, present=present)
+        clause = Clause(subject, verb, subject is not None and subject.plural, tense)
+        if "recipient" in verb.traits:
+            clause = clause._replace(recipient=self.recipient())
+        if verb.objects:
+            clause = clause._replace(object=self.object(verb))
+        if extra == "relative" and isinstance(clause.object, NounPhrase):
+            clause = clause._replace(tail=self.object_description(clause.object))
+            time = 0.0
+        elif self.may_negate(clause) and not bare and self.chance(0.15):
+            return clause._replace(negated=True)
+        elif not bare:
+            company, extras = self.extras(verb)
+            clause = clause._replace(company=company, extras=extras)
+        if not self.timed and self.chance(time):
+            clause = clause._replace(time=self.time(tense))
+        if clause.company == EMPTY and not bare and self.chance(0.25):
+            clause = clause._replace(adverb=self.adverb(verb, tense))
+        return clause
+
+    def able(self, subject: Nominal | None) -> list[Verb]:
+        """The verbs that the subject may have: an animal cannot read."""
+        noun = getattr(subject, "noun", None)
+        animal = isinstance(noun, Noun) and "animal" in noun.tags
+        return [verb for verb in ACTIONS if not animal or "beast" in verb.traits]
+
+    def recipient(self) -> Nominal:
+        """Someone known, to whom something is given, shown or sent."""
+        if self.chance(0.3):
+            return self.name() if self.chance(0.5) else Pronoun(self.choose(("he", "she", "we", "they")))
+        return self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.25)
+
+    def may_negate(self, clause: Clause) -> bool:
+        """Whether "nicht" is all that negation needs: no indefinite object, no place, no "must" or "want"."""
+        if clause.tense in ("must", "want") or clause.verb is None or clause.verb.traits & {"to", "from"}:
+            return False
+        known = ("the", "my", "our", "this", "these")
+        return not isinstance(clause.object, NounPhrase) or clause.object.determiner in known
+
+    def object_description(self, head: NounPhrase) -> Phrase:
+        """A relative clause for an object: what someone does with it, or what a person does."""
+        if "person" in head.noun.tags and self.chance(0.5):
+            return self.subject_description(head)
+        verb = self.verb(verb for verb in DEEDS if verb.objects & head.noun.tags and "recipient" not in verb.traits)
+        self.note(verb, head)
+        subject = self.person()
+        return rules.object_relative(head, Clause(subject, verb, subject.plural, self.tense(verb)))
+
+    def subject_description(self, head: NounPhrase) -> Phrase:
+        """A relative clause about what its head does."""
+        return rules.subject_relative(head, self.clause(head, bare=self.chance(0.5)))
+
+    def described(self) -> Nominal:
+        """A person with a relative clause."""
+        head = self._some(self.noun_phrase(PEOPLE, ["the", "the", "a", "my", "our", "this"], 0.3))
+        return Described(head, self.subject_description(head))
+
+    def predication(self, subject: Nominal, adjectives: Sequence[str]) -> Clause:
+        """A clause with "to be" and an adjective."""
+        return Clause(subject, None, subject.plural, predicate=ADJECTIVES[self.choose(adjectives)])
+
+
+def write(phrase: Phrase, mark: str = ".") -> Sentence:
+    """The finished sentence."""
+    return finish(phrase, mark)

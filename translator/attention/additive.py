@@ -1,0 +1,26 @@
+"""A one-layer perceptron compares query and key (Bahdanau et al. 2015, section A.1.2)."""
+
+import torch
+from torch import Tensor, nn
+
+from translator.attention.interface import Score
+
+
+class Additive(Score):
+    """score(q, k) = v . tanh(W q + U k).
+
+    W and U are `core.Attention`'s query and key projections, so U k is computed once a sentence. Each head has its
+    own v; with v = 0 all weights are equal.
+    """
+
+    projection = "both"
+
+    def __init__(self, num_heads: int, query_dim: int, key_dim: int) -> None:
+        super().__init__(num_heads, query_dim, key_dim)
+        self.v_HK1 = nn.Parameter(torch.empty(num_heads, key_dim, 1))
+        nn.init.uniform_(self.v_HK1, -(key_dim**-0.5), key_dim**-0.5)
+
+    def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
+        """score_BHTS."""
+        hidden_BHTSK = torch.tanh(query_BHTK.unsqueeze(3) + key_BHSK.unsqueeze(2))
+        return (hidden_BHTSK @ self.v_HK1.unsqueeze(1)).squeeze(-1)

@@ -1,0 +1,88 @@
+"""`Attention`: the one module that owns heads and projections, for a recurrent decoder and for each place of a Transformer.
+
+    query ──query_proj──┐
+    memory ─key_proj────┤ heads ── mechanism(score) ── heads joined ──output_proj── context
+    memory ─value_proj──┘
+
+Which of the projections exist follows from the score and from the place; the rest is the mechanism's.
+"""
+
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from translator.attention.interface import Mechanism, Projection
+from translator.ops.choice import Ops
+from translator.ops.layers import Linear
+
+
+class Widths(NamedTuple):
+    """The widths that meet in one attention, all heads together."""
+
+    query: int
+    memory: int
+    projected: int
+    """of queries and keys once projected"""
+
+
+class Attention(nn.Module):
+    """Queries of one sequence look at a memory made of another, or of the same.
+
+    The key projection has no bias: it would shift all scores of a query alike, which a softmax does not see. With
+    `project_value`, values and contexts are projected too (Vaswani et al. 2017, section 3.2.2); without, the context
+    is an average of the memory itself (Bahdanau et al. 2015, eq. 5).
+    """
+
+    def __init__(
+        self,
+        mechanism: Mechanism[Any],
+        widths: Widths,
+        *,
+        num_heads: int,
+        projection: Projection,
+        project_value: bool,
+        ops: Ops,
+    ) -> None:
+        super().__init__()
+        self.mechanism, self.num_heads = mechanism, num_heads
+        inner = widths.query if project_value else widths.memory
+        self.context_dim = inner if mechanism.has_context else 0
+        self.query_proj = Linear(widths.query, widths.projected, ops=ops) if projection == "both" else nn.Identity()
+        self.key_proj: nn.Module = nn.Identity()
+        if projection != "none":
+            key_dim = widths.projected if projection == "both" else widths.query
+            self.key_proj = Linear(widths.memory, key_dim, ops=ops, bias=False)
+        self.value_proj = Linear(widths.memory, inner, ops=ops) if project_value else nn.Identity()
+        self.output_proj = Linear(inner, inner, ops=ops) if project_value else nn.Identity()
+
+    def remember(self, memory_BSD: Tensor, mask_BS: Tensor | None) -> Any:
+        """Project a whole memory once; mask_BS is True at real tokens, None where all are."""
+        return self.mechanism.remember(*self.keys_and_values(memory_BSD), mask_BS)
+
+    def extend(self, memory: Any | None, new_BTD: Tensor) -> Any:
+        """Append positions while decoding, or begin with them; consumes the memory."""
+        if memory is None:
+            return self.remember(new_BTD, None)
+        return self.mechanism.extend(memory, *self.keys_and_values(new_BTD))
+
+    def forward(self, query_BTD: Tensor, memory: Any, *, want_weights: bool = False) -> tuple[Tensor, Tensor | None]:
+        """(context_BTD, weight_BHTS if wanted)."""
+        query_BHTK = split_heads(self.query_proj(query_BTD), self.num_heads)
+        context_BHTK, weight_BHTS = self.mechanism.attend(query_BHTK, memory, want_weights=want_weights)
+        return self.output_proj(join_heads(context_BHTK)), weight_BHTS
+
+    def keys_and_values(self, memory_BSD: Tensor) -> tuple[Tensor, Tensor]:
+        """(key_BHSK, value_BHSK)."""
+        key_BSD, value_BSD = self.key_proj(memory_BSD), self.value_proj(memory_BSD)
+        return split_heads(key_BSD, self.num_heads), split_heads(value_BSD, self.num_heads)
+
+
+def split_heads(x_BTD: Tensor, num_heads: int) -> Tensor:
+    """x_BHTK: each head gets its share of the width, K = D / H."""
+    batch_size, length, dim = x_BTD.shape
+    return x_BTD.view(batch_size, length, num_heads, dim // num_heads).transpose(1, 2)
+
+
+def join_heads(x_BHTK: Tensor) -> Tensor:
+    """x_BTD: the heads side by side again."""
+    return x_BHTK.transpose(1, 2).flatten(2)

@@ -1,0 +1,24 @@
+"""The dot product divided by the square root of its width (Vaswani et al. 2017, eq. 1)."""
+
+from torch import Tensor
+
+from translator.attention.interface import Score
+
+
+class ScaledDot(Score):
+    """score(q, k) = q . k / sqrt(K): its variance does not grow with the width, so the softmax keeps its gradient."""
+
+    projection = "both"
+
+    def __init__(self, num_heads: int, query_dim: int, key_dim: int) -> None:
+        super().__init__(num_heads, query_dim, key_dim)
+        self.scale = query_dim**-0.5
+
+    @property
+    def dot_scale(self) -> float | None:
+        """1 / sqrt(K)."""
+        return self.scale
+
+    def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
+        """score_BHTS."""
+        return (query_BHTK * self.scale) @ key_BHSK.transpose(-1, -2)

@@ -1,0 +1,135 @@
+"""`translator compare`: which of several models is better, and how sure that is."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from translator.cli.console import tell, visible
+from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Json, Overrides, find_config
+
+if TYPE_CHECKING:
+    from translator.experiment.compare import Comparison, Row
+
+DEFAULT = ["demo-fixed-vector", "demo-additive", "demo"]
+
+
+def compare(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[RUN|CONFIG]...", help="Run folders or configs.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Sentences to translate; default: the runs' test set.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
+    beam_size: BeamSize = None,
+    batch_size: BatchSize = 64,
+    as_json: Json = False,
+    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    device: Device = "auto",
+) -> None:
+    """Compare models on one test set with the same decoding; a config without a finished run is trained first.
+
+    Without arguments: no attention, additive attention and the Transformer, on the demo corpus.
+
+    \b
+    Examples:
+      translator compare
+      translator compare runs/mine runs/yours --beam-size 1
+      translator compare bahdanau luong --json
+    """
+    from translator.cli.console import TrainingDisplay
+    from translator.errors import UsageError
+    from translator.experiment.build import choose_device
+    from translator.experiment.compare import compare_runs, find_or_train
+    from translator.experiment.evaluate import read_test
+    from translator.experiment.run_folder import RunFolder
+    from translator.experiment.translate import decoding_settings
+
+    if (source is None) != (reference is None):
+        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
+    wanted, place, runs = names or DEFAULT, choose_device(device), []
+    if len(wanted) < 2:
+        raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
+    for name in wanted:
+        if Path(name).is_dir():
+            RunFolder(Path(name)).require_finished()
+    for name in wanted:
+        if Path(name).is_dir():
+            runs.append(RunFolder(Path(name)))
+        else:
+            with TrainingDisplay() as display:
+                runs.append(find_or_train(find_config(name), RUNS, device=place, watcher=display))
+    flags = [f"decoding.beam_size={beam_size}"] if beam_size is not None else []
+    settings = decoding_settings(runs[0].config(), [*overrides, *flags], many_allowed=False)
+    test = read_test(source, reference) if source and reference else None
+    comparison = compare_runs(runs, test, settings, device=place, batch_size=batch_size)
+    for row in comparison.rows:
+        for notice in row.evaluation.notices:
+            tell(f"notice: {row.evaluation.run}: {notice}")
+    sys.stdout.write(json_text(comparison) if as_json else plain_text(comparison))
+
+
+def json_text(comparison: "Comparison") -> str:
+    """The whole comparison but its sentences, as JSON."""
+    record = {
+        "verdict": comparison.verdict,
+        "sentences": comparison.num_sentences,
+        "decoding": comparison.decoding.model_dump(mode="json"),
+        "runs": [
+            {
+                "run": row.evaluation.run,
+                "scores": [score._asdict() for score in row.evaluation.scores],
+                "paired_test": row.test._asdict(),
+                "by_length": [group._asdict() for group in row.evaluation.by_length],
+                "by_kind": [group._asdict() for group in row.evaluation.by_kind],
+                "conditions": row.conditions,
+                "translating_seconds": row.evaluation.seconds,
+            }
+            for row in comparison.rows
+        ],
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def plain_text(comparison: "Comparison") -> str:
+    """The verdict, then a table with a line a figure and a column a run."""
+    lines = [visible(comparison.verdict), ""]
+    columns = [figures(row, comparison.num_sentences) for row in comparison.rows]
+    names = [visible(row.evaluation.run) for row in comparison.rows]
+    label_width = max(len(label) for label in columns[0])
+    widths = [
+        max(len(name), *(len(text) for text in column.values())) for name, column in zip(names, columns, strict=True)
+    ]
+    header = "  ".join(name.rjust(width) for name, width in zip(names, widths, strict=True))
+    lines.append(f"{'':{label_width}}  {header}")
+    for label in columns[0]:
+        cells = (column.get(label, "-").rjust(width) for column, width in zip(columns, widths, strict=True))
+        lines.append(f"{label:{label_width}}  {'  '.join(cells)}")
+    decoding = comparison.decoding
+    lines += [
+        "",
+        f"{comparison.num_sentences} sentences, {decoding.search} search, beam size {decoding.beam_size}, "
+        f"length penalty {decoding.length_penalty:g}",
+        f"BLEU: {comparison.rows[0].evaluation.scores[0].signature}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def figures(row: "Row", num_sentences: int) -> dict[str, str]:
+    """The column of one run."""
+    column = {}
+    for score in row.evaluation.scores:
+        column[score.metric] = f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
+    column["BLEU below the best"] = f"{row.test.delta:.1f} (p = {row.test.p_value:.3f})"
+    for group in [*row.evaluation.by_length, *row.evaluation.by_kind]:
+        label = f"BLEU, {group.name} ({group.num_sentences})"
+        column[label] = "-" if group.bleu is None else f"{group.bleu:.1f}"
+    facts = row.conditions
+    column |= {
+        "architecture": str(facts["architecture"]),
+        "weights": f"{facts['weights']:,}",
+        "training steps": f"{facts['steps']:,}",
+        "training seconds": f"{facts['training_seconds']:.0f}",
+        "sentences/s translated": f"{num_sentences / max(row.evaluation.seconds, 1e-9):.0f}",
+        "seed": str(facts["seed"]),
+    }
+    return column

@@ -1,0 +1,106 @@
+"""What the commands show on standard error: notices, errors, the progress of a training.
+
+Text from a corpus, a model or a file name goes through `visible` and never through rich's markup.
+"""
+
+import re
+import sys
+import time
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from translator.config import Config
+    from translator.experiment.train import Validation
+    from translator.training.loop import Progress, Report
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """The text with control characters written out, so that a terminal shows them instead of obeying."""
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text)
+
+
+def tell(text: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(visible(text) + "\n")
+    sys.stderr.flush()
+
+
+def complain(text: str) -> None:
+    """An error on standard error."""
+    tell(f"error: {text}")
+
+
+def is_lively() -> bool:
+    """Whether standard error is a terminal that can redraw a line."""
+    import os
+
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+
+
+class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
+    """A `Watcher` for people: a progress bar on a terminal, a line every so often elsewhere."""
+
+    def __init__(self) -> None:
+        self.bar: Bar | None = None
+        self.task: TaskID | None = None
+        self.total = self.every = 1
+        self.tokens, self.seconds = 0, 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def notice(self, text: str) -> None:
+        """A line above the bar."""
+        if self.bar is not None:
+            self.bar.console.print(visible(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
+        else:
+            tell(text)
+
+    def began(self, progress: "Progress", config: "Config") -> None:
+        """Draw the bar, if there is a terminal."""
+        self.total, self.every = config.training.steps, config.training.log_every
+        if not is_lively():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True))
+        self.task = self.bar.add_task("", total=self.total, completed=progress.step)
+        self.bar.start()
+
+    def updated(self, report: "Report") -> None:
+        """Move the bar, or print a line when one is due."""
+        self.tokens, self.seconds = self.tokens + report.num_tokens, self.seconds + report.seconds
+        speed = self.tokens / max(self.seconds, 1e-9)
+        if self.bar is not None and self.task is not None:
+            text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
+            self.bar.update(self.task, completed=report.step, description=text)
+        elif report.step % self.every == 0 or report.step == self.total:
+            tell(
+                f"step {report.step}/{self.total}  epoch {report.epoch + 1}  loss {report.loss:.4f}  "
+                f"learning rate {report.learning_rate:.2e}  {speed:,.0f} target tokens/s"
+            )
+            self.tokens, self.seconds = 0, 0.0
+
+    def validated(self, validation: "Validation") -> None:
+        """The scores and a few translations."""
+        best = "  (best so far)" if validation.is_best else ""
+        self.notice(
+            f"step {validation.step}  validation loss {validation.loss:.4f}  BLEU {validation.bleu:.2f}{best}  "
+            f"[{time.strftime('%H:%M:%S')}]"
+        )
+        for sample in validation.samples:
+            self.notice(f"    source      {sample.source}")
+            self.notice(f"    model       {sample.hypothesis}")
+            self.notice(f"    reference   {sample.reference}")

@@ -1,0 +1,88 @@
+"""`translator evaluate`: how good a run is, with the signatures that make the figures repeatable."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from translator.cli.console import tell
+from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
+
+if TYPE_CHECKING:
+    from translator.experiment.evaluate import Evaluation
+
+
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(help="Run folder; default: the one that `train` finished last.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Sentences to translate; default: the run's test set.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the translations.")] = None,
+    beam_size: BeamSize = None,
+    batch_size: BatchSize = 64,
+    as_json: Json = False,
+    force: Force = False,
+    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    device: Device = "auto",
+) -> None:
+    """Score a finished run: BLEU, chrF2 and TER by sacreBLEU, with 95 % intervals, cased and lowercased.
+
+    \b
+    Examples:
+      translator evaluate
+      translator evaluate runs/demo --beam-size 1
+      translator evaluate runs/mine --source test.en --reference test.de --output mine.de
+    """
+    from translator.cli.files import check_files, written
+    from translator.errors import UsageError
+    from translator.experiment.build import choose_device
+    from translator.experiment.evaluate import evaluate_run, read_test
+    from translator.experiment.run_folder import RunFolder, latest_run
+    from translator.experiment.translate import decoding_settings
+
+    if (source is None) != (reference is None):
+        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
+    check_files(None, source, output, force=force)
+    folder = RunFolder(run) if run else latest_run(RUNS)
+    folder.require_finished()
+    flags = [f"decoding.beam_size={beam_size}"] if beam_size is not None else []
+    settings = decoding_settings(folder.config(), [*overrides, *flags], many_allowed=False)
+    test = read_test(source, reference) if source and reference else folder.split("test")
+    tell(f"translating {len(test.source):,} sentences with {folder.path}")
+    evaluation = evaluate_run(folder, test, settings, device=choose_device(device), batch_size=batch_size)
+    if output is not None:
+        with written(output) as write:
+            for hypothesis in evaluation.hypotheses:
+                write(hypothesis)
+    for notice in evaluation.notices:
+        tell(f"notice: {notice}")
+    sys.stdout.write(json_text(evaluation) if as_json else plain_text(evaluation))
+
+
+def json_text(evaluation: "Evaluation") -> str:
+    """The whole evaluation but its sentences, as JSON."""
+    record = {
+        "run": evaluation.run,
+        "decoding": evaluation.decoding.model_dump(mode="json"),
+        "scores": [score._asdict() for score in evaluation.scores],
+        "by_length": [group._asdict() for group in evaluation.by_length],
+        "by_kind": [group._asdict() for group in evaluation.by_kind],
+        "sentences": len(evaluation.hypotheses),
+        "seconds": evaluation.seconds,
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def plain_text(evaluation: "Evaluation") -> str:
+    """A line a score, then the groups."""
+    lines = [
+        f"{score.metric:<6} {score.value:6.2f}   95 % interval {score.low:.2f} to {score.high:.2f}   {score.signature}"
+        for score in evaluation.scores
+    ]
+    for group in [*evaluation.by_length, *evaluation.by_kind]:
+        value = "     -" if group.bleu is None else f"{group.bleu:6.2f}"
+        lines.append(f"BLEU   {value}   {group.name}, {group.num_sentences} sentences")
+    speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)
+    lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} a second")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,79 @@
+"""Where `translate` reads from and writes to: checked before anything is translated, whole or not at all."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from translator.cli.console import is_lively, visible
+from translator.errors import MachineError, UsageError
+from translator.text.reader import decode_lines, read_lines
+
+
+def check_files(text: list[str] | None, input: Path | None, output: Path | None, *, force: bool) -> None:  # noqa: A002
+    """Refuse two inputs, an output that would be lost, and one that cannot be written."""
+    if text and input:
+        raise UsageError("--input", "given together with words to translate", "choose one of them")
+    if output is None:
+        return
+    if input is not None and output.exists() and output.samefile(input):
+        raise UsageError("--output", f"{output} is the same file as --input", "choose another name")
+    if output.exists() and not force:
+        raise MachineError(str(output), "exists", "choose another name, or give --force")
+    if not output.absolute().parent.is_dir():
+        raise MachineError(str(output.parent), "no such folder", "make it first")
+    if not os.access(output.absolute().parent, os.W_OK):
+        raise MachineError(str(output.parent), "may not be written in", "choose another folder")
+
+
+def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  # noqa: A002
+    """The words of the command line as one line, or the lines of a file or of standard input."""
+    if text:
+        yield " ".join(text).replace("\n", " ")
+    elif input is not None:
+        yield from read_lines(input)
+    elif is_prompt(text, input):
+        yield from prompted_lines()
+    else:
+        yield from decode_lines(sys.stdin.buffer, "standard input")
+
+
+def is_prompt(text: list[str] | None, input: Path | None) -> bool:  # noqa: A002
+    """Whether a person is typing the lines."""
+    return not text and input is None and sys.stdin.isatty()
+
+
+def prompted_lines() -> Iterator[str]:
+    """Lines typed at a prompt, until the end of input."""
+    while True:
+        sys.stderr.write("> ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            sys.stderr.write("\n")
+            return
+        yield line.rstrip("\n")
+
+
+@contextmanager
+def written(output: Path | None) -> Iterator[Callable[[str], None]]:
+    """A function that writes a line to standard output, or to a file that appears when the block ends well."""
+    if output is None:
+        on_terminal = sys.stdout.isatty()
+        yield lambda line: print_line(visible(line) if on_terminal else line)
+        return
+    temporary = output.absolute().with_name(f".tmp-{output.name}-{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield lambda line: print(line, file=file)  # noqa: T201 - a result, into the file that was asked for
+        temporary.replace(output.absolute())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def print_line(line: str) -> None:
+    """A line on standard output, seen at once where that is a terminal."""
+    sys.stdout.write(line + "\n")
+    if sys.stdout.isatty() or is_lively():
+        sys.stdout.flush()

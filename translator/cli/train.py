@@ -1,0 +1,38 @@
+"""`translator train`: from a config to a run that translates."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translator.cli.options import RUNS, Device, Overrides, find_config
+
+
+def train(
+    config: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped config.")] = "demo",
+    output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config name>.")] = None,
+    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    device: Device = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite/--no-overwrite", help="Begin a run folder anew.")] = False,
+) -> None:
+    """Train a model, or go on with a training that was interrupted.
+
+    \b
+    Examples:
+      translator train                                    the demo, about two minutes
+      translator train demo-additive
+      translator train my.toml --set training.steps=500
+      translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
+    """
+    path = find_config(config)
+    from translator.cli.console import TrainingDisplay
+    from translator.config import digest, load_config
+    from translator.experiment.build import choose_device
+    from translator.experiment.train import train_run
+
+    loaded, changes = load_config(path, overrides), digest(overrides)
+    folder = output or RUNS / (f"{path.stem}-{changes}" if changes else path.stem)
+    with TrainingDisplay() as display:
+        run = train_run(loaded, folder, device=choose_device(device), watcher=display, overwrite=overwrite)
+    sys.stdout.write(f"{run.path}\n")

@@ -1,0 +1,73 @@
+"""`translator translate`: one line out for each line in."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from translator.cli.console import tell
+from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
+
+if TYPE_CHECKING:
+    from translator.experiment.translate import Candidate
+
+
+def translate(
+    text: Annotated[list[str] | None, typer.Argument(help="What to translate; else --input or standard input.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder; default: the one that `train` finished last.")] = None,
+    input: Annotated[Path | None, typer.Option(help="File to translate, a sentence a line.")] = None,  # noqa: A002
+    output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
+    beam_size: BeamSize = None,
+    num_best: Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")] = None,
+    batch_size: BatchSize = 64,
+    json_lines: Json = False,
+    force: Force = False,
+    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    device: Device = "auto",
+) -> None:
+    """Translate words, a file, or standard input with a finished run.
+
+    \b
+    Examples:
+      translator translate "the old man reads a book"
+      translator translate --input test.en --output test.de
+      echo "a dog" | translator translate --run runs/demo --json
+      translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
+    """
+    from translator.cli.files import check_files, input_lines, is_prompt, written
+    from translator.experiment.build import choose_device
+    from translator.experiment.run_folder import RunFolder, latest_run
+    from translator.experiment.translate import BLOCK_LINES, decoding_settings, load
+
+    check_files(text, input, output, force=force)
+    folder = RunFolder(run) if run else latest_run(RUNS)
+    if run is None:
+        tell(f"translating with {folder.path}")
+    translator = load(folder, device=choose_device(device))
+    flags = [f"decoding.{name}={value}" for name, value in (("beam_size", beam_size), ("num_best", num_best)) if value is not None]
+    settings = decoding_settings(translator.config, [*overrides, *flags], many_allowed=json_lines)
+    sources: list[str] = []
+    with written(output) as write:
+        lines = remembered(input_lines(text, input), sources)
+        block = 1 if is_prompt(text, input) else BLOCK_LINES
+        found = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block)
+        for number, candidates in enumerate(found):
+            write(as_json(sources[number], candidates) if json_lines else candidates[0].text)
+    for notice in translator.notices(sources):
+        tell(notice)
+
+
+def remembered(lines: Iterator[str], memory: list[str]) -> Iterator[str]:
+    """The lines, each also appended to `memory`."""
+    for line in lines:
+        memory.append(line)
+        yield line
+
+
+def as_json(source: str, candidates: "list[Candidate]") -> str:
+    """One line of JSON with all that is known of a translation."""
+    found = [candidate._asdict() for candidate in candidates]
+    return json.dumps({"source": source, "translations": found}, ensure_ascii=False)
+

@@ -1,0 +1,242 @@
+"""Joins the settings tables of all rooms into one config: load, override, save, and say what is wrong and where.
+
+A config is a TOML file with the tables [corpus], [tokenizer], [model], [encoder], [decoder], [training], [decoding]
+and [ops]. What the first of the model tables calls `architecture` decides which settings the three of them have.
+"""
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import tomli_w
+from pydantic import SerializeAsAny, ValidationError
+
+from translator.decoding.settings import DecodingSettings
+from translator.errors import UsageError
+from translator.models import MODELS
+from translator.ops.choice import OpsSettings
+from translator.settings import Settings
+from translator.text.corpus import CorpusSettings
+from translator.text.tokenizer import TokenizerSettings
+from translator.training.settings import TrainingSettings
+
+Table: TypeAlias = dict[str, Any]
+"""Nested tables as TOML gives them, before they are checked."""
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+MAY_CHANGE = frozenset(
+    f"training.{key}"
+    for key in "steps max_minutes log_every validate_every save_every keep_last patience average average_of samples".split()
+)
+"""What a run may be continued with: how long it trains and what it shows and keeps, never what it computes."""
+
+
+class Config(Settings):
+    """Everything that one experiment needs to be repeated."""
+
+    corpus: CorpusSettings
+    tokenizer: TokenizerSettings
+    model: SerializeAsAny[Settings]
+    encoder: SerializeAsAny[Settings]
+    decoder: SerializeAsAny[Settings]
+    training: TrainingSettings
+    decoding: DecodingSettings
+    ops: OpsSettings
+
+    @property
+    def architecture(self) -> str:
+        """The name in MODELS."""
+        return str(self.model.model_dump()["architecture"])
+
+
+class Origin(NamedTuple):
+    """Where the values of a config were written, for errors."""
+
+    file: str
+    text: str
+    overrides: tuple[str, ...] = ()
+
+    def place(self, key: str) -> str:
+        """The option that set this key, else `file:line: key`."""
+        if any(override.split("=")[0].strip() == key for override in self.overrides):
+            return f"--set {key}"
+        line = line_of(key, self.text)
+        return f"{self.file}:{line}: {key}" if line else f"{self.file}: {key}"
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a config file and apply `a.b=c` overrides. Raises UsageError for whatever cannot be meant."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(str(path), f"cannot be read ({error.strerror})", "expected a TOML file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(str(path), "is not UTF-8", "expected a TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        place = f"{path}:{line[1]}" if line else str(path)
+        raise UsageError(place, f"not TOML ({error})", "see configs/demo.toml for an example") from error
+    except RecursionError as error:
+        raise UsageError(str(path), "is nested too deeply", "expected a TOML file with one level of tables") from error
+    corpus = table.get("corpus")
+    if isinstance(corpus, dict) and isinstance(folder := corpus.get("folder", "."), str):
+        corpus["folder"] = str(path.parent / folder)
+    for override in overrides:
+        apply_override(table, override)
+    return check_config(table, Origin(str(path), text, tuple(overrides)))
+
+
+def apply_override(table: Table, override: str) -> None:
+    """Put `a.b=value` into the nested tables; the value is TOML, or else text as it stands."""
+    key, separator, written = override.partition("=")
+    *parents, last = key.strip().split(".")
+    if not separator or not all((*parents, last)):
+        raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
+    try:
+        value = tomllib.loads(f"value = {written}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        value = written
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"--set {key}", f"{parent!r} is a value, not a table", "see the config for its keys")
+    table[last] = value
+
+
+def check_config(table: Table, origin: Origin) -> Config:
+    """Check all tables, each by the settings class that owns it."""
+    sections = section_classes(table, origin)
+    for name in table:
+        if name not in sections:
+            raise UsageError(origin.place(name), "unknown table", suggestion(name, sections))
+    checked: dict[str, Any] = {
+        name: check_table(table.get(name, {}), name, settings, origin) for name, settings in sections.items()
+    }
+    return Config(**checked)
+
+
+def check_table(table: object, name: str, settings: type[SettingsT], origin: Origin) -> SettingsT:
+    """One table as the settings that own it. Raises UsageError about the first key that is wrong."""
+    try:
+        return settings.model_validate(table)
+    except ValidationError as error:
+        raise explain(error, name, settings, origin) from error
+
+
+def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
+    """The settings class of each table; the three of the model depend on its architecture."""
+    model = table.get("model", {})
+    name = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
+    if name not in MODELS:
+        known = ", ".join(repr(one) for one in MODELS)
+        raise UsageError(origin.place("model.architecture"), f"found {name!r}, expected one of {known}")
+    architecture = MODELS[name]
+    return {
+        "corpus": CorpusSettings,
+        "tokenizer": TokenizerSettings,
+        "model": architecture.model,
+        "encoder": architecture.encoder,
+        "decoder": architecture.decoder,
+        "training": TrainingSettings,
+        "decoding": DecodingSettings,
+        "ops": OpsSettings,
+    }
+
+
+def explain(error: ValidationError, prefix: str, settings: type[Settings], origin: Origin) -> UsageError:
+    """The first fault of a table, as one sentence about the key that has it."""
+    fault = error.errors(include_url=False)[0]
+    path = [str(part) for part in fault["loc"]]
+    key = ".".join([prefix, *path])
+    inner = fault.get("ctx", {}).get("error")
+    if isinstance(inner, ValidationError):
+        return explain(inner, key, inner_settings(fault["input"], settings), origin)
+    if fault["type"] == "extra_forbidden":
+        return UsageError(origin.place(key), "unknown option", suggestion(path[-1], fields_at(settings, path[:-1])))
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if fault["type"] == "value_error":
+        return UsageError(origin.place(key), message)
+    return UsageError(origin.place(key), f"found {fault['input']!r}, expected {message}")
+
+
+def inner_settings(table: object, default: type[Settings]) -> type[Settings]:
+    """The settings class that an attention table chose, for suggestions about its keys."""
+    from translator.attention import MECHANISMS
+
+    name = table.get("mechanism", "full") if isinstance(table, dict) else ""
+    return MECHANISMS[name].settings if name in MECHANISMS else default
+
+
+def fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, object]:
+    """The fields of the table at `path` below a settings class."""
+    for part in path:
+        field = settings.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, Settings):
+            break
+        settings = field.annotation
+    return settings.model_fields
+
+
+def suggestion(word: str, known: Mapping[str, object]) -> str:
+    """The known word nearest to this one, or all of them."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def line_of(key: str, text: str) -> int | None:
+    """The line where a dotted key is set in a TOML text, found by its table header and name."""
+    *parents, last = key.split(".")
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = header[1].replace(" ", "")
+            if table == key:
+                return number
+        elif re.match(rf"\s*[\"']?{re.escape(last)}[\"']?\s*=", line) and table == ".".join(parents):
+            return number
+    return None
+
+
+def dump_config(config: Config) -> str:
+    """The config as TOML, defaults included."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def read_saved_config(path: Path) -> Config:
+    """A config that `dump_config` wrote, taken as it is: its folder is a record, not a place."""
+    text = path.read_text("utf-8")
+    return check_config(tomllib.loads(text), Origin(str(path), text))
+
+
+def flatten(config: Config) -> dict[str, Any]:
+    """Dotted key to value, for comparing two configs."""
+
+    def walk(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any TOML value
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from walk(f"{prefix}.{name}" if prefix else name, inner)
+        else:
+            yield prefix, value
+
+    return dict(walk("", config.model_dump(mode="json")))
+
+
+def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
+    """(key, old value, new value) of every setting that differs and may not; where the corpus lies does not count."""
+    before, after = flatten(old), flatten(new)
+    return [
+        (key, before.get(key), after.get(key))
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key) and key not in MAY_CHANGE and not key.startswith(("decoding.", "corpus.folder"))
+    ]
+
+
+def digest(overrides: Sequence[str]) -> str:
+    """A short name for what `--set` changed; the order of the overrides does not matter."""
+    return hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8] if overrides else ""

@@ -1,0 +1,17 @@
+"""Greedy search: always the most probable next word."""
+
+from torch import Tensor
+
+from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.settings import DecodingSettings
+from translator.decoding.single import decode_single
+from translator.models.interface import AnyModel
+
+
+def greedy(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
+    """One hypothesis a sentence."""
+
+    def best(logits_BV: Tensor, _sentences: list[int]) -> Tensor:
+        return logits_BV.argmax(-1)
+
+    return [[one] for one in decode_single(model, source_BS, mask_BS, settings, best)]

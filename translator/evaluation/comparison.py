@@ -1,0 +1,136 @@
+"""Is one system better than another, or only luckier? Paired tests, groups of sentences, and a sentence that sums it up."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from translator.errors import DataError
+from translator.evaluation.metrics import bleu, check_counts, make_bleu, one_line
+
+LENGTH_EDGES = (10, 18, 25)
+RESAMPLES = 1000
+SIGNIFICANT = 0.05
+
+
+class GroupScore(NamedTuple):
+    """BLEU of some of the sentences."""
+
+    name: str
+    num_sentences: int
+    bleu: float | None  # None where there are none
+
+
+class PairedTest(NamedTuple):
+    """How a system differs from the best one."""
+
+    delta: float  # BLEU, the best one's minus this one's
+    low: float  # of the 95 % interval of delta
+    high: float
+    p_value: float  # corrected for the number of systems (Holm 1979)
+
+
+def fingerprint(references: Sequence[str]) -> str:
+    """SHA-256 of the references, line by line: equal only for the same test set."""
+    return hashlib.sha256("\n".join(references).encode()).hexdigest()
+
+
+def by_length(hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str]) -> list[GroupScore]:
+    """BLEU of sentences whose source has under 10, 10 to 17, 18 to 24, and 25 or more words."""
+    edges = (0, *LENGTH_EDGES)
+    lengths = [len(source.split()) for source in sources]
+    groups = []
+    for low, high in zip(edges, (*LENGTH_EDGES, None), strict=True):
+        name = f"{low}+ words" if high is None else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
+        chosen = [index for index, length in enumerate(lengths) if low <= length and (high is None or length < high)]
+        groups.append(group_score(name, chosen, hypotheses, references))
+    return groups
+
+
+def by_kind(hypotheses: Sequence[str], references: Sequence[str], kinds: Sequence[str]) -> list[GroupScore]:
+    """BLEU of the sentences of each label."""
+    check_counts(kinds, references)
+    return [
+        group_score(kind, [index for index, one in enumerate(kinds) if one == kind], hypotheses, references)
+        for kind in dict.fromkeys(kinds)
+    ]
+
+
+def group_score(name: str, chosen: Sequence[int], hypotheses: Sequence[str], references: Sequence[str]) -> GroupScore:
+    """BLEU of the sentences of these numbers."""
+    if not chosen:
+        return GroupScore(name, 0, None)
+    return GroupScore(name, len(chosen), bleu([hypotheses[n] for n in chosen], [references[n] for n in chosen]))
+
+
+def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[PairedTest]:
+    """Each system against the one of highest BLEU, by paired bootstrap over the same resampled test sets (Koehn 2004).
+
+    The p-value is the share of resampled sets whose difference, centred on zero, is at least as large as the one found
+    (Riezler and Maxwell 2005), as in sacreBLEU. Raises DataError where a system has other sentences.
+    """
+    for hypotheses in systems:
+        check_counts(hypotheses, references)
+    counts = [sentence_counts(hypotheses, references) for hypotheses in systems]
+    found = [corpus_bleu(one.sum(0)) for one in counts]
+    best = int(np.argmax(found))
+    draws = np.random.default_rng(seed).integers(0, len(references), (RESAMPLES, len(references)))
+    resampled = np.array([[corpus_bleu(one[draw].sum(0)) for draw in draws] for one in counts])
+    raw = []
+    for value, sample in zip(found, resampled, strict=True):
+        delta, deltas = found[best] - value, resampled[best] - sample
+        p_value = float((np.abs(deltas - deltas.mean()) >= abs(delta)).sum() + 1) / (RESAMPLES + 1)
+        low, high = np.percentile(deltas, (2.5, 97.5))
+        raw.append(PairedTest(delta, float(low), float(high), p_value))
+    others = holm([test.p_value for index, test in enumerate(raw) if index != best])
+    return [
+        test._replace(p_value=1.0 if index == best else others.pop(0)) for index, test in enumerate(raw)
+    ]
+
+
+def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.int64]:
+    """What BLEU is made of, a row a sentence: lengths of both, matches and totals of n-grams 1 to 4."""
+    metric = make_bleu()
+    return np.array(metric._extract_corpus_statistics(one_line(hypotheses), [list(references)]), dtype=np.int64)
+
+
+def corpus_bleu(counts: NDArray[np.int64]) -> float:
+    """BLEU of summed counts, as sacreBLEU computes it."""
+    return float(make_bleu()._compute_score_from_stats(counts.tolist()).score)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction: the chance of one false claim among all stays what a single one's is."""
+    order, corrected, highest = np.argsort(p_values, kind="stable"), [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, p_values[index] * (len(p_values) - rank)))
+        corrected[index] = highest
+    return corrected
+
+
+def check_same_references(names: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    """Raise DataError unless all systems are judged by the same references."""
+    prints = [fingerprint(one) for one in references]
+    for name, found in zip(names, prints, strict=True):
+        if found != prints[0]:
+            raise DataError(
+                name,
+                f"different references (fingerprint {found[:12]}, {names[0]} has {prints[0][:12]})",
+                "compare runs on one test set: --source and --reference",
+            )
+
+
+def verdict(names: Sequence[str], scores: Sequence[float], tests: Sequence[PairedTest]) -> str:
+    """One sentence: what was found and how sure it is. `tests` as `paired_tests` gives them."""
+    ranked = sorted(range(len(names)), key=lambda index: -scores[index])
+    best, second = ranked[0], ranked[1]
+    test = tests[second]
+    gap = f"{names[best]} scores {scores[best] - scores[second]:.1f} BLEU above {names[second]}"
+    if scores[best] == scores[second]:
+        return f"{names[best]} and {names[second]} score the same BLEU, {scores[best]:.1f}."
+    interval = f"95 % interval {test.low:.1f} to {test.high:.1f}, p = {test.p_value:.3f}"
+    if test.p_value < SIGNIFICANT:
+        return f"{gap} ({interval}, paired bootstrap over this test set, one run each)."
+    return f"{gap}, but this test set cannot tell them apart ({interval}, paired bootstrap, one run each)."

@@ -1,0 +1,104 @@
+"""BLEU, chrF2 and TER, all by sacreBLEU, each with the signature and the interval that make a figure repeatable.
+
+Never compare figures whose signatures differ. Lowercased BLEU (case:lc) is what papers on Multi30k report.
+"""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from translator.errors import DataError
+
+BOOTSTRAP_SAMPLES = 1000
+CONTROL_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
+
+
+class Score(NamedTuple):
+    """One figure of a system."""
+
+    metric: str
+    value: float
+    low: float  # of the 95 % bootstrap interval
+    high: float
+    signature: str
+
+
+def make_bleu(*, lowercase: bool = False) -> Any:  # noqa: ANN401 - the library's own class
+    """Corpus BLEU (Papineni et al. 2002), tokenised by 13a."""
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(lowercase=lowercase)
+
+
+def make_chrf(*, lowercase: bool = False) -> Any:  # noqa: ANN401 - the library's own class
+    """chrF2 (Popović 2015): character n-grams, recall counted twice."""
+    from sacrebleu.metrics import CHRF
+
+    return CHRF(lowercase=lowercase)
+
+
+def make_ter(*, lowercase: bool = False) -> Any:  # noqa: ANN401 - the library's own class
+    """Translation edit rate (Snover et al. 2006); lower is better."""
+    from sacrebleu.metrics import TER
+
+    return TER(case_sensitive=not lowercase)
+
+
+METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf, "TER": make_ter}
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool = False) -> float:
+    """Corpus BLEU without an interval, for validation."""
+    check_counts(hypotheses, references)
+    return rounded(make_bleu(lowercase=lowercase).corpus_score(one_line(hypotheses), [list(references)]).score)
+
+
+def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
+    """Every metric, cased and lowercased, with intervals. Raises DataError where the counts differ or there is nothing."""
+    check_counts(hypotheses, references)
+    return [
+        score(name, hypotheses, references, lowercase=lowercase) for name in METRICS for lowercase in (False, True)
+    ]
+
+
+def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
+    """One metric with its 95 % interval, from a bootstrap whose seed the signature names (Koehn 2004)."""
+    metric = METRICS[name](lowercase=lowercase)
+    result = metric.corpus_score(one_line(hypotheses), [list(references)], n_bootstrap=BOOTSTRAP_SAMPLES)
+    signature = metric.get_signature()
+    value = rounded(result.score)
+    mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
+    label = f"{name} lc" if lowercase else name
+    return Score(label, value, rounded(mean - half), rounded(mean + half), str(signature))
+
+
+def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    """sacreBLEU would score the shorter of the two; here it is an error."""
+    if len(hypotheses) != len(references):
+        raise DataError("references", f"{len(references):,} lines, but {len(hypotheses):,} translations", "line n judges line n")
+    if not references:
+        raise DataError("references", "no sentences", "give a test set with at least one")
+
+
+def one_line(hypotheses: Sequence[str]) -> list[str]:
+    """The same score for a hypothesis whether or not it has been through a file."""
+    return [hypothesis.translate(CONTROL_ENDS) for hypothesis in hypotheses]
+
+
+def rounded(value: float) -> float:
+    """100.0 rather than 100.00000000000004."""
+    return round(value, 10)
+
+
+def notices(hypotheses: Sequence[str], references: Sequence[str]) -> list[str]:
+    """What spoils a score without being an error."""
+
+    def is_composed(lines: Sequence[str]) -> bool:
+        return all(unicodedata.is_normalized("NFC", line) for line in lines)
+
+    found = []
+    if is_composed(hypotheses) != is_composed(references):
+        found.append("Unicode normalisation differs between translations and references (NFC and not); they hardly match")
+    if empty := sum(not reference.strip() for reference in references):
+        found.append(f"{empty} reference lines are empty")
+    return found

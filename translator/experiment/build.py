@@ -1,0 +1,56 @@
+"""Every object from a config: device, operations, model; and the checks that need a model but no data."""
+
+import torch
+
+from translator.config import Config
+from translator.errors import MachineError, UsageError
+from translator.models import MODELS
+from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
+from translator.ops.choice import Ops
+from translator.text.tokenizer import PAD, Tokenizer
+
+MOST_WEIGHTS = 2_000_000_000
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; 'auto' takes a GPU where there is one. Raises MachineError where it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        why = "torch was built without CUDA" if torch.version.cuda is None else "torch sees no GPU"
+        raise MachineError("--device", f"CUDA requested but not available ({why})", "use --device cpu")
+    return torch.device(name)
+
+
+def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
+    """What a model needs to know of a tokenizer."""
+    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, PAD)
+
+
+def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyModel:
+    """The model on the current default device. Raises UsageError for settings that contradict each other."""
+    architecture = MODELS[config.architecture]
+    return architecture.build(config.model, config.encoder, config.decoder, vocabularies=vocabularies, ops=ops)
+
+
+def check_model(config: Config) -> int:
+    """Build the model without memory, before any data is read; returns its number of weights.
+
+    Raises UsageError for what cannot be built or is larger than any machine that this program is for.
+    """
+    size = config.tokenizer.vocab_size
+    try:
+        with torch.device("meta"):
+            model = build_model(config, Vocabularies(size, size, config.tokenizer.joint, PAD), ops=Ops())
+        num_weights = count_weights(model)
+    except (RuntimeError, OverflowError) as error:
+        raise UsageError("[model]", f"cannot be built ({str(error).splitlines()[0]})", "choose smaller sizes") from error
+    if num_weights > MOST_WEIGHTS:
+        raise UsageError("[model]", f"would have {num_weights:,} weights, at most {MOST_WEIGHTS:,}", "choose smaller sizes")
+    return num_weights
+
+
+def count_weights(model: torch.nn.Module) -> int:
+    """How many numbers training adjusts, tied ones once."""
+    return sum(weight.numel() for weight in model.parameters())

@@ -1,0 +1,89 @@
+"""Score a run on sentences that it was not trained on: its own test set, or files."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from translator.config import Config
+from translator.decoding.settings import DecodingSettings
+from translator.errors import DataError
+from translator.evaluation.comparison import GroupScore, by_kind, by_length
+from translator.evaluation.metrics import Score, notices, score_all
+from translator.experiment.run_folder import RunFolder, TestSet
+from translator.experiment.translate import Translator, load
+from translator.text.reader import read_lines
+
+
+class Evaluation(NamedTuple):
+    """What a run makes of a test set, and how good that is."""
+
+    run: str
+    decoding: DecodingSettings
+    scores: list[Score]
+    by_length: list[GroupScore]
+    by_kind: list[GroupScore]
+    hypotheses: list[str]
+    seconds: float  # of translating
+    notices: list[str]
+
+
+def read_test(source: Path, reference: Path) -> TestSet:
+    """A test set from two files. Raises DataError where their counts differ."""
+    sources, references = list(read_lines(source)), list(read_lines(reference))
+    if len(sources) != len(references):
+        raise DataError(
+            str(reference), f"{len(references):,} lines, but {source} has {len(sources):,}", "line n must translate line n"
+        )
+    return TestSet(sources, references, None)
+
+
+def evaluate_run(
+    run: RunFolder, test: TestSet, settings: DecodingSettings | None = None, *, device: torch.device, batch_size: int = 64
+) -> Evaluation:
+    """Translate a test set with a run and score it."""
+    translator = load(run, device=device)
+    settings = settings or translator.config.decoding
+    hypotheses, seconds = timed_translations(translator, test.source, settings, batch_size)
+    kinds = by_kind(hypotheses, test.target, test.kinds) if test.kinds else []
+    return Evaluation(
+        run=run.path.name,
+        decoding=settings,
+        scores=score_all(hypotheses, test.target),
+        by_length=by_length(hypotheses, test.target, test.source),
+        by_kind=kinds,
+        hypotheses=hypotheses,
+        seconds=seconds,
+        notices=notices(hypotheses, test.target) + training_notice(run, test),
+    )
+
+
+def timed_translations(
+    translator: Translator, lines: Sequence[str], settings: DecodingSettings, batch_size: int
+) -> tuple[list[str], float]:
+    """(translations, seconds that they took)."""
+    began = time.monotonic()
+    hypotheses = translator.translate(lines, settings, batch_size=batch_size)
+    return hypotheses, time.monotonic() - began
+
+
+def training_notice(run: RunFolder, test: TestSet) -> list[str]:
+    """A warning where the run's own test sentences were among its training pairs."""
+    shared = run.record()["corpus"].get("test", {}).get("also_in_training", 0)
+    is_own = shared and test.source == run.split("test").source
+    return [f"{shared} of {len(test.source)} test pairs are also training pairs; the scores flatter"] if is_own else []
+
+
+def conditions(config: Config, run: RunFolder) -> dict[str, object]:
+    """What must be known beside a score to repeat it."""
+    finished = run.finish_record()
+    return {
+        "architecture": config.architecture,
+        "seed": config.training.seed,
+        "steps": finished["step"],
+        "final": finished["final"],
+        "weights": finished["weights"],
+        "training_seconds": finished["seconds"],
+    }

@@ -1,0 +1,165 @@
+"""A run folder: everything about one training, complete in itself and movable.
+
+    config.toml        the resolved config                   checkpoints/   see training/checkpoint.py
+    run.json           versions, counts, fingerprints        final/         the weights that translate
+    tokenizer/         SentencePiece models                  journal.jsonl  what happened, a line an event
+    words.txt          the training words of the source      finished.json  when and how it ended
+    corpus/            validation and test sentences
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from translator.config import Config, read_saved_config
+from translator.errors import MachineError, ModelError, TranslatorError
+from translator.text.reader import read_lines
+from translator.training.checkpoint import MODEL, damage
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where a second process is not noticed
+    fcntl = None  # type: ignore[assignment]
+
+CONFIG, RECORD, FINISHED, JOURNAL, WORDS, LOCK = (
+    "config.toml",
+    "run.json",
+    "finished.json",
+    "journal.jsonl",
+    "words.txt",
+    ".lock",
+)
+FORMAT = 1
+
+
+class TestSet(NamedTuple):
+    """Sentences to be scored on, aligned line by line."""
+
+    source: list[str]
+    target: list[str]
+    kinds: list[str] | None  # a label a sentence, where the corpus gives them
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+
+class RunFolder(NamedTuple):
+    """The paths and records of one run."""
+
+    path: Path
+
+    @property
+    def is_run(self) -> bool:
+        """Whether this program made it."""
+        return (self.path / RECORD).is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its training came to an end."""
+        return (self.path / FINISHED).is_file()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints are."""
+        return self.path / "checkpoints"
+
+    @property
+    def final(self) -> Path:
+        """The folder of the weights that translate."""
+        return self.path / "final"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder of the tokenizer."""
+        return self.path / "tokenizer"
+
+    def config(self) -> Config:
+        """The config it was trained with. Raises ModelError where it is damaged."""
+        try:
+            return read_saved_config(self.path / CONFIG)
+        except (OSError, ValueError, TranslatorError) as error:
+            raise ModelError(str(self.path / CONFIG), f"cannot be read ({error})", "the run folder is damaged") from error
+
+    def record(self) -> dict[str, Any]:
+        """What was noted when the run began."""
+        return self.read_json(RECORD)
+
+    def finish_record(self) -> dict[str, Any]:
+        """How the run ended."""
+        return self.read_json(FINISHED)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """One of its JSON files. Raises ModelError where it is damaged."""
+        try:
+            content = json.loads((self.path / name).read_bytes())
+            if not isinstance(content, dict):
+                raise ValueError("expected an object")
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError(str(self.path / name), f"cannot be read ({error})", "the run folder is damaged") from error
+        if content.get("format", FORMAT) > FORMAT:
+            raise ModelError(
+                str(self.path), f"written in format {content['format']}, this program knows {FORMAT}", "upgrade it"
+            )
+        return content
+
+    def require_finished(self) -> None:
+        """Raise ModelError unless this is a finished run with undamaged weights."""
+        if not self.is_run:
+            raise ModelError(str(self.path), "is not a run folder of this program", "`translator train` makes one")
+        if not self.is_finished:
+            raise ModelError(str(self.path), "its training has not finished", "`translator train` continues it")
+        if reason := damage(self.final):
+            raise ModelError(str(self.final), reason, "train the run again")
+        if not (self.final / MODEL).is_file():
+            raise ModelError(str(self.final), f"has no {MODEL}", "train the run again")
+
+    def split(self, name: str) -> TestSet:
+        """The validation or test sentences that the run carries. Raises ModelError where it has none."""
+        folder = self.path / "corpus"
+        source, target = folder / f"{name}.source", folder / f"{name}.target"
+        if not source.is_file():
+            raise ModelError(str(folder), f"the run has no {name} sentences", "give files with --source and --reference")
+        kinds = folder / f"{name}.kind"
+        labels = list(read_lines(kinds)) if kinds.is_file() else None
+        return TestSet(list(read_lines(source)), list(read_lines(target)), labels)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one training process. Raises MachineError where another one has it."""
+        with (self.path / LOCK).open("a+") as lock:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    lock.seek(0)
+                    owner = lock.read().strip() or "another process"
+                    raise MachineError(str(self.path), f"in use by pid {owner}", "wait for it or stop it") from error
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
+
+def latest_run(root: Path) -> RunFolder:
+    """The run below `root` that `train` finished last. Raises ModelError where there is none."""
+    runs = [RunFolder(path.parent) for path in root.glob(f"*/{FINISHED}")]
+    by_train = [(record["finished_at"], run.path) for run in runs if (record := run.finish_record())["made_by"] == "train"]
+    if not by_train:
+        raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name one with --run")
+    return RunFolder(max(by_train)[1])
+
+
+def remove_run(folder: Path) -> None:
+    """Delete a run folder, and nothing that is not one."""
+    if not RunFolder(folder).is_run:
+        raise MachineError(str(folder), "is not a run folder, so it is not overwritten", "choose another --output")
+    shutil.rmtree(folder)
+
+
+def now() -> str:
+    """UTC to the second, in ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

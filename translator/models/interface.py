@@ -1,0 +1,73 @@
+"""What search and training may know of a model; neither ever asks which architecture it has.
+
+Not here: how anything is computed. `recurrent.py` and `transformer.py` fill these methods in, and so does a toy in a test.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
+
+from torch import Tensor, nn
+
+
+class Output(NamedTuple):
+    """The output layer as numbers, so that the loss may go over it in chunks: logits = hidden @ weight.T + bias."""
+
+    weight: Tensor  # (V, D), perhaps tied to an embedding
+    bias: Tensor  # (V,)
+
+
+class State(Protocol):
+    """Everything a decoder carries from one word to the next for B sentences with N hypotheses each."""
+
+    def reorder(self, parent_BN: Tensor) -> Self:
+        """Let hypothesis n of sentence b continue what hypothesis parent_BN[b, n] of the same sentence began.
+
+        The number of hypotheses may change with it. Only what hypotheses own moves; the sentence's memory stays once.
+        """
+        ...
+
+    def keep(self, sentence_B: Tensor) -> Self:
+        """Keep only the sentences at these indices: finished ones leave the batch."""
+        ...
+
+
+EncodedT = TypeVar("EncodedT")
+StateT = TypeVar("StateT", bound=State)
+
+
+class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
+    """An encoder-decoder. Ids and masks come from `text/batches.py`; a mask is True at real tokens."""
+
+    @abstractmethod
+    def encode(self, source_BS: Tensor, mask_BS: Tensor) -> EncodedT:
+        """Read the source once; whatever the decoder needs of it, one row a sentence."""
+
+    @abstractmethod
+    def start(self, encoded: EncodedT, num_hypotheses: int) -> StateT:
+        """The state before the first word, the same for each of a sentence's hypotheses."""
+
+    @abstractmethod
+    def advance(self, previous_BN: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """Feed the last word of every hypothesis (at first, the begin mark); returns (logits_BNV, the next state).
+
+        Consumes the state: its caches may be written in place, so the old value must not be read again.
+        """
+
+    @abstractmethod
+    def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
+        """All positions at once, for training: hidden_BTD, where row t has seen previous_BT[:, : t + 1]."""
+
+    @property
+    @abstractmethod
+    def output(self) -> Output:
+        """The output layer, applied by `advance` and by the training objective."""
+
+    @abstractmethod
+    def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
+        """Attention weights of one forced pass, by place: weight_BHTS, where row t is the step that produces word t."""
+
+    def begin_update(self, step: int) -> None:  # noqa: B027 - doing nothing is the right default, not an omission
+        """Called before each optimizer step; most models do nothing, random features are redrawn here."""
+
+
+AnyModel: TypeAlias = Model[Any, Any]

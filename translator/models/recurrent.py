@@ -1,0 +1,278 @@
+"""The recurrent encoder-decoder (Bahdanau et al. 2015), and with other settings Luong et al. (2015) or Sutskever et al. (2014).
+
+Encoder: annotations h_j = [forward_j; backward_j]. Decoder, for word i, with y the word before it and c a context:
+
+    query = "previous"      c_i = attention(s_{i-1});  s_i = cell([y; c_i], s_{i-1})        Bahdanau
+    query = "current"       s_i = cell([y; c_{i-1}], s_{i-1});  c_i = attention(s_i)        Luong
+    query = "conditional"   s'_i = cell([y; c_{i-1}], s_{i-1});  c_i = attention(s'_i);  s_i = cell'(c_i, s'_i)
+                            (conditional GRU, Firat and Cho 2016)
+
+Without `input_feeding` the contexts in square brackets are left out, and only the readout sees c_i.
+
+    readout: t_i = maxout(W [s_i; y; c_i]), then dropout and the output layer
+
+Differences from the papers: the cells are the library's; its GRU applies the reset gate after the hidden product
+(Bahdanau's before it), a different and equally good cell. Bahdanau's appendix reads out s_{i-1}; here it is s_i.
+Luong feeds tanh(W [c; s]) back; here it is the context alone, as later systems do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+
+import torch
+from pydantic import BeforeValidator, Field, SerializeAsAny
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from translator.attention.build import Site, build_attention, read_attention
+from translator.attention.full import FullSettings
+from translator.attention.interface import AttentionSettings
+from translator.models.interface import Model, Output
+from translator.models.layers import Embeddings, Tying, Vocabularies
+from translator.ops.choice import Ops
+from translator.ops.layers import Dropout, Linear
+from translator.settings import Probability, Settings
+
+Hidden: TypeAlias = tuple[Tensor, ...]
+"""A cell's state, batch first: (hidden_BD,) of a GRU, (hidden_BD, cell_BD) of an LSTM."""
+
+RECURRENCES: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class RecurrentSettings(Settings):
+    """`[model]` of a recurrent encoder-decoder."""
+
+    architecture: Literal["recurrent"] = "recurrent"
+    cell: Literal["gru", "lstm"] = Field("gru", description="the recurrent cell of encoder and decoder")
+    embedding_dim: int = Field(256, ge=1, description="width of the word embeddings")
+    tied_embeddings: Tying = Field(
+        "output", description="share one matrix: all three, target with output layer, or none"
+    )
+    embedding_dropout: Probability = Field(0.2, description="on the embedded words of both sides")
+    annotation_dropout: Probability = Field(0.0, description="on the annotations that attention looks at")
+    readout_dropout: Probability = Field(0.2, description="on the readout before the output layer")
+
+
+class RecurrentEncoderSettings(Settings):
+    """`[encoder]` of a recurrent model."""
+
+    num_layers: int = Field(1, ge=1, description="how many bidirectional layers")
+    hidden_dim: int = Field(256, ge=1, description="width of one direction; an annotation is twice as wide")
+
+
+class RecurrentDecoderSettings(Settings):
+    """`[decoder]` of a recurrent model."""
+
+    hidden_dim: int = Field(256, ge=1, description="width of the decoder's state")
+    query: Literal["previous", "current", "conditional"] = Field(
+        "previous", description="the state that attention sees"
+    )
+    input_feeding: bool = Field(True, description="feed the context into the cell, not only into the readout")
+    initial_state: Literal["backward", "both"] = Field(
+        "backward", description="s_0 comes from the encoder's last backward state, as in the paper, or from both"
+    )
+    cross_attention: Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)] = Field(
+        FullSettings(score="additive"), description="target words look at source words"
+    )
+
+
+class Encoder(nn.Module):
+    """A bidirectional recurrence over the embedded source, which never reads padding."""
+
+    def __init__(self, settings: RecurrentSettings, encoder: RecurrentEncoderSettings) -> None:
+        super().__init__()
+        self.recurrence = RECURRENCES[settings.cell](
+            settings.embedding_dim, encoder.hidden_dim, encoder.num_layers, batch_first=True, bidirectional=True
+        )
+        self.annotation_dim = 2 * encoder.hidden_dim
+
+    def forward(self, embedded_BSD: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
+        """(annotation_BSD, last_BD): last is the forward state at the true end beside the backward state at the start."""
+        packed = pack_padded_sequence(embedded_BSD, mask_BS.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        annotations, last = self.recurrence(packed)
+        hidden_XBD = last[0] if isinstance(last, tuple) else last
+        annotation_BSD, _ = pad_packed_sequence(annotations, batch_first=True, total_length=mask_BS.shape[1])
+        return annotation_BSD, torch.cat((hidden_XBD[-2], hidden_XBD[-1]), -1)
+
+
+class Cell(nn.Module):
+    """One layer of the library's recurrence, batch first, whose state is a plain tuple."""
+
+    def __init__(self, kind: str, input_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.recurrence = RECURRENCES[kind](input_dim, hidden_dim, batch_first=True)
+
+    def forward(self, inputs: Sequence[Tensor], hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """(state_BTD after each of T inputs, the last state); the inputs are concatenated over their widths."""
+        wide = tuple(part.unsqueeze(0).contiguous() for part in hidden)
+        state_BTD, last = self.recurrence(torch.cat(tuple(inputs), -1), wide if len(wide) > 1 else wide[0])
+        return state_BTD, tuple(part.squeeze(0) for part in (last if len(wide) > 1 else (last,)))
+
+
+class Encoded(NamedTuple):
+    """The source as the decoder needs it."""
+
+    source: Any  # the attention's memory
+    first_BD: Tensor  # the decoder's state before the first word
+
+
+@dataclass(frozen=True)
+class RecurrentState:
+    """What the decoder carries from word to word."""
+
+    source: Any  # the attention's memory, one row a sentence
+    hidden: Hidden  # (R, D) each, R = B N hypotheses
+    context_RC: Tensor
+    num_hypotheses: int
+
+    def reorder(self, parent_BN: Tensor) -> Self:
+        """States and contexts move; the source does not."""
+        first_row_B1 = torch.arange(len(parent_BN), device=parent_BN.device).unsqueeze(1) * self.num_hypotheses
+        return self.take((first_row_B1 + parent_BN).flatten(), parent_BN.shape[1])
+
+    def keep(self, sentence_B: Tensor) -> Self:
+        """Sentences that stay, with their hypotheses."""
+        row_BN = sentence_B.unsqueeze(1) * self.num_hypotheses + torch.arange(
+            self.num_hypotheses, device=sentence_B.device
+        )
+        kept = self.take(row_BN.flatten(), self.num_hypotheses)
+        return replace(kept, source=self.source.select(sentence_B))
+
+    def take(self, row_R: Tensor, num_hypotheses: int) -> Self:
+        """These rows of what hypotheses own."""
+        hidden = tuple(part.index_select(0, row_R) for part in self.hidden)
+        context_RC = self.context_RC.index_select(0, row_R)
+        return replace(self, hidden=hidden, context_RC=context_RC, num_hypotheses=num_hypotheses)
+
+
+class Step(NamedTuple):
+    """What decoding one or more positions yields."""
+
+    state_RTD: Tensor
+    context_RTC: Tensor
+    weight_BHTS: Tensor | None
+
+
+class Recurrent(Model[Encoded, RecurrentState]):
+    """Bidirectional encoder, attentive decoder, maxout readout."""
+
+    def __init__(
+        self,
+        settings: RecurrentSettings,
+        encoder: RecurrentEncoderSettings,
+        decoder: RecurrentDecoderSettings,
+        *,
+        vocabularies: Vocabularies,
+        ops: Ops,
+    ) -> None:
+        super().__init__()
+        self.ops, self.decoder = ops, decoder
+        self.embeddings = Embeddings(vocabularies, settings.embedding_dim, tying=settings.tied_embeddings)
+        self.encoder = Encoder(settings, encoder)
+        hidden_dim, annotation_dim = decoder.hidden_dim, self.encoder.annotation_dim
+        site = Site("cross", "decoder.cross_attention", hidden_dim, annotation_dim, causal=False, project_value=False)
+        self.attention = build_attention(decoder.cross_attention, site, ops=ops)
+        context_dim = self.attention.context_dim
+        fed_dim = context_dim if decoder.input_feeding else 0
+        self.cell = Cell(settings.cell, settings.embedding_dim + fed_dim, hidden_dim)
+        self.context_cell = Cell(settings.cell, context_dim, hidden_dim) if decoder.query == "conditional" else None
+        bridge_dim = annotation_dim if decoder.initial_state == "both" else annotation_dim // 2
+        self.bridge = Linear(bridge_dim, hidden_dim, ops=ops)
+        self.readout_proj = Linear(
+            hidden_dim + settings.embedding_dim + context_dim, 2 * settings.embedding_dim, ops=ops
+        )
+        self.embedding_dropout = Dropout(settings.embedding_dropout, ops=ops)
+        self.annotation_dropout = Dropout(settings.annotation_dropout, ops=ops)
+        self.readout_dropout = Dropout(settings.readout_dropout, ops=ops)
+        self.num_parts = 2 if settings.cell == "lstm" else 1
+
+    @property
+    def output(self) -> Output:
+        """The output layer."""
+        return self.embeddings.output
+
+    def encode(self, source_BS: Tensor, mask_BS: Tensor) -> Encoded:
+        """Annotate the source, and make s_0 = tanh(W last) (Bahdanau et al. 2015, section A.2.2)."""
+        embedded_BSD = self.embedding_dropout(self.embeddings.source(source_BS))
+        annotation_BSD, last_BD = self.encoder(embedded_BSD, mask_BS)
+        if self.decoder.initial_state == "backward":
+            last_BD = last_BD[:, last_BD.shape[1] // 2 :]
+        source = self.attention.remember(self.annotation_dropout(annotation_BSD), mask_BS)
+        return Encoded(source, torch.tanh(self.bridge(last_BD)))
+
+    def start(self, encoded: Encoded, num_hypotheses: int) -> RecurrentState:
+        """s_0 for every hypothesis, and a context of zeros."""
+        first_RD = encoded.first_BD.repeat_interleave(num_hypotheses, 0)
+        hidden = (first_RD, torch.zeros_like(first_RD))[: self.num_parts]
+        context_RC = first_RD.new_zeros(len(first_RD), self.attention.context_dim)
+        return RecurrentState(encoded.source, hidden, context_RC, num_hypotheses)
+
+    def advance(self, previous_BN: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
+        """One word for every hypothesis."""
+        embedded_R1E = self.embedding_dropout(self.embeddings.target(previous_BN.reshape(-1, 1)))
+        step, state = self.step(embedded_R1E, state)
+        logits_R1V = self.ops.linear(self.readout(step, embedded_R1E), *self.output)
+        return logits_R1V.view(*previous_BN.shape, -1), state
+
+    def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
+        """Readouts of all target positions."""
+        embedded_BTE = self.embedding_dropout(self.embeddings.target(previous_BT))
+        step = self.decode(embedded_BTE, self.start(self.encode(source_BS, mask_BS), 1), want_weights=False)
+        return self.readout(step, embedded_BTE)
+
+    def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
+        """Weights of the one attention, as 'cross.1'; none without attention."""
+        embedded_BTE = self.embedding_dropout(self.embeddings.target(previous_BT))
+        step = self.decode(embedded_BTE, self.start(self.encode(source_BS, mask_BS), 1), want_weights=True)
+        return {} if step.weight_BHTS is None else {"cross.1": step.weight_BHTS}
+
+    def decode(self, embedded_BTE: Tensor, state: RecurrentState, *, want_weights: bool) -> Step:
+        """All positions: in one sweep where no state depends on a context, else word by word."""
+        if self.decoder.query != "conditional" and not self.decoder.input_feeding:
+            return self.sweep(embedded_BTE, state, want_weights)
+        steps = []
+        for embedded_B1E in embedded_BTE.split(1, 1):
+            step, state = self.step(embedded_B1E, state, want_weights)
+            steps.append(step)
+        states, contexts, weights = zip(*steps, strict=True)
+        seen = torch.cat(weights, 2) if weights[0] is not None else None
+        return Step(torch.cat(states, 1), torch.cat(contexts, 1), seen)
+
+    def sweep(self, embedded_BTE: Tensor, state: RecurrentState, want_weights: bool) -> Step:
+        """The whole recurrence first, then all queries at once."""
+        state_BTD, _ = self.cell((embedded_BTE,), state.hidden)
+        query_BTD = state_BTD
+        if self.decoder.query == "previous":
+            query_BTD = torch.cat((state.hidden[0].unsqueeze(1), state_BTD[:, :-1]), 1)
+        context_BTC, weight_BHTS = self.attention(query_BTD, state.source, want_weights=want_weights)
+        return Step(state_BTD, context_BTC, weight_BHTS)
+
+    def step(
+        self, embedded_R1E: Tensor, state: RecurrentState, want_weights: bool = False
+    ) -> tuple[Step, RecurrentState]:
+        """One position: the equations at the top of this file."""
+        hidden, context_R1C, weight_BH1S = state.hidden, state.context_RC.unsqueeze(1), None
+        if self.decoder.query == "previous":
+            context_R1C, weight_BH1S = self.look(hidden, state, want_weights)
+        fed = (embedded_R1E, context_R1C) if self.decoder.input_feeding else (embedded_R1E,)
+        state_R1D, hidden = self.cell(fed, hidden)
+        if self.decoder.query != "previous":
+            context_R1C, weight_BH1S = self.look(hidden, state, want_weights)
+        if self.context_cell is not None:
+            state_R1D, hidden = self.context_cell((context_R1C,), hidden)
+        step = Step(state_R1D, context_R1C, weight_BH1S)
+        return step, replace(state, hidden=hidden, context_RC=context_R1C.squeeze(1))
+
+    def look(self, hidden: Hidden, state: RecurrentState, want_weights: bool) -> tuple[Tensor, Tensor | None]:
+        """(context_R1C, weights): the N hypotheses of a sentence are N queries to its one memory."""
+        query_RD = hidden[0]
+        query_BND = query_RD.view(-1, state.num_hypotheses, query_RD.shape[-1])
+        context_BNC, weight = self.attention(query_BND, state.source, want_weights=want_weights)
+        return context_BNC.reshape(len(query_RD), 1, -1), weight
+
+    def readout(self, step: Step, embedded_RTE: Tensor) -> Tensor:
+        """hidden_RTE: the larger of each pair of a linear map's outputs (maxout, Goodfellow et al. 2013)."""
+        both = torch.cat((step.state_RTD, embedded_RTE, step.context_RTC), -1)
+        pairs = self.readout_proj(both).unflatten(-1, (-1, 2))
+        return self.readout_dropout(pairs.amax(-1))  # type: ignore[no-any-return]

@@ -1,0 +1,9 @@
+"""The arithmetic worth making fast, each piece in a plain form and a fast one that a law holds equal.
+
+    linear.py    x W^T + b, with bf16 operands where the machine multiplies those faster
+    dropout.py   dropout from random bytes, where the library's own mask is slow
+    loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
+    choice.py    `Ops`: which form runs, decided once when a model is built
+
+A layer is handed an `Ops` and calls it; nothing here knows what a model is.
+"""

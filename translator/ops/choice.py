@@ -1,0 +1,76 @@
+"""`Ops` decides once, from the settings and the machine, which form of each operation runs; layers are handed it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from translator.errors import MachineError
+from translator.ops.dropout import byte_dropout, plain_dropout
+from translator.ops.linear import plain_linear, rounded_linear
+from translator.ops.loss import chunked_output_loss, plain_output_loss
+from translator.settings import Settings
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class OpsSettings(Settings):
+    """`[ops]`: how the arithmetic is done; it changes speed and rounding, never what is computed."""
+
+    fast: bool = Field(True, description="use the fast forms; false trains wholly on the plain ones")
+    precision: Precision = Field("auto", description="operands of matrix products; auto takes bf16 where it is faster")
+
+
+@dataclass(frozen=True)
+class Ops:
+    """The operations that layers call. The default is exact: plain forms in fp32."""
+
+    fast: bool = False
+    product_dtype: torch.dtype = torch.float32
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
+        if self.product_dtype == x.dtype:
+            return plain_linear(x, weight, bias)
+        return rounded_linear(x, weight, bias, self.product_dtype)
+
+    def dropout(self, x: Tensor, probability: float, training: bool) -> Tensor:
+        """Zero each element with `probability` and scale the others so that the mean is kept."""
+        if not training or probability == 0.0:
+            return x
+        if self.fast and x.device.type == "cpu":
+            return byte_dropout(x, probability)
+        return plain_dropout(x, probability)
+
+    def output_loss(
+        self, hidden_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, target_M: Tensor, *, label_smoothing: float
+    ) -> Tensor:
+        """Sum over rows of the label-smoothed cross-entropy of hidden_MD W^T + b against target_M."""
+        if self.fast:
+            return chunked_output_loss(
+                hidden_MD, weight_VD, bias_V, target_M, label_smoothing=label_smoothing, dtype=self.product_dtype
+            )
+        return plain_output_loss(self.linear(hidden_MD, weight_VD, bias_V), target_M, label_smoothing=label_smoothing)
+
+
+def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
+    """The operations for this machine. Raises MachineError where bf16 is asked for and the device has no such products."""
+    able = multiplies_bf16(device)
+    if settings.precision == "bf16" and not able:
+        raise MachineError(
+            "ops.precision",
+            f"'bf16' asked for, but this {device.type} has no bf16 matrix products",
+            "use 'fp32' or 'auto'",
+        )
+    rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and able)
+    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32)
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether bf16 matrix products run on instructions of their own here, not by emulation."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

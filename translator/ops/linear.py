@@ -1,0 +1,48 @@
+"""Linear maps: `plain_linear` is the library's, `rounded_linear` multiplies operands rounded to a shorter type."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+
+def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b over the last axis of x."""
+    return functional.linear(x, weight, bias)
+
+
+def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """x W^T + b with x, W and the incoming gradient rounded to `dtype` for the products alone.
+
+    Activations, the bias, sums and both gradients stay in x's own type (Micikevicius et al. 2018 keep the
+    same master copies). The operands saved for the backward pass take half the memory.
+    """
+    product: Tensor = RoundedProduct.apply(x, weight, dtype)  # type: ignore[no-untyped-call]
+    return product if bias is None else product + bias
+
+
+class RoundedProduct(Function):
+    """x W^T, its operands rounded to a shorter type."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """Multiply the rounded operands and keep them."""
+        rows, short_weight = x.reshape(-1, x.shape[-1]).to(dtype), weight.to(dtype)
+        ctx.save_for_backward(rows, short_weight)
+        return (rows @ short_weight.T).to(x.dtype).view(*x.shape[:-1], weight.shape[0])
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Both gradients from the same rounded operands."""
+        rows, short_weight = ctx.saved_tensors
+        short_grad = grad.reshape(-1, grad.shape[-1]).to(rows.dtype)
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_x = (short_grad @ short_weight).to(grad.dtype).view(*grad.shape[:-1], short_weight.shape[1])
+        if ctx.needs_input_grad[1]:
+            grad_weight = (short_grad.T @ rows).to(grad.dtype)
+        return grad_x, grad_weight, None

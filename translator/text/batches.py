@@ -1,0 +1,150 @@
+"""Sentence pairs as padded batches: sorted by length within shuffled pools, cut by target tokens, always reproducible."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from translator.text.corpus import Corpus
+from translator.text.tokenizer import BOS, PAD, Tokenizer
+
+
+class Batch(NamedTuple):
+    """Sentence pairs side by side, padded; masks are True at real tokens."""
+
+    source_BS: Tensor
+    mask_BS: Tensor
+    previous_BT: Tensor  # the begin mark, then the target without its last piece
+    target_BT: Tensor  # the target with its end mark
+    real_M: Tensor  # where in the flattened B x T real target pieces are
+    sentence_B: Tensor  # which sentences of the corpus these are
+
+    @property
+    def num_tokens(self) -> int:
+        """Real target tokens, end marks included."""
+        return len(self.real_M)
+
+    def to(self, device: torch.device) -> Self:
+        """The batch on a device."""
+        return self._make(tensor.to(device) for tensor in self)
+
+
+class EncodedLines(NamedTuple):
+    """Many sentences as one array of pieces."""
+
+    pieces: NDArray[np.int32]
+    offsets: NDArray[np.int64]  # sentence i is pieces[offsets[i] : offsets[i + 1]]
+
+    @classmethod
+    def of(cls, sentences: Sequence[Sequence[int]]) -> Self:
+        """Pack lists of ids."""
+        offsets = np.cumsum([0, *(len(sentence) for sentence in sentences)], dtype=np.int64)
+        pieces = np.fromiter((piece for sentence in sentences for piece in sentence), np.int32, int(offsets[-1]))
+        return cls(pieces, offsets)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Pieces of each sentence."""
+        return np.diff(self.offsets)
+
+    def padded(self, sentences: NDArray[np.int64]) -> Tensor:
+        """ids_BS of these sentences, PAD where they are shorter than the longest."""
+        lengths = self.lengths[sentences]
+        place_BS = np.arange(int(lengths.max(initial=1)))[None, :]
+        index_BS = np.minimum(self.offsets[sentences][:, None] + place_BS, max(len(self.pieces) - 1, 0))
+        ids_BS = np.where(place_BS < lengths[:, None], self.pieces[index_BS], PAD)
+        return torch.from_numpy(ids_BS.astype(np.int64))
+
+
+class EncodedPairs(NamedTuple):
+    """A corpus as pieces, both sides ending in EOS."""
+
+    source: EncodedLines
+    target: EncodedLines
+
+    @property
+    def num_pairs(self) -> int:
+        """How many pairs."""
+        return len(self.target.offsets) - 1
+
+
+def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
+    """The pieces of a corpus."""
+    source = EncodedLines.of(tokenizer.encode_source(corpus.source))
+    return EncodedPairs(source, EncodedLines.of(tokenizer.encode_target(corpus.target)))
+
+
+def collate(pairs: EncodedPairs, sentences: NDArray[np.int64]) -> Batch:
+    """One batch of these pairs."""
+    source_BS, target_BT = pairs.source.padded(sentences), pairs.target.padded(sentences)
+    previous_BT = torch.full_like(target_BT, BOS)
+    previous_BT[:, 1:] = target_BT[:, :-1]
+    real_M = (target_BT != PAD).flatten().nonzero().squeeze(1)
+    return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, torch.from_numpy(sentences))
+
+
+class TokenBatches:
+    """Batches of at most `batch_tokens` target tokens; each epoch holds every pair once, in an order of its own.
+
+    The order is a function of (seed, epoch) alone, so going on needs no more than the epoch and the place in it.
+    """
+
+    def __init__(self, pairs: EncodedPairs, *, batch_tokens: int, pool_size: int, seed: int) -> None:
+        self.pairs, self.batch_tokens, self.pool_size, self.seed = pairs, batch_tokens, pool_size, seed
+
+    def epoch(self, number: int) -> list[NDArray[np.int64]]:
+        """The batches of an epoch as sentence numbers. A pair longer than `batch_tokens` is a batch by itself."""
+        generator = np.random.default_rng((self.seed, number))
+        order = generator.permutation(self.pairs.num_pairs)
+        batches = [
+            batch
+            for first in range(0, len(order), self.pool_size)
+            for batch in self.cut(self.sort(order[first : first + self.pool_size]))
+        ]
+        return [batches[index] for index in generator.permutation(len(batches))]
+
+    def sort(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By target length, then source length; equal ones stay shuffled."""
+        lengths = self.pairs.target.lengths[sentences], self.pairs.source.lengths[sentences]
+        return sentences[np.lexsort((lengths[1], lengths[0]))]
+
+    def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Consecutive sentences with at most `batch_tokens` tokens on either side."""
+        longer = np.maximum(self.pairs.target.lengths[sentences], self.pairs.source.lengths[sentences])
+        total, first = np.cumsum(longer), 0
+        while first < len(sentences):
+            before = total[first - 1] if first else 0
+            last = max(int(np.searchsorted(total, before + self.batch_tokens, side="right")), first + 1)
+            yield sentences[first:last]
+            first = last
+
+    def batch(self, sentences: NDArray[np.int64]) -> Batch:
+        """These sentences, padded."""
+        return collate(self.pairs, sentences)
+
+    def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
+        """The sentences of one update in at most `parts` micro-batches of about equal tokens."""
+        total = np.cumsum(self.pairs.target.lengths[sentences])
+        part = np.minimum((total - 1) * parts // total[-1], parts - 1)
+        return [sentences[part == index] for index in range(parts) if (part == index).any()]
+
+
+class SourceBatch(NamedTuple):
+    """Sentences to be translated, padded."""
+
+    source_BS: Tensor
+    mask_BS: Tensor
+    sentence_B: Tensor
+
+
+def source_batches(sources: Sequence[Sequence[int]], *, batch_size: int) -> Iterator[SourceBatch]:
+    """All sentences in batches, longest first, each with its numbers so that they can be put back in order."""
+    lines = EncodedLines.of(sources)
+    order = np.argsort(-lines.lengths, kind="stable")
+    for first in range(0, len(order), batch_size):
+        sentences = order[first : first + batch_size]
+        source_BS = lines.padded(sentences)
+        yield SourceBatch(source_BS, source_BS != PAD, torch.from_numpy(sentences))

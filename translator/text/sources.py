@@ -1,0 +1,137 @@
+"""Where a corpus comes from: two plain files, TSV, JSONL, or the Hugging Face hub. Each yields aligned sentences or an error."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from translator.errors import DataError, MachineError, UsageError
+from translator.text.corpus import Corpus, CorpusSettings, Split, aligned
+from translator.text.reader import read_lines
+
+HUB_SECONDS = 10
+LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
+
+
+def read_split(settings: CorpusSettings, split: Split) -> Corpus:
+    """All pairs of a split, in order, none left out."""
+    if settings.format == "hub":
+        return read_hub(settings, split)
+    name: str | tuple[str, str] = getattr(settings, split)
+    if settings.format == "files":
+        return read_files(settings, name)
+    if not isinstance(name, str):
+        raise UsageError(f"corpus.{split}", "found two names, expected one", f"format = {settings.format!r} has one file")
+    path = existing(settings.folder / name, f".{settings.format}")
+    rows = list(read_tsv(path) if settings.format == "tsv" else read_jsonl(path, settings))
+    return aligned((row[0] for row in rows), (row[1] for row in rows), (str(path), str(path)))
+
+
+def read_files(settings: CorpusSettings, name: str | tuple[str, str]) -> Corpus:
+    """Two files, line n of one translating line n of the other."""
+    if isinstance(name, str):
+        languages = settings.source_language, settings.target_language
+        paths = [existing(settings.folder / f"{name}.{language}") for language in languages]
+    else:
+        paths = [settings.folder / one for one in name]
+    if paths[0] == paths[1]:
+        raise UsageError("[corpus]", f"{paths[0]} is given for both sides", "name the translations")
+    return aligned(read_lines(paths[0]), read_lines(paths[1]), (str(paths[0]), str(paths[1])))
+
+
+def existing(path: Path, suffix: str = "") -> Path:
+    """The path itself, or with a suffix, or gzipped: the first that is there."""
+    candidates = [path, Path(f"{path}{suffix}"), Path(f"{path}.gz"), Path(f"{path}{suffix}.gz")]
+    return next((one for one in candidates if one.exists() and not one.is_dir()), candidates[1])
+
+
+def read_tsv(path: Path) -> Iterator[tuple[str, str]]:
+    """Rows of exactly two fields; quotes and the word NA are text."""
+    for number, line in enumerate(read_lines(path), 1):
+        fields = line.split("\t")
+        if len(fields) != 2:
+            advice = "a sentence may not hold a tab"
+            raise DataError(f"{path}:{number}", f"found {len(fields)} fields, expected 2 separated by a tab", advice)
+        yield fields[0], fields[1]
+
+
+def read_jsonl(path: Path, settings: CorpusSettings) -> Iterator[tuple[str, str]]:
+    """An object a line, its fields named as in `columns`."""
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}:{number}", f"not JSON ({error})", "each line holds one object") from error
+        yield fields_of(row, settings, f"{path}:{number}")
+
+
+def columns(settings: CorpusSettings) -> tuple[str, str]:
+    """The names of the source and target fields."""
+    hub = settings.hub
+    return hub.source_column or settings.source_language, hub.target_column or settings.target_language
+
+
+def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:  # noqa: ANN401 - any JSON
+    """Source and target of a row, also where they are nested as {"translation": {"en": ..., "de": ...}}."""
+    if isinstance(row, dict) and isinstance(row.get("translation"), dict):
+        row = row["translation"]
+    names = columns(settings)
+    found = [row.get(name) if isinstance(row, dict) else None for name in names]
+    if not all(isinstance(one, str) for one in found):
+        there = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__
+        advice = "set corpus.hub.source_column and corpus.hub.target_column"
+        raise DataError(place, f"expected text fields {names[0]!r} and {names[1]!r}, found {there}", advice)
+    source, target = (str(one).replace("\r\n", " ").replace("\n", " ") for one in found)
+    return source, target
+
+
+def read_hub(settings: CorpusSettings, split: Split) -> Corpus:
+    """A split of a hub data set, or of a local folder of the same shape. Code of a data set is never run."""
+    hub = settings.hub
+    if not hub.name:
+        raise UsageError("corpus.hub.name", "is empty", "expected owner/name, or " + LOCAL_ADVICE)
+    revision = None if Path(hub.name).is_dir() else resolve_revision(hub.name, hub.revision)
+    import datasets
+
+    datasets.disable_progress_bars()
+    wanted = getattr(hub, split)
+    try:
+        rows = datasets.load_dataset(hub.name, hub.configuration, split=wanted, revision=revision)
+    except (OSError, ConnectionError) as error:
+        raise MachineError(hub.name, f"cannot be loaded ({first_line(error)})", LOCAL_ADVICE) from error
+    except RuntimeError as error:
+        raise UsageError(hub.name, "data sets with code are not supported", LOCAL_ADVICE) from error
+    except (ValueError, KeyError) as error:
+        raise UsageError("corpus.hub", f"{hub.name}: {first_line(error)}", "check configuration and split") from error
+    pairs = [fields_of(row, settings, f"{hub.name}:{wanted}:{number}") for number, row in enumerate(rows, 1)]
+    place = f"{hub.name}:{wanted}"
+    return aligned((pair[0] for pair in pairs), (pair[1] for pair in pairs), (place, place))._replace(revision=revision)
+
+
+def resolve_revision(name: str, revision: str | None) -> str | None:
+    """The commit that a data set's revision stands for now. Raises MachineError where the hub cannot be reached."""
+    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(HUB_SECONDS))
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        return HfApi().dataset_info(name, revision=revision, timeout=HUB_SECONDS).sha
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise UsageError("corpus.hub", f"no data set {name!r} at revision {revision or 'main'!r}", "check the name") from error
+    except Exception as error:  # the hub's client raises many kinds for a network that is not there
+        raise MachineError(name, f"cannot reach the Hugging Face hub ({type(error).__name__})", LOCAL_ADVICE) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def read_kinds(settings: CorpusSettings, split: Split) -> list[str] | None:
+    """The label of each sentence of a split, from `<name>.kind` beside plain files; None where there is no such file."""
+    name = getattr(settings, split)
+    path = settings.folder / f"{name}.kind"
+    if settings.format != "files" or not isinstance(name, str) or not path.is_file():
+        return None
+    return list(read_lines(path))

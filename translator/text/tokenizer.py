@@ -1,0 +1,179 @@
+"""SentencePiece (Kudo and Richardson 2018): text to pieces and back, trained on the training side of the corpus alone."""
+
+import hashlib
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from translator.errors import ModelError, UsageError
+from translator.settings import Settings
+from translator.text.corpus import Corpus
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
+LONGEST_SENTENCE_BYTES = 2**30
+
+
+class TokenizerSettings(Settings):
+    """`[tokenizer]`: how words become pieces."""
+
+    kind: Literal["unigram", "bpe"] = Field("unigram", description="the SentencePiece model")
+    vocab_size: int = Field(8000, ge=8, le=1_000_000, description="pieces of each vocabulary, the four marks included")
+    joint: bool = Field(True, description="one vocabulary for both languages")
+    byte_fallback: bool = Field(True, description="unseen characters become bytes, so that nothing is unknown")
+    character_coverage: float = Field(1.0, gt=0.9, le=1.0, description="share of the characters that get a piece")
+    max_sentences: int = Field(1_000_000, ge=1, description="training lines of a side that pieces are learned from")
+
+
+class Tokenizer:
+    """Pieces of both sides. Sentences end in EOS; control marks are never read from text."""
+
+    def __init__(self, source_model: bytes, target_model: bytes) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        self.models = (source_model, target_model)
+        self.source: Any = SentencePieceProcessor(model_proto=source_model)
+        self.target: Any = self.source
+        if not self.is_joint:
+            self.target = SentencePieceProcessor(model_proto=target_model)
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether both sides have the same pieces."""
+        return self.models[0] == self.models[1]
+
+    @property
+    def source_size(self) -> int:
+        """Pieces of the source vocabulary."""
+        return int(self.source.get_piece_size())
+
+    @property
+    def target_size(self) -> int:
+        """Pieces of the target vocabulary."""
+        return int(self.target.get_piece_size())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over both models."""
+        return hashlib.sha256(b"".join(hashlib.sha256(model).digest() for model in self.models)).hexdigest()
+
+    def encode_source(self, lines: Sequence[str]) -> list[list[int]]:
+        """Ids of each line, EOS last. Text is normalised to NFC, as the training text was."""
+        return encode(self.source, lines)
+
+    def encode_target(self, lines: Sequence[str]) -> list[list[int]]:
+        """Ids of each line, EOS last."""
+        return encode(self.target, lines)
+
+    def decode_target(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Text of each sentence, on one line whatever its pieces hold; marks are left out."""
+        kept = [[piece for piece in sentence if piece > EOS] for sentence in ids]
+        return [str(text).translate(LINE_ENDS) for text in self.target.decode(kept)] if kept else []
+
+    def source_pieces(self, ids: Sequence[int]) -> list[str]:
+        """Each id as it is written in the source vocabulary."""
+        return [str(self.source.id_to_piece(piece)) for piece in ids]
+
+    def target_pieces(self, ids: Sequence[int]) -> list[str]:
+        """Each id as it is written in the target vocabulary."""
+        return [str(self.target.id_to_piece(piece)) for piece in ids]
+
+    def save(self, folder: Path) -> None:
+        """Write source.model and target.model."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, model in zip(("source", "target"), self.models, strict=True):
+            (folder / f"{name}.model").write_bytes(model)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizer":
+        """Read what `save` wrote. Raises ModelError where it is missing or no SentencePiece model."""
+        try:
+            return cls((folder / "source.model").read_bytes(), (folder / "target.model").read_bytes())
+        except OSError as error:
+            raise ModelError(str(error.filename), f"cannot be read ({error.strerror})", "restore the run folder") from error
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(str(folder), "is not a SentencePiece tokenizer", "restore the run folder") from error
+
+
+def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:  # noqa: ANN401 - the library has no types
+    """Ids of each line, EOS last."""
+    normal = [unicodedata.normalize("NFC", line) for line in lines]
+    return [list(map(int, ids)) for ids in processor.encode(normal, add_eos=True)] if normal else []
+
+
+class Trained(NamedTuple):
+    """A new tokenizer, and what a person should know of it."""
+
+    tokenizer: Tokenizer
+    notice: str | None
+
+
+def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> Trained:
+    """Learn the pieces. A vocabulary too large for the corpus is lowered, and the notice says so.
+
+    Raises UsageError where it is too small for the corpus's characters.
+    """
+    sides = [corpus.source[: settings.max_sentences], corpus.target[: settings.max_sentences]]
+    if settings.joint:
+        model, size = learn([line for side in sides for line in side], settings, settings.vocab_size)
+        models, sizes = (model, model), [size]
+    else:
+        (source, source_size), (target, target_size) = (learn(side, settings, settings.vocab_size) for side in sides)
+        models, sizes = (source, target), [source_size, target_size]
+    lowered = [str(size) for size in sizes if size != settings.vocab_size]
+    notice = None
+    if lowered:
+        notice = f"tokenizer.vocab_size lowered from {settings.vocab_size} to {' and '.join(lowered)}: the corpus has no more"
+    return Trained(Tokenizer(*models), notice)
+
+
+def learn(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tuple[bytes, int]:
+    """(a SentencePiece model, its size). Nothing is normalised but whitespace, so that text comes back as it was."""
+    from sentencepiece import SentencePieceTrainer
+
+    model = io.BytesIO()
+    try:
+        SentencePieceTrainer.train(
+            sentence_iterator=without_nul(lines),
+            model_writer=model,
+            model_type=settings.kind,
+            vocab_size=vocab_size,
+            character_coverage=settings.character_coverage,
+            byte_fallback=settings.byte_fallback,
+            normalization_rule_name="identity",
+            max_sentence_length=LONGEST_SENTENCE_BYTES,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        message = str(error)
+        if possible := re.search(r"value <= (\d+)", message):
+            return learn(lines, settings, int(possible[1]))
+        if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+            raise too_small(vocab_size, int(needed[1]), lines) from error
+        raise UsageError("[tokenizer]", f"SentencePiece refuses ({message.splitlines()[0]})", "change its settings") from error
+    return model.getvalue(), vocab_size
+
+
+def too_small(vocab_size: int, needed: int, lines: list[str]) -> UsageError:
+    """The error for a vocabulary that cannot even hold the corpus's characters."""
+    characters = len(set().union(*lines))
+    return UsageError(
+        "tokenizer.vocab_size",
+        f"found {vocab_size}, expected at least {needed} for {characters} characters and the marks",
+        "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage",
+    )
+
+
+def without_nul(lines: list[str]) -> Iterator[str]:
+    """The lines, with NUL as a space: SentencePiece would end there."""
+    return (line.replace("\0", " ") for line in lines)

@@ -1,0 +1,38 @@
+"""`[training]`: everything that one can say about a training, with defaults for a small corpus and one machine."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from translator.settings import Probability, Settings
+
+
+class TrainingSettings(Settings):
+    """How long, how fast, in what portions, and what is kept."""
+
+    seed: int = Field(1, ge=0, lt=2**63, description="of everything that is drawn: weights, order, dropout")
+    steps: int = Field(8000, ge=1, description="optimizer updates in all")
+    max_minutes: float | None = Field(None, gt=0, description="stop before the first update that would begin later")
+    batch_tokens: int = Field(4096, ge=1, description="target tokens of one update, end marks included, padding not")
+    accumulation: int = Field(1, ge=1, description="parts that an update is computed in; it changes memory, not results")
+    pool_sentences: int = Field(20_000, ge=1, description="sentences shuffled together before they are sorted by length")
+
+    learning_rate: float = Field(2e-3, gt=0, le=100, description="at the end of the warm-up, where it is highest")
+    schedule: Literal["inverse_sqrt", "cosine", "linear", "constant"] = Field("inverse_sqrt", description="after it")
+    warmup_steps: int = Field(1000, ge=0, description="updates during which the learning rate rises from zero")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="AdamW decays the weights apart from the gradient")
+    adam_beta1: Probability = Field(0.9, description="decay of the mean gradient")
+    adam_beta2: Probability = Field(0.98, description="decay of the mean squared gradient")
+    weight_decay: float = Field(0.0, ge=0, description="pull towards zero, per update and learning rate")
+    clip_norm: float = Field(1.0, ge=0, description="longest gradient that is used as it is; 0 never clips")
+    label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all words")
+
+    log_every: int = Field(50, ge=1, description="updates between two lines of the log")
+    validate_every: int = Field(500, ge=1, description="updates between two validations")
+    save_every: int = Field(500, ge=1, description="updates between two checkpoints")
+    keep_last: int = Field(2, ge=1, description="newest checkpoints that are kept, besides the best and the averaged")
+    patience: int = Field(0, ge=0, description="validations without a better BLEU before it stops early; 0 never does")
+    average: int = Field(5, ge=1, description="checkpoints whose weights are averaged at the end; 1 averages none")
+    average_of: Literal["last", "best"] = Field("last", description="which ones: the newest, or the best by BLEU")
+    samples: int = Field(3, ge=0, description="validation sentences whose translation is shown")
+    initialise_from: str | None = Field(None, description="run folder whose final weights are the first ones here")
