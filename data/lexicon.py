@@ -1,9 +1,12 @@
 """The words of the demo corpus: every English word has one German word in its role.
 
-Only tables and the few lines that read them; what may be built from the words is in `rules.py`.
+The long lists are in `tables.py` and are read here; what may be built from the words is in `nominals.py` and
+`clauses.py`.
 """
 
 from typing import Literal, NamedTuple
+
+from tables import ADJECTIVES_TABLE, NOUNS_TABLE, PLACES_TABLE, VERBS_TABLE
 
 Case = Literal["nominative", "accusative", "dative"]
 Tense = Literal["present", "perfect", "can", "must", "should", "want"]
@@ -39,7 +42,7 @@ class Verb(NamedTuple):
     """A verb with its forms in both languages; `particle` is the separable part ("auf" in "aufmachen").
 
     `stem` is the infinitive without the particle and, German being kind here, the plural of the present too.
-    `objects` are the tags of the nouns it takes, `traits` the other company it keeps (see `TRAITS`).
+    `objects` are the tags of the nouns it takes, `traits` the other company it keeps.
     """
 
     english: str
@@ -64,178 +67,6 @@ class Place(NamedTuple):
     case: Case
     kind: str
 
-
-# english, plural, gender, German, German plural: tags. "-" is no plural, "/" sets the form of the n-declension apart.
-_NOUNS = """
-man men m Mann Männer: person years character mood he
-woman women f Frau Frauen: person years character mood she
-child children n Kind Kinder: person size mood
-boy boys m Junge/Jungen Jungen: person size mood he
-girl girls n Mädchen Mädchen: person size mood
-teacher teachers f Lehrerin Lehrerinnen: person years character mood she
-doctor doctors f Ärztin Ärztinnen: person years character she
-cook cooks m Koch Köche: person years character mood he
-farmer farmers m Bauer/Bauern Bauern: person years character mood he
-neighbour neighbours m Nachbar/Nachbarn Nachbarn: person years character he
-friend friends m Freund Freunde: person years character he
-sister sisters f Schwester Schwestern: person character mood she
-brother brothers m Bruder Brüder: person character mood he
-uncle uncles m Onkel Onkel: person years character he
-aunt aunts f Tante Tanten: person years character she
-guest guests m Gast Gäste: person character mood he
-dog dogs m Hund Hunde: animal years size hungry black
-cat cats f Katze Katzen: animal years size hungry black
-horse horses n Pferd Pferde: animal years beautiful hungry black
-bird birds m Vogel Vögel: animal size beautiful hungry black
-bread - n Brot -: food fresh price taste
-cheese - m Käse -: food fresh price taste
-cake cakes m Kuchen Kuchen: food fresh sweet taste size
-apple apples m Apfel Äpfel: food fresh sweet red size
-soup soups f Suppe Suppen: food cooked heat taste price
-fish fish m Fisch Fische: food cooked fresh size price
-coffee - m Kaffee -: drink heat price taste
-tea - m Tee -: drink heat price taste
-milk - f Milch -: drink heat fresh cheap
-water - n Wasser -: drink heat fresh
-book books n Buch Bücher: text written ware content age price
-letter letters m Brief Briefe: text written content age
-newspaper newspapers f Zeitung Zeitungen: text content age
-story stories f Geschichte Geschichten: text written content age
-door doors f Tür Türen: opening age size colour
-window windows n Fenster Fenster: opening age size dirt
-box boxes f Kiste Kisten: opening ware size colour heavy
-suitcase suitcases m Koffer Koffer: opening ware age colour heavy
-lamp lamps f Lampe Lampen: device ware age colour price
-radio radios n Radio Radios: device ware age size price
-computer computers m Computer Computer: device ware age price
-coat coats m Mantel Mäntel: clothes ware age colour dirt
-hat hats m Hut Hüte: clothes ware age colour price
-shirt shirts n Hemd Hemden: clothes ware colour price dirt
-jacket jackets f Jacke Jacken: clothes ware age colour dirt
-picture pictures n Bild Bilder: ware gift age size beautiful
-flower flowers f Blume Blumen: gift colour beautiful fresh
-key keys m Schlüssel Schlüssel: ware age size
-bicycle bicycles n Fahrrad Fahrräder: vehicle ware age colour dirt
-car cars n Auto Autos: vehicle ware age colour price
-garden gardens m Garten Gärten: sight size beautiful
-house houses n Haus Häuser: room sight size age beautiful
-kitchen kitchens f Küche Küchen: room size age dirt
-room rooms n Zimmer Zimmer: room size dirt
-school schools f Schule Schulen: sight size age
-station stations m Bahnhof Bahnhöfe: sight size age
-town towns f Stadt Städte: sight size beautiful
-forest forests m Wald Wälder: size beautiful
-park parks m Park Parks: sight size beautiful
-"""
-
-# English, German; a stem after "/" where the endings do not simply follow: the tags of the nouns it suits.
-_ADJECTIVES = """
-old alt: age years
-new neu: age
-young jung: years
-big groß: size
-small klein: size
-red rot: colour red
-blue blau: colour
-white weiß: colour
-black schwarz: colour black
-green grün: colour
-expensive teuer/teur: price
-cheap billig: price cheap
-beautiful schön: beautiful
-heavy schwer: heavy
-dirty schmutzig: dirt
-clean sauber/sauber: dirt
-interesting interessant: content
-long lang: content
-funny lustig: content
-fresh frisch: fresh
-sweet süß: sweet
-good gut: taste
-hot heiß: heat
-cold kalt: heat
-friendly freundlich: character
-clever klug: character
-tired müde/müd: mood
-happy glücklich: mood
-hungry hungrig: mood hungry
-"""
-
-# English forms; German forms, the particle before "|", auxiliary, case: tags of the objects: traits.
-_VERBS = """
-eat eats eaten; essen isst gegessen haben accusative: food: slowly quickly home with
-cook cooks cooked; kochen kocht gekocht haben accusative: cooked: slowly carefully home for
-drink drinks drunk; trinken trinkt getrunken haben accusative: drink: slowly quickly home with
-buy buys bought; kaufen kauft gekauft haben accusative: food drink ware gift: for
-read reads read; lesen liest gelesen haben accusative: text: slowly quietly home out
-write writes written; schreiben schreibt geschrieben haben accusative: written: slowly carefully home for
-open opens opened; auf|machen macht aufgemacht haben accusative: opening: slowly quickly carefully quietly
-close closes closed; zu|machen macht zugemacht haben accusative: opening: slowly quickly carefully quietly
-switch_on switches_on switched_on; an|schalten schaltet angeschaltet haben accusative: device: quickly quietly
-switch_off switches_off switched_off; aus|schalten schaltet ausgeschaltet haben accusative: device: quickly quietly
-put_on puts_on put_on; an|ziehen zieht angezogen haben accusative: clothes: slowly quickly
-take_off takes_off taken_off; aus|ziehen zieht ausgezogen haben accusative: clothes: slowly quickly
-wash washes washed; waschen wäscht gewaschen haben accusative: clothes vehicle: slowly quickly carefully
-repair repairs repaired; reparieren repariert repariert haben accusative: device vehicle: quickly carefully for
-sell sells sold; verkaufen verkauft verkauft haben accusative: ware food:
-look_for looks_for looked_for; suchen sucht gesucht haben accusative: ware animal: out
-find finds found; finden findet gefunden haben accusative: ware animal: out
-bring_along brings_along brought_along; mit|bringen bringt mitgebracht haben accusative: food text gift: for
-tidy_up tidies_up tidied_up; auf|räumen räumt aufgeräumt haben accusative: room: slowly quickly
-see sees seen; sehen sieht gesehen haben accusative: person animal sight: out
-visit visits visited; besuchen besucht besucht haben accusative: person sight:
-invite invites invited; ein|laden lädt eingeladen haben accusative: person:
-call calls called; an|rufen ruft angerufen haben accusative: person: quickly
-pick_up picks_up picked_up; ab|holen holt abgeholt haben accusative: person: stop
-feed feeds fed; füttern füttert gefüttert haben accusative: animal: slowly carefully home
-help helps helped; helfen hilft geholfen haben dative: person: home
-thank thanks thanked; danken dankt gedankt haben dative: person:
-listen_to listens_to listened_to; zu|hören hört zugehört haben dative: person: quietly
-follow follows followed; folgen folgt gefolgt sein dative: person animal: slowly quickly quietly
-show shows shown; zeigen zeigt gezeigt haben accusative: ware text gift: recipient
-give gives given; geben gibt gegeben haben accusative: ware gift drink: recipient
-send sends sent; schicken schickt geschickt haben accusative: text gift: recipient
-sleep sleeps slept; schlafen schläft geschlafen haben accusative:: beast home
-sing sings sung; singen singt gesungen haben accusative:: quietly home out with
-work works worked; arbeiten arbeitet gearbeitet haben accusative:: slowly quickly carefully home with
-laugh laughs laughed; lachen lacht gelacht haben accusative:: quietly home with
-wait waits waited; warten wartet gewartet haben accusative:: beast quietly out stop with
-get_up gets_up got_up; auf|stehen steht aufgestanden sein accusative:: slowly quickly purpose
-fall_asleep falls_asleep fallen_asleep; ein|schlafen schläft eingeschlafen sein accusative:: beast quickly
-come_back comes_back come_back; zurück|kommen kommt zurückgekommen sein accusative:: beast slowly quickly from purpose
-go goes gone; gehen geht gegangen sein accusative:: slowly quickly quietly to with purpose
-run runs run; laufen läuft gelaufen sein accusative:: beast to purpose
-say says said; sagen sagt gesagt haben accusative:: that
-ask asks asked; fragen fragt gefragt haben accusative:: whether
-know knows known; wissen weiß gewusst haben accusative:: that present
-believe believes believed; glauben glaubt geglaubt haben accusative:: that present
-hope hopes hoped; hoffen hofft gehofft haben accusative:: that infinitive present
-try tries tried; versuchen versucht versucht haben accusative:: infinitive
-promise promises promised; versprechen verspricht versprochen haben accusative:: infinitive that
-"""
-
-# noun; English and German preposition, case, kind.
-_PLACES = """
-garden: in in dative home; in in dative out; into in accusative to; from aus dative from
-house: in_front_of vor dative out; behind hinter dative out; into in accusative to
-kitchen: in in dative home; into in accusative to
-room: in in dative home; into in accusative to
-school: in_front_of vor dative out; behind hinter dative out; to zu dative to; from von dative from
-station: at an dative stop; to zu dative to; from von dative from
-town: in in dative out; into in accusative to; from aus dative from
-forest: in in dative out; into in accusative to; from aus dative from
-park: in in dative out; into in accusative to; from aus dative from
-"""
-
-TRAITS: dict[str, str] = {
-    "slowly quickly carefully quietly": "adverbs of manner that suit the verb",
-    "home out stop to from": "kinds of places that it may be joined by",
-    "with for": "persons: in whose company, for whose good",
-    "recipient": "a dative noun phrase beside the object",
-    "beast": "animals may do it too",
-    "that whether infinitive purpose": "clauses that it may govern",
-    "present": "used in the present only",
-}
 
 CONTRACTIONS: dict[tuple[str, str], str] = {
     ("an", "dem"): "am",
@@ -298,7 +129,7 @@ PRONOUNS: dict[str, dict[Case, tuple[str, str]]] = {
 def read_nouns() -> dict[str, Noun]:
     """The nouns by their English singular."""
     nouns = {}
-    for line in _NOUNS.strip().splitlines():
+    for line in NOUNS_TABLE.strip().splitlines():
         forms, tags = line.split(": ")
         english, plural, gender, german, german_plural = forms.split()
         german, _, oblique = german.partition("/")
@@ -312,7 +143,7 @@ def read_nouns() -> dict[str, Noun]:
 def read_adjectives() -> dict[str, Adjective]:
     """The adjectives by their English form."""
     adjectives = {}
-    for line in _ADJECTIVES.strip().splitlines():
+    for line in ADJECTIVES_TABLE.strip().splitlines():
         forms, tags = line.split(": ")
         english, german = forms.split()
         german, _, stem = german.partition("/")
@@ -323,7 +154,7 @@ def read_adjectives() -> dict[str, Adjective]:
 def read_verbs() -> dict[str, Verb]:
     """The verbs by their English infinitive."""
     verbs = {}
-    for line in _VERBS.strip().splitlines():
+    for line in VERBS_TABLE.strip().splitlines():
         forms, objects, traits = line.split(":")
         english, german = forms.split(";")
         base, third, english_participle = (form.replace("_", " ") for form in english.split())
@@ -348,7 +179,7 @@ def read_verbs() -> dict[str, Verb]:
 def read_places() -> tuple[Place, ...]:
     """The places of all kinds, in the order of the table."""
     places = []
-    for line in _PLACES.strip().splitlines():
+    for line in PLACES_TABLE.strip().splitlines():
         noun, uses = line.split(": ")
         for use in uses.split("; "):
             english, german, case, kind = use.split()

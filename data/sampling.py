@@ -1,13 +1,14 @@
 """Random choices: which words and which clauses a sentence is made of, so that it also makes some sense.
 
-How the chosen parts become two sentences is in `rules.py`; how many sentences of which length, in `grammar.py`.
+How the chosen parts become two sentences is in `nominals.py` and `clauses.py`; how clauses are chained, in `plans.py`.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
-import rules
+from clauses import Clause, object_relative, subject_relative
 from lexicon import (
     ADJECTIVES,
     FREQUENCY,
@@ -15,6 +16,7 @@ from lexicon import (
     NAMES,
     NOUNS,
     PLACES,
+    PRONOUNS,
     TIMES_ANY,
     TIMES_PRESENT,
     VERBS,
@@ -22,19 +24,35 @@ from lexicon import (
     Tense,
     Verb,
 )
-from phrases import EMPTY, Phrase, Sentence, finish
-from rules import Both, Clause, Described, Name, Nominal, NounPhrase, Pronoun
+from nominals import (
+    Both,
+    Described,
+    Name,
+    Nominal,
+    NounPhrase,
+    Pronoun,
+    adverb,
+    at_place,
+    at_time,
+    for_person,
+    with_person,
+)
+from phrases import EMPTY, Phrase
 
 Item = TypeVar("Item")
 
 OBJECT_DETERMINERS = "the the the the a a a my my our our this".split()
 SUBJECT_DETERMINERS = "the the the the a my my our our this".split()
 PLURAL_DETERMINERS = ["the", "the", "my", "our", "these", "two", "three", ""]
+PLURAL_SUBJECT_DETERMINERS = ["the", "the", "my", "our", "these", "two", "three"]
 KNOWN_DETERMINERS = ["the", "the", "my", "our"]
 PEOPLE = tuple(noun for noun in NOUNS.values() if "person" in noun.tags)
 ANIMALS = tuple(noun for noun in NOUNS.values() if "animal" in noun.tags)
+JUDGED = tuple("interesting long funny dirty clean hot cold fresh sweet good expensive cheap heavy".split())
 ACTIONS = tuple(verb for verb in VERBS.values() if not verb.traits & {"that", "whether", "infinitive"})
 DEEDS = tuple(verb for verb in ACTIONS if verb.objects)
+Span = Literal["any", "unfinished", "present"]
+TOLD = tuple(verb for verb in DEEDS if verb.english not in ("eat", "drink", "show", "give", "send"))
 MODAL_TENSES: tuple[Tense, ...] = ("can", "must", "should", "want")
 
 
@@ -46,14 +64,23 @@ class Triple(NamedTuple):
     adjective: str
 
 
-def fitting_nouns(verb: Verb) -> list[Noun]:
+@cache
+def fitting_nouns(verb: Verb) -> tuple[Noun, ...]:
     """The nouns that the verb may take as its object."""
-    return [noun for noun in NOUNS.values() if noun.tags & verb.objects]
+    return tuple(noun for noun in NOUNS.values() if noun.tags & verb.objects)
 
 
-def fitting_adjectives(noun: Noun) -> list[str]:
+@cache
+def fitting_adjectives(noun: Noun) -> tuple[str, ...]:
     """The adjectives that suit the noun."""
-    return [adjective.english for adjective in ADJECTIVES.values() if adjective.tags & noun.tags]
+    return tuple(adjective.english for adjective in ADJECTIVES.values() if adjective.tags & noun.tags)
+
+
+def suits(determiner: str, noun: Noun) -> bool:
+    """Whether the noun may be called mine, and whether it may be called just any ("a sister")."""
+    if determiner in ("my", "our"):
+        return "own" in noun.tags
+    return determiner not in ("a", "this", "these", "") or "kin" not in noun.tags
 
 
 def all_triples() -> list[Triple]:
@@ -64,6 +91,9 @@ def all_triples() -> list[Triple]:
         for noun in fitting_nouns(verb)
         for adjective in fitting_adjectives(noun)
     ]
+
+
+JUDGED_THINGS = tuple(noun for noun in NOUNS.values() if set(fitting_adjectives(noun)) & set(JUDGED))
 
 
 class Sampler:
@@ -104,7 +134,7 @@ class Sampler:
         """A noun phrase in the singular, with an adjective by the probability given."""
         noun = self.noun(nouns)
         word = self.choose(fitting_adjectives(noun)) if self.chance(adjective) else ""
-        determiner = self.choose(determiners)
+        determiner = self.choose([determiner for determiner in determiners if suits(determiner, noun)])
         if not noun.plural and determiner == "a":
             determiner = ""
         return NounPhrase(determiner, word, noun)
@@ -113,11 +143,16 @@ class Sampler:
         """The same noun phrase, perhaps in the plural."""
         if not phrase.noun.plural or not self.chance(probability):
             return phrase
-        return phrase._replace(determiner=self.choose(PLURAL_DETERMINERS), plural=True)
+        return self.plural(phrase, PLURAL_DETERMINERS)
+
+    def plural(self, phrase: NounPhrase, determiners: Sequence[str]) -> NounPhrase:
+        """The same noun phrase in the plural, with a determiner for it."""
+        fitting = [determiner for determiner in determiners if suits(determiner, phrase.noun)]
+        return phrase._replace(determiner=self.choose(fitting), plural=True)
 
     def name(self) -> Name:
         """A name not used in the sentence so far."""
-        name = self.choose([name for name in NAMES if name not in self.used])
+        name = self.choose([name for name in NAMES if name not in self.used] or list(NAMES))
         self.used.add(name)
         return Name(name)
 
@@ -132,12 +167,11 @@ class Sampler:
             return Both(self.name(), self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3))
         nouns = PEOPLE + ANIMALS if verb and "beast" in verb.traits else PEOPLE
         phrase = self.noun_phrase(nouns, SUBJECT_DETERMINERS, 0.3)
-        return phrase._replace(determiner="these", plural=True) if self.chance(0.05) else self._some(phrase)
+        return self.perhaps_many(phrase)
 
-    def _some(self, phrase: NounPhrase) -> NounPhrase:
-        if not self.chance(0.2):
-            return phrase
-        return phrase._replace(determiner=self.choose(("the", "the", "my", "our", "two", "three")), plural=True)
+    def perhaps_many(self, phrase: NounPhrase) -> NounPhrase:
+        """A subject, perhaps in the plural; it always has a determiner."""
+        return self.plural(phrase, PLURAL_SUBJECT_DETERMINERS) if self.chance(0.22) else phrase
 
     def subject(self, antecedent: Nominal | None, verb: Verb | None = None) -> Nominal:
         """A subject, which may be a pronoun for the subject before it."""
@@ -145,10 +179,10 @@ class Sampler:
             return Pronoun(antecedent.pronoun)
         return self.person(verb)
 
-    def object(self, verb: Verb) -> Nominal:
+    def object(self, verb: Verb, subject: Nominal | None) -> Nominal:
         """An object that suits the verb, noting the triple where there is an adjective."""
         if "person" in verb.objects and self.chance(0.25):
-            return self.name() if self.chance(0.5) else Pronoun(self.choose(("he", "she", "we", "they")))
+            return self.name() if self.chance(0.5) else self.other(subject)
         phrase = self.many(self.noun_phrase(fitting_nouns(verb), OBJECT_DETERMINERS, 0.6), 0.22)
         self.note(verb, phrase)
         return phrase
@@ -158,72 +192,83 @@ class Sampler:
         if phrase.adjective:
             self.triples.append(Triple(verb.english, phrase.noun.english, phrase.adjective))
 
-    def tense(self, verb: Verb, *, present: bool = False) -> Tense:
-        """Present, perfect or a modal verb."""
+    def tense(self, verb: Verb, allowed: Span = "any") -> Tense:
+        """Present, perfect or a modal verb, as far as the verb and its surroundings allow."""
         dice = self.random.random()
-        if present or "present" in verb.traits or dice < 0.4:
+        if allowed == "present" or "present" in verb.traits or dice < 0.4:
             return "present"
-        return "perfect" if dice < 0.7 else self.choose(MODAL_TENSES)
+        return "perfect" if dice < 0.7 and allowed == "any" else self.choose(MODAL_TENSES)
 
     def time(self, tense: Tense) -> Phrase:
         """A time that suits the tense."""
         self.timed = True
-        return rules.at_time(*self.choose(TIMES_ANY if tense == "perfect" else TIMES_ANY + TIMES_PRESENT))
+        return at_time(*self.choose(TIMES_ANY if tense == "perfect" else TIMES_ANY + TIMES_PRESENT))
 
     def adverb(self, verb: Verb, tense: Tense) -> Phrase:
         """An adverb of manner, or one of frequency where there is no time."""
         manner = [word for word in MANNER if word in verb.traits]
         if tense != "want" and manner and self.chance(0.5):
-            return rules.adverb(self.choose(manner))
+            return adverb(self.choose(manner))
         if tense in ("present", "perfect") and not self.timed:
-            return rules.adverb(self.choose(tuple(FREQUENCY)))
+            return adverb(self.choose(tuple(FREQUENCY)))
         return EMPTY
 
     def extras(self, verb: Verb) -> tuple[Phrase, list[Phrase]]:
         """Company, and then the person for whom or the place where or whither."""
         company, extras = EMPTY, []
         if "with" in verb.traits and self.chance(0.25):
-            company = rules.with_person(self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3))
+            company = with_person(self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3))
         if "for" in verb.traits and self.chance(0.3):
-            extras.append(rules.for_person(self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3)))
+            extras.append(for_person(self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.3)))
         places = [place for place in PLACES if place.kind in verb.traits and place.noun not in self.used]
         moving = "to" in verb.traits or "from" in verb.traits
         if places and self.chance(0.95 if moving else 0.35):
             place = self.choose(places)
             phrase = self.noun_phrase([NOUNS[place.noun]], ["the", "the", "the", "our", "this"], 0.25)
-            extras.append(rules.at_place(place, phrase))
+            extras.append(at_place(place, phrase))
         return company, extras
 
     def clause(
         self,
         subject: Nominal | None,
-        *,
         verb: Verb | None = None,
-        extra: str = "",
+        *,
+        plural: bool | None = None,
+        allowed: Span = "any",
+        relative: bool = False,
+        affirmed: bool = False,
         time: float = 0.0,
-        present: bool = False,
-        bare: bool = False,
     ) -> Clause:
-        """A clause with its subject; `extra` names a clause to hang on it, `bare` leaves out what is optional."""
-        verb = verb or self.verb(self.able(subject))
-        tense = self.tense(verb, present=present)
-        clause = Clause(subject, verb, subject is not None and subject.plural, tense)
+        """A clause with its subject; `relative` hangs a relative clause on its object, `time` is a probability."""
+        verb = verb or self.verb(DEEDS if relative else self.able(subject))
+        tense = self.tense(verb, allowed)
+        if plural is None:
+            plural = subject is not None and subject.plural
+        clause = Clause(subject, verb, plural, tense)
         if "recipient" in verb.traits:
-            clause = clause._replace(recipient=self.recipient())
+            clause = clause._replace(recipient=self.recipient(subject))
         if verb.objects:
-            clause = clause._replace(object=self.object(verb))
-        if extra == "relative" and isinstance(clause.object, NounPhrase):
+            clause = clause._replace(object=self.object(verb, subject))
+        if not affirmed and self.may_negate(clause) and self.chance(0.15):
+            clause = clause._replace(negated=True)
+        else:
+            clause = self.adorned(clause, relative, time)
+        if relative and isinstance(clause.object, NounPhrase):
             clause = clause._replace(tail=self.object_description(clause.object))
-            time = 0.0
-        elif self.may_negate(clause) and not bare and self.chance(0.15):
-            return clause._replace(negated=True)
-        elif not bare:
+        return clause
+
+    def adorned(self, clause: Clause, relative: bool, time: float) -> Clause:
+        """The clause with time, company, place and adverb, of which a relative clause at the end leaves only some."""
+        verb = clause.verb
+        if verb is None:
+            return clause
+        if not relative:
             company, extras = self.extras(verb)
             clause = clause._replace(company=company, extras=extras)
-        if not self.timed and self.chance(time):
-            clause = clause._replace(time=self.time(tense))
-        if clause.company == EMPTY and not bare and self.chance(0.25):
-            clause = clause._replace(adverb=self.adverb(verb, tense))
+            if not self.timed and self.chance(time):
+                clause = clause._replace(time=self.time(clause.tense))
+        if clause.company == EMPTY and self.chance(0.3):
+            clause = clause._replace(adverb=self.adverb(verb, clause.tense))
         return clause
 
     def able(self, subject: Nominal | None) -> list[Verb]:
@@ -232,10 +277,15 @@ class Sampler:
         animal = isinstance(noun, Noun) and "animal" in noun.tags
         return [verb for verb in ACTIONS if not animal or "beast" in verb.traits]
 
-    def recipient(self) -> Nominal:
+    def other(self, subject: Nominal | None) -> Pronoun:
+        """An object pronoun that cannot mean the subject itself."""
+        taken = subject.pronoun if subject is not None else "we"
+        return Pronoun(self.choose([word for word in PRONOUNS if word != taken]))
+
+    def recipient(self, subject: Nominal | None) -> Nominal:
         """Someone known, to whom something is given, shown or sent."""
         if self.chance(0.3):
-            return self.name() if self.chance(0.5) else Pronoun(self.choose(("he", "she", "we", "they")))
+            return self.name() if self.chance(0.5) else self.other(subject)
         return self.noun_phrase(PEOPLE, KNOWN_DETERMINERS, 0.25)
 
     def may_negate(self, clause: Clause) -> bool:
@@ -249,25 +299,27 @@ class Sampler:
         """A relative clause for an object: what someone does with it, or what a person does."""
         if "person" in head.noun.tags and self.chance(0.5):
             return self.subject_description(head)
-        verb = self.verb(verb for verb in DEEDS if verb.objects & head.noun.tags and "recipient" not in verb.traits)
+        verb = self.verb(verb for verb in TOLD if verb.objects & head.noun.tags)
         self.note(verb, head)
         subject = self.person()
-        return rules.object_relative(head, Clause(subject, verb, subject.plural, self.tense(verb)))
+        clause = Clause(subject, verb, subject.plural, self.tense(verb))
+        return object_relative(head, self.adorned(clause, relative=True, time=0.0))
 
     def subject_description(self, head: NounPhrase) -> Phrase:
         """A relative clause about what its head does."""
-        return rules.subject_relative(head, self.clause(head, bare=self.chance(0.5)))
+        return subject_relative(head, self.clause(head))
 
     def described(self) -> Nominal:
         """A person with a relative clause."""
-        head = self._some(self.noun_phrase(PEOPLE, ["the", "the", "a", "my", "our", "this"], 0.3))
+        head = self.perhaps_many(self.noun_phrase(PEOPLE, ["the", "the", "a", "my", "our", "this"], 0.3))
         return Described(head, self.subject_description(head))
 
-    def predication(self, subject: Nominal, adjectives: Sequence[str]) -> Clause:
-        """A clause with "to be" and an adjective."""
+    def predication(self, antecedent: Nominal | None = None) -> Clause:
+        """A clause with "to be" and an adjective that suits a person or a thing."""
+        if self.chance(0.6):
+            subject = self.subject(antecedent)
+            adjectives: Sequence[str] = ("tired", "happy", "hungry", "friendly", "clever")
+        else:
+            phrase = self.noun_phrase(JUDGED_THINGS, KNOWN_DETERMINERS, 0.0)
+            subject, adjectives = phrase, [word for word in fitting_adjectives(phrase.noun) if word in JUDGED]
         return Clause(subject, None, subject.plural, predicate=ADJECTIVES[self.choose(adjectives)])
-
-
-def write(phrase: Phrase, mark: str = ".") -> Sentence:
-    """The finished sentence."""
-    return finish(phrase, mark)

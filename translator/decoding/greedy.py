@@ -10,8 +10,10 @@ from translator.models.interface import AnyModel
 
 def greedy(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
     """One hypothesis a sentence."""
+    found = decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=most_probable)
+    return [[hypothesis] for hypothesis in found]
 
-    def best(logits_BV: Tensor, _sentences: list[int]) -> Tensor:
-        return logits_BV.argmax(-1)
 
-    return [[one] for one in decode_single(model, source_BS, mask_BS, settings, best)]
+def most_probable(logits_BV: Tensor, _sentences: list[int]) -> Tensor:
+    """The best word_B."""
+    return logits_BV.argmax(-1)

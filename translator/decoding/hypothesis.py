@@ -1,5 +1,6 @@
-"""A translation in pieces, and how translations of one sentence are ranked."""
+"""A translation in pieces, and how translations of one sentence are ranked. Not here: how they are found."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -20,3 +21,11 @@ def length_penalty(length: float, alpha: float) -> float:
 def make_hypothesis(ids: tuple[int, ...], log_prob: float, *, alpha: float, is_finished: bool) -> Hypothesis:
     """A hypothesis with its score."""
     return Hypothesis(ids, log_prob, log_prob / length_penalty(len(ids) + is_finished, alpha), is_finished)
+
+
+def ranked(hypotheses: Iterable[Hypothesis], num_best: int) -> list[Hypothesis]:
+    """The best `num_best` by score, no pieces twice; those that were cut follow those that ended."""
+    once: dict[tuple[int, ...], Hypothesis] = {}
+    for hypothesis in sorted(hypotheses, key=lambda one: (not one.is_finished, -one.score)):
+        once.setdefault(hypothesis.ids, hypothesis)
+    return list(once.values())[:num_best]

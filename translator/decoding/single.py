@@ -1,6 +1,7 @@
 """The loop of greedy search and sampling: one hypothesis a sentence, one word after another."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
@@ -13,41 +14,61 @@ from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS
 
 Choose: TypeAlias = Callable[[Tensor, list[int]], Tensor]
-"""Of logits_BV and the numbers of their sentences, the next word_B."""
+"""Of logits_BV and the numbers of their sentences in the batch, the next word_B."""
+
+
+@dataclass
+class Growing:
+    """The translation of one sentence, as far as it goes."""
+
+    number: int
+    longest: int
+    ids: list[int] = field(default_factory=list)
+    log_prob: float = 0.0
+    is_finished: bool = False
+
+    def take(self, word: int, log_prob: float) -> bool:
+        """Add a word and say whether another may follow. At the longest length nothing is added but the end mark."""
+        self.is_finished = word == EOS
+        if not self.is_finished and len(self.ids) == self.longest:
+            return False
+        self.log_prob += log_prob
+        if not self.is_finished:
+            self.ids.append(word)
+        return not self.is_finished
+
+    def hypothesis(self, alpha: float) -> Hypothesis:
+        """What has become of it."""
+        return make_hypothesis(tuple(self.ids), self.log_prob, alpha=alpha, is_finished=self.is_finished)
 
 
 @torch.inference_mode()
 def decode_single(
-    model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings, choose: Choose
+    model: AnyModel, source_BS: Tensor, *, mask_BS: Tensor, settings: DecodingSettings, choose: Choose
 ) -> list[Hypothesis]:
     """One hypothesis for each sentence; those that have ended leave the batch."""
+    sentences = [Growing(row, settings.longest(length)) for row, length in enumerate(mask_BS.sum(1).tolist())]
+    live, length = sentences, 0
     state = model.start(model.encode(source_BS, mask_BS), 1)
-    sentences = list(range(len(source_BS)))
-    longest = [settings.longest(length) for length in mask_BS.sum(1).tolist()]
-    words: list[list[int]] = [[] for _ in sentences]
-    log_probs = [0.0] * len(sentences)
-    previous_B1 = source_BS.new_full((len(sentences), 1), BOS)
-    while sentences:
-        logits_B1V, state = model.advance(previous_B1, state)
-        total_B = log_totals(logits_B1V)[:, 0]
-        logits_BV = allowed_(logits_B1V, len(words[sentences[0]]), settings.min_length)[:, 0]
-        word_B = choose(logits_BV, sentences)
-        gained_B = logits_BV.gather(1, word_B.unsqueeze(1)).squeeze(1) - total_B
-        for sentence, word, gained in zip(sentences, word_B.tolist(), gained_B.tolist(), strict=True):
-            words[sentence].append(word)
-            log_probs[sentence] += gained
-        going = [row for row, one in enumerate(sentences) if words[one][-1] != EOS and len(words[one]) < longest[one]]
-        if len(going) < len(sentences):
-            row_B = torch.tensor(going, dtype=torch.int64, device=source_BS.device)
-            sentences = [sentences[row] for row in going]
-            state, word_B = state.keep(row_B), word_B[row_B]
-        previous_B1 = word_B.unsqueeze(1)
-    return [
-        make_hypothesis(
-            tuple(word for word in found if word != EOS),
-            log_prob,
-            alpha=settings.length_penalty,
-            is_finished=found[-1] == EOS,
-        )
-        for found, log_prob in zip(words, log_probs, strict=True)
-    ]
+    word_B = source_BS.new_full((len(live),), BOS)
+    while live:
+        logits_B1V, state = model.advance(word_B.unsqueeze(1), state)
+        word_B, log_prob_B = next_words(logits_B1V, length, settings=settings, live=live, choose=choose)
+        taken = zip(live, word_B.tolist(), log_prob_B.tolist(), strict=True)
+        going = [row for row, (sentence, word, log_prob) in enumerate(taken) if sentence.take(word, log_prob)]
+        if 0 < len(going) < len(live):
+            row_B = torch.tensor(going, device=source_BS.device)
+            word_B, state = word_B[row_B], state.keep(row_B)
+        live = [live[row] for row in going]
+        length += 1
+    return [sentence.hypothesis(settings.length_penalty) for sentence in sentences]
+
+
+def next_words(
+    logits_B1V: Tensor, length: int, *, settings: DecodingSettings, live: list[Growing], choose: Choose
+) -> tuple[Tensor, Tensor]:
+    """(word_B, log_prob_B): what is chosen among the words allowed after `length` pieces, and its probability."""
+    total_B1 = log_totals(logits_B1V)
+    logits_BV = allowed_(logits_B1V, length, settings.min_length).squeeze(1)
+    word_B = choose(logits_BV, [sentence.number for sentence in live])
+    return word_B, (logits_BV.gather(1, word_B.unsqueeze(1)) - total_B1).squeeze(1)

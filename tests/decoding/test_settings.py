@@ -1,0 +1,53 @@
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from translator.decoding.settings import DecodingSettings
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("beam_size", 0, "greater than or equal to 1"),
+        ("beam_size", -1, "greater than or equal to 1"),
+        ("beam_size", 10**6, "less than or equal to 512"),
+        ("num_best", 0, "greater than or equal to 1"),
+        ("length_penalty", math.nan, "finite number"),
+        ("length_penalty", -0.5, "greater than or equal to 0"),
+        ("max_length", 0, "greater than or equal to 1"),
+        ("max_length_ratio", 0.0, "greater than 0"),
+        ("temperature", 0.0, "greater than or equal to 0.01"),
+        ("top_k", -1, "greater than or equal to 0"),
+        ("top_p", 1.5, "less than or equal to 1"),
+        ("seed", -1, "greater than or equal to 0"),
+        ("search", "best", "'greedy', 'beam' or 'sampling'"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(key, value, expected):
+    with pytest.raises(ValidationError, match=expected):
+        DecodingSettings.model_validate({key: value})
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"num_best": 6}, "num_best = 6 is more than the 5 that beam search keeps; raise beam_size"),
+        ({"search": "greedy", "num_best": 2}, "num_best = 2 is more than the 1 that greedy search keeps"),
+        ({"min_length": 9, "max_length": 8}, "min_length = 9 is more than max_length = 8"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_refused(table, expected):
+    with pytest.raises(ValidationError, match=expected):
+        DecodingSettings.model_validate(table)
+
+
+def test_sampling_may_return_more_than_a_beam_holds():
+    assert DecodingSettings(search="sampling", num_best=100).num_best == 100
+
+
+@pytest.mark.parametrize(
+    ("table", "most"), [({}, 30), ({"max_length": 7}, 7), ({"min_length": 50}, 50), ({"max_length_ratio": 0.35}, 13)]
+)
+def test_the_greatest_length_follows_from_the_source_alone(table, most):
+    assert DecodingSettings.model_validate(table).longest(10) == most

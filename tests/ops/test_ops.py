@@ -1,0 +1,106 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from translator.errors import MachineError
+from translator.ops import choice, loss
+from translator.ops.choice import Ops, OpsSettings, choose_ops
+from translator.ops.dropout import byte_dropout
+
+TYPES = [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)]
+
+
+def relative(found, expected):
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
+def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(3, 5, 16), torch.randn(7, 16), torch.randn(7)
+    results = []
+    for ops in (Ops(), Ops(True, dtype)):
+        leaves = [one.clone().requires_grad_() for one in (x, weight, bias)]
+        product = ops.linear(*leaves)
+        results.append([product.detach(), *torch.autograd.grad(product.square().sum(), leaves)])
+    for found, expected in zip(results[1], results[0], strict=True):
+        assert found.dtype == torch.float32
+        assert relative(found, expected) < tolerance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_chunked_output_loss_equals_plain_in_value_and_gradients(dtype, tolerance, smoothing, monkeypatch):
+    monkeypatch.setattr(loss, "CHUNK_ELEMENTS", 4 * 31)  # four rows at a time, the last chunk ragged
+    torch.manual_seed(0)
+    hidden, weight, bias = torch.randn(10, 8), torch.randn(31, 8), torch.randn(31)
+    target = torch.randint(31, (10,))
+    results = []
+    for ops in (Ops(), Ops(True, dtype)):
+        leaves = [one.clone().requires_grad_() for one in (hidden, weight, bias)]
+        total = ops.output_loss(*leaves, target, label_smoothing=smoothing)
+        results.append([total.detach(), *torch.autograd.grad(total * 3, leaves)])
+    for found, expected in zip(results[1], results[0], strict=True):
+        assert relative(found, expected) < tolerance
+
+
+def test_output_loss_is_finite_for_an_impossible_target():
+    hidden, weight = torch.tensor([[1.0]]), torch.tensor([[500.0], [-500.0]])
+    total = Ops(True).output_loss(hidden, weight, torch.zeros(2), torch.tensor([1]), label_smoothing=0.0)
+    assert total.item() == pytest.approx(1000.0)
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.3, 0.5])
+def test_byte_dropout_keeps_the_mean_and_drops_the_share(probability):
+    torch.manual_seed(0)
+    dropped = byte_dropout(torch.ones(400_000), probability)
+    assert (dropped == 0).float().mean().item() == pytest.approx(probability, abs=0.005)
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.01)
+
+
+def test_byte_dropout_uses_one_mask_for_values_and_gradients():
+    x = torch.ones(1000, requires_grad=True)
+    dropped = byte_dropout(x, 0.3)
+    dropped.sum().backward()
+    assert torch.equal(x.grad, dropped.detach())
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_dropout_draws_from_the_default_generator(fast):
+    x = torch.ones(1000)
+    torch.manual_seed(7)
+    first = Ops(fast).dropout(x, 0.5, training=True)
+    torch.manual_seed(7)
+    assert torch.equal(first, Ops(fast).dropout(x, 0.5, training=True))
+    assert not torch.equal(first, Ops(fast).dropout(x, 0.5, training=True))
+
+
+def test_dropout_does_nothing_outside_training():
+    x = torch.ones(5)
+    assert Ops(True).dropout(x, 0.5, training=False) is x
+
+
+def test_random_bytes_are_uniform():
+    from translator.ops.dropout import random_bytes
+
+    torch.manual_seed(0)
+    counts = torch.bincount(random_bytes(torch.Size((256_000,))).long(), minlength=256)
+    assert counts.min() > 800
+    assert counts.max() < 1200
+
+
+def test_without_bf16_instructions_auto_takes_fp32_and_bf16_is_refused(monkeypatch):
+    monkeypatch.setattr(choice, "multiplies_bf16", lambda device: False)
+    cpu = torch.device("cpu")
+    assert choose_ops(OpsSettings(), cpu).product_dtype == torch.float32
+    with pytest.raises(MachineError, match="'bf16' asked for"):
+        choose_ops(OpsSettings(precision="bf16"), cpu)
+
+
+def test_plain_ops_multiply_in_fp32():
+    assert choose_ops(OpsSettings(fast=False), torch.device("cpu")) == Ops()
+
+
+def test_linear_without_bias():
+    x, weight = torch.randn(2, 3), torch.randn(4, 3)
+    assert torch.allclose(Ops(True).linear(x, weight), functional.linear(x, weight))
