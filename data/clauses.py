@@ -70,7 +70,7 @@ def verb_parts(clause: Clause, question: bool = False) -> dict[str, Phrase]:
     if clause.tense == "present":
         return {"negation": negation, **_present_parts(verb, plural, clause.negated or question)}
     if clause.tense == "perfect":
-        english, german = "have has".split(), {"haben": "haben hat", "sein": "sind ist"}[verb.auxiliary].split()
+        english, german = ["have", "has"], {"haben": "haben hat", "sein": "sind ist"}[verb.auxiliary].split()
         helper = linked((english[not plural], ""), ("", german[not plural]))
         main = linked((verb.english_participle, ""), ("", verb.participle))
     else:

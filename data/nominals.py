@@ -212,7 +212,9 @@ class RelativePronoun(NamedTuple):
 
     @property
     def plural(self) -> bool:
+        """The head's number."""
         return self.head.plural
 
     def phrase(self, case: Case) -> Phrase:
+        """The pronoun in its own clause's case."""
         return relative_pronoun(self.head, case)

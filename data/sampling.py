@@ -41,14 +41,14 @@ from phrases import EMPTY, Phrase
 
 Item = TypeVar("Item")
 
-OBJECT_DETERMINERS = "the the the the a a a my my our our this".split()
-SUBJECT_DETERMINERS = "the the the the a my my our our this".split()
+OBJECT_DETERMINERS = ["the", "the", "the", "the", "a", "a", "a", "my", "my", "our", "our", "this"]
+SUBJECT_DETERMINERS = ["the", "the", "the", "the", "a", "my", "my", "our", "our", "this"]
 PLURAL_DETERMINERS = ["the", "the", "my", "our", "these", "two", "three", ""]
 PLURAL_SUBJECT_DETERMINERS = ["the", "the", "my", "our", "these", "two", "three"]
 KNOWN_DETERMINERS = ["the", "the", "my", "our"]
 PEOPLE = tuple(noun for noun in NOUNS.values() if "person" in noun.tags)
 ANIMALS = tuple(noun for noun in NOUNS.values() if "animal" in noun.tags)
-JUDGED = tuple("interesting long funny dirty clean hot cold fresh sweet good expensive cheap heavy".split())
+JUDGED = frozenset("interesting long funny dirty clean hot cold fresh sweet good expensive cheap heavy".split())
 ACTIONS = tuple(verb for verb in VERBS.values() if not verb.traits & {"that", "whether", "infinitive"})
 DEEDS = tuple(verb for verb in ACTIONS if verb.objects)
 Span = Literal["any", "unfinished", "present"]

@@ -31,7 +31,9 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 MAY_CHANGE = frozenset(
     f"training.{key}"
-    for key in "steps max_minutes log_every validate_every save_every keep_last patience average average_of samples".split()
+    for key in (
+        "steps max_minutes log_every validate_every save_every keep_last patience average average_of samples".split()
+    )
 )
 """What a run may be continued with: how long it trains and what it shows and keeps, never what it computes."""
 
@@ -217,7 +219,7 @@ def read_saved_config(path: Path) -> Config:
 def flatten(config: Config) -> dict[str, Any]:
     """Dotted key to value, for comparing two configs."""
 
-    def walk(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any TOML value
+    def walk(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             for name, inner in value.items():
                 yield from walk(f"{prefix}.{name}" if prefix else name, inner)
@@ -233,7 +235,9 @@ def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
     return [
         (key, before.get(key), after.get(key))
         for key in sorted({*before, *after})
-        if before.get(key) != after.get(key) and key not in MAY_CHANGE and not key.startswith(("decoding.", "corpus.folder"))
+        if before.get(key) != after.get(key)
+        and key not in MAY_CHANGE
+        and not key.startswith(("decoding.", "corpus.folder"))
     ]
 
 

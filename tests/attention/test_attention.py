@@ -140,7 +140,9 @@ def test_every_parameter_gets_a_gradient(case):
     if context.shape[-1] == 0:
         return
     context.square().sum().backward()
-    missing = [name for name, weight in attention.named_parameters() if weight.grad is None or weight.grad.abs().max() == 0]
+    missing = [
+        name for name, weight in attention.named_parameters() if weight.grad is None or weight.grad.abs().max() == 0
+    ]
     assert missing == []
 
 
@@ -164,7 +166,12 @@ def test_a_row_that_may_look_nowhere_gives_zeros(case):
 @pytest.mark.parametrize("causal", [False, True])
 def test_heads_equal_the_librarys_multi_head_attention(heads, causal, fast):
     case = Case("full", "scaled_dot", "decoder" if causal else "encoder", heads, fast)
-    ours, theirs, (x, _), mask = build(case), nn.MultiheadAttention(DIM, heads, batch_first=True), inputs(), padded_mask()
+    ours, theirs, (x, _), mask = (
+        build(case),
+        nn.MultiheadAttention(DIM, heads, batch_first=True),
+        inputs(),
+        padded_mask(),
+    )
     with torch.no_grad():
         projections = (ours.query_proj, ours.key_proj, ours.value_proj)
         theirs.in_proj_weight.copy_(torch.cat([one.weight for one in projections]))

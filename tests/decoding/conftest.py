@@ -1,32 +1,17 @@
 """Models that every search law is run with: a toy whose mathematics fits one screen, and each architecture, tiny."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.tiny import VOCAB_SIZE, tiny
 from translator.models import MODELS
 from translator.models.interface import AnyModel, Model, Output
-from translator.models.layers import Vocabularies
-from translator.ops.choice import Ops
 from translator.text.tokenizer import PAD
-
-VOCAB_SIZE = 7  # the four marks and three words
-TINY: dict[str, dict[str, dict[str, int]]] = {
-    "recurrent": {
-        "model": {"embedding_dim": 12},
-        "encoder": {"hidden_dim": 8},
-        "decoder": {"hidden_dim": 16},
-    },
-    "transformer": {
-        "model": {"dim": 16, "feed_forward_dim": 24},
-        "encoder": {"num_layers": 2},
-        "decoder": {"num_layers": 2},
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -84,26 +69,7 @@ class Toy(Model[Tensor, ToyState]):
         return {}
 
 
-def tiny(name: str) -> AnyModel:
-    """An architecture in its smallest form; one that has no entry in TINY comes with its defaults."""
-    architecture, sizes = MODELS[name], TINY.get(name, {})
-    tables: list[Any] = [
-        getattr(architecture, table)(**sizes.get(table, {})) for table in ("model", "encoder", "decoder")
-    ]
-    vocabularies = Vocabularies(VOCAB_SIZE, VOCAB_SIZE, True, PAD)
-    return architecture.build(*tables, vocabularies=vocabularies, ops=Ops())
-
-
 SUBJECTS: dict[str, Callable[[], AnyModel]] = {"toy": Toy, **{name: (lambda name=name: tiny(name)) for name in MODELS}}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small only wait for a second thread, for seconds where the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=SUBJECTS)

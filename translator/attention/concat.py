@@ -26,7 +26,7 @@ class Concat(Score):
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
         """score_BHTS. W [q; k] is the sum of two products, so the concatenation is never written out."""
-        query_half_HKJ, key_half_HKJ = self.weight_HKJ.split((query_BHTK.shape[-1], key_BHSK.shape[-1]), dim=1)
+        query_half_HKJ, key_half_HKJ = torch.split(self.weight_HKJ, [query_BHTK.shape[-1], key_BHSK.shape[-1]], dim=1)
         query_part_BHT1J = (query_BHTK @ query_half_HKJ).unsqueeze(3)
         key_part_BH1SJ = (key_BHSK @ key_half_HKJ).unsqueeze(2)
         return (torch.tanh(query_part_BHT1J + key_part_BH1SJ) @ self.v_HK1.unsqueeze(1)).squeeze(-1)

@@ -1,8 +1,10 @@
 """The dot product of query and key, nothing projected (Luong et al. 2015, eq. 8)."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
-from translator.attention.interface import Score
+from translator.attention.interface import Projection, Score
 
 
 class Dot(Score):
@@ -11,7 +13,7 @@ class Dot(Score):
     For independent unit-variance entries its variance grows with that width, and its softmax saturates.
     """
 
-    projection = "none"
+    projection: ClassVar[Projection] = "none"
 
     @property
     def dot_scale(self) -> float | None:

@@ -1,5 +1,7 @@
 """The dot product divided by the square root of its width (Vaswani et al. 2017, eq. 1)."""
 
+import math
+
 from torch import Tensor
 
 from translator.attention.interface import Score
@@ -12,7 +14,7 @@ class ScaledDot(Score):
 
     def __init__(self, num_heads: int, query_dim: int, key_dim: int) -> None:
         super().__init__(num_heads, query_dim, key_dim)
-        self.scale = query_dim**-0.5
+        self.scale = 1 / math.sqrt(query_dim)
 
     @property
     def dot_scale(self) -> float | None:

@@ -17,7 +17,9 @@ DEFAULT = ["demo-fixed-vector", "demo-additive", "demo"]
 
 
 def compare(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[RUN|CONFIG]...", help="Run folders or configs.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN|CONFIG]...", help="Run folders or configs.")
+    ] = None,
     source: Annotated[Path | None, typer.Option(help="Sentences to translate; default: the runs' test set.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
     beam_size: BeamSize = None,

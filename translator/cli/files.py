@@ -66,7 +66,7 @@ def written(output: Path | None) -> Iterator[Callable[[str], None]]:
     temporary = output.absolute().with_name(f".tmp-{output.name}-{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield lambda line: print(line, file=file)  # noqa: T201 - a result, into the file that was asked for
+            yield lambda line: print(line, file=file)
         temporary.replace(output.absolute())
     finally:
         temporary.unlink(missing_ok=True)

@@ -46,7 +46,11 @@ def translate(
     if run is None:
         tell(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device))
-    flags = [f"decoding.{name}={value}" for name, value in (("beam_size", beam_size), ("num_best", num_best)) if value is not None]
+    flags = [
+        f"decoding.{name}={value}"
+        for name, value in (("beam_size", beam_size), ("num_best", num_best))
+        if value is not None
+    ]
     settings = decoding_settings(translator.config, [*overrides, *flags], many_allowed=json_lines)
     sources: list[str] = []
     with written(output) as write:
@@ -70,4 +74,3 @@ def as_json(source: str, candidates: "list[Candidate]") -> str:
     """One line of JSON with all that is known of a translation."""
     found = [candidate._asdict() for candidate in candidates]
     return json.dumps({"source": source, "translations": found}, ensure_ascii=False)
-

@@ -85,9 +85,7 @@ def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *,
         low, high = np.percentile(deltas, (2.5, 97.5))
         raw.append(PairedTest(delta, float(low), float(high), p_value))
     others = holm([test.p_value for index, test in enumerate(raw) if index != best])
-    return [
-        test._replace(p_value=1.0 if index == best else others.pop(0)) for index, test in enumerate(raw)
-    ]
+    return [test._replace(p_value=1.0 if index == best else others.pop(0)) for index, test in enumerate(raw)]
 
 
 def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.int64]:

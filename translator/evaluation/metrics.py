@@ -23,23 +23,23 @@ class Score(NamedTuple):
     signature: str
 
 
-def make_bleu(*, lowercase: bool = False) -> Any:  # noqa: ANN401 - the library's own class
+def make_bleu(*, lowercase: bool = False) -> Any:
     """Corpus BLEU (Papineni et al. 2002), tokenised by 13a."""
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(lowercase=lowercase)
 
 
-def make_chrf(*, lowercase: bool = False) -> Any:  # noqa: ANN401 - the library's own class
+def make_chrf(*, lowercase: bool = False) -> Any:
     """chrF2 (Popović 2015): character n-grams, recall counted twice."""
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return CHRF(lowercase=lowercase)
 
 
-def make_ter(*, lowercase: bool = False) -> Any:  # noqa: ANN401 - the library's own class
+def make_ter(*, lowercase: bool = False) -> Any:
     """Translation edit rate (Snover et al. 2006); lower is better."""
-    from sacrebleu.metrics import TER
+    from sacrebleu.metrics.ter import TER
 
     return TER(case_sensitive=not lowercase)
 
@@ -56,9 +56,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], *, lowercase: boo
 def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
     """Every metric, cased and lowercased, with intervals. Raises DataError where the counts differ or there is nothing."""
     check_counts(hypotheses, references)
-    return [
-        score(name, hypotheses, references, lowercase=lowercase) for name in METRICS for lowercase in (False, True)
-    ]
+    return [score(name, hypotheses, references, lowercase=lowercase) for name in METRICS for lowercase in (False, True)]
 
 
 def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
@@ -73,9 +71,11 @@ def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lo
 
 
 def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
-    """sacreBLEU would score the shorter of the two; here it is an error."""
+    """SacreBLEU would score the shorter of the two; here it is an error."""
     if len(hypotheses) != len(references):
-        raise DataError("references", f"{len(references):,} lines, but {len(hypotheses):,} translations", "line n judges line n")
+        raise DataError(
+            "references", f"{len(references):,} lines, but {len(hypotheses):,} translations", "line n judges line n"
+        )
     if not references:
         raise DataError("references", "no sentences", "give a test set with at least one")
 
@@ -98,7 +98,9 @@ def notices(hypotheses: Sequence[str], references: Sequence[str]) -> list[str]:
 
     found = []
     if is_composed(hypotheses) != is_composed(references):
-        found.append("Unicode normalisation differs between translations and references (NFC and not); they hardly match")
+        found.append(
+            "Unicode normalisation differs between translations and references (NFC and not); they hardly match"
+        )
     if empty := sum(not reference.strip() for reference in references):
         found.append(f"{empty} reference lines are empty")
     return found

@@ -45,9 +45,13 @@ def check_model(config: Config) -> int:
             model = build_model(config, Vocabularies(size, size, config.tokenizer.joint, PAD), ops=Ops())
         num_weights = count_weights(model)
     except (RuntimeError, OverflowError) as error:
-        raise UsageError("[model]", f"cannot be built ({str(error).splitlines()[0]})", "choose smaller sizes") from error
+        raise UsageError(
+            "[model]", f"cannot be built ({str(error).splitlines()[0]})", "choose smaller sizes"
+        ) from error
     if num_weights > MOST_WEIGHTS:
-        raise UsageError("[model]", f"would have {num_weights:,} weights, at most {MOST_WEIGHTS:,}", "choose smaller sizes")
+        raise UsageError(
+            "[model]", f"would have {num_weights:,} weights, at most {MOST_WEIGHTS:,}", "choose smaller sizes"
+        )
     return num_weights
 
 

@@ -11,7 +11,7 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.comparison import PairedTest, check_same_references, paired_tests, verdict
 from translator.experiment.evaluate import Evaluation, conditions, evaluate_run
-from translator.experiment.run_folder import RunFolder, TestSet
+from translator.experiment.run_folder import HeldOut, RunFolder
 from translator.experiment.train import Watcher, train_run
 
 
@@ -43,7 +43,7 @@ def find_or_train(config: Path, root: Path, *, device: torch.device, watcher: Wa
 
 def compare_runs(
     runs: Sequence[RunFolder],
-    test: TestSet | None = None,
+    test: HeldOut | None = None,
     settings: DecodingSettings | None = None,
     *,
     device: torch.device,

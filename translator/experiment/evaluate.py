@@ -12,7 +12,7 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.metrics import Score, notices, score_all
-from translator.experiment.run_folder import RunFolder, TestSet
+from translator.experiment.run_folder import HeldOut, RunFolder
 from translator.experiment.translate import Translator, load
 from translator.text.reader import read_lines
 
@@ -30,18 +30,25 @@ class Evaluation(NamedTuple):
     notices: list[str]
 
 
-def read_test(source: Path, reference: Path) -> TestSet:
+def read_test(source: Path, reference: Path) -> HeldOut:
     """A test set from two files. Raises DataError where their counts differ."""
     sources, references = list(read_lines(source)), list(read_lines(reference))
     if len(sources) != len(references):
         raise DataError(
-            str(reference), f"{len(references):,} lines, but {source} has {len(sources):,}", "line n must translate line n"
+            str(reference),
+            f"{len(references):,} lines, but {source} has {len(sources):,}",
+            "line n must translate line n",
         )
-    return TestSet(sources, references, None)
+    return HeldOut(sources, references, None)
 
 
 def evaluate_run(
-    run: RunFolder, test: TestSet, settings: DecodingSettings | None = None, *, device: torch.device, batch_size: int = 64
+    run: RunFolder,
+    test: HeldOut,
+    settings: DecodingSettings | None = None,
+    *,
+    device: torch.device,
+    batch_size: int = 64,
 ) -> Evaluation:
     """Translate a test set with a run and score it."""
     translator = load(run, device=device)
@@ -69,7 +76,7 @@ def timed_translations(
     return hypotheses, time.monotonic() - began
 
 
-def training_notice(run: RunFolder, test: TestSet) -> list[str]:
+def training_notice(run: RunFolder, test: HeldOut) -> list[str]:
     """A warning where the run's own test sentences were among its training pairs."""
     shared = run.record()["corpus"].get("test", {}).get("also_in_training", 0)
     is_own = shared and test.source == run.split("test").source

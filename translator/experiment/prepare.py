@@ -91,17 +91,22 @@ def reopen(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     if changed := differences(run.config(), config):
         raise UsageError(
             str(run.path),
-            "was begun with other settings: " + ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed),
+            "was begun with other settings: "
+            + ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed),
             "only how long it trains and what it logs and keeps may change; give another --output, or --overwrite",
         )
     train, validation, noted = read_training(config)
     recorded = run.record()["corpus"]
     for split, facts in noted.items():
         if facts["fingerprint"] != recorded[split]["fingerprint"]:
-            raise UsageError(str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite")
+            raise UsageError(
+                str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite"
+            )
     tokenizer = Tokenizer.load(run.tokenizer)
     if tokenizer.fingerprint != run.record()["tokenizer"]:
-        raise ModelError(str(run.tokenizer), "is not the tokenizer that the run began with (SHA-256 differs)", "restore it")
+        raise ModelError(
+            str(run.tokenizer), "is not the tokenizer that the run began with (SHA-256 differs)", "restore it"
+        )
     return Prepared(run, tokenizer, train, validation)
 
 
@@ -135,7 +140,9 @@ def describe(noted: dict[str, Any]) -> list[str]:
     for split in ("validation", "test"):
         if split in noted:
             shared = noted[split]["also_in_training"]
-            lines.append(f"{split} pairs: {noted[split]['read']:,}" + (f", {shared:,} also in training" if shared else ""))
+            lines.append(
+                f"{split} pairs: {noted[split]['read']:,}" + (f", {shared:,} also in training" if shared else "")
+            )
     return lines
 
 

@@ -1,10 +1,10 @@
 """A run folder: everything about one training, complete in itself and movable.
 
-    config.toml        the resolved config                   checkpoints/   see training/checkpoint.py
-    run.json           versions, counts, fingerprints        final/         the weights that translate
-    tokenizer/         SentencePiece models                  journal.jsonl  what happened, a line an event
-    words.txt          the training words of the source      finished.json  when and how it ended
-    corpus/            validation and test sentences
+config.toml        the resolved config                   checkpoints/   see training/checkpoint.py
+run.json           versions, counts, fingerprints        final/         the weights that translate
+tokenizer/         SentencePiece models                  journal.jsonl  what happened, a line an event
+words.txt          the training words of the source      finished.json  when and how it ended
+corpus/            validation and test sentences
 """
 
 import json
@@ -37,14 +37,12 @@ CONFIG, RECORD, FINISHED, JOURNAL, WORDS, LOCK = (
 FORMAT = 1
 
 
-class TestSet(NamedTuple):
+class HeldOut(NamedTuple):
     """Sentences to be scored on, aligned line by line."""
 
     source: list[str]
     target: list[str]
     kinds: list[str] | None  # a label a sentence, where the corpus gives them
-
-    __test__ = False  # not a test, whatever pytest thinks of its name
 
 
 class RunFolder(NamedTuple):
@@ -82,7 +80,9 @@ class RunFolder(NamedTuple):
         try:
             return read_saved_config(self.path / CONFIG)
         except (OSError, ValueError, TranslatorError) as error:
-            raise ModelError(str(self.path / CONFIG), f"cannot be read ({error})", "the run folder is damaged") from error
+            raise ModelError(
+                str(self.path / CONFIG), f"cannot be read ({error})", "the run folder is damaged"
+            ) from error
 
     def record(self) -> dict[str, Any]:
         """What was noted when the run began."""
@@ -117,15 +117,17 @@ class RunFolder(NamedTuple):
         if not (self.final / MODEL).is_file():
             raise ModelError(str(self.final), f"has no {MODEL}", "train the run again")
 
-    def split(self, name: str) -> TestSet:
+    def split(self, name: str) -> HeldOut:
         """The validation or test sentences that the run carries. Raises ModelError where it has none."""
         folder = self.path / "corpus"
         source, target = folder / f"{name}.source", folder / f"{name}.target"
         if not source.is_file():
-            raise ModelError(str(folder), f"the run has no {name} sentences", "give files with --source and --reference")
+            raise ModelError(
+                str(folder), f"the run has no {name} sentences", "give files with --source and --reference"
+            )
         kinds = folder / f"{name}.kind"
         labels = list(read_lines(kinds)) if kinds.is_file() else None
-        return TestSet(list(read_lines(source)), list(read_lines(target)), labels)
+        return HeldOut(list(read_lines(source)), list(read_lines(target)), labels)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -147,7 +149,9 @@ class RunFolder(NamedTuple):
 def latest_run(root: Path) -> RunFolder:
     """The run below `root` that `train` finished last. Raises ModelError where there is none."""
     runs = [RunFolder(path.parent) for path in root.glob(f"*/{FINISHED}")]
-    by_train = [(record["finished_at"], run.path) for run in runs if (record := run.finish_record())["made_by"] == "train"]
+    by_train = [
+        (record["finished_at"], run.path) for run in runs if (record := run.finish_record())["made_by"] == "train"
+    ]
     if not by_train:
         raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name one with --run")
     return RunFolder(max(by_train)[1])

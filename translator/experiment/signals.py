@@ -8,9 +8,7 @@ from types import FrameType
 
 from translator.errors import TranslatorError
 
-ASKING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)
-]
+ASKING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)]
 
 
 class Stopped(TranslatorError):

@@ -8,7 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors.torch import save
 
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
@@ -33,7 +36,6 @@ from translator.training.checkpoint import (
     prune,
     read_weights,
     restore_checkpoint,
-    save,
     save_checkpoint,
     unshared,
     write_file,
@@ -93,9 +95,9 @@ class CorpusUpdates:
             pairs, batch_tokens=training.batch_tokens, pool_size=training.pool_sentences, seed=training.seed
         )
         self.accumulation, self.device = training.accumulation, device
-        self.order: tuple[int, list[Sequence[int]]] = (-1, [])
+        self.order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
 
-    def epoch(self, number: int) -> list[Sequence[int]]:
+    def epoch(self, number: int) -> list[NDArray[np.int64]]:
         """The updates of an epoch as sentence numbers; the last one asked for is kept."""
         if self.order[0] != number:
             self.order = number, self.batches.epoch(number)
@@ -250,7 +252,13 @@ GREEDY = DecodingSettings(search="greedy")
 
 
 def train_run(
-    config: Config, folder: Path, *, device: torch.device, watcher: Watcher, made_by: str = "train", overwrite: bool = False
+    config: Config,
+    folder: Path,
+    *,
+    device: torch.device,
+    watcher: Watcher,
+    made_by: str = "train",
+    overwrite: bool = False,
 ) -> RunFolder:
     """Train in `folder`, from the start or from where it stopped; returns the finished run."""
     check_model(config)
@@ -281,7 +289,9 @@ def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Wat
     if config.training.initialise_from is not None:
         initialise(model, prepared, RunFolder(Path(config.training.initialise_from)))
     products = str(ops.product_dtype).removeprefix("torch.").replace("float", "fp").replace("bfp", "bf")
-    watcher.notice(f"{count_weights(model):,} weights, {products} products, {torch.get_num_threads()} threads, {device}")
+    watcher.notice(
+        f"{count_weights(model):,} weights, {products} products, {torch.get_num_threads()} threads, {device}"
+    )
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
     return Training(
         run=prepared.run,
@@ -298,7 +308,7 @@ def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Wat
 
 def all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
     """Every pair once."""
-    batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=len(pairs), seed=0)
+    batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=pairs.num_pairs, seed=0)
     return (batches.batch(sentences) for sentences in batches.epoch(0))
 
 

@@ -125,7 +125,9 @@ def decoding_settings(config: Config, overrides: Sequence[str], *, many_allowed:
     table = {"decoding": config.decoding.model_dump(exclude_none=True)}
     for override in overrides:
         apply_override(table, override)
-    settings = check_table(table["decoding"], "decoding", DecodingSettings, Origin("the run's config.toml", "", tuple(overrides)))
+    settings = check_table(
+        table["decoding"], "decoding", DecodingSettings, Origin("the run's config.toml", "", tuple(overrides))
+    )
     if settings.num_best > 1 and not many_allowed:
         raise UsageError("--num-best", "several translations do not fit one line", "add --json")
     return settings

@@ -66,7 +66,7 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
         """Attention weights of one forced pass, by place: weight_BHTS, where row t is the step that produces word t."""
 
-    def begin_update(self, step: int) -> None:  # noqa: B027 - doing nothing is the right default, not an omission
+    def begin_update(self, step: int) -> None:
         """Called before each optimizer step; most models do nothing, random features are redrawn here."""
 
 

@@ -25,7 +25,7 @@ class NoPositions(nn.Module):
     """Nothing is added, to show what positions are for."""
 
     def forward(self, x_BTD: Tensor, first: int = 0) -> Tensor:
-        """x itself."""
+        """X itself."""
         return x_BTD
 
 
@@ -33,7 +33,7 @@ class SinusoidalPositions(nn.Module):
     """Fixed waves are added; any length will do."""
 
     def forward(self, x_BTD: Tensor, first: int = 0) -> Tensor:
-        """x plus the waves of positions first, first + 1, ..."""
+        """X plus the waves of positions first, first + 1, ..."""
         return x_BTD + sinusoids(first, x_BTD.shape[1], x_BTD.shape[2], x_BTD.device)
 
 
@@ -45,7 +45,7 @@ class LearnedPositions(nn.Module):
         self.embedding_TD = nn.Parameter(torch.randn(max_length, dim) * 0.02)
 
     def forward(self, x_BTD: Tensor, first: int = 0) -> Tensor:
-        """x plus the vectors of positions first, first + 1, ..."""
+        """X plus the vectors of positions first, first + 1, ..."""
         last, max_length = first + x_BTD.shape[1], len(self.embedding_TD)
         if last > max_length:
             raise DataError(

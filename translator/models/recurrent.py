@@ -232,7 +232,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         if self.decoder.query != "conditional" and not self.decoder.input_feeding:
             return self.sweep(embedded_BTE, state, want_weights)
         steps = []
-        for embedded_B1E in embedded_BTE.split(1, 1):
+        for embedded_B1E in torch.split(embedded_BTE, 1, 1):
             step, state = self.step(embedded_B1E, state, want_weights)
             steps.append(step)
         states, contexts, weights = zip(*steps, strict=True)

@@ -61,6 +61,9 @@ class TransformerDecoderSettings(Settings):
     cross_attention: AttentionTable = Field(FOUR_HEADS, description="target words look at source words")
 
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": functional.relu, "gelu": functional.gelu}
+
+
 class Residual(nn.Module):
     """x + dropout(sublayer(x)), normalised before the sublayer or after the sum."""
 
@@ -73,9 +76,10 @@ class Residual(nn.Module):
     def forward(self, x_BTD: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
         """The sublayer's view of x, added to x."""
         if self.is_pre:
-            return x_BTD + self.dropout(sublayer(self.norm(x_BTD)))
-        normed: Tensor = self.norm(x_BTD + self.dropout(sublayer(x_BTD)))
-        return normed
+            summed_BTD: Tensor = x_BTD + self.dropout(sublayer(self.norm(x_BTD)))
+        else:
+            summed_BTD = self.norm(x_BTD + self.dropout(sublayer(x_BTD)))
+        return summed_BTD
 
 
 class FeedForward(nn.Module):
@@ -85,7 +89,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.inner_proj = Linear(settings.dim, settings.feed_forward_dim, ops=ops)
         self.outer_proj = Linear(settings.feed_forward_dim, settings.dim, ops=ops)
-        self.activation = {"relu": functional.relu, "gelu": functional.gelu}[settings.activation]
+        self.activation = ACTIVATIONS[settings.activation]
         self.dropout = Dropout(settings.activation_dropout, ops=ops)
 
     def forward(self, x_BTD: Tensor) -> Tensor:

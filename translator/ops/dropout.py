@@ -42,7 +42,7 @@ class ByteDropout(Function):
         return (x * kept).mul_(ctx.scale)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """The same mask over the gradient."""
         (kept,) = ctx.saved_tensors

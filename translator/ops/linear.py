@@ -10,12 +10,12 @@ from torch.nn import functional
 
 
 def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x W^T + b over the last axis of x."""
+    """X W^T + b over the last axis of x."""
     return functional.linear(x, weight, bias)
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """x W^T + b with x, W and the incoming gradient rounded to `dtype` for the products alone.
+    """X W^T + b with x, W and the incoming gradient rounded to `dtype` for the products alone.
 
     Activations, the bias, sums and both gradients stay in x's own type (Micikevicius et al. 2018 keep the
     same master copies). The operands saved for the backward pass take half the memory.
@@ -35,7 +35,7 @@ class RoundedProduct(Function):
         return (rows @ short_weight.T).to(x.dtype).view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         """Both gradients from the same rounded operands."""
         rows, short_weight = ctx.saved_tensors

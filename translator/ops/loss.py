@@ -82,7 +82,7 @@ class ChunkedOutputLoss(Function):
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Scale what the forward pass left."""
         return *(saved * grad for saved in ctx.saved_tensors), None, None, None
@@ -91,7 +91,7 @@ class ChunkedOutputLoss(Function):
 def sharpened_cross_entropy(logits_RV: Tensor, target_R: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
     """The summed loss and its gradient over the logits, both without the part that is the same for every word.
 
-        loss = logsumexp(logits) - (1 - smoothing) logit[target],   gradient = softmax - (1 - smoothing) onehot
+    loss = logsumexp(logits) - (1 - smoothing) logit[target],   gradient = softmax - (1 - smoothing) onehot
     """
     index_R1 = target_R.unsqueeze(1)
     target_logit = logits_RV.gather(1, index_R1).sum()

@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Self:
         """The batch on a device."""
-        return self._make(tensor.to(device) for tensor in self)
+        return type(self)(*(tensor.to(device) for tensor in self))
 
 
 class EncodedLines(NamedTuple):

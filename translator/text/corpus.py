@@ -43,7 +43,9 @@ class CorpusSettings(Settings):
     test: str | tuple[str, str] | None = Field("test", description="the same, for reporting; may be left out")
     hub: HubSettings = Field(HubSettings(), description="for format = hub")
     max_words: int = Field(200, ge=1, description="longest training sentence, in words between spaces")
-    max_ratio: float = Field(9.0, ge=0, description="most words of one side for one of the other, short pairs excepted; 0: any")
+    max_ratio: float = Field(
+        9.0, ge=0, description="most words of one side for one of the other, short pairs excepted; 0: any"
+    )
 
     @property
     def has_test(self) -> bool:
@@ -94,7 +96,9 @@ def clean(corpus: Corpus, settings: CorpusSettings) -> tuple[Corpus, Counts]:
     )
     if not kept:
         why = f"{counts.blank} blank, {counts.too_long} over corpus.max_words, {counts.ratio} over corpus.max_ratio"
-        raise DataError("[corpus]", f"0 of {counts.read} training pairs left after cleaning ({why})", "change these settings")
+        raise DataError(
+            "[corpus]", f"0 of {counts.read} training pairs left after cleaning ({why})", "change these settings"
+        )
     return Corpus([source for source, _ in kept], [target for _, target in kept], corpus.revision), counts
 
 

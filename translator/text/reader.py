@@ -30,7 +30,7 @@ def read_lines(path: Path) -> Iterator[str]:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
 
 
-def open_binary(path: Path) -> IO[bytes]:
+def open_binary(path: Path) -> BinaryIO | gzip.GzipFile:
     """The file's bytes; a .gz that is none is read as it is."""
     with path.open("rb") as file:
         is_gzip = path.suffix == ".gz" and file.read(2) == b"\x1f\x8b"

@@ -22,7 +22,9 @@ def read_split(settings: CorpusSettings, split: Split) -> Corpus:
     if settings.format == "files":
         return read_files(settings, name)
     if not isinstance(name, str):
-        raise UsageError(f"corpus.{split}", "found two names, expected one", f"format = {settings.format!r} has one file")
+        raise UsageError(
+            f"corpus.{split}", "found two names, expected one", f"format = {settings.format!r} has one file"
+        )
     path = existing(settings.folder / name, f".{settings.format}")
     rows = list(read_tsv(path) if settings.format == "tsv" else read_jsonl(path, settings))
     return aligned((row[0] for row in rows), (row[1] for row in rows), (str(path), str(path)))
@@ -72,7 +74,7 @@ def columns(settings: CorpusSettings) -> tuple[str, str]:
     return hub.source_column or settings.source_language, hub.target_column or settings.target_language
 
 
-def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:  # noqa: ANN401 - any JSON
+def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:
     """Source and target of a row, also where they are nested as {"translation": {"en": ..., "de": ...}}."""
     if isinstance(row, dict) and isinstance(row.get("translation"), dict):
         row = row["translation"]
@@ -118,7 +120,9 @@ def resolve_revision(name: str, revision: str | None) -> str | None:
     try:
         return HfApi().dataset_info(name, revision=revision, timeout=HUB_SECONDS).sha
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise UsageError("corpus.hub", f"no data set {name!r} at revision {revision or 'main'!r}", "check the name") from error
+        raise UsageError(
+            "corpus.hub", f"no data set {name!r} at revision {revision or 'main'!r}", "check the name"
+        ) from error
     except Exception as error:  # the hub's client raises many kinds for a network that is not there
         raise MachineError(name, f"cannot reach the Hugging Face hub ({type(error).__name__})", LOCAL_ADVICE) from error
 

@@ -95,12 +95,14 @@ class Tokenizer:
         try:
             return cls((folder / "source.model").read_bytes(), (folder / "target.model").read_bytes())
         except OSError as error:
-            raise ModelError(str(error.filename), f"cannot be read ({error.strerror})", "restore the run folder") from error
+            raise ModelError(
+                str(error.filename), f"cannot be read ({error.strerror})", "restore the run folder"
+            ) from error
         except (RuntimeError, ValueError) as error:
             raise ModelError(str(folder), "is not a SentencePiece tokenizer", "restore the run folder") from error
 
 
-def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:  # noqa: ANN401 - the library has no types
+def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     """Ids of each line, EOS last."""
     normal = [unicodedata.normalize("NFC", line) for line in lines]
     return [list(map(int, ids)) for ids in processor.encode(normal, add_eos=True)] if normal else []
@@ -160,7 +162,9 @@ def learn(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tup
             return learn(lines, settings, int(possible[1]))
         if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
             raise too_small(vocab_size, int(needed[1]), lines) from error
-        raise UsageError("[tokenizer]", f"SentencePiece refuses ({message.splitlines()[0]})", "change its settings") from error
+        raise UsageError(
+            "[tokenizer]", f"SentencePiece refuses ({message.splitlines()[0]})", "change its settings"
+        ) from error
     return model.getvalue(), vocab_size
 
 

@@ -52,7 +52,9 @@ def new_folder(target: Path) -> Iterator[Path]:
         temporary.rename(target)
         sync(target.parent)
     except OSError as error:
-        raise MachineError(str(target), f"cannot be written ({error.strerror})", "free some space or choose another folder") from error
+        raise MachineError(
+            str(target), f"cannot be written ({error.strerror})", "free some space or choose another folder"
+        ) from error
     finally:
         for leftover in temporary.parent.glob(f".tmp-{target.name}-*"):
             shutil.rmtree(leftover, ignore_errors=True)

@@ -29,7 +29,8 @@ class Journal:
     def write(self, record: Mapping[str, Any]) -> None:
         """Append a record. Floats are written exactly; what is not finite becomes null."""
         finite = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in record.items()
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in record.items()
         }
         self.file.write(json.dumps(finite, ensure_ascii=False, allow_nan=False) + "\n")
         self.file.flush()

@@ -127,7 +127,7 @@ def not_finite(progress: Progress, learning_rate: float) -> NumericalError:
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019), in the library's fused form."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-    return kind(
+    optimizer: torch.optim.Optimizer = kind(
         model.parameters(),
         lr=settings.learning_rate,
         betas=(settings.adam_beta1, settings.adam_beta2),
@@ -135,6 +135,7 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
         eps=1e-9,
         fused=True,
     )
+    return optimizer
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ def progress(step: int, warmup_steps: int, total_steps: int) -> float:
 
 
 def inverse_sqrt(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """peak * sqrt(warmup / step), the decay of Vaswani et al. (2017, eq. 3); without warm-up, from step 1."""
+    """Peak * sqrt(warmup / step), the decay of Vaswani et al. (2017, eq. 3); without warm-up, from step 1."""
     share = warmed(step, warmup_steps)
     return peak * (math.sqrt(max(warmup_steps, 1) / step) if share is None else share)
 

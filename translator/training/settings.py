@@ -14,8 +14,12 @@ class TrainingSettings(Settings):
     steps: int = Field(8000, ge=1, description="optimizer updates in all")
     max_minutes: float | None = Field(None, gt=0, description="stop before the first update that would begin later")
     batch_tokens: int = Field(4096, ge=1, description="target tokens of one update, end marks included, padding not")
-    accumulation: int = Field(1, ge=1, description="parts that an update is computed in; it changes memory, not results")
-    pool_sentences: int = Field(20_000, ge=1, description="sentences shuffled together before they are sorted by length")
+    accumulation: int = Field(
+        1, ge=1, description="parts that an update is computed in; it changes memory, not results"
+    )
+    pool_sentences: int = Field(
+        20_000, ge=1, description="sentences shuffled together before they are sorted by length"
+    )
 
     learning_rate: float = Field(2e-3, gt=0, le=100, description="at the end of the warm-up, where it is highest")
     schedule: Literal["inverse_sqrt", "cosine", "linear", "constant"] = Field("inverse_sqrt", description="after it")

@@ -1,0 +1,48 @@
+# `make demo` is the whole story in a few minutes; `make test` proves it. Both install what they need into .venv first.
+
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALLED = .venv/.installed
+# A build of torch without CUDA is enough on a machine without a GPU:
+#   make demo PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_OPTIONS ?=
+
+.PHONY: install demo test check format bench clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: install
+	$(BIN)/translator train demo
+	$(BIN)/translator evaluate runs/demo
+	@echo
+	$(BIN)/translator translate --run runs/demo "The old man reads a book." \
+	    "My sister has opened the window because the kitchen is hot." \
+	    "When the children come back from school, our dog wants to eat."
+	@echo
+	@echo 'Next: $(BIN)/translator translate "the clever farmer sells a white horse"'
+	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 6 minutes)'
+
+test: install
+	$(BIN)/pytest --numprocesses 2
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses 2
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,33 @@
+"""Each architecture in its smallest form, for the laws that every model must keep."""
+
+from typing import Any
+
+from translator.models import MODELS
+from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
+from translator.ops.choice import Ops
+from translator.text.tokenizer import PAD
+
+VOCAB_SIZE = 7  # the four marks and three words
+TINY: dict[str, dict[str, dict[str, int]]] = {
+    "recurrent": {
+        "model": {"embedding_dim": 12},
+        "encoder": {"hidden_dim": 8},
+        "decoder": {"hidden_dim": 16},
+    },
+    "transformer": {
+        "model": {"dim": 16, "feed_forward_dim": 24},
+        "encoder": {"num_layers": 2},
+        "decoder": {"num_layers": 2},
+    },
+}
+
+
+def tiny(name: str) -> AnyModel:
+    """An architecture in its smallest form; one that has no entry in TINY comes with its defaults."""
+    architecture, sizes = MODELS[name], TINY.get(name, {})
+    tables: list[Any] = [
+        getattr(architecture, table)(**sizes.get(table, {})) for table in ("model", "encoder", "decoder")
+    ]
+    vocabularies = Vocabularies(VOCAB_SIZE, VOCAB_SIZE, True, PAD)
+    return architecture.build(*tables, vocabularies=vocabularies, ops=Ops())
