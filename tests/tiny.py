@@ -1,5 +1,6 @@
 """Each architecture in its smallest form, for the laws that every model must keep."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from translator.models import MODELS
@@ -23,11 +24,12 @@ TINY: dict[str, dict[str, dict[str, int]]] = {
 }
 
 
-def tiny(name: str) -> AnyModel:
-    """An architecture in its smallest form; one that has no entry in TINY comes with its defaults."""
+def tiny(name: str, changes: Mapping[str, Mapping[str, Any]] = {}) -> AnyModel:
+    """An architecture in its smallest form, with changes to its tables; one without an entry in TINY has its defaults."""
     architecture, sizes = MODELS[name], TINY.get(name, {})
-    tables: list[Any] = [
-        getattr(architecture, table)(**sizes.get(table, {})) for table in ("model", "encoder", "decoder")
+    tables = [
+        getattr(architecture, table)(**{**sizes.get(table, {}), **changes.get(table, {})})
+        for table in ("model", "encoder", "decoder")
     ]
     vocabularies = Vocabularies(VOCAB_SIZE, VOCAB_SIZE, True, PAD)
     return architecture.build(*tables, vocabularies=vocabularies, ops=Ops())

@@ -28,9 +28,13 @@ def check_files(text: list[str] | None, input: Path | None, output: Path | None,
 
 
 def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  # noqa: A002
-    """The words of the command line as one line, or the lines of a file or of standard input."""
+    """The lines of the command line, of a file or of standard input.
+
+    Bare words are one line; where an argument has a space in it, each argument is a line of its own.
+    """
     if text:
-        yield " ".join(text).replace("\n", " ")
+        quoted = any(" " in argument.strip() for argument in text)
+        yield from (line.replace("\n", " ") for line in (text if quoted else [" ".join(text)]))
     elif input is not None:
         yield from read_lines(input)
     elif is_prompt(text, input):

@@ -75,14 +75,15 @@ class Translator:
         return [self.texts(hypotheses) for hypotheses in found]
 
     def texts(self, hypotheses: list[Hypothesis]) -> list[Candidate]:
-        """Pieces back to text."""
+        """Pieces back to text, each text once; a line break that byte pieces may spell becomes a space."""
         if not hypotheses:
             return [Candidate("", 0.0, 0.0, True)]
         texts = self.tokenizer.decode_target([one.ids for one in hypotheses])
-        return [
-            Candidate(text, one.score, one.log_prob, one.is_finished)
-            for text, one in zip(texts, hypotheses, strict=True)
-        ]
+        found: dict[str, Candidate] = {}
+        for text, one in zip(texts, hypotheses, strict=True):
+            line = text.replace("\n", " ").replace("\r", " ")
+            found.setdefault(line, Candidate(line, one.score, one.log_prob, one.is_finished))
+        return list(found.values())
 
     def notices(self, lines: Sequence[str]) -> list[str]:
         """What a reader of the translations should know of the input: words that training never saw, lines cut short."""

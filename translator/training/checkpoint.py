@@ -124,7 +124,7 @@ def save_checkpoint(
 ) -> Checkpoint:
     """Save everything that training needs to go on exactly: weights, moments, counts and the random generator."""
     target = folder / f"step-{progress.step:08d}"
-    if not target.exists():
+    if not target.exists() or damage(target):
         with new_folder(target) as temporary:
             write_part(temporary / MODEL, save(unshared(model)))
             write_part(temporary / OPTIMIZER, save(optimizer_tensors(optimizer)))

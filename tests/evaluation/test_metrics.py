@@ -1,0 +1,56 @@
+"""Scores are sacreBLEU's own, with what makes them repeatable."""
+
+import sacrebleu
+import pytest
+from sacrebleu.metrics.ter import TER
+
+from translator.errors import DataError
+from translator.evaluation.metrics import bleu, notices, score_all
+
+REFERENCES = ["Der alte Mann liest ein Buch.", "Ein Hund schläft.", "Das Haus ist groß und schön.", "Sie singt laut."] * 5
+HYPOTHESES = ["der alte Mann liest das Buch.", "Ein Hund schläft.", "Das Haus ist groß.", "Er singt sehr laut."] * 5
+
+
+def test_values_are_those_of_the_library() -> None:
+    found = {(score.metric): score.value for score in score_all(HYPOTHESES, REFERENCES)}
+    assert found["BLEU"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES]).score)
+    assert found["BLEU lc"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES], lowercase=True).score)
+    assert found["chrF2"] == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
+    assert found["TER"] == pytest.approx(TER(case_sensitive=True).corpus_score(HYPOTHESES, [REFERENCES]).score)
+    assert bleu(HYPOTHESES, REFERENCES) == pytest.approx(found["BLEU"])
+
+
+def test_each_score_has_a_signature_and_lies_in_its_interval() -> None:
+    for score in score_all(HYPOTHESES, REFERENCES):
+        assert "version:" in score.signature
+        assert ("case:lc" in score.signature) == score.metric.endswith("lc")
+        assert score.low <= score.value <= score.high
+
+
+def test_the_same_text_scores_exactly_one_hundred() -> None:
+    scores = {score.metric: score.value for score in score_all(REFERENCES, REFERENCES)}
+    assert (scores["BLEU"], scores["chrF2"], scores["TER"]) == (100.0, 100.0, 0.0)
+
+
+def test_empty_translations_score_nothing() -> None:
+    assert bleu([""] * 20, REFERENCES) == 0.0
+
+
+@pytest.mark.parametrize("hypotheses", [HYPOTHESES[:-1], [*HYPOTHESES, "zu viel"]])
+def test_other_counts_are_an_error_with_both(hypotheses: list[str]) -> None:
+    with pytest.raises(DataError, match=rf"{len(hypotheses)}.*20|20.*{len(hypotheses)}"):
+        bleu(hypotheses, REFERENCES)
+
+
+def test_no_sentences_are_an_error() -> None:
+    with pytest.raises(DataError, match="no sentences"):
+        bleu([], [])
+
+
+def test_a_line_break_in_a_translation_changes_no_count() -> None:
+    assert bleu([HYPOTHESES[0] + "\r", *HYPOTHESES[1:]], REFERENCES) == bleu(HYPOTHESES, REFERENCES)
+
+
+def test_other_normalisation_is_noticed() -> None:
+    assert notices(["Cafe\u0301"], ["Café"])
+    assert not notices(["Café"], ["Café"])

@@ -1,0 +1,132 @@
+"""Laws that every architecture keeps, with every score in every place that attention has."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.tiny import VOCAB_SIZE, tiny
+from translator.attention import SCORES
+from translator.models import MODELS
+from translator.models.interface import AnyModel
+from translator.text.tokenizer import BOS, EOS, PAD
+
+RECURRENT: list[dict[str, Any]] = [
+    {"query": query, "input_feeding": feeding, "cross_attention": {"score": score}}
+    for query, feeding, score in product(("previous", "current", "conditional"), (True, False), SCORES)
+] + [  # without attention the forward half of the encoder is heard only if the initial state comes from both halves
+    {"cross_attention": {"mechanism": "none"}, "input_feeding": feeding, "initial_state": "both"}
+    for feeding in (True, False)
+]
+VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
+    *(("recurrent", {"decoder": decoder}) for decoder in RECURRENT),
+    ("recurrent", {"model": {"cell": "lstm"}}),
+    *(
+        (
+            "transformer",
+            {
+                "encoder": {"self_attention": {"score": score, "num_heads": heads}},
+                "decoder": {
+                    "self_attention": {"score": score, "num_heads": heads},
+                    "cross_attention": {"score": score, "num_heads": heads},
+                },
+            },
+        )
+        for score, heads in product(SCORES, (1, 4))
+    ),
+    *(("transformer", {"model": {"norm": norm}}) for norm in ("pre", "post")),
+    *(("transformer", {"model": {"positions": positions}}) for positions in ("sinusoidal", "learned", "none")),
+    *(("transformer", {"model": {"tied_embeddings": tying}}) for tying in ("all", "output", "none")),
+    ("transformer", {"model": {"activation": "gelu"}}),
+    *((name, {}) for name in MODELS),
+]
+SOURCE_BS = torch.tensor([[4, 5, 6, 4, EOS], [6, 5, EOS, PAD, PAD], [5, EOS, PAD, PAD, PAD]])
+PREVIOUS_BT = torch.tensor([[BOS, 4, 5, 6], [BOS, 6, 6, 4], [BOS, 5, 4, 4]])
+
+
+def label(variant: tuple[str, dict[str, Any]]) -> str:
+    """A name for the variant in the list of tests."""
+    return f"{variant[0]}-" + str(variant[1]).translate(str.maketrans("", "", "{}' "))
+
+
+@pytest.fixture(params=VARIANTS, ids=label)
+def model(request: pytest.FixtureRequest) -> AnyModel:
+    torch.manual_seed(3)
+    name, changes = request.param
+    return tiny(name, changes).eval()
+
+
+def logits(model: AnyModel, source_BS: Tensor, previous_BT: Tensor) -> Tensor:
+    hidden_BTD = model(source_BS, source_BS != PAD, previous_BT)
+    return hidden_BTD @ model.output.weight.T + model.output.bias
+
+
+def test_padding_changes_nothing(model: AnyModel) -> None:
+    longer_BS = torch.cat([SOURCE_BS, torch.full((3, 3), PAD)], 1)
+    torch.testing.assert_close(logits(model, longer_BS, PREVIOUS_BT), logits(model, SOURCE_BS, PREVIOUS_BT))
+
+
+def test_a_batch_equals_its_rows(model: AnyModel) -> None:
+    together_BTV = logits(model, SOURCE_BS, PREVIOUS_BT)
+    for row, length in enumerate((5, 3, 2)):
+        alone_BTV = logits(model, SOURCE_BS[row : row + 1, :length], PREVIOUS_BT[row : row + 1])
+        torch.testing.assert_close(alone_BTV[0], together_BTV[row])
+
+
+def test_the_future_has_no_gradient(model: AnyModel) -> None:
+    seen: list[Tensor] = []
+    embed = model.embeddings.target
+
+    def watched(ids_BT: Tensor) -> Tensor:
+        seen.append(embed(ids_BT).detach().requires_grad_())
+        return seen[-1]
+
+    model.embeddings.target = watched  # type: ignore[assignment]
+    hidden_BTD = model(SOURCE_BS, SOURCE_BS != PAD, PREVIOUS_BT)
+    (gradient_BTD,) = torch.autograd.grad(hidden_BTD[:, 1].square().sum(), seen[0])
+    assert gradient_BTD[:, 2:].count_nonzero() == 0
+    assert gradient_BTD[:, :2].abs().sum() > 0
+
+
+def test_step_by_step_equals_all_at_once(model: AnyModel) -> None:
+    state = model.start(model.encode(SOURCE_BS, SOURCE_BS != PAD), 1)
+    steps = []
+    for previous_B in PREVIOUS_BT.T:
+        step_B1V, state = model.advance(previous_B.unsqueeze(1), state)
+        steps.append(step_B1V)
+    torch.testing.assert_close(torch.cat(steps, 1), logits(model, SOURCE_BS, PREVIOUS_BT))
+
+
+def test_the_state_reorders_and_keeps_like_its_rows(model: AnyModel) -> None:
+    parent_BN = torch.tensor([[1, 0], [0, 0], [1, 1]])
+    words_BN = torch.tensor([[4, 5], [6, 4], [5, 6]])
+    state = model.start(model.encode(SOURCE_BS, SOURCE_BS != PAD), 2)
+    _, state = model.advance(torch.full((3, 2), BOS), state)
+    _, state = model.advance(words_BN, state)
+    kept = torch.tensor([0, 2])
+    moved_BNV, _ = model.advance(words_BN[kept], state.reorder(parent_BN).keep(kept))
+    for row, sentence in enumerate(kept.tolist()):
+        for n in range(2):
+            first = words_BN[sentence, parent_BN[sentence, n]]
+            previous_BT = torch.tensor([[BOS, int(first), int(words_BN[sentence, n])]])
+            expected_BTV = logits(model, SOURCE_BS[sentence : sentence + 1], previous_BT)
+            torch.testing.assert_close(moved_BNV[row, n], expected_BTV[0, -1])
+
+
+def test_every_parameter_gets_a_gradient(model: AnyModel) -> None:
+    logits(model.train(), SOURCE_BS, PREVIOUS_BT).square().sum().backward()
+    without = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert without == []
+
+
+def test_weights_are_distributions_over_real_tokens(model: AnyModel) -> None:
+    for place, weight_BHTS in model.weights(SOURCE_BS, SOURCE_BS != PAD, PREVIOUS_BT).items():
+        torch.testing.assert_close(weight_BHTS.sum(-1), torch.ones(weight_BHTS.shape[:-1]))
+        if weight_BHTS.shape[-1] == SOURCE_BS.shape[1] and "decoder.self" not in place:
+            assert not (weight_BHTS * (SOURCE_BS == PAD)[:, None, None]).any()
+
+
+def test_the_output_layer_has_a_row_for_each_piece(model: AnyModel) -> None:
+    assert len(model.output.weight) == len(model.output.bias) == VOCAB_SIZE

@@ -1,0 +1,75 @@
+"""Every shipped config builds; every mistake in one is explained where it stands."""
+
+from pathlib import Path
+
+import pytest
+
+from translator.config import MAY_CHANGE, differences, digest, dump_config, load_config, read_saved_config
+from translator.errors import UsageError
+from translator.experiment.build import check_model
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_builds_and_comes_back_from_its_saved_form(path: Path, tmp_path: Path) -> None:
+    config = load_config(path)
+    assert check_model(config) > 0
+    (tmp_path / "config.toml").write_text(dump_config(config))
+    assert read_saved_config(tmp_path / "config.toml") == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.step=5", r"training\.step: unknown option; did you mean 'steps'\?"),
+        ("trainin.steps=5", r"trainin: unknown .*did you mean 'training'\?"),
+        ("training.steps=0", r"training\.steps: found 0, expected greater than or equal to 1"),
+        ("training.steps=ten", r"training\.steps: found 'ten', expected a valid integer"),
+        ("model.dropout=1.5", r"model\.dropout: found 1\.5, expected less than"),
+        ("training.learning_rate=nan", r"training\.learning_rate: found nan"),
+        ("encoder.self_attention.mechanism=ful", r"encoder\.self_attention.*'ful'.*full"),
+        ("encoder.self_attention.score=dott", r"encoder\.self_attention.*'dott'.*dot"),
+        ("encoder.self_attention.mechanism=none", r"encoder\.self_attention.*none"),
+        ("encoder.self_attention.num_heads=3", r"128.*3"),
+        ("encoder.self_attention.widow=3", r"encoder\.self_attention\.widow: unknown option"),
+        ("model.architecture=transfomer", r"architecture.*'transfomer'.*transformer"),
+        ("model.dim=1000000000", r"weights, at most|cannot be built"),
+        ("nonsense", r"--set nonsense"),
+    ],
+)
+def test_a_wrong_override_is_one_clear_error(override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        check_model(load_config(CONFIGS[[path.stem for path in CONFIGS].index("demo")], [override]))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[training]\nsteps = 5\nstep = 6\n", r"bad\.toml:3: training\.step: unknown option; did you mean 'steps'\?"),
+        ("[training]\nsteps = 5\nsteps = 6\n", r"bad\.toml.*(overwrite|twice|line 3)"),
+        ("steps = \n", r"bad\.toml.*line 1"),
+        ("\xff", r"bad\.toml: "),
+        ("a = " + "[" * 100_000, r"bad\.toml"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=message):
+        load_config(path)
+
+
+def test_only_the_length_of_training_and_its_log_may_change() -> None:
+    demo = CONFIGS[[path.stem for path in CONFIGS].index("demo")]
+    old = load_config(demo)
+    assert differences(old, load_config(demo, ["training.steps=7", "training.log_every=3"])) == []
+    changed = differences(old, load_config(demo, ["training.learning_rate=0.5", "model.dropout=0.3"]))
+    assert [(key, new) for key, _, new in changed] == [("model.dropout", 0.3), ("training.learning_rate", 0.5)]
+    assert "training.steps" in MAY_CHANGE
+
+
+def test_a_digest_names_what_was_changed_whatever_the_order() -> None:
+    assert digest([]) == ""
+    assert digest(["a=1", "b=2"]) == digest(["b=2", "a=1"]) != digest(["a=1"])

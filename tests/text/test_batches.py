@@ -1,0 +1,70 @@
+"""Every pair once an epoch, within the budget, in an order that can be repeated."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches, source_batches
+from translator.text.tokenizer import BOS, EOS, PAD
+
+LENGTHS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=60)
+
+
+def pairs_of(lengths: list[tuple[int, int]]) -> EncodedPairs:
+    sides = ([[10 + n] * (length - 1) + [EOS] for n, length in enumerate(side)] for side in zip(*lengths, strict=True))
+    return EncodedPairs(*(EncodedLines.of(side) for side in sides))
+
+
+@given(LENGTHS, st.integers(1, 80), st.integers(1, 40), st.integers(0, 3))
+def test_every_pair_comes_once_an_epoch_within_the_budget(
+    lengths: list[tuple[int, int]], budget: int, pool: int, epoch: int
+) -> None:
+    batches = TokenBatches(pairs_of(lengths), batch_tokens=budget, pool_size=pool, seed=1)
+    found = batches.epoch(epoch)
+    assert sorted(np.concatenate(found)) == list(range(len(lengths)))
+    for sentences in found:
+        sizes = [sum(lengths[n][side] for n in sentences) for side in (0, 1)]
+        assert len(sentences) == 1 or max(sizes) <= budget
+    assert all((one == other).all() for one, other in zip(found, batches.epoch(epoch), strict=True))
+
+
+@given(LENGTHS, st.integers(1, 5))
+def test_the_parts_of_an_update_are_the_update(lengths: list[tuple[int, int]], parts: int) -> None:
+    batches = TokenBatches(pairs_of(lengths), batch_tokens=10_000, pool_size=100, seed=1)
+    whole = batches.epoch(0)[0]
+    split = batches.split(whole, parts)
+    assert len(split) <= parts
+    assert list(np.concatenate(split)) == list(whole)
+
+
+def test_epochs_differ_and_seeds_differ() -> None:
+    pairs = pairs_of([(n % 9 + 1, n % 7 + 1) for n in range(100)])
+    orders = {
+        tuple(np.concatenate(TokenBatches(pairs, batch_tokens=30, pool_size=50, seed=seed).epoch(epoch)))
+        for seed in (1, 2)
+        for epoch in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_a_batch_is_padded_shifted_and_knows_its_real_tokens() -> None:
+    pairs = EncodedPairs(EncodedLines.of([[5, 6, EOS], [7, EOS]]), EncodedLines.of([[8, EOS], [9, 10, EOS]]))
+    batch = TokenBatches(pairs, batch_tokens=99, pool_size=9, seed=1).batch(np.array([0, 1]))
+    assert batch.source_BS.tolist() == [[5, 6, EOS], [7, EOS, PAD]]
+    assert batch.mask_BS.tolist() == [[True, True, True], [True, True, False]]
+    assert batch.previous_BT[1].tolist() == [BOS, 9, 10]
+    assert batch.target_BT.tolist() == [[8, EOS, PAD], [9, 10, EOS]]
+    assert batch.target_BT.flatten()[batch.real_M].tolist() == [8, EOS, 9, 10, EOS]
+    assert batch.num_tokens == 5
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
+def test_sources_are_all_there_longest_first(batch_size: int) -> None:
+    sources = [[5, EOS], [6, 7, 8, EOS], [9, 10, EOS]]
+    batches = list(source_batches(sources, batch_size=batch_size))
+    assert torch.cat([batch.sentence_B for batch in batches]).tolist() == [1, 2, 0]
+    for batch in batches:
+        for row, sentence in enumerate(batch.sentence_B.tolist()):
+            assert batch.source_BS[row][batch.mask_BS[row]].tolist() == sources[sentence]

@@ -1,0 +1,62 @@
+"""Lines end at LF and nowhere else; bytes that are no text are an error that says where."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translator.errors import DataError
+from translator.text.reader import decode_lines, read_lines
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0\r\ufeff"))))
+def test_any_text_comes_back_line_by_line(lines: list[str]) -> None:
+    import io
+
+    stream = io.BytesIO("".join(f"{line}\n" for line in lines).encode())
+    assert list(decode_lines(stream, "memory")) == lines
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_only_lf_ends_a_line(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "a").write_bytes(f"one{separator}two\nthree".encode())
+    assert list(read_lines(tmp_path / "a")) == [f"one{separator}two", "three"]
+
+
+@pytest.mark.parametrize("content", [b"one\r\ntwo\r\n", b"\xef\xbb\xbfone\ntwo\n", b"one\ntwo"])
+def test_crlf_a_byte_order_mark_and_a_missing_last_lf_change_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert list(read_lines(tmp_path / "a")) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"good\nf\xfcr\n", r"a:2: not UTF-8 \(byte 0xfc at column 2\); convert the file with iconv"),
+        ("gut".encode("utf-16"), "a:1: looks like UTF-16"),
+        (b"good\nno\0pe\n", "a:2: a NUL byte at column 3"),
+    ],
+)
+def test_bytes_that_are_no_text_are_an_error_with_the_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(read_lines(tmp_path / "a"))
+
+
+def test_gzip_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(b"one\ntwo\n" * 1000)
+    for name, content in (("good.gz", whole), ("plain.gz", b"one\n"), ("cut.gz", whole[:-20])):
+        (tmp_path / name).write_bytes(content)
+    assert len(list(read_lines(tmp_path / "good.gz"))) == 2000
+    assert list(read_lines(tmp_path / "plain.gz")) == ["one"]
+    with pytest.raises(DataError, match=r"cut\.gz: damaged gzip file"):
+        list(read_lines(tmp_path / "cut.gz"))
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing: no such file"):
+        list(read_lines(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="is not a regular file"):
+        list(read_lines(tmp_path))

@@ -1,0 +1,79 @@
+"""Pieces lose nothing, and text can never spell a mark."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from translator.errors import ModelError, UsageError
+from translator.text.corpus import Corpus
+from translator.text.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerSettings, train_tokenizer
+from translator.text.words import known_words, load_words, save_words, words
+
+CORPUS = Corpus(["the old man reads", "a dog sleeps here", "the dog reads"] * 20, ["der alte Mann liest", "ein Hund schläft", "x"] * 20)
+
+
+def trained(**changes: object) -> Tokenizer:
+    return train_tokenizer(CORPUS, TokenizerSettings(**{"vocab_size": 300, **changes})).tokenizer
+
+
+TOKENIZER = trained()
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("joint", [True, False])
+def test_sentences_come_back(kind: str, joint: bool) -> None:
+    tokenizer = trained(kind=kind, joint=joint)
+    assert tokenizer.decode_target(tokenizer.encode_target(CORPUS.target)) == CORPUS.target
+    assert tokenizer.is_joint == joint
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1))
+def test_bytes_stand_in_for_unseen_characters(text: str) -> None:
+    import unicodedata
+
+    normal = unicodedata.normalize("NFC", text)
+    if "\u2581" not in normal:  # SentencePiece's own sign for a space
+        assert TOKENIZER.decode_target(TOKENIZER.encode_target([normal])) == [normal]
+
+
+def test_a_mark_in_the_text_is_text() -> None:
+    for ids in TOKENIZER.encode_source(["<s> </s> <pad> <unk>", "</s>"]):
+        assert ids[-1] == EOS
+        assert not {PAD, BOS, EOS} & set(ids[:-1])
+
+
+def test_a_vocabulary_too_large_is_lowered_and_said() -> None:
+    made = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=8000))
+    assert made.tokenizer.source_size < 8000
+    assert made.notice is not None
+    assert f"lowered from 8000 to {made.tokenizer.source_size}" in made.notice
+
+
+def test_a_vocabulary_too_small_for_the_characters_is_an_error_with_the_least_size() -> None:
+    with pytest.raises(UsageError, match=r"tokenizer\.vocab_size: found 50, expected at least 2\d\d"):
+        trained(vocab_size=50)
+
+
+def test_a_very_long_line_is_learned_from() -> None:
+    corpus = Corpus(["ж" * 5 + " the dog " * 1000], ["x"])
+    tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=280)).tokenizer
+    assert "ж" in "".join(tokenizer.source_pieces(range(tokenizer.source_size)))
+
+
+def test_the_same_corpus_gives_the_same_tokenizer_after_saving_too(tmp_path: Path) -> None:
+    trained().save(tmp_path)
+    assert Tokenizer.load(tmp_path).fingerprint == trained().fingerprint == TOKENIZER.fingerprint
+
+
+def test_a_folder_that_holds_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        Tokenizer.load(tmp_path)
+
+
+def test_words_are_folded_and_stripped_and_saved(tmp_path: Path) -> None:
+    assert words('„Die Straße", sagt O\'Neill — 3.') == ["die", "strasse", "sagt", "o'neill", "3"]
+    save_words(known_words(CORPUS.source), tmp_path / "words.txt")
+    assert load_words(tmp_path / "words.txt") == known_words(CORPUS.source)

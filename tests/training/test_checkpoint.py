@@ -1,0 +1,106 @@
+"""A checkpoint is whole or it is not there, and whatever was done to it is seen."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import tiny
+from translator.errors import ModelError
+from translator.training.checkpoint import (
+    MANIFEST,
+    MODEL,
+    Checkpoint,
+    damage,
+    find_checkpoints,
+    load_weights,
+    new_folder,
+    prune,
+    read_weights,
+    save_checkpoint,
+    unshared,
+    write_part,
+)
+from translator.training.loop import Progress, build_optimizer
+from translator.training.settings import TrainingSettings
+
+
+def saved(folder: Path, step: int, bleu: float | None = None) -> Checkpoint:
+    model = tiny("recurrent")
+    optimizer = build_optimizer(model, TrainingSettings())
+    return save_checkpoint(folder, model, optimizer, progress=Progress(step=step), bleu=bleu)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "cut": (lambda folder: cut(folder / MODEL), "model.safetensors has"),
+    "flipped": (lambda folder: flip(folder / MODEL), "SHA-256 differs"),
+    "missing part": (lambda folder: (folder / MODEL).unlink(), "No such file"),
+    "no manifest": (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: No such file"),
+    "broken manifest": (lambda folder: (folder / MANIFEST).write_text("{"), "manifest.json is damaged"),
+    "deep manifest": (lambda folder: (folder / MANIFEST).write_text("[" * 100_000), "manifest.json is damaged"),
+    "escaping": (
+        lambda folder: (folder / MANIFEST).write_text(json.dumps({"format": 1, "parts": {"../../etc/passwd": {}}})),
+        "illegal path",
+    ),
+    "newer": (lambda folder: (folder / MANIFEST).write_text('{"format": 99, "parts": {}}'), "format 99"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_is_named_left_in_place_and_fallen_back_from(kind: str, tmp_path: Path) -> None:
+    good, bad = saved(tmp_path, 1), saved(tmp_path, 2)
+    hurt, reason = DAMAGES[kind]
+    hurt(bad.path)
+    notices: list[str] = []
+    assert find_checkpoints(tmp_path, notices.append) == [good]
+    assert notices[0].startswith("step-00000002 is damaged and not used: ")
+    assert reason in notices[0]
+    assert bad.path.is_dir()
+
+
+def test_a_folder_that_failed_leaves_nothing(tmp_path: Path) -> None:
+    def half() -> None:
+        with new_folder(tmp_path / "step") as temporary:
+            write_part(temporary / "a", b"x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
+    all_of_them = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, None, 2.0), 1)]
+    assert [one.step for one in prune(all_of_them, keep_last=2, keep_best=1)] == [2, 4, 5]
+    assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["2", "4", "5"]
+
+
+def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> None:
+    cut(saved(tmp_path, 1).path / MODEL)
+    assert damage(saved(tmp_path, 1).path) is None
+
+
+def test_weights_come_back_and_those_of_another_model_are_refused(tmp_path: Path) -> None:
+    checkpoint, model = saved(tmp_path, 1), tiny("recurrent")
+    load_weights(model, read_weights(checkpoint.path / MODEL), "here")
+    torch.testing.assert_close(unshared(model), read_weights(checkpoint.path / MODEL))
+    with pytest.raises(ModelError, match=r"weights of another model: \S+ is (nothing|\(.*\)), expected "):
+        load_weights(tiny("transformer"), read_weights(checkpoint.path / MODEL), "here")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\x80\x02}q\x00.", b"\xff\xff\xff\x7f\0\0\0\0{}"])
+def test_what_is_no_safetensors_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / MODEL).write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be read as safetensors"):
+        read_weights(tmp_path / MODEL)

@@ -1,0 +1,44 @@
+"""A journal keeps numbers exactly and survives a crash."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from translator.errors import ModelError
+from translator.training.journal import Journal, read_journal, truncate_after
+
+
+def written(path: Path, *steps: int) -> Path:
+    with Journal(path) as journal:
+        for step in steps:
+            journal.write({"event": "update", "step": step, "loss": 0.1 * step})
+    return path
+
+
+def test_floats_come_back_exactly_and_what_is_not_finite_is_null(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        journal.write({"loss": 0.1 + 0.2, "text": "ü\u2028", "norm": float("nan"), "rate": float("inf")})
+    assert read_journal(tmp_path / "j") == ([{"loss": 0.1 + 0.2, "text": "ü\u2028", "norm": None, "rate": None}], None)
+
+
+def test_a_torn_last_line_is_noticed_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "j", 1, 2)
+    path.write_bytes(path.read_bytes()[:-5])
+    records, notice = read_journal(path)
+    assert [record["step"] for record in records] == [1]
+    assert notice is not None
+    assert "torn" in notice
+
+
+def test_damage_in_the_middle_is_an_error_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "j", 1, 2)
+    path.write_bytes(b"nonsense\n" + path.read_bytes())
+    with pytest.raises(ModelError, match="j:1: is damaged"):
+        read_journal(path)
+
+
+def test_going_on_forgets_what_came_later(tmp_path: Path) -> None:
+    path = written(tmp_path / "j", 1, 2, 3)
+    truncate_after(path, 2)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]

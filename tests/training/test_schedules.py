@@ -1,0 +1,28 @@
+"""What every schedule does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translator.training.schedules import SCHEDULES
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@given(warmup=st.integers(0, 50), extra=st.integers(1, 200), step=st.integers(1, 400))
+def test_a_rate_lies_between_zero_and_the_peak(name: str, warmup: int, extra: int, step: int) -> None:
+    assert 0 <= SCHEDULES[name](step, peak=0.5, warmup_steps=warmup, total_steps=warmup + extra) <= 0.5
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_it_rises_in_a_straight_line_to_the_peak_and_never_again(name: str) -> None:
+    rates = [SCHEDULES[name](step, peak=1.0, warmup_steps=10, total_steps=40) for step in range(1, 41)]
+    assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert all(later <= earlier for earlier, later in zip(rates[9:], rates[10:], strict=False))
+
+
+def test_each_falls_in_its_own_way() -> None:
+    last = {name: schedule(40, peak=1.0, warmup_steps=10, total_steps=40) for name, schedule in SCHEDULES.items()}
+    assert last == pytest.approx({"inverse_sqrt": 0.5, "cosine": 0.0, "linear": 0.0, "constant": 1.0})
+    middle = {name: schedule(25, peak=1.0, warmup_steps=10, total_steps=40) for name, schedule in SCHEDULES.items()}
+    assert middle["cosine"] == pytest.approx(0.5)
+    assert middle["linear"] == pytest.approx(0.5)
