@@ -6,6 +6,7 @@ INSTALLED = .venv/.installed
 # A build of torch without CUDA is enough on a machine without a GPU:
 #   make demo PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_OPTIONS ?=
+BENCH ?=
 
 .PHONY: install demo test check format bench clean
 
@@ -42,7 +43,7 @@ format: install
 	$(BIN)/ruff check --fix .
 
 bench: install
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,13 +1,18 @@
 """Scores are sacreBLEU's own, with what makes them repeatable."""
 
-import sacrebleu
 import pytest
+import sacrebleu
 from sacrebleu.metrics.ter import TER
 
 from translator.errors import DataError
 from translator.evaluation.metrics import bleu, notices, score_all
 
-REFERENCES = ["Der alte Mann liest ein Buch.", "Ein Hund schläft.", "Das Haus ist groß und schön.", "Sie singt laut."] * 5
+REFERENCES = [
+    "Der alte Mann liest ein Buch.",
+    "Ein Hund schläft.",
+    "Das Haus ist groß und schön.",
+    "Sie singt laut.",
+] * 5
 HYPOTHESES = ["der alte Mann liest das Buch.", "Ein Hund schläft.", "Das Haus ist groß.", "Er singt sehr laut."] * 5
 
 
@@ -54,3 +59,10 @@ def test_a_line_break_in_a_translation_changes_no_count() -> None:
 def test_other_normalisation_is_noticed() -> None:
     assert notices(["Cafe\u0301"], ["Café"])
     assert not notices(["Café"], ["Café"])
+
+
+def test_translations_that_sometimes_match_nothing_still_have_an_interval() -> None:
+    references = [f"der Satz Nummer {n} ist ganz und gar gut" for n in range(12)]
+    hypotheses = [references[0], *("x" for _ in range(11))]
+    score = score_all(hypotheses, references)[0]
+    assert score.low <= score.value <= score.high

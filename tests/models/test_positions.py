@@ -35,7 +35,9 @@ def test_past_the_last_learned_position_is_an_error_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize(("positions", "is_equivariant"), [("none", True), ("sinusoidal", False)])
-def test_self_attention_is_equivariant_under_permutation_without_positions(positions: str, is_equivariant: bool) -> None:
+def test_self_attention_is_equivariant_under_permutation_without_positions(
+    positions: str, is_equivariant: bool
+) -> None:
     torch.manual_seed(0)
     model = tiny("transformer", {"model": {"positions": positions}}).eval()
     source_BS = torch.tensor([[4, 5, 6, 5, 4, EOS]])

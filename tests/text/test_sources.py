@@ -101,7 +101,9 @@ def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, name: str, conten
         read_split(settings(name, tmp_path), "train")
 
 
-@pytest.mark.parametrize(("extra", "advice"), [("drei\n", "line n of one must translate"), ("\n", "trailing blank line")])
+@pytest.mark.parametrize(
+    ("extra", "advice"), [("drei\n", "line n of one must translate"), ("\n", "trailing blank line")]
+)
 def test_unequal_counts_are_never_cut_to_fit(tmp_path: Path, extra: str, advice: str) -> None:
     (tmp_path / "train.en").write_text("one\ntwo\n")
     (tmp_path / "train.de").write_text("eins\nzwei\n" + extra)
@@ -129,7 +131,9 @@ def test_cleaning_counts_each_rule_and_keeps_the_rest_aligned(tmp_path: Path) ->
 def test_a_corpus_with_nothing_left_says_why(tmp_path: Path) -> None:
     write_files(tmp_path)
     with pytest.raises(DataError, match=r"0 of 4 training pairs left after cleaning \(0 blank, 4 over"):
-        clean(read_split(settings("files", tmp_path), "train")._replace(source=["w w"] * 4), CorpusSettings(max_words=1))
+        clean(
+            read_split(settings("files", tmp_path), "train")._replace(source=["w w"] * 4), CorpusSettings(max_words=1)
+        )
 
 
 def test_kinds_lie_beside_the_sentences(tmp_path: Path) -> None:

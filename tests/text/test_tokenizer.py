@@ -11,7 +11,10 @@ from translator.text.corpus import Corpus
 from translator.text.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerSettings, train_tokenizer
 from translator.text.words import known_words, load_words, save_words, words
 
-CORPUS = Corpus(["the old man reads", "a dog sleeps here", "the dog reads"] * 20, ["der alte Mann liest", "ein Hund schläft", "x"] * 20)
+CORPUS = Corpus(
+    ["the old man reads", "a dog sleeps here", "the dog reads"] * 20,
+    ["der alte Mann liest", "ein Hund schläft", "x"] * 20,
+)
 
 
 def trained(**changes: object) -> Tokenizer:
@@ -74,6 +77,6 @@ def test_a_folder_that_holds_none_is_an_error(tmp_path: Path) -> None:
 
 
 def test_words_are_folded_and_stripped_and_saved(tmp_path: Path) -> None:
-    assert words('„Die Straße", sagt O\'Neill — 3.') == ["die", "strasse", "sagt", "o'neill", "3"]
+    assert words("„Die Straße\", sagt O'Neill — 3.") == ["die", "strasse", "sagt", "o'neill", "3"]
     save_words(known_words(CORPUS.source), tmp_path / "words.txt")
     assert load_words(tmp_path / "words.txt") == known_words(CORPUS.source)

@@ -61,13 +61,26 @@ def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Scor
 
 def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
     """One metric with its 95 % interval, from a bootstrap whose seed the signature names (Koehn 2004)."""
-    metric = METRICS[name](lowercase=lowercase)
+    metric = with_plain_floats(METRICS[name](lowercase=lowercase))
     result = metric.corpus_score(one_line(hypotheses), [list(references)], n_bootstrap=BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
     label = f"{name} lc" if lowercase else name
     return Score(label, value, rounded(mean - half), rounded(mean + half), str(signature))
+
+
+def with_plain_floats(metric: Any) -> Any:
+    """The metric with scores of one type: the library's bootstrap fails where 0.0 meets NumPy's float32."""
+    compute = metric._compute_score_from_stats
+
+    def compute_plainly(stats: Any) -> Any:
+        found = compute(stats)
+        found.score = float(found.score)
+        return found
+
+    metric._compute_score_from_stats = compute_plainly
+    return metric
 
 
 def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:

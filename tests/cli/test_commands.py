@@ -1,0 +1,301 @@
+"""Whole runs through the real command, and what it says to a mistake."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import translator
+from translator.cli.app import run as run_program
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = [
+    "model.dim=16", "model.feed_forward_dim=16", "encoder.num_layers=1", "decoder.num_layers=1", "training.steps=6",
+    "training.batch_tokens=256", "training.validate_every=3", "training.save_every=2", "training.log_every=2",
+    "training.average=2", "tokenizer.vocab_size=320", "decoding.beam_size=2",
+]  # fmt: skip
+TINY_RECURRENT = [
+    "model.embedding_dim=16", "encoder.hidden_dim=8", "decoder.hidden_dim=16", "tokenizer.vocab_size=320",
+    "training.steps=4", "training.batch_tokens=256", "training.validate_every=4", "decoding.beam_size=2",
+]  # fmt: skip
+
+
+class Result(NamedTuple):
+    code: int
+    output: str
+    errors: str
+
+
+Program = Callable[..., Result]
+
+
+def sets(overrides: list[str]) -> list[str]:
+    return [part for override in overrides for part in ("--set", override)]
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The command line in this process, with its exit code and both outputs."""
+
+    def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+        monkeypatch.setattr(sys, "argv", ["translator", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            monkeypatch.setattr(sys, name, stream)
+        code = run_program()
+        output, errors = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+        assert "Traceback" not in errors
+        return Result(code, output, errors)
+
+    return call
+
+
+def small_corpus(folder: Path) -> Path:
+    """A corner of the demo corpus, and a config that trains on it."""
+    folder.mkdir()
+    for split, count in (("train", 300), ("valid", 12), ("test", 12)):
+        for suffix in ("en", "de", "kind"):
+            path = ROOT / "data" / f"{split}.{suffix}"
+            if path.is_file():
+                (folder / path.name).write_text("".join(path.read_text().splitlines(keepends=True)[:count]))
+    for name in ("demo", "demo-additive"):
+        text = (ROOT / "configs" / f"{name}.toml").read_text().replace('"../data"', '"."')
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus and `runs/demo`, a finished Transformer, trained by the command in a process of its own."""
+    folder = small_corpus(tmp_path_factory.mktemp("whole") / "corpus")
+    done = command(folder, "train", "demo.toml", *sets(TINY), "--output", "runs/demo")
+    assert (done.returncode, done.stdout) == (0, "runs/demo\n"), done.stderr
+    return folder
+
+
+def command(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """The command as a user calls it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "translator", *arguments]
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture
+def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the trained folder, to be spoilt."""
+    shutil.copytree(trained, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_a_run_is_complete_and_holds_no_path_of_this_machine(here: Path, program: Program) -> None:
+    run = here / "runs" / "demo"
+    record = json.loads((run / "finished.json").read_text())
+    assert (record["step"], record["made_by"]) == (6, "train")
+    events = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    assert [event["step"] for event in events if event["event"] == "update"] == [1, 2, 3, 4, 5, 6]
+    assert [event["step"] for event in events if event["event"] == "validation"] == [3, 6]
+    for path in run.rglob("*"):
+        assert path.is_dir() or str(here.parent).encode() not in path.read_bytes()
+    assert not list(run.rglob(".tmp-*"))
+
+
+def test_training_again_says_that_all_is_done(here: Path, program: Program) -> None:
+    result = program("train", "demo.toml", *sets(TINY), "--output", "runs/demo")
+    assert (result.code, result.output) == (0, "runs/demo\n")
+    assert "is already finished" in result.errors
+
+
+def test_more_steps_continue_and_other_settings_are_refused(here: Path, program: Program) -> None:
+    result = program("train", "demo.toml", *sets([*TINY, "training.steps=8"]), "--output", "runs/demo")
+    assert result.code == 0
+    assert "going on after step 6" in result.errors
+    result = program("train", "demo.toml", *sets([*TINY, "model.dropout=0.4"]), "--output", "runs/demo")
+    assert result.code == 2
+    assert "model.dropout was 0" in result.errors
+    assert "is now 0.4" in result.errors
+
+
+def test_a_run_may_begin_with_the_weights_of_another(here: Path, program: Program) -> None:
+    more = [*TINY, "training.steps=2", "training.initialise_from=runs/demo"]
+    assert program("train", "demo.toml", *sets(more)).code == 0
+    other = [*more, "tokenizer.kind=bpe"]
+    result = program("train", "demo.toml", *sets(other))
+    assert result.code == 4
+    assert "training.initialise_from: runs/demo has another tokenizer" in result.errors
+
+
+def test_translate_gives_a_line_for_each_line(here: Path, program: Program) -> None:
+    result = program("translate", stdin=b"A dog sleeps.\n\n   \nLast line")
+    assert result.code == 0
+    lines = result.output.split("\n")
+    assert (len(lines), lines[1], lines[2], lines[4]) == (5, "", "", "")
+    assert "translating with runs/demo" in result.errors
+    assert program("translate", "").output == "\n"
+    assert program("translate", stdin=b"").output == ""
+
+
+def test_bare_words_are_one_line_and_quoted_ones_a_line_each(here: Path, program: Program) -> None:
+    assert program("translate", "a", "dog", "sleeps").output == program("translate", "a dog sleeps").output
+    two = program("translate", "a dog sleeps", "the cat").output
+    assert two == program("translate", stdin=b"a dog sleeps\nthe cat\n").output
+
+
+def test_neither_batch_size_nor_order_changes_a_translation(here: Path, program: Program) -> None:
+    lines = (here / "test.en").read_text().splitlines()
+    whole = program("translate", "--input", "test.en").output.splitlines()
+    assert program("translate", "--input", "test.en", "--batch-size", "1").output.splitlines() == whole
+    backwards = program("translate", stdin="\n".join(reversed(lines)).encode()).output.splitlines()
+    assert backwards == whole[::-1]
+
+
+def test_json_lines_have_scores_and_the_n_best(here: Path, program: Program) -> None:
+    result = program("translate", "a dog sleeps", "--json", "--num-best", "2")
+    record = json.loads(result.output)
+    assert record["source"] == "a dog sleeps"
+    assert 1 <= len(record["translations"]) <= 2
+
+
+def test_unseen_words_get_one_notice(here: Path, program: Program) -> None:
+    result = program("translate", "a zeppelin and a Zeppelin")
+    assert result.errors.count("zeppelin") == 1
+    assert "not among the training words" in result.errors
+
+
+def test_python_loads_the_same_translator(here: Path, program: Program) -> None:
+    assert translator.load("runs/demo").translate(["a dog sleeps", ""]) == [
+        program("translate", "a dog sleeps").output.rstrip("\n"),
+        "",
+    ]
+
+
+def test_an_output_file_appears_whole_and_is_not_overwritten(here: Path, program: Program) -> None:
+    assert program("translate", "--input", "test.en", "--output", "out.de").code == 0
+    assert len((here / "out.de").read_text().splitlines()) == 12
+    assert program("translate", "--input", "test.en", "--output", "out.de").code == 5
+    assert program("translate", "--input", "test.en", "--output", "out.de", "--force").code == 0
+    assert program("translate", "--input", "test.en", "--output", "test.en", "--force").code == 2
+    assert program("translate", "--input", "test.en", "--output", "no/such/folder").code == 5
+
+
+def test_evaluate_prints_every_score_with_its_signature(here: Path, program: Program) -> None:
+    result = program("evaluate", "--output", "test.out")
+    assert result.code == 0
+    for part in ("BLEU", "chrF2", "TER", "case:lc", "case:mixed", "95 % interval", "25+ words", "seen"):
+        assert part in result.output
+    record = json.loads(program("evaluate", "runs/demo", "--json").output)
+    assert record["sentences"] == 12
+    files = program("evaluate", "--source", "test.en", "--reference", "test.de", "--json")
+    assert json.loads(files.output)["scores"] == record["scores"]
+
+
+def test_compare_trains_what_is_missing_and_leads_with_a_sentence(here: Path, program: Program) -> None:
+    text = (here / "demo-additive.toml").read_text()
+    for override in TINY_RECURRENT:
+        key, value = override.split("=")
+        name = key.split(".")[1]
+        text = "\n".join(f"{name} = {value}" if line.split(" = ")[0] == name else line for line in text.splitlines())
+    (here / "demo-additive.toml").write_text(text.replace("hidden_dim = 16", "hidden_dim = 8", 1))
+    result = program("compare", "runs/demo", "demo-additive.toml")
+    assert result.code == 0
+    assert "no finished run yet, training it first" in result.errors
+    first, *_ = result.output.splitlines()
+    assert "BLEU" in first
+    assert "BLEU, 25+ words" in result.output
+    record = json.loads(program("compare", "runs/demo", "runs/demo-additive", "--json").output)
+    assert [row["run"] for row in record["runs"]] == ["demo", "demo-additive"]
+    assert (
+        "translating with runs/demo\n" in program("translate", "a").errors
+    )  # compare's run is not the latest of train
+
+
+def test_compare_refuses_other_references_and_single_runs(here: Path, program: Program) -> None:
+    shutil.copytree("runs/demo", "runs/other")
+    (here / "runs/other/corpus/test.target").write_text("x\n" * 12)
+    result = program("compare", "runs/demo", "runs/other")
+    assert result.code == 3
+    assert "different references" in result.errors
+    assert program("compare", "runs/demo").code == 2
+    same = json.loads(program("compare", "runs/demo", "runs/demo", "--json").output)
+    assert [row["paired_test"]["p_value"] for row in same["runs"]] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["trian"], 2, "train"),
+        (["train", "nothing"], 2, "no such config"),
+        (["train", "demo.toml", "--set", "training.step=1"], 2, "did you mean 'steps'?"),
+        (["train", "demo.toml", "--device", "cuda"], 5, "CUDA requested but not available"),
+        (["train", "demo.toml", "--output", "test.en"], 5, "is not a run folder"),
+        (["train", "demo.toml", "--overwrite", "--output", "."], 5, "not a run folder"),
+        (["translate", "--run", "test.en", "x"], 4, "is not a run folder of this program"),
+        (["translate", "--beam-size", "0", "x"], 2, "decoding.beam_size: found 0"),
+        (["translate", "--batch-size", "0", "x"], 2, "batch-size"),
+        (["translate", "--set", "decoding.length_penalty=nan", "x"], 2, "decoding.length_penalty"),
+        (["translate", "--set", "training.steps=1", "x"], 2, "only decoding.* may be set here"),
+        (["translate", "--input", "missing"], 3, "missing: no such file"),
+        (["evaluate", "--source", "test.en"], 2, "one is given without the other"),
+        (["evaluate", "--source", "test.en", "--reference", "train.de"], 3, "300 lines, but test.en has 12"),
+    ],
+)
+def test_a_mistake_is_one_message_and_the_right_exit_code(
+    here: Path, program: Program, arguments: list[str], code: int, message: str
+) -> None:
+    result = program(*arguments)
+    assert result.code == code, result.errors
+    assert message in result.errors
+    assert result.output == ""
+
+
+def test_damaged_weights_are_refused(here: Path, program: Program) -> None:
+    path = here / "runs/demo/final/model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    result = program("translate", "x")
+    assert result.code == 4
+    assert "model.safetensors is not what was written" in result.errors
+
+
+def test_words_that_are_not_utf_8_are_named_by_line(here: Path, program: Program) -> None:
+    result = program("translate", stdin=b"good\nf\xfcr\n")
+    assert result.code == 3
+    assert "standard input:2: not UTF-8" in result.errors
+
+
+def test_a_reader_that_goes_away_ends_it_silently(here: Path) -> None:
+    done = command(here, "translate", "--input", "test.en", stdin=subprocess.DEVNULL)
+    assert done.returncode == 0
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        words = [sys.executable, "-m", "translator", "translate", "a dog"]
+        broken = subprocess.run(
+            words,
+            cwd=here,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert broken.returncode == 5
+
+
+def test_help_and_version_come_without_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['translator', '--help']\n"
+        "from translator.cli.app import run\n"
+        "assert run() == 0\n"
+        "assert not {'torch', 'datasets', 'sacrebleu', 'sentencepiece'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("train", "translate", "evaluate", "compare"))
+    assert command(tmp_path, "--version").stdout == f"translator {translator.__version__}\n"
