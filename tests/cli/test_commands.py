@@ -299,3 +299,17 @@ def test_help_and_version_come_without_torch(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("train", "translate", "evaluate", "compare"))
     assert command(tmp_path, "--version").stdout == f"translator {translator.__version__}\n"
+
+
+def test_a_bar_on_the_terminal_leaves_the_translations_in_their_file(here: Path) -> None:
+    pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "translator", "translate", "--input", "test.en"]
+    environment = {key: value for key, value in os.environ.items() if key != "CI"}
+    environment |= {"PYTHONPATH": str(ROOT), "TERM": "xterm", "OMP_NUM_THREADS": "1"}
+    with (here / "out").open("wb") as out:
+        code = subprocess.run(words, cwd=here, env=environment, stdout=out, stderr=theirs, check=False).returncode
+    os.close(theirs)
+    assert code == 0
+    assert b"12 lines" in os.read(ours, 100_000)
+    assert len((here / "out").read_text().splitlines()) == 12

@@ -6,8 +6,9 @@ Text from a corpus, a model or a file name goes through `visible` and never thro
 import re
 import sys
 import time
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from translator.experiment.train import Validation
     from translator.training.loop import Progress, Report
 
+Item = TypeVar("Item")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -43,6 +45,20 @@ def is_lively() -> bool:
     import os
 
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+
+
+@contextmanager
+def counted(items: Iterator[Item], *, shown: bool) -> Iterator[Iterator[Item]]:
+    """The items, with a running count and speed on standard error where it is a terminal and `shown` says so."""
+    if not (shown and is_lively()):
+        yield items
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} lines"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        yield iter(bar.track(items, total=None))
 
 
 class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
@@ -77,7 +93,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=Console(stderr=True))
+        self.bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
         self.task = self.bar.add_task("", total=self.total, completed=progress.step)
         self.bar.start()
 

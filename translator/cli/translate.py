@@ -1,13 +1,14 @@
 """`translator translate`: one line out for each line in."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import tell
+from translator.cli.console import counted, tell
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def translate(
         lines = remembered(input_lines(text, input), sources)
         block = 1 if is_prompt(text, input) else BLOCK_LINES
         found = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block)
-        for number, candidates in enumerate(found):
-            write(as_json(sources[number], candidates) if json_lines else candidates[0].text)
+        with counted(found, shown=input is not None and not (output is None and sys.stdout.isatty())) as done:
+            for number, candidates in enumerate(done):
+                write(as_json(sources[number], candidates) if json_lines else candidates[0].text)
     for notice in translator.notices(sources):
         tell(notice)
 
