@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.tiny import VOCAB_SIZE, tiny
-from translator.attention import SCORES
+from translator.attention import MECHANISMS, SCORES
 from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS, PAD
@@ -35,6 +35,21 @@ VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
             },
         )
         for score, heads in product(SCORES, (1, 4))
+    ),
+    *(
+        ("transformer", {place: {table: {"mechanism": mechanism}}})
+        for mechanism, built in MECHANISMS.items()
+        for served, place, table in (
+            ("encoder", "encoder", "self_attention"),
+            ("decoder", "decoder", "self_attention"),
+            ("cross", "decoder", "cross_attention"),
+        )
+        if served in built.serves and built.has_context
+    ),
+    *(
+        ("recurrent", {"decoder": {"cross_attention": {"mechanism": mechanism}}})
+        for mechanism, built in MECHANISMS.items()
+        if "cross" in built.serves and built.has_context
     ),
     *(("transformer", {"model": {"norm": norm}}) for norm in ("pre", "post")),
     *(("transformer", {"model": {"positions": positions}}) for positions in ("sinusoidal", "learned", "none")),
@@ -117,7 +132,11 @@ def test_the_state_reorders_and_keeps_like_its_rows(model: AnyModel) -> None:
 
 def test_every_parameter_gets_a_gradient(model: AnyModel) -> None:
     logits(model.train(), SOURCE_BS, PREVIOUS_BT).square().sum().backward()
-    without = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+    without = [
+        name
+        for name, weight in model.named_parameters()
+        if weight.requires_grad and (weight.grad is None or not weight.grad.any())
+    ]
     assert without == []
 
 

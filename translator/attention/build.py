@@ -40,7 +40,11 @@ def build_attention(settings: AttentionSettings, site: Site, *, ops: Ops) -> Att
     mechanism_class = MECHANISMS[settings.mechanism]
     if site.place not in mechanism_class.serves:
         able = ", ".join(name for name, other in MECHANISMS.items() if site.place in other.serves)
-        raise UsageError(f"{site.key}.mechanism", f"{settings.mechanism!r} cannot stand here", f"there are {able}")
+        raise UsageError(
+            f"{site.key}.mechanism",
+            f"{settings.mechanism!r} cannot stand here: {mechanism_class.why_not}",
+            f"there are {able}",
+        )
     if not mechanism_class.has_context:
         options = MechanismOptions(Dot(1, 0, 0), site.causal, ops)
         return assemble(mechanism_class(settings, options), settings, site, "none", ops)
@@ -50,6 +54,12 @@ def build_attention(settings: AttentionSettings, site: Site, *, ops: Ops) -> Att
     check_widths(settings, site, score_class, (query_dim, key_dim))
     heads = settings.num_heads
     score = score_class(heads, query_dim // heads, key_dim // heads)
+    if mechanism_class.needs_dot and score.dot_scale is None:
+        raise UsageError(
+            f"{site.key}.score",
+            f"{settings.mechanism!r} cannot take {settings.score!r}",
+            "it needs dot, scaled_dot or general",
+        )
     mechanism = mechanism_class(settings, MechanismOptions(score, site.causal, ops))
     return assemble(mechanism, settings, site, projection, ops)
 

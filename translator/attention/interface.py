@@ -77,10 +77,19 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
     """The table that configures it."""
     has_context: ClassVar[bool] = True
     """False where every context has width zero, so that no score and no projection is needed."""
+    has_weights: ClassVar[bool] = True
+    """False where there are no weights over positions to be shown."""
+    needs_dot: ClassVar[bool] = False
+    """True where the score must be a dot product, perhaps scaled, of what was projected."""
+    why_not: ClassVar[str] = "it was not made for this place"
+    """Why it serves no other places than it does."""
 
     def __init__(self, settings: Any, options: MechanismOptions) -> None:
         """`settings` is an instance of the class's own `settings`."""
         super().__init__()
+
+    def begin_update(self, step: int) -> None:
+        """Called before each optimizer step; random features are redrawn here."""
 
     @abstractmethod
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> MemoryT:

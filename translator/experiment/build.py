@@ -57,4 +57,4 @@ def check_model(config: Config) -> int:
 
 def count_weights(model: torch.nn.Module) -> int:
     """How many numbers training adjusts, tied ones once."""
-    return sum(weight.numel() for weight in model.parameters())
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)

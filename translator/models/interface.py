@@ -8,6 +8,8 @@ from typing import Any, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
+from translator.attention.interface import Mechanism
+
 
 class Output(NamedTuple):
     """The output layer as numbers, so that the loss may go over it in chunks: logits = hidden @ weight.T + bias."""
@@ -67,7 +69,10 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
         """Attention weights of one forced pass, by place: weight_BHTS, where row t is the step that produces word t."""
 
     def begin_update(self, step: int) -> None:
-        """Called before each optimizer step; most models do nothing, random features are redrawn here."""
+        """Called before each optimizer step; passes it on to every attention mechanism."""
+        for module in self.modules():
+            if isinstance(module, Mechanism):
+                module.begin_update(step)
 
 
 AnyModel: TypeAlias = Model[Any, Any]

@@ -128,7 +128,7 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
     """Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019), in the library's fused form."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
     optimizer: torch.optim.Optimizer = kind(
-        model.parameters(),
+        [weight for weight in model.parameters() if weight.requires_grad],
         lr=settings.learning_rate,
         betas=(settings.adam_beta1, settings.adam_beta2),
         weight_decay=settings.weight_decay,
