@@ -19,7 +19,7 @@ def test_a_rate_lies_between_zero_and_the_peak(name: str, warmup: int, extra: in
 def test_it_rises_in_a_straight_line_to_the_peak_and_never_again(name: str) -> None:
     rates = [SCHEDULES[name](step, peak=1.0, warmup_steps=10, total_steps=40) for step in range(1, 41)]
     assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
-    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates[9:]))
 
 
 def test_each_falls_in_its_own_way() -> None:
