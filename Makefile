@@ -24,10 +24,10 @@ demo: install
 	@echo
 	$(BIN)/translator translate --run runs/demo "The old man reads a book." \
 	    "My sister has opened the window because the kitchen is hot." \
-	    "When the children come back from school, our dog wants to eat."
+	    "When the children come back from the station, our dog wants to sleep."
 	@echo
 	@echo 'Next: $(BIN)/translator translate "the clever farmer sells a white horse"'
-	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 6 minutes)'
+	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 10 minutes)'
 
 test: install
 	$(BIN)/pytest --numprocesses 2
