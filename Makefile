@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test check format bench clean
+.PHONY: install demo test check format bench bench-length clean
 
 install: $(INSTALLED)
 
@@ -44,6 +44,9 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-length: install
+	$(BIN)/python -m tests.benchmarks.length
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

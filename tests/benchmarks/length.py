@@ -1,0 +1,145 @@
+"""What each attention mechanism costs as sentences grow: `make bench-length`.
+
+Forward and backward pass of one attention of width 256 with 4 heads over one sequence, 128 to 16,384 positions, doubling:
+the median time of three passes, and the highest memory of a process of its own. A point that would need more than 8 GB
+by the growth so far is predicted, not run. Then the exponents fitted to the last three doublings, the length from which
+each is faster than `full` by the library's fused kernel, and a picture of both curves.
+"""
+
+import math
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+from translator.attention import MECHANISMS
+from translator.attention.build import Site, build_attention
+from translator.attention.core import Attention
+from translator.ops.choice import Ops
+
+WIDTH, HEADS = 256, 4
+LENGTHS = [128 * 2**doubling for doubling in range(8)]
+MOST_BYTES = 8e9
+PICTURE = Path(__file__).parent / "length.svg"
+CASES: dict[str, dict[str, object]] = {
+    "full, fused": {"mechanism": "full"},
+    "full, plain": {"mechanism": "full"},
+    "window": {"mechanism": "window", "window": 64},
+    "linformer": {"mechanism": "linformer", "rank": 64, "max_length": LENGTHS[-1]},
+    "performer": {"mechanism": "performer", "num_features": 64},
+    "flash": {"mechanism": "flash"},
+}
+
+
+class Cost(NamedTuple):
+    """What one length costs."""
+
+    seconds: float
+    bytes: float  # above what the process had before
+    is_predicted: bool = False
+
+
+def built(name: str) -> Attention:
+    """One attention of an encoder."""
+    table = {**CASES[name], "num_heads": HEADS}
+    settings = MECHANISMS[str(table["mechanism"])].settings.model_validate(table)
+    site = Site("encoder", name, WIDTH, WIDTH, causal=False, project_value=True)
+    return build_attention(settings, site, ops=Ops(fast="plain" not in name))
+
+
+def resident(field: str) -> float:
+    """Bytes of this process now (VmRSS) or at most so far (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def measure(name: str, length: int) -> Cost:
+    """Three passes after one to warm up."""
+    attention, x_BSD = built(name), torch.randn(1, length, WIDTH, requires_grad=True)
+    before, seconds = resident("VmRSS"), []
+    for _ in range(4):
+        began = time.monotonic()
+        attention(x_BSD, attention.remember(x_BSD, None))[0].sum().backward()
+        seconds.append(time.monotonic() - began)
+    return Cost(median(seconds[1:]), resident("VmHWM") - before)
+
+
+def alone(name: str, length: int) -> Cost:
+    """`measure` in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, (name, length))
+
+
+def predicted(costs: list[Cost]) -> Cost:
+    """The next doubling, growing as the last one did."""
+    return Cost(costs[-1].seconds ** 2 / costs[-2].seconds, costs[-1].bytes ** 2 / costs[-2].bytes, True)
+
+
+def curve(name: str) -> list[Cost]:
+    """The cost of every length."""
+    costs: list[Cost] = []
+    for length in LENGTHS:
+        guess = predicted(costs) if len(costs) > 2 else None
+        cost = guess if guess and guess.bytes > MOST_BYTES else alone(name, length)
+        costs.append(cost)
+        note = "  predicted" if cost.is_predicted else ""
+        print_figure(f"length.{name.replace(', ', '.')}.{length}.milliseconds", cost.seconds * 1000, note)
+        print_figure(f"length.{name.replace(', ', '.')}.{length}.megabytes", cost.bytes / 1e6, note)
+    return costs
+
+
+def exponent(costs: list[Cost], value: Callable[[Cost], float]) -> float:
+    """The slope of the last three doublings, both axes logarithmic: 1 is linear, 2 quadratic."""
+    points = [(math.log2(length), math.log2(value(cost))) for length, cost in zip(LENGTHS, costs, strict=True)][-4:]
+    centre = sum(x for x, _ in points) / len(points)
+    return sum((x - centre) * y for x, y in points) / sum((x - centre) ** 2 for x, _ in points)
+
+
+def print_figure(figure: str, value: float, note: str = "") -> None:
+    """A line of `figure value unit`."""
+    sys.stdout.write(f"{figure} {value:.4g} {figure.rsplit('.', 1)[-1]}{note}\n")
+    sys.stdout.flush()
+
+
+def draw(curves: dict[str, list[Cost]]) -> None:
+    """Both curves, told apart by mark as well as by colour."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for axis, label, scale, field in ((axes[0], "milliseconds", 1e3, 0), (axes[1], "megabytes", 1e-6, 1)):
+        for mark, (name, costs) in zip("os^Dvx", curves.items(), strict=True):
+            axis.loglog(LENGTHS, [cost[field] * scale for cost in costs], marker=mark, label=name)
+        axis.set(xlabel="positions", ylabel=label, title=f"forward and backward, {label}")
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.savefig(PICTURE)
+
+
+def main() -> None:
+    """Measure, fit, draw."""
+    curves = {name: curve(name) for name in CASES}
+    for name, costs in curves.items():
+        label = name.replace(", ", ".")
+        print_figure(f"length.{label}.time.exponent", exponent(costs, lambda cost: cost.seconds))
+        print_figure(f"length.{label}.memory.exponent", exponent(costs, lambda cost: cost.bytes))
+        faster = [
+            n
+            for n, one, other in zip(LENGTHS, costs, curves["full, fused"], strict=True)
+            if one.seconds < other.seconds
+        ]
+        if name != "full, fused":
+            print_figure(f"length.{label}.faster_than_fused_from.positions", faster[0] if faster else math.inf)
+    draw(curves)
+    sys.stdout.write(f"{PICTURE}\n")
+
+
+if __name__ == "__main__":
+    main()
