@@ -1,0 +1,189 @@
+"""Runs the command as a user would, in a process of its own, and checks what must hold in every row of the catalogue."""
+
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+ENVIRONMENT = {
+    **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")},
+    "PYTHONPATH": str(ROOT),
+    "OMP_NUM_THREADS": "1",
+}
+NOBODY = 65534
+LONGEST_SECONDS = 60.0
+
+
+class Result(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    output: bytes
+    errors: bytes
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text."""
+        return self.errors.decode("utf-8", "replace")
+
+    @property
+    def lines(self) -> list[str]:
+        """Standard output, line by line."""
+        return self.output.decode().split("\n")[:-1]
+
+
+class Running:
+    """A command under way. `wait` ends it with the checks that every row has."""
+
+    def __init__(self, pid: int, connection: socket.socket, outputs: tuple[Path, Path]) -> None:
+        self.pid, self.connection, self.outputs = pid, connection, outputs
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        os.kill(self.pid, number)
+
+    def errors_so_far(self) -> str:
+        """Standard error, as far as it goes."""
+        return self.outputs[1].read_text("utf-8", "replace")
+
+    def wait_for(self, text: str, seconds: float = LONGEST_SECONDS) -> None:
+        """Until standard error holds the text."""
+        until = time.monotonic() + seconds
+        while text not in self.errors_so_far():
+            assert time.monotonic() < until, f"{text!r} never came: {self.errors_so_far()}"
+            assert not select.select([self.connection], [], [], 0.005)[0], f"ended early: {self.errors_so_far()}"
+
+    def wait(self, seconds: float = LONGEST_SECONDS) -> Result:
+        """Its end. Nothing here may be a bug of ours, and nothing may hang."""
+        self.connection.settimeout(seconds)
+        try:
+            code = int(self.connection.makefile().readline())
+        except TimeoutError:
+            os.kill(self.pid, signal.SIGKILL)
+            raise AssertionError(f"still running after {seconds} s: {self.errors_so_far()}") from None
+        finally:
+            self.connection.close()
+        return checked(Result(code, *(path.read_bytes() for path in self.outputs)))
+
+
+def checked(result: Result) -> Result:
+    """The same result, if it is one that a user may be shown."""
+    text = result.error_text
+    assert "Traceback" not in text, text
+    assert result.code != 1, text
+    start = text.find("error: ")
+    if result.code > 0:
+        assert start < 0 or text[start:].count("\n") <= 10, text
+    return result
+
+
+class Commands:
+    """Starts commands; made once a test session."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.count = place, 0
+        self.socket = place / "socket"
+        words = [sys.executable, "-m", "tests.faults.forkserver", str(self.socket)]
+        self.server = subprocess.Popen(
+            words, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.server.stdout is not None
+        assert self.server.stdout.readline() == "ready\n"
+
+    def close(self) -> None:
+        """End the server."""
+        self.server.communicate()
+
+    def start(
+        self,
+        folder: Path,
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        output: Path | None = None,
+        environment: Mapping[str, str] = {},
+        limits: Mapping[str, int] = {},
+        umask: int = 0o022,
+        user: int | None = None,
+    ) -> Running:
+        """Begin a command in a folder; `limits` are names of `resource`, like RLIMIT_FSIZE."""
+        self.count += 1
+        given = self.place / f"in-{self.count}"
+        given.write_bytes(stdin)
+        outputs = (output or self.place / f"out-{self.count}", self.place / f"err-{self.count}")
+        request = {
+            "arguments": [str(one) for one in arguments],
+            "folder": str(folder),
+            "environment": {**ENVIRONMENT, **environment},
+            "limits": dict(limits),
+            "umask": umask,
+            "user": user,
+        }
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.socket))
+        with given.open("rb") as zero, outputs[0].open("wb") as one, outputs[1].open("wb") as two:
+            descriptors = [zero.fileno(), one.fileno(), two.fileno()]
+            socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
+        pid = int(read_line(connection))
+        return Running(pid, connection, outputs)
+
+    def run(self, folder: Path, *arguments: str | Path, **options: object) -> Result:
+        """A command from begin to end; options as for `start`."""
+        return self.start(folder, *arguments, **options).wait()  # type: ignore[arg-type]
+
+
+def read_line(connection: socket.socket) -> str:
+    """One line, and not a byte more."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += connection.recv(1)
+    return line.decode()
+
+
+def execute(folder: Path, *arguments: str | Path, stdin: bytes = b"", environment: Mapping[str, str] = {}) -> Result:
+    """A true exec of the command, for what a forked child cannot show: start-up, locale, imports."""
+    words = [sys.executable, "-m", "translator", *map(str, arguments)]
+    surroundings = {**ENVIRONMENT, **environment}
+    done = subprocess.run(
+        words, cwd=folder, env=surroundings, input=stdin, capture_output=True, check=False, timeout=LONGEST_SECONDS
+    )
+    return checked(Result(done.returncode, done.stdout, done.stderr))
+
+
+def on_terminal(folder: Path, *arguments: str | Path, environment: Mapping[str, str] = {}) -> Result:
+    """A true exec on a pseudo-terminal, which gets both outputs (as `output`)."""
+    ours, theirs = pty.openpty()
+    surroundings = {**ENVIRONMENT, "TERM": "xterm", **environment}
+    words = [sys.executable, "-m", "translator", *map(str, arguments)]
+    with subprocess.Popen(words, cwd=folder, env=surroundings, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the terminal closes with its last writer
+                break
+            if not part:
+                break
+            seen += part
+        process.wait(LONGEST_SECONDS)
+    os.close(ours)
+    return checked(Result(process.returncode, seen, seen))
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes, to show that nothing was touched."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files that should be gone."""
+    return list(folder.rglob(".tmp-*"))
