@@ -7,7 +7,7 @@ Each rule builds the English clause, the German clause and their alignment at on
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lexicon import CONJUNCTIONS, MODALS, Adjective, Tense, Verb
+from lexicon import CONJUNCTIONS, MODALS, PARTICLES, Adjective, Tense, Verb
 from nominals import Nominal, NounPhrase, Pronoun, RelativePronoun
 from phrases import COMMA, EMPTY, Phrase, Rule, arrange, enclose, join, linked, unit
 
@@ -54,8 +54,16 @@ class Clause(NamedTuple):
             "company": self.company,
             "extras": join(*self.extras),
             "tail": self.tail,
-            **verb_parts(self, question),
+            **with_particle(verb_parts(self, question)),
         }
+
+
+def with_particle(parts: dict[str, Phrase]) -> dict[str, Phrase]:
+    """The English particle as a part of its own, so that a pronoun stands before it: "picks them up"."""
+    english = parts["verb"].english
+    if len(english) == 1 or english[-1].text not in PARTICLES:
+        return {**parts, "particle": EMPTY}
+    return {**parts, "verb": Phrase(english[:-1]), "particle": Phrase(english[-1:])}
 
 
 def verb_parts(clause: Clause, question: bool = False) -> dict[str, Phrase]:
@@ -116,7 +124,7 @@ def _copula_parts(clause: Clause) -> dict[str, Phrase]:
 
 # Word order. English keeps the verb before its objects and the time last; German puts the finite verb second or last,
 # the rest of the verb at the end, and between them pronouns and recipients before the time before the object.
-_ENGLISH = "auxiliary negation adverb verb recipient object company extras tail"
+_ENGLISH = "auxiliary negation adverb verb recipient particle object company extras tail"
 _MIDDLE = "adverb company object extras negation"
 STATEMENT = Rule(f"subject {_ENGLISH} time", f"subject finite recipient time {_MIDDLE} final tail")
 FRONTED = Rule(f"time subject {_ENGLISH}", f"time finite subject recipient {_MIDDLE} final tail")
@@ -124,11 +132,11 @@ INVERTED = Rule(f"subject {_ENGLISH} time", f"finite subject recipient time {_MI
 QUESTION = Rule(f"auxiliary subject {_ENGLISH.removeprefix('auxiliary ')} time", INVERTED.german)
 SUBORDINATE = Rule(f"subject {_ENGLISH} time", f"subject recipient time {_MIDDLE} cluster tail")
 OBJECT_RELATIVE = Rule(
-    "object subject auxiliary negation adverb verb recipient company extras time",
+    "object subject auxiliary negation adverb verb recipient particle company extras time",
     "object subject recipient time adverb company extras negation cluster",
 )
 INFINITIVE = Rule(
-    "opening to verb recipient object company extras tail",
+    "opening to verb recipient particle object company extras tail",
     "opening recipient company object extras cluster tail",
 )
 
@@ -168,10 +176,9 @@ def both_clauses(first: Phrase, conjunction: str, second: Phrase) -> Phrase:
     return join(first, comma, unit(conjunction, {"and": "und", "but": "aber"}[conjunction]), second)
 
 
-def both_predicates(first: Phrase, second: Clause, *, last: bool = False) -> Phrase:
-    """One subject that does two things; `last` puts the second verb at the end, for a subordinate clause."""
-    rule = SUBORDINATE if last else STATEMENT
-    return join(first, unit("and", "und"), arrange(rule, second.parts()))
+def both_predicates(first: Phrase, second: Clause) -> Phrase:
+    """One subject that does two things."""
+    return join(first, unit("and", "und"), arrange(STATEMENT, second.parts()))
 
 
 def subject_relative(head: NounPhrase, clause: Clause) -> Phrase:
@@ -197,4 +204,5 @@ def infinitive(clause: Clause, *, purpose: bool = False) -> Phrase:
         english, stem = linked((verb.english, ""), ("", verb.stem))
         german = join(zu, stem)
     opening = unit("in order", "um") if purpose else EMPTY
-    return enclose(arrange(INFINITIVE, parts | {"opening": opening, "to": to, "verb": english, "cluster": german}))
+    parts = with_particle({**parts, "opening": opening, "to": to, "verb": english, "cluster": german})
+    return enclose(arrange(INFINITIVE, parts))

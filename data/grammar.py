@@ -31,11 +31,14 @@ class Corpus:
 
     def __init__(self) -> None:
         held_out = held_out_triples()
-        self.taken: set[str] = set()
+        self.triples: dict[str, frozenset[Triple]] = {}  # of every English sentence that was taken
         self.train = list(self._draw(Random(1), TRAIN, lambda _, triples: not triples & held_out))
         self.valid = list(self._draw(Random(2), VALID, lambda _, triples: not triples & held_out))
+        trained = frozenset(triple for pair in self.train for triple in self.triples[pair.english])
         known = {word for pair in self.train for word in words(pair)}
-        seen = self._draw(Random(3), TEST, lambda pair, triples: not triples & held_out and words(pair) <= known)
+        seen = self._draw(
+            Random(3), TEST, lambda pair, triples: bool(triples) and triples <= trained and words(pair) <= known
+        )
         self.seen = list(seen)
         unseen = self._draw(Random(4), TEST, lambda pair, triples: bool(triples & held_out) and words(pair) <= known)
         self.unseen = list(unseen)
@@ -44,20 +47,21 @@ class Corpus:
         self,
         random: Random,
         counts: tuple[int, ...],
-        accept: Callable[[Sentence, set[Triple]], bool],
+        accept: Callable[[Sentence, frozenset[Triple]], bool],
     ) -> Iterator[Sentence]:
         sizes = [size for size, count in enumerate(counts) for _ in range(count)]
         for size in mixed(random, sizes):
             yield self._one(random, size, accept)
 
-    def _one(self, random: Random, size: int, accept: Callable[[Sentence, set[Triple]], bool]) -> Sentence:
+    def _one(self, random: Random, size: int, accept: Callable[[Sentence, frozenset[Triple]], bool]) -> Sentence:
         shortest = LIMITS[size - 1] + 1 if size else SHORTEST
         while True:
             sampler = Sampler(random)
             pair = sentence(sampler, size)
             fits = shortest <= len(pair.english.split()) <= LIMITS[size]
-            if fits and pair.english not in self.taken and accept(pair, set(sampler.triples)):
-                self.taken.add(pair.english)
+            triples = frozenset(sampler.triples)
+            if fits and pair.english not in self.triples and accept(pair, triples):
+                self.triples[pair.english] = triples
                 return pair
 
 

@@ -77,15 +77,15 @@ CONTRACTIONS: dict[tuple[str, str], str] = {
     ("zu", "der"): "zur",
 }
 
-# English and German, word for word.
+# English and German, unit for unit; what is one unit has underscores.
 TIMES_ANY: tuple[tuple[str, str], ...] = (("today", "heute"), ("this week", "diese Woche"))
 TIMES_PRESENT: tuple[tuple[str, str], ...] = (
     ("now", "jetzt"),
     ("every day", "jeden Tag"),
     ("every evening", "jeden Abend"),
     ("on Sunday", "am Sonntag"),
-    ("in the evening", "am Abend"),
-    ("after lunch", "nach dem Mittagessen"),
+    ("in_the evening", "am Abend"),
+    ("after lunch", "nach dem_Mittagessen"),
 )
 MANNER: dict[str, str] = {
     "slowly": "langsam",
@@ -93,6 +93,7 @@ MANNER: dict[str, str] = {
     "carefully": "vorsichtig",
     "quietly": "leise",
 }
+PARTICLES = frozenset("along off on up".split())
 FREQUENCY: dict[str, str] = {"often": "oft", "always": "immer", "never": "nie", "sometimes": "manchmal"}
 CONJUNCTIONS: dict[str, str] = {
     "because": "weil",

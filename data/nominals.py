@@ -184,11 +184,9 @@ def for_person(nominal: Nominal) -> Phrase:
 
 
 def at_time(english: str, german: str) -> Phrase:
-    """A time phrase, aligned word for word where both languages have as many words."""
-    pairs = list(zip(english.split(), german.split(), strict=False))
-    if len(english.split()) != len(german.split()):
-        return unit(english, german)
-    return join(*(unit(one, other) for one, other in pairs))
+    """A time phrase, aligned unit for unit."""
+    pairs = zip(english.split(), german.split(), strict=True)
+    return join(*(unit(one.replace("_", " "), other.replace("_", " ")) for one, other in pairs))
 
 
 def adverb(english: str) -> Phrase:

@@ -2,7 +2,7 @@
 
 A phrase holds its English words and its German words. A word holds a link, and two words are aligned where their links
 are the same. A rule names the order of its parts once per language, so one derivation yields both sentences and the
-alignment between them. What the parts are is said in `rules.py`, which words there are in `lexicon.py`.
+alignment between them. What the parts are is said in `clauses.py` and `nominals.py`, which words there are in `lexicon.py`.
 """
 
 from collections.abc import Mapping, Sequence

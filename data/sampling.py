@@ -239,7 +239,10 @@ class Sampler:
         affirmed: bool = False,
         time: float = 0.0,
     ) -> Clause:
-        """A clause with its subject; `relative` hangs a relative clause on its object, `time` is a probability."""
+        """A clause with its subject; `relative` hangs a relative clause on its object, `time` is a probability.
+
+        Where only the present is allowed, beside "while" and "before", nothing is negated: it would make no sense.
+        """
         verb = verb or self.verb(DEEDS if relative else self.able(subject))
         tense = self.tense(verb, allowed)
         if plural is None:
@@ -249,7 +252,7 @@ class Sampler:
             clause = clause._replace(recipient=self.recipient(subject))
         if verb.objects:
             clause = clause._replace(object=self.object(verb, subject))
-        if not affirmed and self.may_negate(clause) and self.chance(0.15):
+        if not affirmed and allowed != "present" and self.may_negate(clause) and self.chance(0.15):
             clause = clause._replace(negated=True)
         else:
             clause = self.adorned(clause, relative, time)
@@ -322,4 +325,7 @@ class Sampler:
         else:
             phrase = self.noun_phrase(JUDGED_THINGS, KNOWN_DETERMINERS, 0.0)
             subject, adjectives = phrase, [word for word in fitting_adjectives(phrase.noun) if word in JUDGED]
-        return Clause(subject, None, subject.plural, predicate=ADJECTIVES[self.choose(adjectives)])
+        news = [
+            word for word in adjectives if word != getattr(subject, "adjective", "")
+        ]  # no "the clever cook is clever"
+        return Clause(subject, None, subject.plural, predicate=ADJECTIVES[self.choose(news)])

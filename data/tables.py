@@ -45,7 +45,7 @@ lamp lamps f Lampe Lampen: device ware age colour price own
 radio radios n Radio Radios: device ware age size price own
 computer computers m Computer Computer: device ware age price own
 coat coats m Mantel Mäntel: clothes ware age colour dirt own
-hat hats m Hut Hüte: clothes ware age colour price own
+hat hats m Hut Hüte: ware age colour price own
 shirt shirts n Hemd Hemden: clothes ware colour price dirt own
 jacket jackets f Jacke Jacken: clothes ware age colour dirt own
 picture pictures n Bild Bilder: ware gift age size beautiful own
@@ -103,11 +103,11 @@ hungry hungrig: mood hungry
 # goes on for a while (lasting), it is used in the present only (present).
 VERBS_TABLE = """
 eat eats eaten; essen isst gegessen haben accusative: food: slowly quickly home with lasting
-cook cooks cooked; kochen kocht gekocht haben accusative: cooked: slowly carefully home for lasting
+cook cooks cooked; kochen kocht gekocht haben accusative: cooked: slowly home for lasting
 drink drinks drunk; trinken trinkt getrunken haben accusative: drink: slowly quickly home with lasting
 buy buys bought; kaufen kauft gekauft haben accusative: food drink ware gift: for
 read reads read; lesen liest gelesen haben accusative: text: slowly quietly home out lasting
-write writes written; schreiben schreibt geschrieben haben accusative: written: slowly carefully home for lasting
+write writes written; schreiben schreibt geschrieben haben accusative: written: slowly home for lasting
 open opens opened; auf|machen macht aufgemacht haben accusative: opening: slowly quickly carefully quietly
 close closes closed; zu|machen macht zugemacht haben accusative: opening: slowly quickly carefully quietly
 switch_on switches_on switched_on; an|schalten schaltet angeschaltet haben accusative: device: quickly quietly
@@ -115,7 +115,7 @@ switch_off switches_off switched_off; aus|schalten schaltet ausgeschaltet haben 
 put_on puts_on put_on; an|ziehen zieht angezogen haben accusative: clothes: slowly quickly
 take_off takes_off taken_off; aus|ziehen zieht ausgezogen haben accusative: clothes: slowly quickly
 wash washes washed; waschen wäscht gewaschen haben accusative: clothes vehicle: slowly quickly carefully lasting
-repair repairs repaired; reparieren repariert repariert haben accusative: device vehicle: quickly carefully for lasting
+repair repairs repaired; reparieren repariert repariert haben accusative: device vehicle: quickly for lasting
 sell sells sold; verkaufen verkauft verkauft haben accusative: ware:
 look_for looks_for looked_for; suchen sucht gesucht haben accusative: ware animal: out lasting
 find finds found; finden findet gefunden haben accusative: ware animal: out
@@ -136,7 +136,7 @@ give gives given; geben gibt gegeben haben accusative: ware gift drink: recipien
 send sends sent; schicken schickt geschickt haben accusative: text gift: recipient
 sleep sleeps slept; schlafen schläft geschlafen haben accusative:: beast home lasting
 sing sings sung; singen singt gesungen haben accusative:: quietly home out with lasting
-work works worked; arbeiten arbeitet gearbeitet haben accusative:: slowly quickly carefully home with lasting
+work works worked; arbeiten arbeitet gearbeitet haben accusative:: slowly quickly home with lasting
 laugh laughs laughed; lachen lacht gelacht haben accusative:: quietly home with lasting
 wait waits waited; warten wartet gewartet haben accusative:: beast quietly out stop with lasting
 get_up gets_up got_up; auf|stehen steht aufgestanden sein accusative:: slowly quickly purpose
@@ -150,7 +150,7 @@ know knows known; wissen weiß gewusst haben accusative:: that present
 believe believes believed; glauben glaubt geglaubt haben accusative:: that present
 hope hopes hoped; hoffen hofft gehofft haben accusative:: that infinitive present
 try tries tried; versuchen versucht versucht haben accusative:: infinitive
-promise promises promised; versprechen verspricht versprochen haben accusative:: infinitive that
+promise promises promised; versprechen verspricht versprochen haben accusative:: infinitive
 """
 
 # noun; English and German preposition, case, kind.

@@ -203,3 +203,16 @@ def test_questions_have_the_verb_before_the_subject(
 )
 def test_english_clauses_read_as_they_should(phrase: object, expected: str) -> None:
     assert finish(phrase).english == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("verb", "order"), [("pick up", "pick {} up"), ("listen to", "listen to {}")])
+def test_an_english_pronoun_stands_before_a_particle_but_not_before_a_preposition(verb: str, order: str) -> None:
+    clause = Clause(ANNA, VERBS[verb], tense="can", object=Pronoun("he"))
+    assert finish(statement(clause)).english == f"Anna can {order.format('him')}."
+    assert finish(infinitive(clause._replace(subject=None))).english == f"To {order.format('him')}."
+    assert finish(object_relative(the("man"), clause)).english == f"Whom Anna can {verb}."
+
+
+def test_a_time_is_aligned_unit_for_unit() -> None:
+    assert finish(at_time("after lunch", "nach dem_Mittagessen")).alignment == "0-0 1-1 1-2"
+    assert finish(at_time("in_the evening", "am Abend")).alignment == "0-0 1-0 2-1"
