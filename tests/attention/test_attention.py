@@ -171,6 +171,30 @@ def test_a_row_that_may_look_nowhere_gives_zeros(case):
     assert memory.grad is None or memory.grad.isfinite().all()
 
 
+@each_case
+def test_numbers_of_double_precision_stay_so(case):
+    attention, (query, memory) = build(case).double(), inputs()
+    context, _ = attention(query.double(), attention.remember(memory.double(), padded_mask()))
+    assert context.dtype == torch.float64
+    single = build(case)
+    assert torch.allclose(context.float(), single(query, single.remember(memory, padded_mask()))[0], atol=1e-5)
+
+
+@each_case
+def test_everything_it_makes_is_on_the_device_of_what_it_was_given(case):
+    if case.mechanism == "performer":
+        return  # its features are drawn from a number, and the meta device has none
+    with torch.device("meta"):
+        attention, (query, memory), mask = (
+            build(case),
+            (torch.empty(3, LENGTH, DIM), torch.empty(3, LENGTH, DIM)),
+            padded_mask(),
+        )
+    for real, wanted in ((None, False), (mask, False), (mask, True)):
+        context, _ = attention(query, attention.remember(memory, real), want_weights=wanted)
+        assert context.device.type == "meta"
+
+
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("heads", [1, 2, 4])
 @pytest.mark.parametrize("causal", [False, True])
@@ -273,6 +297,18 @@ def test_heads_that_do_not_divide_the_width_are_refused():
 def test_a_mechanism_is_refused_where_it_cannot_stand():
     with pytest.raises(UsageError, match=r"'none' cannot stand here: .*; there are full, window"):
         build(Case("none", "dot", "encoder", 1, False))
+
+
+def test_no_attention_is_refused_where_its_context_would_be_projected():
+    site = Site("cross", "decoder.cross_attention", DIM, DIM, causal=False, project_value=True)
+    with pytest.raises(UsageError, match=r"cross_attention.mechanism: 'none' needs a recurrent decoder"):
+        build_attention(MECHANISMS["none"].settings(), site, ops=Ops())
+
+
+@pytest.mark.parametrize("projection", ["key", "none"])
+def test_a_width_that_nothing_is_projected_to_is_refused(projection):
+    with pytest.raises(UsageError, match=r"encoder.attention.dim: found 4, but queries are not projected"):
+        build(Case("full", "dot", "encoder", 1, False), projection=projection, dim=4)
 
 
 def test_the_last_query_sits_at_the_last_position():

@@ -49,7 +49,9 @@ def test_a_window_is_full_attention_behind_a_band(window: int, num_global: int, 
     place = torch.arange(LENGTH)
     band = (place[:, None] - place).abs() <= window
     band |= (place < num_global)[None, :] | (place < num_global)[:, None]
-    allowed = band[None, None] & (visible(mask, LENGTH, LENGTH, causal=causal) if padded or causal else True)
+    allowed = band[None, None] & (
+        visible(mask, LENGTH, LENGTH, causal=causal, device=place.device) if padded or causal else True
+    )
     expected = masked_softmax(query @ key.transpose(2, 3) / math.sqrt(WIDTH), allowed) @ value
     found = context(built("window", causal=causal, window=window, global_positions=num_global), query, key, value, mask)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
@@ -134,9 +136,25 @@ def test_performer_in_parallel_is_performer_position_by_position(length: int) ->
     for t in range(length):
         here = (key[:, :, t : t + 1], value[:, :, t : t + 1])
         memory = performer.remember(*here, None) if memory is None else performer.extend(memory, *here)
-        assert memory.feature.shape[2] == 1  # a state of constant size
+        assert memory.exponent.shape[2] == 1  # a state of constant size
         steps.append(performer.attend(query[:, :, t : t + 1], memory, want_weights=False)[0])
     torch.testing.assert_close(torch.cat(steps, 2), whole, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("width", [8, 256])
+@pytest.mark.parametrize("size", [1.0, 6.0, 30.0])
+def test_performer_averages_numbers_of_any_size(size: float, width: int, causal: bool) -> None:
+    torch.manual_seed(0)
+    settings = MECHANISMS["performer"].settings.model_validate({"mechanism": "performer"})
+    score = SCORES["scaled_dot"](2, width, width)
+    performer = MECHANISMS["performer"](settings, MechanismOptions(score, causal, Ops()))
+    query, key = (torch.randn(2, BATCH, 2, 40, width) * size).requires_grad_().unbind(0)
+    value = torch.randn(BATCH, 2, 40, width)
+    value[..., 0] = 1.0  # an average of ones is one
+    found = context(performer, query, key, value)
+    torch.testing.assert_close(found[..., 0], torch.ones(BATCH, 2, 40), atol=1e-4, rtol=0)
+    assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(found[..., 1:].sum(), (query, key)))
 
 
 def test_performer_draws_anew_only_in_begin_update_from_the_runs_generator() -> None:

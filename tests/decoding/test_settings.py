@@ -1,9 +1,13 @@
 import math
 
 import pytest
+import torch
 from pydantic import ValidationError
 
+from tests.tiny import tiny
+from translator.decoding import SEARCHES
 from translator.decoding.settings import DecodingSettings
+from translator.text.tokenizer import EOS, PAD
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,13 @@ def test_sampling_may_return_more_than_a_beam_holds():
 )
 def test_the_greatest_length_follows_from_the_source_alone(table, most):
     assert DecodingSettings.model_validate(table).longest(10) == most
+
+
+@pytest.mark.parametrize("search", ["greedy", "beam"])
+def test_a_search_ends_where_the_positions_of_a_model_end(search):
+    torch.manual_seed(0)
+    model = tiny("transformer", {"model": {"positions": "learned", "max_positions": 6}}).eval()
+    settings = DecodingSettings(search=search, min_length=9)
+    source = torch.tensor([[4, 5, EOS]])
+    ((found, *_),) = SEARCHES[search](model, source, source != PAD, settings)
+    assert (len(found.ids), found.is_finished) == (5, False)

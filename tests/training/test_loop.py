@@ -117,3 +117,8 @@ def test_the_mean_loss_does_not_depend_on_the_batches() -> None:
 def test_an_average_is_the_mean_of_its_weights() -> None:
     weights = [{"w": torch.full((2,), float(n))} for n in (1, 2, 6)]
     assert average_weights(weights)["w"].tolist() == [3.0, 3.0]
+
+
+def test_what_is_no_weight_is_not_averaged() -> None:
+    seeds = [{"seed": torch.tensor(2**61 + n)} for n in range(3)]
+    assert average_weights(seeds)["seed"].item() == 2**61 + 2

@@ -45,11 +45,19 @@ def build_attention(settings: AttentionSettings, site: Site, *, ops: Ops) -> Att
             f"{settings.mechanism!r} cannot stand here: {mechanism_class.why_not}",
             f"there are {able}",
         )
+    if site.project_value and not mechanism_class.has_context:
+        raise UsageError(
+            f"{site.key}.mechanism", f"{settings.mechanism!r} needs a recurrent decoder", "take another mechanism"
+        )
     if not mechanism_class.has_context:
         options = MechanismOptions(Dot(1, 0, 0), site.causal, ops)
         return assemble(mechanism_class(settings, options), settings, site, "none", ops)
     score_class = SCORES[settings.score]
     projection = score_class.projection if settings.projection == "score" else settings.projection
+    if settings.dim is not None and projection != "both":
+        raise UsageError(
+            f"{site.key}.dim", f"found {settings.dim}, but queries are not projected", "set projection to 'both'"
+        )
     query_dim, key_dim = compared_widths(settings, site, projection)
     check_widths(settings, site, score_class, (query_dim, key_dim))
     heads = settings.num_heads

@@ -10,7 +10,7 @@ class Concat(Score):
     """score(q, k) = v . tanh(W [q; k]), W and v owned here, nothing projected before.
 
     Split down the middle, W = [W_q W_k] gives the additive score; here it is one matrix over whatever widths the two
-    have,X
+    have.
     """
 
     projection = "none"

@@ -28,9 +28,10 @@ class Widths(NamedTuple):
 class Attention(nn.Module):
     """Queries of one sequence look at a memory made of another, or of the same.
 
-    The key projection has no bias: it would shift all scores of a query alike, which a softmax does not see. With
-    `project_value`, values and contexts are projected too (Vaswani et al. 2017, section 3.2.2); without, the context
-    is an average of the memory itself (Bahdanau et al. 2015, eq. 5).
+    The key projection has no bias: in a dot product it would shift all scores of a query alike, which a softmax does
+    not see, and in an additive score the query's bias stands beside it already. With `project_value`, values and
+    contexts are projected too (Vaswani et al. 2017, section 3.2.2); without, the context is an average of the memory
+    itself (Bahdanau et al. 2015, eq. 5).
     """
 
     def __init__(

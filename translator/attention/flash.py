@@ -6,11 +6,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import scaled_dot_product_attention
 
-from translator.attention.full import Full, FullMemory, FullSettings
+from translator.attention.full import FullMemory, fused_attention
 from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
-from translator.attention.masks import visible
+from translator.attention.masks import masked_softmax, visible
 
 BLOCK = 128  # keys taken at once
 
@@ -82,8 +81,8 @@ def block_scores(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, 
 class Flash(Mechanism[FullMemory]):
     """Equal to `full` to rounding, in memory that grows with n. Scores: those that are a dot product.
 
-    The fast form is the library's fused kernel, the plain one is above. Where weights are wanted, `full` computes
-    them: to show a matrix one must have it.
+    The fast form is the library's fused kernel, the plain one is above. Where weights are wanted, they are computed
+    as `full` does: to show a matrix one must have it.
     """
 
     settings = FlashSettings
@@ -92,28 +91,25 @@ class Flash(Mechanism[FullMemory]):
 
     def __init__(self, settings: FlashSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
-        self.full = Full(FullSettings(), options)
-        self.scale, self.causal, self.is_fast = options.score.dot_scale or 1.0, options.causal, options.ops.fast
+        self.score, self.scale = options.score, options.score.dot_scale or 1.0
+        self.causal, self.is_fast = options.causal, options.ops.fast
 
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
         """Keep everything."""
-        return self.full.remember(key_BHSK, value_BHSK, mask_BS)
+        return FullMemory(key_BHSK, value_BHSK, mask_BS)
 
     def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append; new positions are real."""
-        return self.full.extend(memory, key_BHSK, value_BHSK)
+        """Append."""
+        return memory.extended(key_BHSK, value_BHSK)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """The context of full attention."""
         if want_weights:
-            return self.full.attend(query_BHTK, memory, want_weights=True)
-        if not self.is_fast:
-            context = BlockAttention.apply(query_BHTK, memory.key, memory.value, memory.mask, self.causal, self.scale)  # type: ignore[no-untyped-call]
-            return context, None
-        num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-        is_square = self.causal and memory.mask is None and num_queries == length  # the kernel needs no mask for it
-        mask = None if is_square else visible(memory.mask, num_queries, length, causal=self.causal)
-        context_BHTK = scaled_dot_product_attention(
-            query_BHTK, memory.key, memory.value, attn_mask=mask, is_causal=is_square, scale=self.scale
-        )
-        return context_BHTK, None
+            num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
+            mask = visible(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
+            weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
+            return weight_BHTS @ memory.value, weight_BHTS
+        if self.is_fast:
+            return fused_attention(query_BHTK, memory, causal=self.causal, scale=self.scale), None
+        context = BlockAttention.apply(query_BHTK, memory.key, memory.value, memory.mask, self.causal, self.scale)  # type: ignore[no-untyped-call]
+        return context, None

@@ -32,6 +32,11 @@ class FullMemory(NamedTuple):
             mask=None if self.mask is None else self.mask.index_select(0, row_B),
         )
 
+    def extended(self, key_BHSK: Tensor, value_BHSK: Tensor) -> Self:
+        """With new positions at the end, all of them real."""
+        mask = None if self.mask is None else functional.pad(self.mask, (0, key_BHSK.shape[2]), value=True)
+        return type(self)(torch.cat((self.key, key_BHSK), 2), torch.cat((self.value, value_BHSK), 2), mask)
+
 
 class Full(Mechanism[FullMemory]):
     """weight = softmax(score over the visible memory), context = the weighted average of the values.
@@ -52,27 +57,35 @@ class Full(Mechanism[FullMemory]):
         return FullMemory(key_BHSK, value_BHSK, mask_BS)
 
     def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append; new positions are real."""
-        if memory.mask is not None:
-            memory = memory._replace(mask=functional.pad(memory.mask, (0, key_BHSK.shape[2]), value=True))
-        key, value = torch.cat((memory.key, key_BHSK), 2), torch.cat((memory.value, value_BHSK), 2)
-        return memory._replace(key=key, value=value)
+        """Append."""
+        return memory.extended(key_BHSK, value_BHSK)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Average the values by the softmax of the scores."""
-        mask = visible(memory.mask, query_BHTK.shape[2], memory.key.shape[2], causal=self.causal)
-        if self.may_fuse(want_weights):
-            return self.fused(query_BHTK, memory, mask), None
+        scale = self.score.dot_scale
+        if scale is not None and self.may_fuse(want_weights):
+            return fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
+        num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
+        mask = visible(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
         weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
         return self.dropout(weight_BHTS) @ memory.value, weight_BHTS if want_weights else None
 
     def may_fuse(self, want_weights: bool) -> bool:
         """The fused kernel returns no weights, and its own dropout is not ours."""
         drops = self.training and self.dropout.probability > 0.0
-        return self.ops.fast and not want_weights and not drops and self.score.dot_scale is not None
+        return self.ops.fast and not want_weights and not drops
 
-    def fused(self, query_BHTK: Tensor, memory: FullMemory, mask: Tensor | None) -> Tensor:
-        """The same context by `F.scaled_dot_product_attention`, whose boolean mask means what ours does."""
-        return functional.scaled_dot_product_attention(
-            query_BHTK, memory.key, memory.value, attn_mask=mask, scale=self.score.dot_scale
-        )
+
+def fused_attention(query_BHTK: Tensor, memory: FullMemory, *, causal: bool, scale: float) -> Tensor:
+    """The same context by `F.scaled_dot_product_attention`, whose boolean mask means what ours does.
+
+    Its `is_causal` puts the first query at the first position, so it serves only where there are as many of both.
+    """
+    num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
+    is_square = causal and memory.mask is None and num_queries == length
+    mask = None
+    if not is_square:
+        mask = visible(memory.mask, num_queries, length, causal=causal, device=query_BHTK.device)
+    return functional.scaled_dot_product_attention(
+        query_BHTK, memory.key, memory.value, attn_mask=mask, is_causal=is_square, scale=scale
+    )

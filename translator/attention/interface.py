@@ -101,4 +101,4 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
 
     @abstractmethod
     def attend(self, query_BHTK: Tensor, memory: MemoryT, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
-        """(context_BHTK, weight_BHTS if wanted). The last query sits at the last memory position."""
+        """(context_BHTK, weight_BHTS if wanted). Where both are one sequence, the last query is its last position."""

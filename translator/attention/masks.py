@@ -10,14 +10,15 @@ def causal_mask(num_queries: int, memory_length: int, device: torch.device) -> T
     return whole_TS.tril(memory_length - num_queries)
 
 
-def visible(real_BS: Tensor | None, num_queries: int, memory_length: int, *, causal: bool) -> Tensor | None:
+def visible(
+    real_BS: Tensor | None, num_queries: int, memory_length: int, *, causal: bool, device: torch.device
+) -> Tensor | None:
     """What each query may look at, as mask_BHTS with broadcast axes of 1; None where that is everything.
 
     `real_BS` is True at real tokens, None where there is no padding; a causal mask is added where T > 1 needs one.
     """
     mask = None if real_BS is None else real_BS[:, None, None, :]
     if causal and num_queries > 1:
-        device = torch.device("cpu") if real_BS is None else real_BS.device
         past = causal_mask(num_queries, memory_length, device)[None, None]
         mask = past if mask is None else mask & past
     return mask

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from translator.attention.full import Full, FullMemory
+from translator.attention.full import FullMemory
 from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
 from translator.attention.masks import masked_softmax, visible
 from translator.ops.layers import Dropout
@@ -25,9 +25,9 @@ class WindowSettings(AttentionSettings):
 class Window(Mechanism[FullMemory]):
     """Query t sees position s where |t - s| <= window, and s <= t where causal. Time and memory grow with n x window.
 
-    Queries are cut into blocks of `window`; a block needs no keys but those from one block before it to one behind it.
-    Each block becomes a row of the batch, so any score will do and no n x n matrix is ever written. A window of at
-    least n - 1 equals full attention.
+    Queries are cut into blocks of at most `window`; a block needs no keys but its own and `window` on either side. Each
+    block becomes a row of the batch, so any score will do and no n x n matrix is ever written. A window of at least
+    n - 1 equals full attention.
     """
 
     settings = WindowSettings
@@ -39,15 +39,14 @@ class Window(Mechanism[FullMemory]):
         self.window, self.num_global = settings.window, settings.global_positions
         self.score, self.causal = options.score, options.causal
         self.dropout = Dropout(settings.dropout, ops=options.ops)
-        self.keeper = Full(Full.settings(), options)
 
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
         """Keep everything."""
-        return self.keeper.remember(key_BHSK, value_BHSK, mask_BS)
+        return FullMemory(key_BHSK, value_BHSK, mask_BS)
 
     def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append; new positions are real."""
-        return self.keeper.extend(memory, key_BHSK, value_BHSK)
+        """Append."""
+        return memory.extended(key_BHSK, value_BHSK)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Band by band; weights come as weight_BHTS, zero outside the band."""
@@ -71,18 +70,19 @@ class Window(Mechanism[FullMemory]):
 
     def bands(self, num_queries: int, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """(span_CL, near_CWL): the positions that each block of queries needs, and which of them each query sees."""
-        width = max(min(self.window, length), 1)
+        before, width = min(self.window, length), max(min(self.window, num_queries), 1)
         first, blocks = length - num_queries, -(-num_queries // width)
         position_CW = first + torch.arange(blocks * width, device=device).view(blocks, width)
-        reach = width if self.causal else 2 * width
-        span_CL = position_CW[:, :1] + torch.arange(-width, reach, device=device)
+        reach = width if self.causal else width + before
+        span_CL = position_CW[:, :1] + torch.arange(-before, reach, device=device)
         distance_CWL = position_CW.unsqueeze(2) - span_CL.unsqueeze(1)
         near_CWL = (distance_CWL <= self.window) & (distance_CWL >= (0 if self.causal else -self.window))
         near_CWL = near_CWL & ((span_CL >= self.num_global) & (span_CL < length)).unsqueeze(1)
         if num_global := min(self.num_global, length):
             everywhere_CL = torch.arange(num_global, device=device).expand(blocks, -1)
-            seen_CWL = everywhere_CL.unsqueeze(1) <= position_CW.unsqueeze(2) if self.causal else None
-            seen_CWL = torch.ones_like(near_CWL[:, :, :1]).expand(-1, -1, num_global) if seen_CWL is None else seen_CWL
+            seen_CWL = torch.ones_like(near_CWL[:, :, :1]).expand(-1, -1, num_global)
+            if self.causal:
+                seen_CWL = everywhere_CL.unsqueeze(1) <= position_CW.unsqueeze(2)
             span_CL, near_CWL = torch.cat((everywhere_CL, span_CL), 1), torch.cat((seen_CWL, near_CWL), 2)
         return span_CL.clamp(0, length - 1), near_CWL
 
@@ -93,7 +93,7 @@ class Window(Mechanism[FullMemory]):
         length = memory.key.shape[2]
         rows = 0 if self.causal else max(self.num_global - (length - query_BHTK.shape[2]), 0)
         if rows:
-            mask = visible(memory.mask, rows, length, causal=False)
+            mask = visible(memory.mask, rows, length, causal=False, device=query_BHTK.device)
             weight = masked_softmax(self.score(query_BHTK[:, :, :rows], memory.key), mask)
             context_BHTK = torch.cat((self.dropout(weight) @ memory.value, context_BHTK[:, :, rows:]), 2)
             weight_BHTS = None if weight_BHTS is None else torch.cat((weight, weight_BHTS[:, :, rows:]), 2)

@@ -41,7 +41,11 @@ class DecodingSettings(Settings):
             raise ValueError(f"min_length = {self.min_length} is more than max_length = {self.max_length}")
         return self
 
-    def longest(self, source_length: int) -> int:
-        """Most pieces of a translation, its own source having so many, whatever batch it is in."""
+    def longest(self, source_length: int, possible: int | None = None) -> int:
+        """Most pieces of a translation, its own source having so many, whatever batch it is in.
+
+        `possible` is what the model can write at most.
+        """
         by_ratio = int(self.max_length_ratio * source_length) + self.max_length_extra
-        return max(self.max_length or by_ratio, self.min_length, 1)
+        wanted = max(self.max_length or by_ratio, self.min_length, 1)
+        return wanted if possible is None else min(wanted, possible)

@@ -47,7 +47,8 @@ def decode_single(
     model: AnyModel, source_BS: Tensor, *, mask_BS: Tensor, settings: DecodingSettings, choose: Choose
 ) -> list[Hypothesis]:
     """One hypothesis for each sentence; those that have ended leave the batch."""
-    sentences = [Growing(row, settings.longest(length)) for row, length in enumerate(mask_BS.sum(1).tolist())]
+    lengths, possible = mask_BS.sum(1).tolist(), model.longest_target
+    sentences = [Growing(row, settings.longest(length, possible)) for row, length in enumerate(lengths)]
     live, length = sentences, 0
     state = model.start(model.encode(source_BS, mask_BS), 1)
     word_B = source_BS.new_full((len(live),), BOS)

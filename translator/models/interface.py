@@ -64,6 +64,11 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     def output(self) -> Output:
         """The output layer, applied by `advance` and by the training objective."""
 
+    @property
+    def longest_target(self) -> int | None:
+        """Most pieces that it can write, the end mark apart; None where nothing limits it."""
+        return None
+
     @abstractmethod
     def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
         """Attention weights of one forced pass, by place: weight_BHTS, where row t is the step that produces word t."""

@@ -28,6 +28,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from translator.attention.build import Site, build_attention, read_attention
 from translator.attention.full import FullSettings
 from translator.attention.interface import AttentionSettings
+from translator.errors import UsageError
 from translator.models.interface import Model, Output
 from translator.models.layers import Embeddings, Tying, Vocabularies
 from translator.ops.choice import Ops
@@ -174,6 +175,10 @@ class Recurrent(Model[Encoded, RecurrentState]):
         site = Site("cross", "decoder.cross_attention", hidden_dim, annotation_dim, causal=False, project_value=False)
         self.attention = build_attention(decoder.cross_attention, site, ops=ops)
         context_dim = self.attention.context_dim
+        if decoder.query == "conditional" and context_dim == 0:
+            raise UsageError(
+                "decoder.query", "'conditional' needs attention, found mechanism 'none'", "take 'previous'"
+            )
         fed_dim = context_dim if decoder.input_feeding else 0
         self.cell = Cell(settings.cell, settings.embedding_dim + fed_dim, hidden_dim)
         self.context_cell = Cell(settings.cell, context_dim, hidden_dim) if decoder.query == "conditional" else None

@@ -22,7 +22,7 @@ from translator.attention.full import FullSettings
 from translator.attention.interface import AttentionSettings
 from translator.models.interface import Model, Output
 from translator.models.layers import Embeddings, Tying, Vocabularies
-from translator.models.positions import LearnedPositions, NoPositions, SinusoidalPositions
+from translator.models.positions import LearnedPositions, NoPositions, Positions, SinusoidalPositions
 from translator.ops.choice import Ops
 from translator.ops.layers import Dropout, Linear
 from translator.settings import Probability, Settings
@@ -245,6 +245,11 @@ class Transformer(Model[Encoded, TransformerState]):
         """The output layer."""
         return self.embeddings.output
 
+    @property
+    def longest_target(self) -> int | None:
+        """Learned positions end; the last one is the end mark's."""
+        return self.target_positions.longest and self.target_positions.longest - 1
+
     def encode(self, source_BS: Tensor, mask_BS: Tensor, seen: Seen | None = None) -> Encoded:
         """Run the encoder, and project its result for every cross-attention."""
         x_BSD = self.dropout(self.source_positions(self.embeddings.source(source_BS)))
@@ -293,7 +298,7 @@ class Transformer(Model[Encoded, TransformerState]):
         }
 
 
-def build_positions(settings: TransformerSettings) -> nn.Module:
+def build_positions(settings: TransformerSettings) -> Positions:
     """The positions that the settings name."""
     if settings.positions == "learned":
         return LearnedPositions(settings.max_positions, settings.dim)

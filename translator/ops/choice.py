@@ -31,8 +31,8 @@ class Ops:
     product_dtype: torch.dtype = torch.float32
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """X W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
-        if self.product_dtype == x.dtype:
+        """The map x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
+        if self.product_dtype.itemsize >= x.dtype.itemsize:
             return plain_linear(x, weight, bias)
         return rounded_linear(x, weight, bias, self.product_dtype)
 

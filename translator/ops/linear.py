@@ -10,12 +10,12 @@ from torch.nn import functional
 
 
 def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """X W^T + b over the last axis of x."""
+    """The map x W^T + b over the last axis of x."""
     return functional.linear(x, weight, bias)
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """X W^T + b with x, W and the incoming gradient rounded to `dtype` for the products alone.
+    """The map x W^T + b with x, W and the incoming gradient rounded to `dtype` for the products alone.
 
     Activations, the bias, sums and both gradients stay in x's own type (Micikevicius et al. 2018 keep the
     same master copies). The operands saved for the backward pass take half the memory.

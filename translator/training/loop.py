@@ -150,8 +150,10 @@ def mean_loss(objective: Objective, batches: Iterator[Batch]) -> float:
 
 
 def average_weights(weights: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each weight over several checkpoints, summed in fp64."""
+    """The mean of each weight over several checkpoints, summed in fp64; of what is no weight (a seed), the last one."""
     return {
-        name: (sum((other[name].double() for other in weights), torch.zeros(())) / len(weights)).to(first.dtype)
-        for name, first in weights[0].items()
+        name: torch.stack([other[name].double() for other in weights]).mean(0).to(last.dtype)
+        if last.is_floating_point()
+        else last
+        for name, last in weights[-1].items()
     }
