@@ -55,14 +55,14 @@ class Toy(Model[Tensor, ToyState]):
         self.rows.append(previous_BN.numel())
         carried_BND = (state.prefix_BND.unsqueeze(3) * self.recurrence_DD).sum(2)
         prefix_BND = torch.tanh(carried_BND + self.word_VD[previous_BN] + state.source_B1D)
-        return prefix_BND @ self.weight_VD.T + self.bias_V, replace(state, prefix_BND=prefix_BND)
+        return prefix_BND, replace(state, prefix_BND=prefix_BND)
 
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         state = self.start(self.encode(source_BS, mask_BS), 1)
         hidden = []
         for previous_B in previous_BT.T:
-            _, state = self.advance(previous_B.unsqueeze(1), state)
-            hidden.append(state.prefix_BND)
+            hidden_B1D, state = self.advance(previous_B.unsqueeze(1), state)
+            hidden.append(hidden_B1D)
         return torch.cat(hidden, 1)
 
     def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:

@@ -44,7 +44,8 @@ def plain_beam(model, source, row, size, most):
 def next_log_probs(model, source, row, ids):
     state = model.start(model.encode(source.ids[row : row + 1], source.mask[row : row + 1]), 1)
     for word in (BOS, *ids):
-        logits_11V, state = model.advance(torch.tensor([[word]]), state)
+        hidden_11D, state = model.advance(torch.tensor([[word]]), state)
+        logits_11V = model.output.logits(hidden_11D)
     return logits_11V[0, 0].log_softmax(-1)
 
 

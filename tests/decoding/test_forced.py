@@ -12,7 +12,8 @@ def test_a_forced_log_prob_is_the_sum_of_its_words(toy, padded):
         state = toy.start(toy.encode(source.ids[row : row + 1], source.mask[row : row + 1]), 1)
         total = torch.zeros(())
         for previous, word in zip([2, *words], words, strict=False):
-            logits, state = toy.advance(torch.tensor([[previous]]), state)
+            hidden, state = toy.advance(torch.tensor([[previous]]), state)
+            logits = toy.output.logits(hidden)
             total = total + logits.log_softmax(-1)[0, 0, word]
         expected.append(total)
     assert torch.allclose(forced_log_probs(toy, source.ids, source.mask, targets), torch.stack(expected), atol=1e-5)

@@ -17,6 +17,7 @@ def test_greedy_search_takes_the_best_word_each_time(toy, padded):
     state = toy.start(toy.encode(source.ids, source.mask), 1)
     previous = source.ids.new_full((1, 1), 2)
     for expected in one.ids:
-        logits, state = toy.advance(previous, state)
+        hidden, state = toy.advance(previous, state)
+        logits = toy.output.logits(hidden)
         previous = logits[..., EOS:].argmax(-1) + EOS
         assert int(previous) == expected

@@ -3,21 +3,29 @@ import math
 import pytest
 import torch
 
-from translator.decoding import SEARCHES
+from translator.decoding import SEARCHES, words
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import allowed_, log_totals
+from translator.decoding.words import best_words, forbidden_words
 from translator.errors import NumericalError
+from translator.models.interface import Output
 from translator.text.tokenizer import EOS
 
 
 def test_marks_are_forbidden_and_the_end_until_the_least_length():
-    forbidden = [allowed_(torch.zeros(1, 1, 6), length, 2)[0, 0].isinf().tolist() for length in (1, 2)]
-    assert forbidden == [[True] * 4 + [False] * 2, [True] * 3 + [False] * 3]
+    assert [sorted(forbidden_words(length, 2)) for length in (1, 2)] == [[0, 1, 2, 3], [0, 1, 2]]
 
 
-def test_totals_make_logits_log_probs():
-    logits_BNV = torch.randn(2, 3, 6)
-    assert torch.allclose(logits_BNV - log_totals(logits_BNV).unsqueeze(2), logits_BNV.log_softmax(-1), atol=1e-6)
+@pytest.mark.parametrize("size", [1.0, 100.0])
+@pytest.mark.parametrize("elements", [1, 20, 10**6])
+def test_the_best_words_in_chunks_are_those_of_the_whole_softmax(monkeypatch, elements, size):
+    monkeypatch.setattr(words, "CHUNK_ELEMENTS", elements)
+    output, hidden_RD = Output(torch.randn(9, 4) * size, torch.randn(9)), torch.randn(7, 4)
+    log_prob_RV = output.logits(hidden_RD).log_softmax(-1)
+    log_prob_RV[:, [0, 1, 2]] = -math.inf
+    expected = log_prob_RV.topk(4)
+    log_prob_RC, word_RC = best_words(hidden_RD, output, num_words=4, forbidden=[0, 1, 2])
+    assert torch.allclose(log_prob_RC, expected.values, atol=1e-4)
+    assert torch.equal(word_RC, expected.indices)
 
 
 @pytest.mark.parametrize("search", SEARCHES)

@@ -74,8 +74,7 @@ def model(request: pytest.FixtureRequest) -> AnyModel:
 
 
 def logits(model: AnyModel, source_BS: Tensor, previous_BT: Tensor) -> Tensor:
-    hidden_BTD = model(source_BS, source_BS != PAD, previous_BT)
-    return hidden_BTD @ model.output.weight.T + model.output.bias
+    return model.output.logits(model(source_BS, source_BS != PAD, previous_BT))
 
 
 def test_padding_changes_nothing(model: AnyModel) -> None:
@@ -109,8 +108,8 @@ def test_step_by_step_equals_all_at_once(model: AnyModel) -> None:
     state = model.start(model.encode(SOURCE_BS, SOURCE_BS != PAD), 1)
     steps = []
     for previous_B in PREVIOUS_BT.T:
-        step_B1V, state = model.advance(previous_B.unsqueeze(1), state)
-        steps.append(step_B1V)
+        hidden_B1D, state = model.advance(previous_B.unsqueeze(1), state)
+        steps.append(model.output.logits(hidden_B1D))
     torch.testing.assert_close(torch.cat(steps, 1), logits(model, SOURCE_BS, PREVIOUS_BT))
 
 
@@ -121,7 +120,8 @@ def test_the_state_reorders_and_keeps_like_its_rows(model: AnyModel) -> None:
     _, state = model.advance(torch.full((3, 2), BOS), state)
     _, state = model.advance(words_BN, state)
     kept = torch.tensor([0, 2])
-    moved_BNV, _ = model.advance(words_BN[kept], state.reorder(parent_BN).keep(kept))
+    moved_BND, _ = model.advance(words_BN[kept], state.reorder(parent_BN).keep(kept))
+    moved_BNV = model.output.logits(moved_BND)
     for row, sentence in enumerate(kept.tolist()):
         for n in range(2):
             first = words_BN[sentence, parent_BN[sentence, n]]

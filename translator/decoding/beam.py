@@ -15,8 +15,8 @@ from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, length_penalty, make_hypothesis, ranked
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import allowed_, log_totals
-from translator.models.interface import AnyModel
+from translator.decoding.words import best_words, forbidden_words
+from translator.models.interface import AnyModel, Output
 from translator.text.tokenizer import BOS, EOS
 
 
@@ -28,8 +28,8 @@ def beam(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: Decoding
     live, beams = searches, first_beams(source_BS)
     state = model.start(model.encode(source_BS, mask_BS), 1)
     while live:
-        logits_BNV, state = model.advance(beams.words[:, :, -1], state)
-        extensions = extend(logits_BNV, beams, settings)
+        hidden_BND, state = model.advance(beams.words[:, :, -1], state)
+        extensions = extend(hidden_BND, beams, output=model.output, settings=settings)
         set_aside(live, beams, extensions=extensions.first(settings.beam_size))
         extensions = going_on(extensions, settings.beam_size)
         going = still_going(live, beams, best_B=extensions.log_probs[:, 0])
@@ -115,15 +115,14 @@ class SentenceSearch:
         return ranked([*self.finished, *self.cut], self.settings.num_best)
 
 
-def extend(logits_BNV: Tensor, beams: Beams, settings: DecodingSettings) -> Extensions:
+def extend(hidden_BND: Tensor, beams: Beams, *, output: Output, settings: DecodingSettings) -> Extensions:
     """The best 2 x beam_size continuations of each sentence: at most half of them end, so that enough go on."""
-    base_BN1 = (beams.log_probs - log_totals(logits_BNV)).unsqueeze(2)
-    logits_BNV = allowed_(logits_BNV, beams.length, settings.min_length)
-    num_words = min(2 * settings.beam_size, logits_BNV.shape[2])
-    best_BNC, word_BNC = logits_BNV.topk(num_words, -1)
-    log_prob_BX = (best_BNC + base_BN1).flatten(1)
+    num_words = min(2 * settings.beam_size, len(output.bias))
+    forbidden = forbidden_words(beams.length, settings.min_length)
+    log_prob_RC, word_RC = best_words(hidden_BND.flatten(0, 1), output, num_words=num_words, forbidden=forbidden)
+    log_prob_BX = (log_prob_RC + beams.log_probs.view(-1, 1)).view(len(hidden_BND), -1)
     log_prob_BC, index_BC = log_prob_BX.topk(min(2 * settings.beam_size, log_prob_BX.shape[1]), -1)
-    return Extensions(index_BC // num_words, word_BNC.flatten(1).gather(1, index_BC), log_prob_BC)
+    return Extensions(index_BC // num_words, word_RC.view(len(hidden_BND), -1).gather(1, index_BC), log_prob_BC)
 
 
 def set_aside(live: list[SentenceSearch], beams: Beams, *, extensions: Extensions) -> None:

@@ -1,5 +1,6 @@
 """The loop of greedy search and sampling: one hypothesis a sentence, one word after another."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import allowed_, log_totals
+from translator.decoding.words import finite_totals, forbidden_words
 from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS
 
@@ -53,8 +54,9 @@ def decode_single(
     state = model.start(model.encode(source_BS, mask_BS), 1)
     word_B = source_BS.new_full((len(live),), BOS)
     while live:
-        logits_B1V, state = model.advance(word_B.unsqueeze(1), state)
-        word_B, log_prob_B = next_words(logits_B1V, length, settings=settings, live=live, choose=choose)
+        hidden_B1D, state = model.advance(word_B.unsqueeze(1), state)
+        logits_BV = model.output.logits(hidden_B1D.squeeze(1))
+        word_B, log_prob_B = next_words(logits_BV, length, settings=settings, live=live, choose=choose)
         taken = zip(live, word_B.tolist(), log_prob_B.tolist(), strict=True)
         going = [row for row, (sentence, word, log_prob) in enumerate(taken) if sentence.take(word, log_prob)]
         if 0 < len(going) < len(live):
@@ -66,10 +68,10 @@ def decode_single(
 
 
 def next_words(
-    logits_B1V: Tensor, length: int, *, settings: DecodingSettings, live: list[Growing], choose: Choose
+    logits_BV: Tensor, length: int, *, settings: DecodingSettings, live: list[Growing], choose: Choose
 ) -> tuple[Tensor, Tensor]:
     """(word_B, log_prob_B): what is chosen among the words allowed after `length` pieces, and its probability."""
-    total_B1 = log_totals(logits_B1V)
-    logits_BV = allowed_(logits_B1V, length, settings.min_length).squeeze(1)
+    total_B = finite_totals(torch.logsumexp(logits_BV, -1))
+    logits_BV[:, forbidden_words(length, settings.min_length)] = -math.inf
     word_B = choose(logits_BV, [sentence.number for sentence in live])
-    return word_B, (logits_BV.gather(1, word_B.unsqueeze(1)) - total_B1).squeeze(1)
+    return word_B, logits_BV.gather(1, word_B.unsqueeze(1)).squeeze(1) - total_B

@@ -12,10 +12,14 @@ from translator.attention.interface import Mechanism
 
 
 class Output(NamedTuple):
-    """The output layer as numbers, so that the loss may go over it in chunks: logits = hidden @ weight.T + bias."""
+    """The output layer as numbers, so that loss and search may go over it in chunks of rows."""
 
     weight: Tensor  # (V, D), perhaps tied to an embedding
     bias: Tensor  # (V,)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits over the last axis: hidden W^T + b."""
+        return (hidden @ self.weight.T).add_(self.bias)
 
 
 class State(Protocol):
@@ -50,9 +54,10 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
 
     @abstractmethod
     def advance(self, previous_BN: Tensor, state: StateT) -> tuple[Tensor, StateT]:
-        """Feed the last word of every hypothesis (at first, the begin mark); returns (logits_BNV, the next state).
+        """Feed the last word of every hypothesis (at first, the begin mark); returns (hidden_BND, the next state).
 
-        Consumes the state: its caches may be written in place, so the old value must not be read again.
+        The output layer is the search's, as it is the objective's in training. Consumes the state: its caches may be
+        written in place, so the old value must not be read again.
         """
 
     @abstractmethod
@@ -62,7 +67,7 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     @property
     @abstractmethod
     def output(self) -> Output:
-        """The output layer, applied by `advance` and by the training objective."""
+        """The output layer, which the training objective and the searches apply."""
 
     @property
     def longest_target(self) -> int | None:

@@ -168,7 +168,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         ops: Ops,
     ) -> None:
         super().__init__()
-        self.ops, self.decoder = ops, decoder
+        self.decoder = decoder
         self.embeddings = Embeddings(vocabularies, settings.embedding_dim, tying=settings.tied_embeddings)
         self.encoder = Encoder(settings, encoder)
         hidden_dim, annotation_dim = decoder.hidden_dim, self.encoder.annotation_dim
@@ -217,8 +217,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         """One word for every hypothesis."""
         embedded_R1E = self.embedding_dropout(self.embeddings.target(previous_BN.reshape(-1, 1)))
         step, state = self.step(embedded_R1E, state)
-        logits_R1V = self.ops.linear(self.readout(step, embedded_R1E), *self.output)
-        return logits_R1V.view(*previous_BN.shape, -1), state
+        return self.readout(step, embedded_R1E).view(*previous_BN.shape, -1), state
 
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         """Readouts of all target positions."""

@@ -226,7 +226,6 @@ class Transformer(Model[Encoded, TransformerState]):
         ops: Ops,
     ) -> None:
         super().__init__()
-        self.ops = ops
         self.embeddings = Embeddings(
             vocabularies, settings.dim, tying=settings.tied_embeddings, scale=math.sqrt(settings.dim)
         )
@@ -274,9 +273,8 @@ class Transformer(Model[Encoded, TransformerState]):
         memories = state.pasts or (None,) * len(self.decoder_layers)
         pasts = [Past(memory, state.num_hypotheses) for memory in memories]
         hidden_R1D = self.decode(previous_BN.reshape(-1, 1), state.sources, pasts, first=state.length)
-        logits_R1V = self.ops.linear(hidden_R1D, *self.output)
         state = replace(state, pasts=tuple(past.memory for past in pasts), length=state.length + 1)
-        return logits_R1V.view(*previous_BN.shape, -1), state
+        return hidden_R1D.view(*previous_BN.shape, -1), state
 
     def decode(
         self, previous_RT: Tensor, sources: tuple[Any, ...], pasts: list[Past], *, first: int, seen: Seen | None = None
