@@ -235,7 +235,7 @@ def test_plain_attention_equals_each_fused_kernel_of_this_machine(backend):
 
 def test_additive_attention_with_v_zero_is_uniform_over_real_tokens():
     attention, (query, memory), mask = build(Case("full", "additive", "cross", 2, False)), inputs(), padded_mask()
-    nn.init.zeros_(attention.mechanism.score.v_HK1)
+    nn.init.zeros_(attention.mechanism.score.v_HK)
     _, weight = attention(query, attention.remember(memory, mask), want_weights=True)
     uniform = mask / mask.sum(1, keepdim=True)
     assert torch.allclose(weight, uniform[:, None, None, :].expand_as(weight))
@@ -253,7 +253,7 @@ def test_concat_of_two_identities_is_additive():
     concat, additive = SCORES["concat"](2, 4, 4), SCORES["additive"](2, 4, 4)
     with torch.no_grad():
         concat.weight_HKJ.copy_(torch.cat((torch.eye(4), torch.eye(4))).expand(2, 8, 4))
-        concat.v_HK1.copy_(additive.v_HK1)
+        concat.v_HK.copy_(additive.v_HK)
     query, key = torch.randn(2, 3, 2, 5, 4).unbind(0)
     assert torch.allclose(concat(query, key), additive(query, key), atol=1e-6)
 

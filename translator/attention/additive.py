@@ -17,10 +17,10 @@ class Additive(Score):
 
     def __init__(self, num_heads: int, query_dim: int, key_dim: int) -> None:
         super().__init__(num_heads, query_dim, key_dim)
-        self.v_HK1 = nn.Parameter(torch.empty(num_heads, key_dim, 1))
-        nn.init.uniform_(self.v_HK1, -(key_dim**-0.5), key_dim**-0.5)
+        self.v_HK = nn.Parameter(torch.empty(num_heads, key_dim))
+        nn.init.uniform_(self.v_HK, -(key_dim**-0.5), key_dim**-0.5)
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
         """score_BHTS."""
         hidden_BHTSK = torch.tanh(query_BHTK.unsqueeze(3) + key_BHSK.unsqueeze(2))
-        return (hidden_BHTSK @ self.v_HK1.unsqueeze(1)).squeeze(-1)
+        return torch.einsum("BHTSK,HK->BHTS", hidden_BHTSK, self.v_HK)

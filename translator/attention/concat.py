@@ -19,14 +19,14 @@ class Concat(Score):
     def __init__(self, num_heads: int, query_dim: int, key_dim: int) -> None:
         super().__init__(num_heads, query_dim, key_dim)
         self.weight_HKJ = nn.Parameter(torch.empty(num_heads, query_dim + key_dim, key_dim))
-        self.v_HK1 = nn.Parameter(torch.empty(num_heads, key_dim, 1))
+        self.v_HK = nn.Parameter(torch.empty(num_heads, key_dim))
         for head_KJ in self.weight_HKJ:
             nn.init.xavier_uniform_(head_KJ)
-        nn.init.uniform_(self.v_HK1, -(key_dim**-0.5), key_dim**-0.5)
+        nn.init.uniform_(self.v_HK, -(key_dim**-0.5), key_dim**-0.5)
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
         """score_BHTS. W [q; k] is the sum of two products, so the concatenation is never written out."""
         query_half_HKJ, key_half_HKJ = torch.split(self.weight_HKJ, [query_BHTK.shape[-1], key_BHSK.shape[-1]], dim=1)
         query_part_BHT1J = (query_BHTK @ query_half_HKJ).unsqueeze(3)
         key_part_BH1SJ = (key_BHSK @ key_half_HKJ).unsqueeze(2)
-        return (torch.tanh(query_part_BHT1J + key_part_BH1SJ) @ self.v_HK1.unsqueeze(1)).squeeze(-1)
+        return torch.einsum("BHTSJ,HJ->BHTS", torch.tanh(query_part_BHT1J + key_part_BH1SJ), self.v_HK)

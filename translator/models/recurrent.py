@@ -16,7 +16,6 @@ Differences from the papers: the cells are the library's; its GRU applies the re
 Luong feeds tanh(W [c; s]) back; here it is the context alone, as later systems do.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
@@ -98,17 +97,50 @@ class Encoder(nn.Module):
 
 
 class Cell(nn.Module):
-    """One layer of the library's recurrence, batch first, whose state is a plain tuple."""
+    """One layer of the library's recurrence, batch first, whose state is a plain tuple.
 
-    def __init__(self, kind: str, input_dim: int, hidden_dim: int) -> None:
+    `sweep` is the library's; `step` computes the same from the same weights one position at a time, so that what does not
+    depend on the state (`gates`) is one product for all positions.
+    """
+
+    def __init__(self, kind: str, input_dim: int, fed_dim: int, hidden_dim: int, *, ops: Ops) -> None:
         super().__init__()
-        self.recurrence = RECURRENCES[kind](input_dim, hidden_dim, batch_first=True)
+        self.recurrence = RECURRENCES[kind](input_dim + fed_dim, hidden_dim, batch_first=True)
+        self.input_dim, self.next_hidden, self.ops = input_dim, {"gru": next_of_gru, "lstm": next_of_lstm}[kind], ops
 
-    def forward(self, inputs: Sequence[Tensor], hidden: Hidden) -> tuple[Tensor, Hidden]:
-        """(state_BTD after each of T inputs, the last state); the inputs are concatenated over their widths."""
+    def sweep(self, input_BTD: Tensor, hidden: Hidden) -> Tensor:
+        """state_BTD after each of T inputs, where nothing is fed back."""
         wide = tuple(part.unsqueeze(0).contiguous() for part in hidden)
-        state_BTD, last = self.recurrence(torch.cat(tuple(inputs), -1), wide if len(wide) > 1 else wide[0])
-        return state_BTD, tuple(part.squeeze(0) for part in (last if len(wide) > 1 else (last,)))
+        state_BTD, _ = self.recurrence(input_BTD, wide if len(wide) > 1 else wide[0])
+        return state_BTD  # type: ignore[no-any-return]
+
+    def gates(self, input_BTD: Tensor) -> Tensor:
+        """The inputs' share of all gates, gate_BTG."""
+        input_GD, _, bias_G, _ = self.recurrence.parameters()
+        return self.ops.linear(input_BTD, input_GD[:, : self.input_dim], bias_G)
+
+    def step(self, gate_RG: Tensor, fed_RC: Tensor, hidden: Hidden) -> Hidden:
+        """The state after one input, given its share of the gates and what is fed back beside it."""
+        input_GD, hidden_GD, _, bias_G = self.recurrence.parameters()
+        if fed_RC.shape[1]:
+            gate_RG = gate_RG + self.ops.linear(fed_RC, input_GD[:, self.input_dim :])
+        recurrent_RG = self.ops.linear(hidden[0], hidden_GD, bias_G)
+        return self.next_hidden(gate_RG, recurrent_RG, hidden)
+
+
+def next_of_gru(gate_RG: Tensor, recurrent_RG: Tensor, hidden: Hidden) -> Hidden:
+    """Gated recurrent unit (Cho et al. 2014), the reset gate applied after the hidden product as in `nn.GRU`."""
+    dim = hidden[0].shape[1]
+    reset_RD, update_RD = torch.sigmoid(gate_RG[:, : 2 * dim] + recurrent_RG[:, : 2 * dim]).chunk(2, 1)
+    new_RD = torch.tanh(torch.addcmul(gate_RG[:, 2 * dim :], reset_RD, recurrent_RG[:, 2 * dim :]))
+    return (torch.lerp(new_RD, hidden[0], update_RD),)
+
+
+def next_of_lstm(gate_RG: Tensor, recurrent_RG: Tensor, hidden: Hidden) -> Hidden:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as `nn.LSTM`."""
+    enter_RD, forget_RD, new_RD, leave_RD = (gate_RG + recurrent_RG).chunk(4, 1)
+    cell_RD = torch.sigmoid(forget_RD) * hidden[1] + torch.sigmoid(enter_RD) * torch.tanh(new_RD)
+    return torch.sigmoid(leave_RD) * torch.tanh(cell_RD), cell_RD
 
 
 class Encoded(NamedTuple):
@@ -180,8 +212,10 @@ class Recurrent(Model[Encoded, RecurrentState]):
                 "decoder.query", "'conditional' needs attention, found mechanism 'none'", "take 'previous'"
             )
         fed_dim = context_dim if decoder.input_feeding else 0
-        self.cell = Cell(settings.cell, settings.embedding_dim + fed_dim, hidden_dim)
-        self.context_cell = Cell(settings.cell, context_dim, hidden_dim) if decoder.query == "conditional" else None
+        self.cell = Cell(settings.cell, settings.embedding_dim, fed_dim, hidden_dim, ops=ops)
+        self.context_cell: Cell | None = None
+        if decoder.query == "conditional":
+            self.context_cell = Cell(settings.cell, context_dim, 0, hidden_dim, ops=ops)
         bridge_dim = annotation_dim if decoder.initial_state == "both" else annotation_dim // 2
         self.bridge = Linear(bridge_dim, hidden_dim, ops=ops)
         self.readout_proj = Linear(
@@ -216,7 +250,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
     def advance(self, previous_BN: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
         """One word for every hypothesis."""
         embedded_R1E = self.embedding_dropout(self.embeddings.target(previous_BN.reshape(-1, 1)))
-        step, state = self.step(embedded_R1E, state)
+        step, state = self.step(self.cell.gates(embedded_R1E.squeeze(1)), state)
         return self.readout(step, embedded_R1E).view(*previous_BN.shape, -1), state
 
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
@@ -236,8 +270,8 @@ class Recurrent(Model[Encoded, RecurrentState]):
         if self.decoder.query != "conditional" and not self.decoder.input_feeding:
             return self.sweep(embedded_BTE, state, want_weights)
         steps = []
-        for embedded_B1E in torch.split(embedded_BTE, 1, 1):
-            step, state = self.step(embedded_B1E, state, want_weights)
+        for gate_BG in self.cell.gates(embedded_BTE).unbind(1):
+            step, state = self.step(gate_BG, state, want_weights)
             steps.append(step)
         states, contexts, weights = zip(*steps, strict=True)
         seen = torch.cat(weights, 2) if weights[0] is not None else None
@@ -245,35 +279,33 @@ class Recurrent(Model[Encoded, RecurrentState]):
 
     def sweep(self, embedded_BTE: Tensor, state: RecurrentState, want_weights: bool) -> Step:
         """The whole recurrence first, then all queries at once."""
-        state_BTD, _ = self.cell((embedded_BTE,), state.hidden)
+        state_BTD = self.cell.sweep(embedded_BTE, state.hidden)
         query_BTD = state_BTD
         if self.decoder.query == "previous":
             query_BTD = torch.cat((state.hidden[0].unsqueeze(1), state_BTD[:, :-1]), 1)
         context_BTC, weight_BHTS = self.attention(query_BTD, state.source, want_weights=want_weights)
         return Step(state_BTD, context_BTC, weight_BHTS)
 
-    def step(
-        self, embedded_R1E: Tensor, state: RecurrentState, want_weights: bool = False
-    ) -> tuple[Step, RecurrentState]:
-        """One position: the equations at the top of this file."""
-        hidden, context_R1C, weight_BH1S = state.hidden, state.context_RC.unsqueeze(1), None
+    def step(self, gate_RG: Tensor, state: RecurrentState, want_weights: bool = False) -> tuple[Step, RecurrentState]:
+        """One position, its word's share of the gates given: the equations at the top of this file."""
+        hidden, context_RC, weight_BH1S = state.hidden, state.context_RC, None
         if self.decoder.query == "previous":
-            context_R1C, weight_BH1S = self.look(hidden, state, want_weights)
-        fed = (embedded_R1E, context_R1C) if self.decoder.input_feeding else (embedded_R1E,)
-        state_R1D, hidden = self.cell(fed, hidden)
+            context_RC, weight_BH1S = self.look(hidden, state, want_weights)
+        fed_RC = context_RC if self.decoder.input_feeding else context_RC[:, :0]
+        hidden = self.cell.step(gate_RG, fed_RC, hidden)
         if self.decoder.query != "previous":
-            context_R1C, weight_BH1S = self.look(hidden, state, want_weights)
+            context_RC, weight_BH1S = self.look(hidden, state, want_weights)
         if self.context_cell is not None:
-            state_R1D, hidden = self.context_cell((context_R1C,), hidden)
-        step = Step(state_R1D, context_R1C, weight_BH1S)
-        return step, replace(state, hidden=hidden, context_RC=context_R1C.squeeze(1))
+            hidden = self.context_cell.step(self.context_cell.gates(context_RC), context_RC[:, :0], hidden)
+        step = Step(hidden[0].unsqueeze(1), context_RC.unsqueeze(1), weight_BH1S)
+        return step, replace(state, hidden=hidden, context_RC=context_RC)
 
     def look(self, hidden: Hidden, state: RecurrentState, want_weights: bool) -> tuple[Tensor, Tensor | None]:
-        """(context_R1C, weights): the N hypotheses of a sentence are N queries to its one memory."""
+        """(context_RC, weights): the N hypotheses of a sentence are N queries to its one memory."""
         query_RD = hidden[0]
         query_BND = query_RD.view(-1, state.num_hypotheses, query_RD.shape[-1])
         context_BNC, weight = self.attention(query_BND, state.source, want_weights=want_weights)
-        return context_BNC.reshape(len(query_RD), 1, -1), weight
+        return context_BNC.reshape(len(query_RD), -1), weight
 
     def readout(self, step: Step, embedded_RTE: Tensor) -> Tensor:
         """hidden_RTE: the larger of each pair of a linear map's outputs (maxout, Goodfellow et al. 2013)."""
