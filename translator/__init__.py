@@ -10,7 +10,7 @@ The floors, from the ground up; a file imports from floors below or from its own
     3  decoding/                    greedy and beam search, sampling
     3  evaluation/                  metrics, paired tests
     4  config                       all settings in one file
-    5  experiment/                  whole jobs: train, translate, evaluate, compare
+    5  experiment/                  whole jobs: train, translate, evaluate, compare, export
     6  cli/                         the commands
 
 From Python: `translator.load("runs/demo").translate(["the old man reads a book"])`.

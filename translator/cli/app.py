@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli import compare, evaluate, train, translate
+from translator.cli import compare, evaluate, export, train, translate
 from translator.cli.console import complain
 from translator.errors import MachineError, TranslatorError
 from translator.version import __version__
@@ -19,7 +19,7 @@ Every command works without options; each one's --help has examples.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (train.train, translate.translate, evaluate.evaluate, compare.compare):
+for command in (train.train, translate.translate, evaluate.evaluate, compare.compare, export.export):
     app.command()(command)
 
 

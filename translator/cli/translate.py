@@ -27,6 +27,7 @@ def translate(
     force: Force = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
+    engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="What searches; see `export`.")] = "torch",
 ) -> None:
     """Translate words, a file, or standard input with a finished run.
 
@@ -46,7 +47,7 @@ def translate(
     folder = RunFolder(run) if run else latest_run(RUNS)
     if run is None:
         tell(f"translating with {folder.path}")
-    translator = load(folder, device=choose_device(device))
+    translator = load(folder, device=choose_device(device), engine=engine)
     flags = [
         f"decoding.{name}={value}"
         for name, value in (("beam_size", beam_size), ("num_best", num_best))

@@ -4,7 +4,7 @@ config.toml        the resolved config                   checkpoints/   see trai
 run.json           versions, counts, fingerprints        final/         the weights that translate
 tokenizer/         SentencePiece models                  journal.jsonl  what happened, a line an event
 words.txt          the training words of the source      finished.json  when and how it ended
-corpus/            validation and test sentences
+corpus/            validation and test sentences         ctranslate2/   what `export` wrote, if it did
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from translator.config import Config, read_saved_config
 from translator.errors import MachineError, ModelError, TranslatorError
 from translator.text.reader import read_lines
-from translator.training.checkpoint import MODEL, damage
+from translator.training.checkpoint import MANIFEST, MODEL, damage
 
 try:
     import fcntl
@@ -116,6 +116,10 @@ class RunFolder(NamedTuple):
             raise ModelError(str(self.final), reason, "train the run again")
         if not (self.final / MODEL).is_file():
             raise ModelError(str(self.final), f"has no {MODEL}", "train the run again")
+
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights that translate, as their manifest has it."""
+        return str(self.read_json(f"{self.final.name}/{MANIFEST}")["parts"][MODEL]["sha256"])
 
     def split(self, name: str) -> HeldOut:
         """The validation or test sentences that the run carries. Raises ModelError where it has none."""

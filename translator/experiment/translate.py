@@ -8,15 +8,14 @@ from typing import NamedTuple
 import torch
 
 from translator.config import Config, Origin, apply_override, check_table
-from translator.decoding import SEARCHES
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import ModelError, UsageError
 from translator.experiment.build import build_model, vocabularies_of
+from translator.experiment.engines import ENGINES, Engine, TorchEngine
 from translator.experiment.run_folder import WORDS, RunFolder
 from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops
-from translator.text.batches import source_batches
 from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_words, words
 from translator.training.checkpoint import MODEL, load_weights, read_weights
@@ -37,10 +36,21 @@ class Candidate(NamedTuple):
 
 
 class Translator:
-    """A trained model with its tokenizer. Made by `load`; `translate` is all that most callers need."""
+    """A trained model with its tokenizer. Made by `load`; `translate` is all that most callers need.
 
-    def __init__(self, model: AnyModel, tokenizer: Tokenizer, config: Config, known: frozenset[str]) -> None:
+    The search is the engine's: another one than ours may stand in.
+    """
+
+    def __init__(
+        self,
+        model: AnyModel,
+        tokenizer: Tokenizer,
+        config: Config,
+        known: frozenset[str],
+        engine: Engine | None = None,
+    ) -> None:
         self.model, self.tokenizer, self.config, self.known = model.eval(), tokenizer, config, known
+        self.engine = engine or TorchEngine(self.model)
 
     def translate(
         self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int = 64
@@ -62,16 +72,13 @@ class Translator:
             yield from self.translate_block(block, settings or self.config.decoding, batch_size)
 
     def translate_block(self, lines: list[str], settings: DecodingSettings, batch_size: int) -> list[list[Candidate]]:
-        """Sort by length, search batch by batch, put back in order."""
+        """Search for all lines that are not blank, and put the results in their places."""
         sources = [ids[-MOST_PIECES:] for ids in self.tokenizer.encode_source([line.strip() for line in lines])]
-        found: list[list[Hypothesis]] = [[] for _ in lines]
         filled = [index for index, line in enumerate(lines) if line.strip()]
-        device = self.model.output.weight.device
-        for batch in source_batches([sources[index] for index in filled], batch_size=batch_size):
-            search = SEARCHES[settings.search]
-            results = search(self.model, batch.source_BS.to(device), batch.mask_BS.to(device), settings)
-            for position, hypotheses in zip(batch.sentence_B.tolist(), results, strict=True):
-                found[filled[position]] = hypotheses
+        results = self.engine.search([sources[index] for index in filled], settings, batch_size=batch_size)
+        found: list[list[Hypothesis]] = [[] for _ in lines]
+        for index, hypotheses in zip(filled, results, strict=True):
+            found[index] = hypotheses
         return [self.texts(hypotheses) for hypotheses in found]
 
     def texts(self, hypotheses: list[Hypothesis]) -> list[Candidate]:
@@ -98,12 +105,14 @@ class Translator:
         return found
 
 
-def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu") -> Translator:
-    """Load a finished run. Raises ModelError where there is none or it is damaged.
+def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", engine: str = "torch") -> Translator:
+    """Load a finished run, to be searched by a name in ENGINES. Raises ModelError where there is none or it is damaged.
 
     Decoding uses fp32 products unless the config asks for bf16, so that a batch equals its rows.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    if engine not in ENGINES:
+        raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
     folder.require_finished()
     config, tokenizer = folder.config(), Tokenizer.load(folder.tokenizer)
     if tokenizer.fingerprint != folder.record().get("tokenizer"):
@@ -115,7 +124,8 @@ def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu") -> 
         model = build_model(config, vocabularies_of(tokenizer), ops=ops)
     weights = folder.final / MODEL
     load_weights(model, read_weights(weights), str(weights))
-    return Translator(model, tokenizer, config, load_words(folder.path / WORDS))
+    known = load_words(folder.path / WORDS)
+    return Translator(model, tokenizer, config, known, ENGINES[engine](folder, model, tokenizer))
 
 
 def decoding_settings(config: Config, overrides: Sequence[str], *, many_allowed: bool) -> DecodingSettings:
