@@ -18,7 +18,8 @@ from translator.errors import DataError, ModelError, UsageError
 from translator.experiment.conversion import MOST_POSITIONS, library
 from translator.experiment.run_folder import RunFolder
 from translator.models.interface import AnyModel
-from translator.text.batches import source_batches
+from translator.ops.threads import side_by_side
+from translator.text.batches import SourceBatch, source_batches
 from translator.text.tokenizer import EOS, Tokenizer
 from translator.training.checkpoint import damage
 
@@ -43,11 +44,14 @@ class TorchEngine:
         self.model = model
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """Batch by batch, longest first."""
+        """Longest first, a batch a thread."""
+        device, batches = self.model.output.weight.device, list(source_batches(sources, batch_size=batch_size))
+
+        def search(batch: SourceBatch) -> list[list[Hypothesis]]:
+            return SEARCHES[settings.search](self.model, batch.source_BS.to(device), batch.mask_BS.to(device), settings)
+
         found: list[list[Hypothesis]] = [[] for _ in sources]
-        search, device = SEARCHES[settings.search], self.model.output.weight.device
-        for batch in source_batches(sources, batch_size=batch_size):
-            results = search(self.model, batch.source_BS.to(device), batch.mask_BS.to(device), settings)
+        for batch, results in zip(batches, side_by_side(search, batches, device), strict=True):
             for index, hypotheses in zip(batch.sentence_B.tolist(), results, strict=True):
                 found[index] = hypotheses
         return found
