@@ -157,6 +157,13 @@ def test_performer_averages_numbers_of_any_size(size: float, width: int, causal:
     assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(found[..., 1:].sum(), (query, key)))
 
 
+def test_what_performer_drew_in_a_search_serves_a_training() -> None:
+    performer, (query, key, value) = built("performer"), inputs(5)
+    with torch.inference_mode():
+        context(performer, query.detach(), key.detach(), value.detach())
+    context(performer, query, key, value).sum().backward()
+
+
 def test_performer_draws_anew_only_in_begin_update_from_the_runs_generator() -> None:
     performer = built("performer", redraw_every=2)
     before = int(performer.seed)

@@ -87,7 +87,8 @@ class Performer(Mechanism[PerformerMemory]):
         """The w of this seed, weight_MK, on the device and of the type of `like`."""
         seed = int(self.seed)
         if self.drawn is None or self.drawn[0] != seed or self.drawn[1].device != like.device:
-            self.drawn = seed, orthogonal_gaussian(self.num_features, like.shape[-1], seed).to(like.device)
+            with torch.inference_mode(False):  # a search may draw them, a training may use them
+                self.drawn = seed, orthogonal_gaussian(self.num_features, like.shape[-1], seed).to(like.device)
         return self.drawn[1].to(like.dtype)
 
     def exponents(self, x_BHSK: Tensor) -> Tensor:
