@@ -90,6 +90,7 @@ def files() -> dict[str, str]:
         texts[f"{name}.en"] = _lines(pair.english for pair in pairs)
         texts[f"{name}.de"] = _lines(pair.german for pair in pairs)
     texts["test.kind"] = _lines(kind for _, kind in test)
+    texts["valid.align"] = _lines(pair.alignment for pair in corpus.valid)
     texts["test.align"] = _lines(pair.alignment for pair, _ in test)
     return texts
 

@@ -9,7 +9,7 @@ FLOORS = {
     "attention": 1, "text": 1,
     "models": 2,
     "training": 3, "decoding": 3, "evaluation": 3,
-    "config": 4,
+    "config": 4, "report": 4,
     "experiment": 5,
     "cli": 6,
 }  # fmt: skip

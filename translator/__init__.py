@@ -8,9 +8,9 @@ The floors, from the ground up; a file imports from floors below or from its own
     2  models/                      the recurrent encoder-decoder and the Transformer, behind one interface
     3  training/                    objective, schedules, loop, checkpoints, journal
     3  decoding/                    greedy and beam search, sampling
-    3  evaluation/                  metrics, paired tests
-    4  config                       all settings in one file
-    5  experiment/                  whole jobs: train, translate, evaluate, compare, export
+    3  evaluation/                  metrics, paired tests, word alignments
+    4  config, report/              all settings in one file; pictures of attention
+    5  experiment/                  whole jobs: train, translate, evaluate, compare, export, look at attention
     6  cli/                         the commands
 
 From Python: `translator.load("runs/demo").translate(["the old man reads a book"])`.

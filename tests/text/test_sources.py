@@ -8,7 +8,7 @@ import pytest
 
 from translator.errors import DataError, MachineError, UsageError
 from translator.text.corpus import CorpusSettings, HubSettings, clean, overlap
-from translator.text.sources import read_kinds, read_split
+from translator.text.sources import read_labels, read_split
 
 PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u0065\u0301", "Café")]
 READ = [*PAIRS[:3], ("café", "Café")]  # NFC
@@ -138,6 +138,6 @@ def test_a_corpus_with_nothing_left_says_why(tmp_path: Path) -> None:
 
 def test_kinds_lie_beside_the_sentences(tmp_path: Path) -> None:
     write_files(tmp_path)
-    assert read_kinds(settings("files", tmp_path), "train") is None
+    assert read_labels(settings("files", tmp_path), "train", ".kind") is None
     (tmp_path / "train.kind").write_text("a\nb\na\nb\n")
-    assert read_kinds(settings("files", tmp_path), "train") == ["a", "b", "a", "b"]
+    assert read_labels(settings("files", tmp_path), "train", ".kind") == ["a", "b", "a", "b"]

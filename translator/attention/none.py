@@ -30,6 +30,7 @@ class NoAttention(Mechanism[NoMemory]):
     settings = NoneSettings
     serves = frozenset({"cross"})
     has_context = False
+    has_weights = False
 
     def __init__(self, settings: NoneSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)

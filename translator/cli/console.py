@@ -3,12 +3,13 @@
 Text from a corpus, a model or a file name goes through `visible` and never through rich's markup.
 """
 
-import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
+
+from translator.text.visible import visible as visible  # the commands import it from here
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
     from translator.training.loop import Progress, Report
 
 Item = TypeVar("Item")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def visible(text: str) -> str:
-    """The text with control characters written out, so that a terminal shows them instead of obeying."""
-    return CONTROL.sub(
-        lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text
-    )
 
 
 def tell(text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
 from translator.cli.console import tell
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
 
@@ -21,6 +22,12 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="File for the translations.")] = None,
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
+    alignments: Annotated[
+        Path | None, typer.Option(help="Gold alignments (0-0 1-2), to report how well attention agrees with them.")
+    ] = None,
+    attention: Attention = None,
+    layer: Layer = None,
+    head: Head = None,
     as_json: Json = False,
     force: Force = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
@@ -32,25 +39,37 @@ def evaluate(
     Examples:
       translator evaluate
       translator evaluate runs/demo --beam-size 1
+      translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
     from translator.cli.files import check_files, written
     from translator.errors import UsageError
+    from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.evaluate import evaluate_run, read_test
     from translator.experiment.run_folder import RunFolder, latest_run
-    from translator.experiment.translate import decoding_settings
+    from translator.experiment.translate import decoding_settings, load
 
     if (source is None) != (reference is None):
         raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
     check_files(None, source, output, force=force)
+    wanted = read_wanted(attention, taken=(source, reference, output, alignments), force=force, forms=())
+    if not wanted and not alignments:
+        refuse_unused(layer, head)
     folder = RunFolder(run) if run else latest_run(RUNS)
     folder.require_finished()
     flags = [f"decoding.beam_size={beam_size}"] if beam_size is not None else []
     settings = decoding_settings(folder.config(), [*overrides, *flags], many_allowed=False)
     test = read_test(source, reference) if source and reference else folder.split("test")
+    looker = None
+    if wanted or alignments:
+        looker = Looker(load(folder, device=choose_device(device)), folder, layer=layer, head=head)
+    agreement = looker.agreement(test, alignments) if looker and alignments else None
     tell(f"translating {len(test.source):,} sentences with {folder.path}")
     evaluation = evaluate_run(folder, test, settings, device=choose_device(device), batch_size=batch_size)
+    evaluation = evaluation._replace(alignment=agreement)
+    if looker and wanted:
+        write_maps(wanted, looker, test.source, evaluation.best)
     if output is not None:
         with written(output) as write:
             for hypothesis in evaluation.hypotheses:
@@ -68,6 +87,7 @@ def json_text(evaluation: "Evaluation") -> str:
         "scores": [score._asdict() for score in evaluation.scores],
         "by_length": [group._asdict() for group in evaluation.by_length],
         "by_kind": [group._asdict() for group in evaluation.by_kind],
+        **({"alignment": evaluation.alignment._asdict()} if evaluation.alignment else {}),
         "sentences": len(evaluation.hypotheses),
         "seconds": evaluation.seconds,
     }
@@ -83,6 +103,9 @@ def plain_text(evaluation: "Evaluation") -> str:
     for group in [*evaluation.by_length, *evaluation.by_kind]:
         value = "     -" if group.bleu is None else f"{group.bleu:6.2f}"
         lines.append(f"BLEU   {value}   {group.name}, {group.num_sentences} sentences")
+    if found := evaluation.alignment:
+        rates = f"precision {found.precision:.3f}, recall {found.recall:.3f}"
+        lines.append(f"AER    {found.error_rate:6.3f}   {rates}   {found.view}")
     speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)
     lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} a second")
     return "\n".join(lines) + "\n"

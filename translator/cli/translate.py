@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from translator.cli.attention import (
+    FORMS,
+    Attention,
+    Head,
+    Layer,
+    attention_file,
+    follow,
+    read_wanted,
+    refuse_unused,
+    shown,
+)
 from translator.cli.console import counted, tell
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
 
 if TYPE_CHECKING:
+    from translator.experiment.attention import AttentionMap
     from translator.experiment.translate import Candidate
 
 
@@ -23,6 +35,9 @@ def translate(
     beam_size: BeamSize = None,
     num_best: Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")] = None,
     batch_size: BatchSize = 64,
+    attention: Attention = None,
+    layer: Layer = None,
+    head: Head = None,
     json_lines: Json = False,
     force: Force = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
@@ -36,14 +51,20 @@ def translate(
       translator translate "the old man reads a book"
       translator translate --input test.en --output test.de
       echo "a dog" | translator translate --run runs/demo --json
+      translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
     from translator.cli.files import check_files, input_lines, is_prompt, written
+    from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.run_folder import RunFolder, latest_run
     from translator.experiment.translate import BLOCK_LINES, decoding_settings, load
 
     check_files(text, input, output, force=force)
+    wanted = read_wanted(attention, taken=(input, output), force=force, forms=("json",) if json_lines else FORMS)
+    if not wanted:
+        refuse_unused(layer, head)
+    json_lines = json_lines or attention == "json"
     folder = RunFolder(run) if run else latest_run(RUNS)
     if run is None:
         tell(f"translating with {folder.path}")
@@ -54,14 +75,19 @@ def translate(
         if value is not None
     ]
     settings = decoding_settings(translator.config, [*overrides, *flags], many_allowed=json_lines)
+    looker = Looker(translator, folder, layer=layer, head=head) if wanted else None
     sources: list[str] = []
-    with written(output) as write:
+    with written(output) as write, attention_file(wanted) as keep:
         lines = remembered(input_lines(text, input), sources)
         block = 1 if is_prompt(text, input) else BLOCK_LINES
         found = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block)
         with counted(found, shown=input is not None and not (output is None and sys.stdout.isatty())) as done:
-            for number, candidates in enumerate(done):
-                write(as_json(sources[number], candidates) if json_lines else candidates[0].text)
+            for number, (candidates, seen) in enumerate(follow(done, sources, looker, together=block)):
+                keep(sources[number], candidates[0].text, seen)
+                if json_lines:
+                    write(as_json(sources[number], candidates, {"attention": seen} if attention == "json" else {}))
+                else:
+                    write(shown(wanted, candidates[0].text, seen))
     for notice in translator.notices(sources):
         tell(notice)
 
@@ -73,7 +99,8 @@ def remembered(lines: Iterator[str], memory: list[str]) -> Iterator[str]:
         yield line
 
 
-def as_json(source: str, candidates: "list[Candidate]") -> str:
+def as_json(source: str, candidates: "list[Candidate]", maps: "dict[str, AttentionMap | None]") -> str:
     """One line of JSON with all that is known of a translation."""
-    found = [candidate._asdict() for candidate in candidates]
-    return json.dumps({"source": source, "translations": found}, ensure_ascii=False)
+    found = [{key: value for key, value in one._asdict().items() if key != "ids"} for one in candidates]
+    more = {name: seen and seen.as_record() for name, seen in maps.items()}
+    return json.dumps({"source": source, "translations": found, **more}, ensure_ascii=False)

@@ -1,1 +1,2 @@
-"""How good translations are (`metrics`) and whether one system is better than another (`comparison`); text in, figures out."""
+"""How good translations are (`metrics`), whether one system is better than another (`comparison`), and which words answer
+which (`alignment`); text and weights in, figures out."""

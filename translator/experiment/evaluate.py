@@ -12,8 +12,9 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.metrics import Score, notices, score_all
+from translator.experiment.attention import Agreement
 from translator.experiment.run_folder import HeldOut, RunFolder
-from translator.experiment.translate import Translator, load
+from translator.experiment.translate import Candidate, Translator, load
 from translator.text.reader import read_lines
 
 
@@ -25,9 +26,15 @@ class Evaluation(NamedTuple):
     scores: list[Score]
     by_length: list[GroupScore]
     by_kind: list[GroupScore]
-    hypotheses: list[str]
+    best: list[Candidate]  # of each sentence
     seconds: float  # of translating
     notices: list[str]
+    alignment: Agreement | None = None  # where gold alignments were given
+
+    @property
+    def hypotheses(self) -> list[str]:
+        """The translations."""
+        return [candidate.text for candidate in self.best]
 
 
 def read_test(source: Path, reference: Path) -> HeldOut:
@@ -53,7 +60,8 @@ def evaluate_run(
     """Translate a test set with a run and score it."""
     translator = load(run, device=device)
     settings = settings or translator.config.decoding
-    hypotheses, seconds = timed_translations(translator, test.source, settings, batch_size)
+    best, seconds = timed_translations(translator, test.source, settings, batch_size)
+    hypotheses = [candidate.text for candidate in best]
     kinds = by_kind(hypotheses, test.target, test.kinds) if test.kinds else []
     return Evaluation(
         run=run.path.name,
@@ -61,7 +69,7 @@ def evaluate_run(
         scores=score_all(hypotheses, test.target),
         by_length=by_length(hypotheses, test.target, test.source),
         by_kind=kinds,
-        hypotheses=hypotheses,
+        best=best,
         seconds=seconds,
         notices=notices(hypotheses, test.target) + training_notice(run, test),
     )
@@ -69,11 +77,11 @@ def evaluate_run(
 
 def timed_translations(
     translator: Translator, lines: Sequence[str], settings: DecodingSettings, batch_size: int
-) -> tuple[list[str], float]:
-    """(translations, seconds that they took)."""
+) -> tuple[list[Candidate], float]:
+    """(the best translation of each line, seconds that they took)."""
     began = time.monotonic()
-    hypotheses = translator.translate(lines, settings, batch_size=batch_size)
-    return hypotheses, time.monotonic() - began
+    best = [candidates[0] for candidates in translator.candidates(lines, settings, batch_size=batch_size)]
+    return best, time.monotonic() - began
 
 
 def training_notice(run: RunFolder, test: HeldOut) -> list[str]:

@@ -11,9 +11,9 @@ import torch
 
 from translator.config import Config, differences, dump_config
 from translator.errors import MachineError, ModelError, UsageError
-from translator.experiment.run_folder import CONFIG, FORMAT, RECORD, WORDS, RunFolder, now, remove_run
+from translator.experiment.run_folder import CONFIG, FORMAT, RECORD, VALIDATION_LINKS, WORDS, RunFolder, now, remove_run
 from translator.text.corpus import Corpus, clean, overlap
-from translator.text.sources import read_kinds, read_split
+from translator.text.sources import read_labels, read_split
 from translator.text.tokenizer import Tokenizer, train_tokenizer
 from translator.text.words import known_words, save_words
 from translator.training.checkpoint import new_folder, write_part
@@ -81,8 +81,10 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         tokenizer.save(temporary / "tokenizer")
         save_words(known_words(train.source), temporary / WORDS)
         write_split(temporary / "corpus", "validation", validation, None)
+        if gold := read_labels(config.corpus, "validation", ".align"):
+            write_part(temporary / VALIDATION_LINKS, "".join(f"{line}\n" for line in gold).encode())
         if test is not None:
-            write_split(temporary / "corpus", "test", test, read_kinds(config.corpus, "test"))
+            write_split(temporary / "corpus", "test", test, read_labels(config.corpus, "test", ".kind"))
     return Prepared(run, tokenizer, train, validation)
 
 

@@ -34,6 +34,8 @@ CONFIG, RECORD, FINISHED, JOURNAL, WORDS, LOCK = (
     "words.txt",
     ".lock",
 )
+VALIDATION_LINKS = "corpus/validation.align"
+"""Gold alignments of the validation pairs, where the corpus has them."""
 FORMAT = 1
 
 

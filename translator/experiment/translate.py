@@ -33,6 +33,7 @@ class Candidate(NamedTuple):
     score: float  # what candidates are ranked by, see decoding/hypothesis.py
     log_prob: float
     is_finished: bool  # False where it was cut at its longest length
+    ids: tuple[int, ...]  # its pieces, without the end mark
 
 
 class Translator:
@@ -84,12 +85,12 @@ class Translator:
     def texts(self, hypotheses: list[Hypothesis]) -> list[Candidate]:
         """Pieces back to text, each text once; a line break that byte pieces may spell becomes a space."""
         if not hypotheses:
-            return [Candidate("", 0.0, 0.0, True)]
+            return [Candidate("", 0.0, 0.0, True, ())]
         texts = self.tokenizer.decode_target([one.ids for one in hypotheses])
         found: dict[str, Candidate] = {}
         for text, one in zip(texts, hypotheses, strict=True):
             line = text.replace("\n", " ").replace("\r", " ")
-            found.setdefault(line, Candidate(line, one.score, one.log_prob, one.is_finished))
+            found.setdefault(line, Candidate(line, one.score, one.log_prob, one.is_finished, one.ids))
         return list(found.values())
 
     def notices(self, lines: Sequence[str]) -> list[str]:

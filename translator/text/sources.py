@@ -132,10 +132,10 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def read_kinds(settings: CorpusSettings, split: Split) -> list[str] | None:
-    """The label of each sentence of a split, from `<name>.kind` beside plain files; None where there is no such file."""
+def read_labels(settings: CorpusSettings, split: Split, suffix: str) -> list[str] | None:
+    """What is said of each pair of a split (`.kind`, `.align`), beside plain files; None where there is no such file."""
     name = getattr(settings, split)
-    path = settings.folder / f"{name}.kind"
+    path = settings.folder / f"{name}{suffix}"
     if settings.format != "files" or not isinstance(name, str) or not path.is_file():
         return None
     return list(read_lines(path))
