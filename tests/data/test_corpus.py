@@ -70,7 +70,9 @@ def direct_object(triple: Triple) -> str:
 
 
 def test_alignments_name_words_that_are_there_and_leave_none_out() -> None:
-    splits = [[line for split in ("valid", "test") for line in lines(f"{split}.{name}")] for name in ("en", "de", "align")]
+    splits = [
+        [line for split in ("valid", "test") for line in lines(f"{split}.{name}")] for name in ("en", "de", "align")
+    ]
     for english, german, alignment in zip(*splits, strict=True):
         points = [tuple(map(int, point.split("-"))) for point in alignment.split()]
         assert {one for one, _ in points} == set(range(len(english.split())))

@@ -113,7 +113,9 @@ def read_links(line: str, place: str, lengths: tuple[int, int]) -> Gold:
     for text in line.split():
         found = LINK.fullmatch(text)
         if found is None:
-            raise DataError(place, f"found {text!r}, expected a link such as 0-0 (sure) or 0:0 (possible)", "mend it")
+            raise DataError(
+                place, f"found {text[:40]!r}, expected a link such as 0-0 (sure) or 0:0 (possible)", "mend it"
+            )
         link = int(found[1]), int(found[3])
         for side, word, length in zip(("source", "target"), link, lengths, strict=True):
             if word >= length:

@@ -87,10 +87,9 @@ def draw_map(axes: "Axes", one: HeatMap, scale: float) -> None:
     axes.set_xticks(np.arange(len(one.columns)), [label(word) for word in one.columns], rotation=90)
     axes.set_yticks(np.arange(len(one.rows)), [label(word) for word in one.rows])
     axes.tick_params(labelsize=9 * scale, length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    for side, count in ((axes.set_xticks, len(one.columns)), (axes.set_yticks, len(one.rows))):
-        side(np.arange(count + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=scale)
-    axes.tick_params(which="minor", length=0)
+    right, bottom = len(one.columns) - 0.5, len(one.rows) - 0.5
+    axes.vlines(np.arange(0.5, right), -0.5, bottom, color="white", linewidth=scale)
+    axes.hlines(np.arange(0.5, bottom), -0.5, right, color="white", linewidth=scale)
 
 
 def label(word: str) -> str:

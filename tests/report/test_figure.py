@@ -1,0 +1,59 @@
+"""Heat maps as files: what is in them, and nothing that a word could smuggle in."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.report.test_heat_map import HOSTILE
+from translator.errors import MachineError
+from translator.report import figure
+from translator.report.figure import save_figure
+from translator.report.heat_map import HeatMap
+
+pytest.importorskip("matplotlib", reason="it is an extra: translator[plot]")
+WORDS = [*HOSTILE, "$x^2$", "<b>&amp;", "\\frac{1}{2}", "\ufffe"]
+
+
+def heat_map(words: list[str] = WORDS) -> HeatMap:
+    return HeatMap(np.eye(len(words)), words, words, "layer 2 of 3")
+
+
+def texts(path: Path) -> list[str]:
+    return ["".join(node.itertext()) for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_an_svg_holds_every_word_as_text_with_title_and_caption(tmp_path: Path) -> None:
+    save_figure([heat_map(), heat_map()], "not why", tmp_path / "a.svg")
+    found = texts(tmp_path / "a.svg")
+    for word in ("$x^2$", "<b>&amp;", "[red]x[/]", "\\x1b[2J", "狗和猫", "\\frac{1}{2}"):
+        assert found.count(word) == 4
+    assert (found.count("layer 2 of 3"), found.count("not why")) == (2, 1)
+
+
+def test_a_png_is_one_and_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "a.svg", "b.svg"):
+        save_figure([heat_map()], "not why", tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    for suffix in ("png", "svg"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+def test_a_very_long_sentence_makes_no_larger_picture_than_the_largest() -> None:
+    drawn = figure.draw_figure([HeatMap(np.zeros((300, 100)), ["x"] * 300, ["y"] * 100, "")], "")
+    assert max(drawn.get_size_inches()) <= figure.LARGEST + 1e-6
+
+
+def test_a_failed_picture_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_text("before")
+    monkeypatch.setattr(figure, "draw_map", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save_figure([heat_map()], "", tmp_path / "a.png")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.png", "before")]
+
+
+def test_a_machine_without_matplotlib_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure, "find_spec", lambda _: None)
+    with pytest.raises(MachineError, match=r"pip install 'translator\[plot\]'"):
+        figure.require_matplotlib()

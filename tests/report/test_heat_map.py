@@ -1,0 +1,63 @@
+"""The picture in a terminal: within its width, nothing but text, and true to the weights."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translator.report.heat_map import HeatMap, columns_of
+
+HOSTILE = [
+    "\x1b[2J",
+    "[red]x[/]",
+    ":smile:",
+    "狗和猫",
+    "e\u0301le\u0300ve",
+    "a\tb\nc",
+    "\u202egnp",
+    "x" * 500,
+    "\u0301" * 300,
+    "",
+]
+
+
+def picture(rows: list[str], columns: list[str], weight: float = 0.0) -> HeatMap:
+    return HeatMap(np.full((len(rows), len(columns)), weight), rows, columns, "layer 2 of 3")
+
+
+@given(
+    rows=st.lists(st.text(max_size=30) | st.sampled_from(HOSTILE), max_size=6),
+    columns=st.lists(st.text(max_size=30) | st.sampled_from(HOSTILE), max_size=90),
+    width=st.integers(20, 120),
+)
+def test_no_line_is_wider_than_asked_and_none_holds_a_control_character(
+    rows: list[str], columns: list[str], width: int
+) -> None:
+    for line in picture(rows, columns).draw(width, "a caption"):
+        assert columns_of([line]) <= width
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]", line)
+
+
+def test_every_weight_is_drawn_once_by_its_shade_however_many_panels_it_takes() -> None:
+    weight = np.random.default_rng(2).random((3, 100))
+    lines = HeatMap(weight, ["x", "y", "z"], ["w"] * 100, "").draw(80, "")
+    for row, word in enumerate("xyz"):
+        drawn = "".join(line.split(" ", 1)[1] for line in lines if line.startswith(f"{word} "))
+        shades = [drawn[place : place + 2] for place in range(0, 200, 2)]
+        order = sorted(zip(weight[row], (" ·░░▒▒▓▓██".index(shade) for shade in shades), strict=True))
+        assert [shade for _, shade in order] == sorted(shade for _, shade in order)
+        assert shades.count("██") == (weight[row] >= 0.75).sum()
+
+
+def test_words_stand_over_their_cells() -> None:
+    lines = HeatMap(np.eye(2), ["Hund", "schläft"], ["dog", "狗猫"], "").draw(80, "")
+    assert lines[1:6] == ["         d", "         o狗", "         g猫", "   Hund ██ ·", "schläft  ·██"]
+
+
+@pytest.mark.parametrize(
+    ("word", "seen"), [("\x1b[2J", "\\x1b[2J"), ("[red]x[/]", "[red]x[/]"), (":smile:", ":smile:")]
+)
+def test_words_are_text_and_nothing_else(word: str, seen: str) -> None:
+    assert f"{seen}  ·" in picture([word], ["a"]).draw(80, "")
