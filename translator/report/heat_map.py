@@ -34,7 +34,8 @@ class HeatMap(NamedTuple):
         """The lines of the picture, each of at most `width` columns, or of the little that a cell needs."""
         labels = [cells(word, min(WIDEST_LABEL, max(width // 4, 2))) for word in self.rows]
         label_width = max(map(columns_of, labels), default=0)
-        per_panel = max((width - label_width - 1) // 2, 1)
+        num_panels = -(-len(self.columns) // max((width - label_width - 1) // 2, 1))
+        per_panel = -(-len(self.columns) // max(num_panels, 1)) or 1
         lines = wrapped(self.title, width)
         for first in range(0, len(self.columns), per_panel):
             lines += ["", *self.header(slice(first, first + per_panel), label_width + 1)]
