@@ -71,14 +71,14 @@ def test_the_average_of_the_heads_is_the_average_of_the_heads() -> None:
     assert average.view.title == "cross-attention, layer 2 of 3, average of 4 heads"
 
 
-def test_pieces_that_were_not_read_have_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_were_not_read_are_not_shown_but_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("attention", "translate"):
         monkeypatch.setattr(f"translator.experiment.{module}.MOST_PIECES", 6)
     (seen,) = look(translator("demo"), LINES[3:])
-    unread = len(seen.source.pieces) - 6
-    assert unread > 0
-    assert not seen.piece_weight[:, :unread].any()
-    np.testing.assert_allclose(seen.piece_weight[:, unread:].sum(1), 1.0, atol=1e-6)
+    assert 0 < seen.num_unread == len(LINES[3].split()) - seen.source.num_words
+    assert seen.piece_weight.shape[1] == 6
+    assert min(source for source, _ in seen.links) >= seen.num_unread
+    np.testing.assert_allclose(seen.weight.sum(1), 1.0, atol=1e-6)
 
 
 def test_a_translation_that_was_cut_has_no_row_for_an_end_mark() -> None:

@@ -31,7 +31,6 @@ from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
 from translator.text.tokenizer import BOS, EOS
 
 NOTICE = "Weights show where the model looked, not why (Jain and Wallace 2019; Wiegreffe and Pinter 2019)."
-CROSS = "cross."
 PASS_TOKENS = 2048
 """Pieces of a side in one pass: few, since it holds the weights of every layer."""
 
@@ -67,6 +66,7 @@ class AttentionMap(NamedTuple):
     target: Words
     piece_weight: Weights  # (T, S), between pieces
     view: View
+    num_unread: int  # words at the beginning of a source that is too long, which are not in `source`
 
     @property
     def weight(self) -> Weights:
@@ -75,8 +75,9 @@ class AttentionMap(NamedTuple):
 
     @property
     def links(self) -> Links:
-        """Each target word with its source word."""
-        return links(self.weight, self.target, self.source)
+        """Each target word with its source word, counted from the beginning of the sentence."""
+        found = links(self.weight, self.target, self.source)
+        return frozenset((source + self.num_unread, target) for source, target in found)
 
     @property
     def alignment(self) -> str:
@@ -94,6 +95,7 @@ class AttentionMap(NamedTuple):
             "view": {**self.view._asdict(), "title": self.view.title},
             "source": self.source._asdict(),
             "target": self.target._asdict(),
+            "num_unread": self.num_unread,
             "weights": self.weight.round(6).tolist(),
             "piece_weights": self.piece_weight.round(6).tolist(),
             "alignment": self.alignment,
@@ -138,7 +140,7 @@ class Looker:
         found: list[list[Links]] = [[frozenset()] * len(sources) for _ in views]
         lengths = [(0, 0)] * len(sources)
         for number, maps in self.maps(sources, targets, views):
-            lengths[number] = maps[0].source.num_words, maps[0].target.num_words
+            lengths[number] = maps[0].num_unread + maps[0].source.num_words, maps[0].target.num_words
             for one, place in zip(maps, found, strict=True):
                 place[number] = one.links
         expected = read_gold(gold, lengths)
@@ -169,30 +171,27 @@ class Looker:
     def maps(
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View]
     ) -> Iterator[tuple[int, list[AttentionMap]]]:
-        """(number of the pair, its map in each view), in the order of length; targets end in the end mark if they ended.
-
-        Pieces at the beginning of a source that is too long were not read: their weight is 0.
-        """
-        read = EncodedLines.of([source[-MOST_PIECES:] for source in sources])
-        pairs = EncodedPairs(read, EncodedLines.of(targets))
+        """(number of the pair, its map in each view), in the order of length; targets end in the end mark if they ended."""
+        read = [source[-MOST_PIECES:] for source in sources]
+        pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
         batches = TokenBatches(pairs, batch_tokens=PASS_TOKENS, pool_size=len(sources), seed=0)
         tokenizer = self.translator.tokenizer
         for sentences in batches.cut(batches.sort(np.arange(len(sources)))):
             batch = batches.batch(sentences).to(self.device)
             weight_BLHTS = self.cross_weights(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
             for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
-                source = Words.of(tokenizer.source_pieces(sources[number]))
+                source = Words.of(tokenizer.source_pieces(read[number]))
                 target = Words.of(tokenizer.target_pieces(targets[number]))
-                num_read = min(len(source.pieces), MOST_PIECES)
-                weight_LHTS = weight_LHTS[..., : len(target.pieces), :num_read]
-                weight_LHTS = torch.nn.functional.pad(weight_LHTS, (len(source.pieces) - num_read, 0))
-                yield number, [AttentionMap(source, target, view.of(weight_LHTS), view) for view in views]
+                whole = Words.of(tokenizer.source_pieces(sources[number]))
+                weights = (view.of(weight_LHTS[..., : len(target.pieces), : len(source.pieces)]) for view in views)
+                unread = len(whole.words) - len(source.words)
+                yield number, [AttentionMap(source, target, *pair, unread) for pair in zip(weights, views, strict=True)]
 
     @torch.inference_mode()
     def cross_weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         """weight_LBHTS, the first layer first."""
         weights = self.translator.model.weights(source_BS, mask_BS, previous_BT)
-        layers = [weight_BHTS for name, weight_BHTS in weights.items() if name.startswith(CROSS)]
+        layers = [weight_BHTS for name, weight_BHTS in weights.items() if name.startswith("cross.")]
         if not layers:
             mechanism = self.translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
             raise UsageError(

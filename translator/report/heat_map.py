@@ -5,7 +5,9 @@ else: control characters are written out, wide characters take two columns, comb
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import zip_longest
+from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -36,21 +38,20 @@ class HeatMap(NamedTuple):
         label_width = max(map(columns_of, labels), default=0)
         num_panels = -(-len(self.columns) // max((width - label_width - 1) // 2, 1))
         per_panel = -(-len(self.columns) // max(num_panels, 1)) or 1
-        lines = wrapped(self.title, width)
+        lines = wrap(self.title, width)
         for first in range(0, len(self.columns), per_panel):
             lines += ["", *self.header(slice(first, first + per_panel), label_width + 1)]
             for label, weights in zip(labels, self.weight[:, first : first + per_panel], strict=True):
                 shades = "".join(shade_of(float(weight)) for weight in weights)
                 lines.append(f"{' ' * (label_width - columns_of(label))}{''.join(label)} {shades}".rstrip())
-        return [*lines, "", *wrapped(LEGEND, width), *wrapped(caption, width)]
+        return [*lines, "", *wrap(LEGEND, width), *wrap(caption, width)]
 
-    def header(self, panel: slice, indent: int) -> Iterator[str]:
+    def header(self, panel: slice, indent: int) -> list[str]:
         """The source words of a panel from top to bottom, their ends above the cells."""
-        words = [cells(word, HIGHEST_LABEL, by_width=False) for word in self.columns[panel]]
-        height = max(map(len, words), default=0)
-        for level in range(height):
-            row = [word[level - height + len(word)] if level >= height - len(word) else "" for word in words]
-            yield (" " * indent + "".join(" " * (2 - columns_of([cell])) + cell for cell in row)).rstrip()
+        words = [cells(word, HIGHEST_LABEL) for word in self.columns[panel]]
+        rows = zip_longest(*(reversed(word) for word in words), fillvalue="")
+        lines = ["".join(" " * (2 - columns_of([cell])) + cell for cell in row) for row in rows]
+        return [(" " * indent + line).rstrip() for line in reversed(lines)]
 
 
 def shade_of(weight: float) -> str:
@@ -58,23 +59,17 @@ def shade_of(weight: float) -> str:
     return next((shade for least, shade in reversed(SHADES.items()) if weight >= least), NOTHING)
 
 
-def one_line(word: str) -> str:
-    """The word as a terminal may show it, tabs and line ends written out too."""
-    return visible(word).replace("\t", "\\x09").replace("\n", "\\x0a")
-
-
-def cells(word: str, most: int, *, by_width: bool = True) -> list[str]:
-    """The word's characters, each with what combines with it; at most so many, or as wide, the last an ellipsis."""
+def cells(word: str, widest: int) -> list[str]:
+    """The word's characters, each with what combines with it; if they are too wide, an ellipsis stands for the rest."""
     found: list[str] = []
-    for character in one_line(word)[:MOST_CHARACTERS]:
+    for character in visible(word).replace("\t", "\\x09").replace("\n", "\\x0a")[:MOST_CHARACTERS]:
         if found and columns_of([character]) == 0:
             found[-1] += character
         else:
             found.append(character)
-    size = columns_of if by_width else len
-    if size(found) <= most:
+    if columns_of(found) <= widest:
         return found
-    while size(found) >= most:
+    while columns_of(found) >= widest:
         found.pop()
     return [*found, "…"]
 
@@ -89,10 +84,3 @@ def width_of(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines that fit."""
-    import textwrap
-
-    return textwrap.wrap(text, max(width, 10))
