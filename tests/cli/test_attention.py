@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import ROOT, Program, here, program, trained
+from translator.cli.attention import follow
 
 LINES = b"A dog sleeps.\n\n[red]:smile: a\x1b[2J $x$ cat\n"
 
@@ -147,3 +148,13 @@ def test_on_a_terminal_a_hostile_sentence_is_shown_and_not_obeyed(lines: Path) -
     assert code == 0
     assert b"\x1b" not in drawn
     assert "cross-attention" in drawn.decode()
+
+
+def test_each_sentence_is_looked_into_with_its_own_source_however_few_go_together() -> None:
+    class Echo:
+        def look(self, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+            return found
+
+    sources = [f"source {number}" for number in range(5)]
+    found = follow(([f"text {number}", "worse"] for number in range(5)), sources, Echo(), together=2)  # type: ignore[arg-type]
+    assert [seen for _, seen in found] == [(f"source {number}", f"text {number}") for number in range(5)]
