@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import tell, visible
-from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Json, Overrides, find_config
+from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Json, Overrides, find_config
 
 if TYPE_CHECKING:
     from translator.experiment.compare import Comparison, Row
@@ -25,6 +25,7 @@ def compare(
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
     as_json: Json = False,
+    allow_leaked: AllowLeaked = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
@@ -63,7 +64,7 @@ def compare(
     flags = [f"decoding.beam_size={beam_size}"] if beam_size is not None else []
     settings = decoding_settings(runs[0].config(), [*overrides, *flags], many_allowed=False)
     test = read_test(source, reference) if source and reference else None
-    comparison = compare_runs(runs, test, settings, device=place, batch_size=batch_size)
+    comparison = compare_runs(runs, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     for row in comparison.rows:
         for notice in row.evaluation.notices:
             tell(f"notice: {row.evaluation.run}: {notice}")
@@ -83,6 +84,7 @@ def json_text(comparison: "Comparison") -> str:
                 "paired_test": row.test._asdict(),
                 "by_length": [group._asdict() for group in row.evaluation.by_length],
                 "by_kind": [group._asdict() for group in row.evaluation.by_kind],
+                "leaked": row.evaluation.leaked,
                 "conditions": row.conditions,
                 "translating_seconds": row.evaluation.seconds,
             }
@@ -133,5 +135,6 @@ def figures(row: "Row", num_sentences: int) -> dict[str, str]:
         "training seconds": f"{facts['training_seconds']:.0f}",
         "sentences/s translated": f"{num_sentences / max(row.evaluation.seconds, 1e-9):.0f}",
         "seed": str(facts["seed"]),
+        "test pairs trained on": str(len(row.evaluation.leaked)),
     }
     return column

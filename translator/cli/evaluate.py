@@ -9,7 +9,7 @@ import typer
 
 from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
 from translator.cli.console import tell
-from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
+from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Json, Overrides
 
 if TYPE_CHECKING:
     from translator.experiment.evaluate import Evaluation
@@ -30,6 +30,7 @@ def evaluate(
     head: Head = None,
     as_json: Json = False,
     force: Force = False,
+    allow_leaked: AllowLeaked = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
@@ -66,7 +67,8 @@ def evaluate(
         looker = Looker(load(folder, device=choose_device(device)), folder, layer=layer, head=head)
     agreement = looker.agreement(test, alignments) if looker and alignments else None
     tell(f"translating {len(test.source):,} sentences with {folder.path}")
-    evaluation = evaluate_run(folder, test, settings, device=choose_device(device), batch_size=batch_size)
+    place = choose_device(device)
+    evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
     if looker and wanted:
         write_maps(wanted, looker, test.source, evaluation.best)
@@ -89,6 +91,7 @@ def json_text(evaluation: "Evaluation") -> str:
         "by_kind": [group._asdict() for group in evaluation.by_kind],
         **({"alignment": evaluation.alignment._asdict()} if evaluation.alignment else {}),
         "sentences": len(evaluation.hypotheses),
+        "leaked": evaluation.leaked,
         "seconds": evaluation.seconds,
     }
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
@@ -106,6 +109,10 @@ def plain_text(evaluation: "Evaluation") -> str:
     if found := evaluation.alignment:
         rates = f"precision {found.precision:.3f}, recall {found.recall:.3f}"
         lines.append(f"AER    {found.error_rate:6.3f}   {rates}   {found.view}")
+    if evaluation.leaked:
+        from translator.experiment.evaluate import leak_notice
+
+        lines.append(leak_notice(evaluation.leaked, len(evaluation.hypotheses)))
     speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)
     lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} a second")
     return "\n".join(lines) + "\n"

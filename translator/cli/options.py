@@ -14,6 +14,10 @@ BeamSize = Annotated[int | None, typer.Option(metavar="N", help="Hypotheses kept
 BatchSize = Annotated[int, typer.Option(min=1, max=100_000, help="Sentences decoded together; it changes speed only.")]
 Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force/--no-force", help="Replace an output file that exists.")]
+AllowLeaked = Annotated[
+    bool,
+    typer.Option("--allow-leaked/--no-allow-leaked", help="Score also where test pairs are among the training pairs."),
+]
 RUNS = Path("runs")
 """Where runs are made and looked for: below the folder that the command is typed in."""
 

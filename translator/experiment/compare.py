@@ -48,6 +48,7 @@ def compare_runs(
     *,
     device: torch.device,
     batch_size: int = 64,
+    allow_leaked: bool = False,
 ) -> Comparison:
     """Translate one test set with every run and compare. Raises DataError where the runs have different test sets."""
     if len(runs) < 2:
@@ -59,7 +60,9 @@ def compare_runs(
     check_same_references(names, [one.target for one in tests])
     settings = settings or runs[0].config().decoding
     evaluations = [
-        evaluate_run(run, one, settings, device=device, batch_size=batch_size)._replace(run=name)
+        evaluate_run(run, one, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)._replace(
+            run=name
+        )
         for run, name, one in zip(runs, names, tests, strict=True)
     ]
     differences = paired_tests([one.hypotheses for one in evaluations], tests[0].target)

@@ -1,20 +1,24 @@
 """Score a run on sentences that it was not trained on: its own test set, or files."""
 
+import hashlib
 import time
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
-from translator.errors import DataError
+from translator.errors import DataError, ModelError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.experiment.attention import Agreement
-from translator.experiment.run_folder import HeldOut, RunFolder
+from translator.experiment.run_folder import PAIRS, HeldOut, RunFolder
 from translator.experiment.translate import Candidate, Translator, load
+from translator.text.lines import hash_lines, members, pair_hashes
 from translator.text.reader import read_lines
 
 
@@ -28,6 +32,7 @@ class Evaluation(NamedTuple):
     by_kind: list[GroupScore]
     best: list[Candidate]  # of each sentence
     seconds: float  # of translating
+    leaked: list[int]  # numbers, from 1, of the test pairs that are also training pairs
     notices: list[str]
     alignment: Agreement | None = None  # where gold alignments were given
 
@@ -56,8 +61,12 @@ def evaluate_run(
     *,
     device: torch.device,
     batch_size: int = 64,
+    allow_leaked: bool = False,
 ) -> Evaluation:
-    """Translate a test set with a run and score it."""
+    """Translate a test set with a run and score it. Raises DataError where it was trained on some of it, unless allowed."""
+    leaked = leaked_lines(run, test)
+    if leaked and not allow_leaked:
+        raise leak_error(run, test, leaked)
     translator = load(run, device=device)
     settings = settings or translator.config.decoding
     best, seconds = timed_translations(translator, test.source, settings, batch_size)
@@ -71,7 +80,8 @@ def evaluate_run(
         by_kind=kinds,
         best=best,
         seconds=seconds,
-        notices=notices(hypotheses, test.target) + training_notice(run, test),
+        leaked=leaked,
+        notices=notices(hypotheses, test.target),
     )
 
 
@@ -84,11 +94,35 @@ def timed_translations(
     return best, time.monotonic() - began
 
 
-def training_notice(run: RunFolder, test: HeldOut) -> list[str]:
-    """A warning where the run's own test sentences were among its training pairs."""
-    shared = run.record()["corpus"].get("test", {}).get("also_in_training", 0)
-    is_own = shared and test.source == run.split("test").source
-    return [f"{shared} of {len(test.source)} test pairs are also training pairs; the scores flatter"] if is_own else []
+def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
+    """The numbers, from 1, of the pairs that the run was trained on. Raises ModelError where it no longer knows."""
+    path = run.path / PAIRS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
+    if hashlib.sha256(content).hexdigest() != run.record().get("pairs"):
+        raise ModelError(str(path), "is not what was written (SHA-256 differs)", "restore the run folder")
+    source, target = (
+        hash_lines([unicodedata.normalize("NFC", line) for line in side]) for side in (test.source, test.target)
+    )
+    return [int(index) + 1 for index in members(pair_hashes(source, target), np.frombuffer(content, "<u8"))]
+
+
+def leak_error(run: RunFolder, test: HeldOut, leaked: list[int]) -> DataError:
+    """The refusal to score what was learned by heart."""
+    more = f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else ""
+    return DataError(
+        str(run.path),
+        f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: "
+        f"lines {', '.join(map(str, leaked[:10]))}{more}",
+        "test on other sentences, or give --allow-leaked, which the result will say",
+    )
+
+
+def leak_notice(leaked: list[int], num_sentences: int) -> str:
+    """What stands beside scores that flatter."""
+    return f"{len(leaked):,} of {num_sentences:,} test pairs are also training pairs; the scores flatter"
 
 
 def conditions(config: Config, run: RunFolder) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """From a config to a run folder ready for its first update: read, clean, train the tokenizer, note what was done."""
 
+import hashlib
 import json
 import platform
 from collections.abc import Callable
@@ -11,10 +12,13 @@ import torch
 
 from translator.config import Config, differences, dump_config
 from translator.errors import MachineError, ModelError, UsageError
-from translator.experiment.run_folder import CONFIG, FORMAT, RECORD, VALIDATION_LINKS, WORDS, RunFolder, now, remove_run
-from translator.text.corpus import Corpus, clean, overlap
-from translator.text.sources import read_labels, read_split
-from translator.text.tokenizer import Tokenizer, train_tokenizer
+from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
+from translator.experiment.run_folder import CONFIG, FORMAT, PAIRS, RECORD, VALIDATION_LINKS, WORDS, RunFolder, now, remove_run
+from translator.text.batches import EncodedPairs
+from translator.text.corpus import Corpus
+from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
+from translator.text.sources import open_split, read_labels, read_split
+from translator.text.tokenizer import Sample, Tokenizer, train_tokenizer
 from translator.text.words import known_words, save_words
 from translator.training.checkpoint import new_folder, write_part
 from translator.version import __version__
@@ -22,13 +26,27 @@ from translator.version import __version__
 Tell = Callable[[str], None]
 
 
+class Read(NamedTuple):
+    """What one pass over the training pairs left in memory."""
+
+    admitted: Admitted
+    sample: Sample
+    words: frozenset[str]
+    revision: str | None
+
+
 class Prepared(NamedTuple):
     """A run folder with what its training reads."""
 
     run: RunFolder
+    config: Config
     tokenizer: Tokenizer
-    train: Corpus
     validation: Corpus
+    admitted: Admitted
+
+    def pairs(self, tell: Tell) -> EncodedPairs:
+        """The training pairs as pieces; call it with the run folder locked."""
+        return encoded_pairs(self.run, self.config, self.tokenizer, self.admitted, tell=tell)
 
 
 def prepare(config: Config, folder: Path, *, overwrite: bool, tell: Tell) -> Prepared:
@@ -37,58 +55,72 @@ def prepare(config: Config, folder: Path, *, overwrite: bool, tell: Tell) -> Pre
     if overwrite and folder.exists():
         remove_run(folder)
     if run.is_run:
-        return reopen(config, run, tell)
+        return reopen(config, run)
     if folder.exists() and (not folder.is_dir() or any(not one.name.startswith(".") for one in folder.iterdir())):
         raise MachineError(str(folder), "exists and is not a run folder", "choose another --output")
     return make(config, run, tell)
 
 
-def read_training(config: Config) -> tuple[Corpus, Corpus, dict[str, Any]]:
-    """(cleaned training pairs, validation pairs, what is noted about them)."""
-    whole = read_split(config.corpus, "train")
-    validation = read_split(config.corpus, "validation")
-    kept, counts = clean(whole, config.corpus)
-    shared = overlap(kept, validation)
-    noted = {
-        "train": {**counts._asdict(), "fingerprint": whole.fingerprint, "revision": whole.revision},
-        "validation": {
-            "read": len(validation.source),
-            "fingerprint": validation.fingerprint,
-            "also_in_training": len(shared),
-        },
-    }
-    return kept, validation, noted
+def read_training(config: Config) -> Read:
+    """Pass all training pairs through the gate once; the text itself is not kept."""
+    stream = open_split(config.corpus, "train")
+    gate, sample = Gate(config.corpus, stream.places), Sample(config.tokenizer)
+    tokens: set[str] = set()
+    for block in stream.blocks:
+        kept = gate.admit(block)
+        sample.add(kept)
+        tokens.update(" ".join(kept.source).split())
+    found = gate.close()
+    require_pairs(found.counts)
+    return Read(found, sample, known_words(tokens), stream.revision)
 
 
 def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     """A new run folder, complete or not at all."""
-    train, validation, noted = read_training(config)
+    read = read_training(config)
+    train = read.sample.corpus()
+    counts = {**read.admitted.counts._asdict(), "revision": read.revision}
+    noted: dict[str, Any] = {"train": {**counts, **facts(read.admitted.fingerprint, read.admitted.findings)}}
+    validation = read_split(config.corpus, "validation")
     test = read_split(config.corpus, "test") if config.corpus.has_test else None
-    if test is not None:
-        noted["test"] = {
-            "read": len(test.source),
-            "fingerprint": test.fingerprint,
-            "also_in_training": len(overlap(train, test)),
-        }
-    for line in describe(noted):
+    findings = [one for one in read.admitted.findings if one.is_warning(read.admitted.counts.kept)]
+    for name, split in (("validation", validation), ("test", test)):
+        if split is not None:
+            seen = examine(split, config.corpus, read.admitted, train)
+            noted[name] = {"read": len(split.source), **seen._asdict(), **facts(split.fingerprint, seen.findings)}
+            findings += seen.findings
+    for line in [*describe(noted, read.admitted.findings), *(f"warning: {finding}" for finding in findings)]:
         tell(line)
-    tokenizer, notice = train_tokenizer(train, config.tokenizer)
-    if notice:
-        tell(notice)
+    tokenizer = find_tokenizer(config, run, read, tell)
+    content = read.admitted.pairs.astype("<u8").tobytes()
     with new_folder(run.path) as temporary:
+        record = record_of(noted, tokenizer) | {"pairs": hashlib.sha256(content).hexdigest()}
         write_part(temporary / CONFIG, dump_config(config).encode())
-        write_part(temporary / RECORD, json.dumps(record_of(noted, tokenizer), indent=1, ensure_ascii=False).encode())
+        write_part(temporary / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
+        write_part(temporary / PAIRS, content)
         tokenizer.save(temporary / "tokenizer")
-        save_words(known_words(train.source), temporary / WORDS)
+        save_words(read.words, temporary / WORDS)
         write_split(temporary / "corpus", "validation", validation, None)
         if gold := read_labels(config.corpus, "validation", ".align"):
             write_part(temporary / VALIDATION_LINKS, "".join(f"{line}\n" for line in gold).encode())
         if test is not None:
             write_split(temporary / "corpus", "test", test, read_labels(config.corpus, "test", ".kind"))
-    return Prepared(run, tokenizer, train, validation)
+    return Prepared(run, config, tokenizer, validation, read.admitted)
 
 
-def reopen(config: Config, run: RunFolder, tell: Tell) -> Prepared:
+def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> Tokenizer:
+    """A neighbour's, if it was learned from the same pairs in the same way, or a new one."""
+    if neighbour := find_neighbour(run, about_corpus(config, read.admitted)):
+        tell(f"tokenizer and encoded pairs: those of {neighbour.path}")
+        return Tokenizer.load(neighbour.tokenizer)
+    tokenizer, notice = train_tokenizer(read.sample.corpus(), config.tokenizer)
+    for line in (read.sample.notice, notice):
+        if line:
+            tell(line)
+    return tokenizer
+
+
+def reopen(config: Config, run: RunFolder) -> Prepared:
     """An existing run, if it is the same experiment on the same data."""
     if changed := differences(run.config(), config):
         raise UsageError(
@@ -97,10 +129,10 @@ def reopen(config: Config, run: RunFolder, tell: Tell) -> Prepared:
             + ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed),
             "only how long it trains and what it logs and keeps may change; give another --output, or --overwrite",
         )
-    train, validation, noted = read_training(config)
+    read, validation = read_training(config), read_split(config.corpus, "validation")
     recorded = run.record()["corpus"]
-    for split, facts in noted.items():
-        if facts["fingerprint"] != recorded[split]["fingerprint"]:
+    for split, fingerprint in (("train", read.admitted.fingerprint), ("validation", validation.fingerprint)):
+        if fingerprint != recorded[split]["fingerprint"]:
             raise UsageError(
                 str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite"
             )
@@ -109,7 +141,7 @@ def reopen(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         raise ModelError(
             str(run.tokenizer), "is not the tokenizer that the run began with (SHA-256 differs)", "restore it"
         )
-    return Prepared(run, tokenizer, train, validation)
+    return Prepared(run, config, tokenizer, validation, read.admitted)
 
 
 def record_of(noted: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
@@ -130,10 +162,16 @@ def record_of(noted: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
     }
 
 
-def describe(noted: dict[str, Any]) -> list[str]:
+def facts(fingerprint: str, findings: list[Finding]) -> dict[str, Any]:
+    """A split's fingerprint and what was found in it, without folders: a run may be moved and given away."""
+    found = [finding._replace(place=Path(finding.place).name)._asdict() for finding in findings]
+    return {"fingerprint": fingerprint, "findings": found}
+
+
+def describe(noted: dict[str, Any], findings: list[Finding]) -> list[str]:
     """The counts as lines for a person; rules that met nothing are left out."""
-    train = noted["train"]
-    dropped = [f"{train[rule]:,} {rule.replace('_', ' ')}" for rule in ("blank", "too_long", "ratio") if train[rule]]
+    train, first = noted["train"], {finding.what: f"{finding.place}:{finding.line}" for finding in findings}
+    dropped = [f"{train[rule]:,} {rule.replace('_', ' ')} (first {first[rule]})" for rule in RULES if train[rule]]
     remarked = [f"{train[rule]:,} {rule}" for rule in ("duplicates", "identical") if train[rule]]
     lines = [f"training pairs: {train['read']:,} read, {train['kept']:,} kept" + ("; " if dropped else "")]
     lines[0] += ("left out: " + ", ".join(dropped)) if dropped else ""
@@ -141,9 +179,11 @@ def describe(noted: dict[str, Any]) -> list[str]:
         lines.append("kept all the same: " + ", ".join(remarked))
     for split in ("validation", "test"):
         if split in noted:
-            shared = noted[split]["also_in_training"]
+            read, pairs, sources = (noted[split][key] for key in ("read", "also_in_training", "sources_in_training"))
             lines.append(
-                f"{split} pairs: {noted[split]['read']:,}" + (f", {shared:,} also in training" if shared else "")
+                f"{split} pairs: {read:,}"
+                + (f", {pairs:,} also in training" if pairs else "")
+                + (f", {sources:,} with a source that is there" if sources > pairs else "")
             )
     return lines
 

@@ -5,6 +5,7 @@ run.json           versions, counts, fingerprints        final/         the weig
 tokenizer/         SentencePiece models                  journal.jsonl  what happened, a line an event
 words.txt          the training words of the source      finished.json  when and how it ended
 corpus/            validation and test sentences         ctranslate2/   what `export` wrote, if it did
+pairs.u64          sorted hashes of the training pairs   prepared/      training pairs as pieces, see encoded.py
 """
 
 import json
@@ -26,12 +27,13 @@ try:
 except ImportError:  # not on Windows, where a second process is not noticed
     fcntl = None  # type: ignore[assignment]
 
-CONFIG, RECORD, FINISHED, JOURNAL, WORDS, LOCK = (
+CONFIG, RECORD, FINISHED, JOURNAL, WORDS, PAIRS, LOCK = (
     "config.toml",
     "run.json",
     "finished.json",
     "journal.jsonl",
     "words.txt",
+    "pairs.u64",
     ".lock",
 )
 VALIDATION_LINKS = "corpus/validation.align"

@@ -1,7 +1,7 @@
 """Sentence pairs as padded batches: sorted by length within shuffled pools, cut by target tokens, always reproducible."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 class EncodedLines(NamedTuple):
     """Many sentences as one array of pieces."""
 
-    pieces: NDArray[np.int32]
+    pieces: NDArray[np.integer[Any]]
     offsets: NDArray[np.int64]  # sentence i is pieces[offsets[i] : offsets[i + 1]]
 
     @classmethod
@@ -45,14 +45,13 @@ class EncodedLines(NamedTuple):
         pieces = np.fromiter((piece for sentence in sentences for piece in sentence), np.int32, int(offsets[-1]))
         return cls(pieces, offsets)
 
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Pieces of each sentence."""
-        return np.diff(self.offsets)
+    def lengths(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pieces of each of these sentences."""
+        return self.offsets[sentences + 1] - self.offsets[sentences]
 
     def padded(self, sentences: NDArray[np.int64]) -> Tensor:
         """ids_BS of these sentences, PAD where they are shorter than the longest."""
-        lengths = self.lengths[sentences]
+        lengths = self.lengths(sentences)
         place_BS = np.arange(int(lengths.max(initial=1)))[None, :]
         index_BS = np.minimum(self.offsets[sentences][:, None] + place_BS, max(len(self.pieces) - 1, 0))
         ids_BS = np.where(place_BS < lengths[:, None], self.pieces[index_BS], PAD)
@@ -108,12 +107,12 @@ class TokenBatches:
 
     def sort(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
         """By target length, then source length; equal ones stay shuffled."""
-        lengths = self.pairs.target.lengths[sentences], self.pairs.source.lengths[sentences]
+        lengths = self.pairs.target.lengths(sentences), self.pairs.source.lengths(sentences)
         return sentences[np.lexsort((lengths[1], lengths[0]))]
 
     def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Consecutive sentences with at most `batch_tokens` tokens on either side."""
-        longer = np.maximum(self.pairs.target.lengths[sentences], self.pairs.source.lengths[sentences])
+        longer = np.maximum(self.pairs.target.lengths(sentences), self.pairs.source.lengths(sentences))
         total, first = np.cumsum(longer), 0
         while first < len(sentences):
             before = total[first - 1] if first else 0
@@ -127,7 +126,7 @@ class TokenBatches:
 
     def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
         """The sentences of one update in at most `parts` micro-batches of about equal tokens."""
-        total = np.cumsum(self.pairs.target.lengths[sentences])
+        total = np.cumsum(self.pairs.target.lengths(sentences))
         part = np.minimum((total - 1) * parts // total[-1], parts - 1)
         return [sentences[part == index] for index in range(parts) if (part == index).any()]
 
@@ -143,7 +142,7 @@ class SourceBatch(NamedTuple):
 def source_batches(sources: Sequence[Sequence[int]], *, batch_size: int) -> Iterator[SourceBatch]:
     """All sentences in batches, longest first, each with its numbers so that they can be put back in order."""
     lines = EncodedLines.of(sources)
-    order = np.argsort(-lines.lengths, kind="stable")
+    order = np.argsort(-np.diff(lines.offsets), kind="stable")
     for first in range(0, len(order), batch_size):
         sentences = order[first : first + batch_size]
         source_BS = lines.padded(sentences)

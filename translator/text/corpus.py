@@ -1,21 +1,18 @@
-"""A parallel corpus: two lists of sentences of which line n translates line n, what is cleaned from it, and its counts.
+"""A parallel corpus: sentences of which line n translates line n, whole or as a stream of blocks.
 
-Where the lines come from (two files, TSV, JSONL, the Hugging Face hub) is `sources.py`'s.
+Where the lines come from (two files, TSV, JSONL, the Hugging Face hub) is `sources.py`'s, which pairs are let in `gate.py`'s.
 """
 
 import hashlib
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 
-from translator.errors import DataError
 from translator.settings import Settings
 
 Split: TypeAlias = Literal["train", "validation", "test"]
-INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 class HubSettings(Settings):
@@ -43,8 +40,14 @@ class CorpusSettings(Settings):
     test: str | tuple[str, str] | None = Field("test", description="the same, for reporting; may be left out")
     hub: HubSettings = Field(HubSettings(), description="for format = hub")
     max_words: int = Field(200, ge=1, description="longest training sentence, in words between spaces")
+    max_characters: int = Field(
+        5000, ge=1, description="longest training sentence, in characters, for text without spaces"
+    )
     max_ratio: float = Field(
         9.0, ge=0, description="most words of one side for one of the other, short pairs excepted; 0: any"
+    )
+    misaligned: Literal["stop", "warn"] = Field(
+        "stop", description="what to do where line n no longer seems to translate line n"
     )
 
     @property
@@ -53,91 +56,47 @@ class CorpusSettings(Settings):
         return (self.hub.test if self.format == "hub" else self.test) is not None
 
 
-class Corpus(NamedTuple):
-    """Sentences that translate each other, NFC-normalised."""
+class Block(NamedTuple):
+    """Some consecutive pairs, NFC-normalised; no line holds a line feed."""
 
     source: list[str]
     target: list[str]
+
+
+class Stream(NamedTuple):
+    """A split as blocks, to be read once."""
+
+    blocks: Iterator[Block]
+    places: tuple[str, str]  # where the sides come from, for `place:line`
     revision: str | None = None  # the commit of a hub data set, where it is known
+
+
+class Corpus(NamedTuple):
+    """A whole split: sentences that translate each other, NFC-normalised."""
+
+    source: list[str]
+    target: list[str]
+    places: tuple[str, str] = ("source", "target")
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over both sides, line by line."""
-        total = hashlib.sha256()
-        for side in (self.source, self.target):
-            total.update("\n".join(side).encode() + b"\0")
-        return total.hexdigest()
+        """What `Fingerprint` makes of it."""
+        whole = Fingerprint()
+        whole.update(Block(self.source, self.target))
+        return whole.hexdigest()
 
 
-class Counts(NamedTuple):
-    """What was read, left out by each rule, and kept; duplicates and identical sides are counted but kept."""
+class Fingerprint:
+    """SHA-256 over both sides, line by line, however they are cut into blocks."""
 
-    read: int
-    blank: int
-    too_long: int
-    ratio: int
-    kept: int
-    duplicates: int
-    identical: int
+    def __init__(self) -> None:
+        self.sides = hashlib.sha256(), hashlib.sha256()
 
+    def update(self, block: Block) -> None:
+        """The next lines."""
+        for side, lines in zip(self.sides, block, strict=True):
+            side.update("\n".join([*lines, ""]).encode())
 
-def clean(corpus: Corpus, settings: CorpusSettings) -> tuple[Corpus, Counts]:
-    """Leave out training pairs that cannot be learned from. Raises DataError where nothing is left."""
-    faults = [fault(*pair, settings) for pair in zip(corpus.source, corpus.target, strict=True)]
-    kept = [pair for pair, why in zip(zip(corpus.source, corpus.target, strict=True), faults, strict=True) if not why]
-    counts = Counts(
-        read=len(faults),
-        blank=faults.count("blank"),
-        too_long=faults.count("too_long"),
-        ratio=faults.count("ratio"),
-        kept=len(kept),
-        duplicates=len(kept) - len(set(kept)),
-        identical=sum(source == target for source, target in kept),
-    )
-    if not kept:
-        why = f"{counts.blank} blank, {counts.too_long} over corpus.max_words, {counts.ratio} over corpus.max_ratio"
-        raise DataError(
-            "[corpus]", f"0 of {counts.read} training pairs left after cleaning ({why})", "change these settings"
-        )
-    return Corpus([source for source, _ in kept], [target for _, target in kept], corpus.revision), counts
-
-
-def fault(source: str, target: str, settings: CorpusSettings) -> str | None:
-    """Why a pair is left out, or None."""
-    num_source, num_target = len(visible_words(source)), len(visible_words(target))
-    shorter, longer = sorted((num_source, num_target))
-    if shorter == 0:
-        return "blank"
-    if longer > settings.max_words:
-        return "too_long"
-    if settings.max_ratio and longer > settings.max_ratio * (shorter + 2):
-        return "ratio"
-    return None
-
-
-def visible_words(line: str) -> list[str]:
-    """The words of a line, invisible characters not counted."""
-    return line.translate(dict.fromkeys(map(ord, INVISIBLE))).split()
-
-
-def overlap(train: Corpus, other: Corpus) -> list[int]:
-    """The line numbers (from 1) of `other` whose pair is also a training pair."""
-    known = set(zip(train.source, train.target, strict=True))
-    pairs = zip(other.source, other.target, strict=True)
-    return [number for number, pair in enumerate(pairs, 1) if pair in known]
-
-
-def aligned(source: Iterable[str], target: Iterable[str], places: tuple[str, str]) -> Corpus:
-    """Two sides as a corpus. Raises DataError where their counts differ: nothing is cut to fit."""
-    sides = [[unicodedata.normalize("NFC", line) for line in side] for side in (source, target)]
-    (source_lines, target_lines), counts = sides, [len(side) for side in sides]
-    if counts[0] != counts[1]:
-        longer = source_lines if counts[0] > counts[1] else target_lines
-        blank = not any(line.strip() for line in longer[min(counts) :])
-        advice = "remove the trailing blank line" if blank else "line n of one must translate line n of the other"
-        raise DataError(places[1], f"{counts[1]:,} lines, but {places[0]} has {counts[0]:,}", advice)
-    if not any(line.strip() for line in source_lines):
-        raise DataError(places[0], "is empty", "give a file with sentences")
-    if not any(line.strip() for line in target_lines):
-        raise DataError(places[1], "is empty", "give a file with sentences")
-    return Corpus(source_lines, target_lines)
+    def hexdigest(self) -> str:
+        """Of all lines so far."""
+        return hashlib.sha256(b"".join(side.digest() for side in self.sides)).hexdigest()

@@ -4,26 +4,31 @@ Python's own line reading disagrees with itself about CR, NEL and U+2028; here t
 """
 
 import gzip
-import io
+import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from translator.errors import DataError
 
 BOM = b"\xef\xbb\xbf"
+BLOCK_BYTES = 2**20
 
 
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a text file, gzipped where the name ends in .gz. Raises DataError for whatever is no such file."""
-    if not path.exists():
-        raise DataError(str(path), "no such file", "check the name")
-    if not path.is_file():
-        raise DataError(str(path), "is not a regular file", "give a text file")
+    with reading(path), open_binary(path) as stream:
+        yield from decode_lines(stream, str(path))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever a file refuses inside the block, as a DataError."""
     try:
-        with open_binary(path) as stream:
-            yield from decode_lines(stream, str(path))
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(str(path), f"damaged gzip file ({error})", "copy it again") from error
     except OSError as error:
@@ -32,14 +37,47 @@ def read_lines(path: Path) -> Iterator[str]:
 
 def open_binary(path: Path) -> BinaryIO | gzip.GzipFile:
     """The file's bytes; a .gz that is none is read as it is."""
+    if not path.exists():
+        raise DataError(str(path), "no such file", "check the name")
+    if not path.is_file():
+        raise DataError(str(path), "is not a regular file", "give a text file")
     with path.open("rb") as file:
         is_gzip = path.suffix == ".gz" and file.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if is_gzip else path.open("rb")
 
 
-def decode_lines(stream: BinaryIO | IO[bytes] | io.BufferedIOBase, place: str) -> Iterator[str]:
-    """The lines of a binary stream. Raises DataError naming place and line."""
-    for number, line in enumerate(stream, 1):
+class BlockReader:
+    """A text file, as `read_lines` reads it, by thousands of lines at a time and NFC-normalised."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.num_lines = path, 0
+        with reading(path):
+            self.stream = open_binary(path)
+
+    def read(self, num_lines: int | None = None) -> list[str]:
+        """The next so many lines, or about BLOCK_BYTES of them; fewer at the end of the file."""
+        with reading(self.path):
+            raw = self.stream.readlines(BLOCK_BYTES) if num_lines is None else list(islice(self.stream, num_lines))
+        first, self.num_lines = self.num_lines + 1, self.num_lines + len(raw)
+        if not raw:
+            return []
+        whole = b"".join(raw).removesuffix(b"\n")
+        try:
+            if first == 1 or b"\0" in whole:
+                raise ValueError("each line is looked at by itself")
+            text = whole.replace(b"\r\n", b"\n").removesuffix(b"\r").decode()
+        except ValueError:
+            text = "\n".join(decode_lines(raw, str(self.path), first))
+        return unicodedata.normalize("NFC", text).split("\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.stream.close()
+
+
+def decode_lines(raw: Iterable[bytes], place: str, first: int = 1) -> Iterator[str]:
+    """Lines of bytes, of which `first` is the number of the first, as text. Raises DataError naming place and line."""
+    for number, line in enumerate(raw, first):
         content = line.removeprefix(BOM) if number == 1 else line
         yield decode_line(content.removesuffix(b"\n").removesuffix(b"\r"), f"{place}:{number}", is_first=number == 1)
 

@@ -2,44 +2,102 @@
 
 import json
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text.corpus import Corpus, CorpusSettings, Split, aligned
-from translator.text.reader import read_lines
+from translator.text.corpus import Block, Corpus, CorpusSettings, Split, Stream
+from translator.text.reader import BlockReader, read_lines
 
+BLOCK_ROWS = 10_000
 HUB_SECONDS = 10
 LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
 
 
 def read_split(settings: CorpusSettings, split: Split) -> Corpus:
     """All pairs of a split, in order, none left out."""
-    if settings.format == "hub":
-        return read_hub(settings, split)
+    stream = open_split(settings, split)
+    blocks = list(stream.blocks)
+    source, target = (list(chain.from_iterable(block[side] for block in blocks)) for side in (0, 1))
+    return Corpus(source, target, stream.places)
+
+
+def open_split(settings: CorpusSettings, split: Split) -> Stream:
+    """All pairs of a split, in order, none left out; faults are raised where they are met."""
+    stream = open_hub(settings, split) if settings.format == "hub" else open_local(settings, split)
+    return stream._replace(blocks=filled(stream))
+
+
+def open_local(settings: CorpusSettings, split: Split) -> Stream:
+    """A split from files."""
     name: str | tuple[str, str] = getattr(settings, split)
     if settings.format == "files":
-        return read_files(settings, name)
+        paths = two_files(settings, name)
+        return Stream(file_blocks(paths), (str(paths[0]), str(paths[1])))
     if not isinstance(name, str):
         raise UsageError(
             f"corpus.{split}", "found two names, expected one", f"format = {settings.format!r} has one file"
         )
     path = existing(settings.folder / name, f".{settings.format}")
-    rows = list(read_tsv(path) if settings.format == "tsv" else read_jsonl(path, settings))
-    return aligned((row[0] for row in rows), (row[1] for row in rows), (str(path), str(path)))
+    rows = read_tsv(path) if settings.format == "tsv" else read_jsonl(path, settings)
+    return Stream(row_blocks(rows), (str(path), str(path)))
 
 
-def read_files(settings: CorpusSettings, name: str | tuple[str, str]) -> Corpus:
-    """Two files, line n of one translating line n of the other."""
+def two_files(settings: CorpusSettings, name: str | tuple[str, str]) -> tuple[Path, Path]:
+    """The files of both sides. Raises UsageError where they are the same."""
+    languages = settings.source_language, settings.target_language
     if isinstance(name, str):
-        languages = settings.source_language, settings.target_language
-        paths = [existing(settings.folder / f"{name}.{language}") for language in languages]
+        source, target = (existing(settings.folder / f"{name}.{language}") for language in languages)
     else:
-        paths = [settings.folder / one for one in name]
-    if paths[0] == paths[1]:
-        raise UsageError("[corpus]", f"{paths[0]} is given for both sides", "name the translations")
-    return aligned(read_lines(paths[0]), read_lines(paths[1]), (str(paths[0]), str(paths[1])))
+        source, target = (settings.folder / one for one in name)
+    if source == target or (source.exists() and target.exists() and source.samefile(target)):
+        raise UsageError("[corpus]", f"{source} is given for both sides", "name the translations")
+    return source, target
+
+
+def file_blocks(paths: tuple[Path, Path]) -> Iterator[Block]:
+    """Line n of one file with line n of the other. Raises DataError where their counts differ: nothing is cut to fit."""
+    with closing(BlockReader(paths[0])) as source, closing(BlockReader(paths[1])) as target:
+        while lines := source.read():
+            block = Block(lines, target.read(len(lines)))
+            if len(block.target) < len(block.source):
+                raise unequal(source, target, block.source[len(block.target) :])
+            yield block
+        if more := target.read():
+            raise unequal(target, source, more)
+
+
+def unequal(longer: BlockReader, shorter: BlockReader, extra: list[str]) -> DataError:
+    """The error for files of different lengths, once the longer one is counted; `extra` are the first lines too many."""
+    is_blank = not any(map(str.strip, extra))
+    while more := longer.read():
+        is_blank = is_blank and not any(map(str.strip, more))
+    advice = "remove the trailing blank line" if is_blank else "line n of one must translate line n of the other"
+    found = f"{longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
+    return DataError(str(longer.path), found, advice)
+
+
+def row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
+    """Rows of two fields as blocks."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, BLOCK_ROWS)):
+        source, target = ([unicodedata.normalize("NFC", row[side]) for row in some] for side in (0, 1))
+        yield Block(source, target)
+
+
+def filled(stream: Stream) -> Iterator[Block]:
+    """The blocks. Raises DataError at the end if a side has nothing but blank lines."""
+    is_filled = [False, False]
+    for block in stream.blocks:
+        is_filled = [so_far or any(map(str.strip, side)) for so_far, side in zip(is_filled, block, strict=True)]
+        yield block
+    for place, good in zip(stream.places, is_filled, strict=True):
+        if not good:
+            raise DataError(place, "is empty", "give a file with sentences")
 
 
 def existing(path: Path, suffix: str = "") -> Path:
@@ -85,10 +143,14 @@ def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]
         advice = "set corpus.hub.source_column and corpus.hub.target_column"
         raise DataError(place, f"expected text fields {names[0]!r} and {names[1]!r}, found {there}", advice)
     source, target = (str(one).replace("\r\n", " ").replace("\n", " ") for one in found)
+    try:
+        (source + target).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(place, "half of a surrogate pair, which is no text", "write the character itself") from error
     return source, target
 
 
-def read_hub(settings: CorpusSettings, split: Split) -> Corpus:
+def open_hub(settings: CorpusSettings, split: Split) -> Stream:
     """A split of a hub data set, or of a local folder of the same shape. Code of a data set is never run."""
     hub = settings.hub
     if not hub.name:
@@ -106,9 +168,9 @@ def read_hub(settings: CorpusSettings, split: Split) -> Corpus:
         raise UsageError(hub.name, "data sets with code are not supported", LOCAL_ADVICE) from error
     except (ValueError, KeyError) as error:
         raise UsageError("corpus.hub", f"{hub.name}: {first_line(error)}", "check configuration and split") from error
-    pairs = [fields_of(row, settings, f"{hub.name}:{wanted}:{number}") for number, row in enumerate(rows, 1)]
     place = f"{hub.name}:{wanted}"
-    return aligned((pair[0] for pair in pairs), (pair[1] for pair in pairs), (place, place))._replace(revision=revision)
+    pairs = (fields_of(row, settings, f"{place}:{number}") for number, row in enumerate(rows, 1))
+    return Stream(row_blocks(pairs), (place, place), revision)
 
 
 def resolve_revision(name: str, revision: str | None) -> str | None:

@@ -5,14 +5,17 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from translator.errors import ModelError, UsageError
 from translator.settings import Settings
-from translator.text.corpus import Corpus
+from translator.text.corpus import Block, Corpus
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
@@ -27,7 +30,10 @@ class TokenizerSettings(Settings):
     joint: bool = Field(True, description="one vocabulary for both languages")
     byte_fallback: bool = Field(True, description="unseen characters become bytes, so that nothing is unknown")
     character_coverage: float = Field(1.0, gt=0.9, le=1.0, description="share of the characters that get a piece")
-    max_sentences: int = Field(1_000_000, ge=1, description="training lines of a side that pieces are learned from")
+    max_sentences: int = Field(1_000_000, ge=1, description="training pairs that pieces are learned from")
+    max_characters: int = Field(
+        50_000_000, ge=1, description="the same in characters; each takes SentencePiece 20 bytes of memory"
+    )
 
 
 class Tokenizer:
@@ -41,6 +47,11 @@ class Tokenizer:
         self.target: Any = self.source
         if not self.is_joint:
             self.target = SentencePieceProcessor(model_proto=target_model)
+
+    @property
+    def processors(self) -> tuple[Any, Any]:
+        """SentencePiece itself, for the source and for the target."""
+        return self.source, self.target
 
     @property
     def is_joint(self) -> bool:
@@ -102,6 +113,60 @@ class Tokenizer:
             raise ModelError(str(folder), "is not a SentencePiece tokenizer", "restore the run folder") from error
 
 
+class Sample:
+    """The pairs that pieces are learned from: all of them or, of a large corpus, so many drawn evenly, in their order."""
+
+    def __init__(self, settings: TokenizerSettings) -> None:
+        self.settings, self.generator = settings, np.random.default_rng(0)
+        self.source: list[str] = []
+        self.target: list[str] = []
+        self.keys: list[NDArray[np.float64]] = []  # a pair is in if its key is among the lowest
+        self.highest, self.num_pairs, self.num_characters = 1.0, 0, 0
+
+    def add(self, block: Block) -> None:
+        """Draw from the next pairs."""
+        keys = self.generator.random(len(block.source))
+        drawn = keys <= self.highest
+        source, target = (list(compress(side, drawn)) for side in block)
+        self.source += source
+        self.target += target
+        self.keys.append(keys[drawn])
+        self.num_pairs += len(keys)
+        self.num_characters += sum(map(len, source)) + sum(map(len, target))
+        if self.excess > 1.5:
+            self.shrink()
+
+    @property
+    def excess(self) -> float:
+        """How many times too large it is."""
+        settings = self.settings
+        return max(len(self.source) / settings.max_sentences, self.num_characters / settings.max_characters)
+
+    def shrink(self) -> None:
+        """Drop the pairs with the highest keys until it is small enough."""
+        keys = np.concatenate(self.keys)
+        sizes = np.fromiter(map(len, self.source), np.int64) + np.fromiter(map(len, self.target), np.int64)
+        lowest = keys.argsort()
+        fitting = int(np.searchsorted(np.cumsum(sizes[lowest]), self.settings.max_characters, side="right"))
+        chosen = np.sort(lowest[: max(1, min(fitting, self.settings.max_sentences))])
+        self.source, self.target = ([side[index] for index in chosen] for side in (self.source, self.target))
+        self.keys, self.num_characters = [keys[chosen]], int(sizes[chosen].sum())
+        self.highest = float(keys[chosen].max())
+
+    def corpus(self) -> Corpus:
+        """The pairs drawn."""
+        if self.excess > 1:
+            self.shrink()
+        return Corpus(self.source, self.target)
+
+    @property
+    def notice(self) -> str | None:
+        """What a person should know of it."""
+        if len(self.source) == self.num_pairs:
+            return None
+        return f"tokenizer: learned from {len(self.source):,} of {self.num_pairs:,} pairs, drawn evenly (tokenizer.max_...)"
+
+
 def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     """Ids of each line, EOS last."""
     normal = [unicodedata.normalize("NFC", line) for line in lines]
@@ -120,7 +185,7 @@ def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> Trained:
 
     Raises UsageError where it is too small for the corpus's characters.
     """
-    sides = [corpus.source[: settings.max_sentences], corpus.target[: settings.max_sentences]]
+    sides = [corpus.source, corpus.target]
     if settings.joint:
         model, size = learn([line for side in sides for line in side], settings, settings.vocab_size)
         models, sizes = (model, model), [size]
