@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test check format bench bench-length clean
+.PHONY: install demo test check format bench bench-length bench-scale clean
 
 install: $(INSTALLED)
 
@@ -47,6 +47,9 @@ bench: install
 
 bench-length: install
 	$(BIN)/python -m tests.benchmarks.length
+
+bench-scale: install
+	$(BIN)/python -m tests.benchmarks.scale $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

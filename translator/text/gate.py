@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from translator.errors import DataError
 from translator.text.corpus import Block, Corpus, CorpusSettings, Fingerprint
-from translator.text.lines import Lines, hash_lines, members, pair_hashes
+from translator.text.lines import Lines, distinct, hash_lines, members, pair_hashes
 from translator.text.misalignment import find_misalignment
 
 CONTROL = "".join(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
@@ -144,7 +144,7 @@ class Gate:
         source, target = (Lines(*map(np.concatenate, zip(*side, strict=True))) for side in self.sides)
         kept = rules == 0
         hashes = pair_hashes(source.hash[kept], target.hash[kept])
-        pairs = np.unique(hashes)
+        pairs = distinct(hashes)
         counts = Counts(
             read=len(rules),
             **{name: int(np.count_nonzero(rules == rule)) for name, rule in RULES.items()},
@@ -154,7 +154,7 @@ class Gate:
         )
         self.check_alignment(source, target)
         findings = list(self.findings.values())
-        return Admitted(counts, findings, kept, pairs, np.unique(source.hash[kept]), self.fingerprint.hexdigest())
+        return Admitted(counts, findings, kept, pairs, distinct(source.hash[kept]), self.fingerprint.hexdigest())
 
     def check_alignment(self, source: Lines, target: Lines) -> None:
         """Raise DataError, or note it, where line n no longer seems to translate line n."""

@@ -37,7 +37,7 @@ class Lines(NamedTuple):
         if not text.isascii() and any(character in text for character in UNUSUAL):
             words = np.fromiter((len(visible_words(line)) for line in lines), np.int32, len(lines))
         length = (np.diff(ends) - 1).astype(np.int32)
-        return cls(words, length, marks(data, ends), hash_lines(lines))
+        return cls(words, length, marks(data, ends), hashes(content))
 
 
 def marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -52,12 +52,25 @@ def marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]
 
 def hash_lines(lines: Sequence[str]) -> NDArray[np.uint64]:
     """XXH3 of each line. Two different lines share one with a chance of 2^-64; whoever wants to may forge such lines."""
-    return np.fromiter((xxh3_64_intdigest(line.encode()) for line in lines), np.uint64, len(lines))
+    return hashes("\n".join([*lines, ""]).encode())
+
+
+def hashes(content: bytes) -> NDArray[np.uint64]:
+    """XXH3 of each line of bytes."""
+    lines = content.split(b"\n")
+    lines.pop()
+    return np.fromiter(map(xxh3_64_intdigest, lines), np.uint64, len(lines))
 
 
 def pair_hashes(source: NDArray[np.uint64], target: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """One hash for two, in this order."""
     return source * PAIR + target
+
+
+def distinct(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Each hash once, sorted; for so many, sorting is faster than what np.unique does."""
+    ordered = np.sort(hashes)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
 def visible_words(line: str) -> list[str]:

@@ -1,0 +1,168 @@
+"""What a large corpus costs before the first update: `make bench-scale` prints one `figure value unit` a line.
+
+    python -m tests.benchmarks.scale 500000 1000000 5000000
+
+A script makes the pairs: words drawn by Zipf's law from two made-up languages, whole sentences of 6 to 25 words. For each
+size the tokenizer is learned once and left out of the figures; then SentencePiece alone encodes the same text, read into
+memory beforehand, and our own preparation goes from the files to the first update: reading, gate, encoding, batching.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+VOCABULARY = 30_000
+BLOCK = 50_000
+LETTERS = ("abcdefghiklmnoprstuvw", "abcdefghiklmnoprstuvwäöüß")
+SIDES = ("source", "target")
+
+
+def main() -> None:
+    """Measure each size in processes of their own, so that each has its own peak of memory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", nargs="*", type=int, default=[500_000, 1_000_000, 5_000_000])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1, help="the best of so many counts, ours and theirs in turns")
+    parser.add_argument("--part", choices=["first", "alone", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        PARTS[options.part](options.folder, options.threads)
+        return
+    for size in options.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(Path(folder), size, options.threads, options.repeats)
+
+
+def measure(folder: Path, size: int, threads: int, repeats: int) -> None:
+    """All figures of one size."""
+    write_corpus(folder, size)
+    label = f"scale.{size // 1000}k"
+    seconds, peak = part("first", folder, threads)
+    show(f"{label}.first_start.seconds", seconds, "seconds, the tokenizer learned too")
+    show(f"{label}.first_start.peak_memory", peak, "MB")
+    alone, ours = [], []
+    for _ in range(repeats):
+        alone.append(part("alone", folder, threads))
+        ours.append(part("ours", folder, threads))
+    speeds = size / min(alone)[0], size / min(ours)[0]
+    show(f"{label}.sentencepiece.pairs_per_second", speeds[0], "pairs/s")
+    show(f"{label}.ours.pairs_per_second", speeds[1], "pairs/s")
+    show(f"{label}.ratio", speeds[1] / speeds[0], "times")
+    show(f"{label}.ours.peak_memory", max(memory for _, memory in ours), "MB")
+
+
+def part(name: str, folder: Path, threads: int) -> tuple[float, float]:
+    """(seconds, peak memory in MB) of one part, in a process of its own."""
+    words = [sys.executable, "-m", "tests.benchmarks.scale", "--part", name]
+    words += ["--folder", str(folder), "--threads", str(threads)]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    seconds, memory = map(float, done.stdout.split())
+    return seconds, memory
+
+
+def write_corpus(folder: Path, size: int) -> None:
+    """The training pairs, and some more to validate on."""
+    generator = np.random.default_rng(1)
+    words = [made_up_words(generator, letters) for letters in LETTERS]
+    for name, count in (("train", size), ("valid", 500), ("test", 500)):
+        with (folder / f"{name}.en").open("w") as source, (folder / f"{name}.de").open("w") as target:
+            for first in range(0, count, BLOCK):
+                lengths = generator.integers(6, 26, min(BLOCK, count - first))
+                drawn = (VOCABULARY ** generator.random(lengths.sum())).astype(np.int64) % VOCABULARY
+                for file, vocabulary in ((source, words[0]), (target, words[1])):
+                    sentences = np.split(vocabulary[drawn], np.cumsum(lengths)[:-1])
+                    file.write("".join(" ".join(sentence) + ".\n" for sentence in sentences))
+
+
+def made_up_words(generator: np.random.Generator, letters: str) -> np.ndarray:
+    """The vocabulary of one language."""
+    lengths = generator.integers(2, 12, VOCABULARY)
+    return np.array(["".join(generator.choice(list(letters), length)) for length in lengths], dtype=object)
+
+
+def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -> None:
+    """From the files to the first update; with `tokenizer` another run's is taken, but nothing else of it."""
+    import torch
+
+    from tests.benchmarks.__main__ import Silent
+    from translator.config import load_config
+    from translator.experiment import prepare as preparing
+    from translator.experiment.train import begin
+    from translator.text.tokenizer import Tokenizer
+    from translator.training.loop import train
+
+    torch.set_num_threads(threads)
+    if tokenizer:
+        preparing.find_tokenizer = lambda *_: Tokenizer.load(Path(tokenizer))
+    config = load_config(Path(__file__).parent.parent.parent / "configs" / "demo.toml", [
+        f"corpus.folder={folder}", "tokenizer.vocab_size=8000",
+    ])  # fmt: skip
+    began = time.monotonic()
+    prepared = preparing.prepare(config, run, overwrite=False, tell=tell)
+    training = begin(prepared, config, torch.device("cpu"), Silent())
+    training.updates.update(0, 0)
+    seconds = time.monotonic() - began
+    reports = train(
+        training.objective, training.updates, training.optimizer, lambda _: 1e-4,
+        settings=config.training, progress=training.progress,
+    )  # fmt: skip
+    list(islice(reports, 1))
+    report(seconds)
+
+
+def first(folder: Path, threads: int) -> None:
+    """A first start, with the tokenizer to be learned."""
+    first_update(folder, threads, folder / "first" / "run", None)
+
+
+def ours(folder: Path, threads: int) -> None:
+    """A start with the tokenizer at hand."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        first_update(folder, threads, Path(place) / "run", str(folder / "first" / "run" / "tokenizer"))
+
+
+def alone(folder: Path, threads: int) -> None:
+    """SentencePiece, given the same lines, by its plain call."""
+    from sentencepiece import SentencePieceProcessor
+
+    seconds = 0.0
+    for language, side in (("en", "source"), ("de", "target")):
+        model = str(folder / "first" / "run" / "tokenizer" / f"{side}.model")
+        processor = SentencePieceProcessor(model_file=model)
+        with (folder / f"train.{language}").open() as file:
+            while lines := [line.rstrip("\n") for line in islice(file, 100_000)]:
+                began = time.monotonic()
+                processor.encode(lines, add_eos=True, num_threads=threads)
+                seconds += time.monotonic() - began
+    report(seconds)
+
+
+PARTS = {"first": first, "alone": alone, "ours": ours}
+
+
+def report(seconds: float) -> None:
+    """Seconds and this process's peak memory, for `part`."""
+    sys.stdout.write(f"{seconds} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}\n")
+
+
+def tell(line: str) -> None:
+    """A notice."""
+    sys.stderr.write(f"  {line}\n")
+
+
+def show(figure: str, value: float, unit: str) -> None:
+    """A line of `figure value unit`."""
+    sys.stdout.write(f"{figure} {value:.4g} {unit}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
