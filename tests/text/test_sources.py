@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text.corpus import CorpusSettings, HubSettings, clean, overlap
-from translator.text.sources import read_labels, read_split
+from translator.text.corpus import CorpusSettings, Fingerprint, HubSettings
+from translator.text.sources import open_split, read_labels, read_split
 
 PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u0065\u0301", "Café")]
 READ = [*PAIRS[:3], ("café", "Café")]  # NFC
@@ -91,6 +91,7 @@ def test_no_network_is_an_error_that_points_at_local_files(monkeypatch: pytest.M
         ("tsv", "a\tb\nx\ty\tz\n", r"train\.tsv:2: found 3 fields, expected 2"),
         ("tsv", "a\n", r"train\.tsv:1: found 1 fields, expected 2"),
         ("jsonl", '{"en": "a", "de": "b"}\n{"en": \n', r"train\.jsonl:2: not JSON"),
+        ("jsonl", '{"en": "a", "de": "\\ud800"}\n', r"train\.jsonl:1: half of a surrogate pair"),
         ("jsonl", "[" * 100_000, r"train\.jsonl:1: not JSON"),
         ("jsonl", '{"en": "a", "fr": "b"}\n', r"train\.jsonl:1: expected text fields 'en' and 'de', found en, fr"),
     ],
@@ -111,29 +112,41 @@ def test_unequal_counts_are_never_cut_to_fit(tmp_path: Path, extra: str, advice:
         read_split(settings("files", tmp_path), "train")
 
 
+def test_blocks_of_any_size_are_the_same_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"{'x' * (n % 7)} {n}" for n in range(100)]
+    for suffix in ("en", "de"):
+        (tmp_path / f"train.{suffix}").write_text("".join(f"{line}\r\n" for line in lines))
+    monkeypatch.setattr("translator.text.reader.BLOCK_BYTES", 40)
+    stream = open_split(settings("files", tmp_path), "train")
+    blocks = list(stream.blocks)
+    assert len(blocks) > 10
+    whole = read_split(settings("files", tmp_path), "train")
+    assert whole.source == whole.target == [line for block in blocks for line in block.source] == lines
+    piecewise = Fingerprint()
+    for block in blocks:
+        piecewise.update(block)
+    assert piecewise.hexdigest() == whole.fingerprint
+
+
+@pytest.mark.parametrize("missing", [1, 40, 99])
+def test_the_shorter_side_is_found_in_whatever_block_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr("translator.text.reader.BLOCK_BYTES", 40)
+    (tmp_path / "a.en").write_text("word\n" * 100)
+    (tmp_path / "a.de").write_text("Wort\n" * (100 - missing))
+    for longer, shorter in (("en", "de"), ("de", "en")):
+        corpus = CorpusSettings(folder=tmp_path, train=(f"a.{longer}", f"a.{shorter}"))
+        with pytest.raises(DataError, match=rf"a\.en: 100 lines, but .*a\.de has {100 - missing}"):
+            read_split(CorpusSettings(folder=tmp_path, train=("a.en", "a.de")), "train")
+        with pytest.raises(DataError, match=rf"a\.en: 100 lines, but .*a\.de has {100 - missing}"):
+            read_split(corpus, "train")
+
+
 def test_one_file_for_both_sides_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("one\n")
     with pytest.raises(UsageError, match="is given for both sides"):
         read_split(CorpusSettings(folder=tmp_path, train=("a", "a")), "train")
-
-
-def test_cleaning_counts_each_rule_and_keeps_the_rest_aligned(tmp_path: Path) -> None:
-    rows = [("a", "A"), ("", "B"), ("\u00a0\u200b", "C"), ("w " * 201, "D"), ("a", "v " * 40), ("a", "A"), ("s", "s")]
-    (tmp_path / "train.tsv").write_text("".join(f"{one}\t{other}\n" for one, other in rows))
-    kept, counts = clean(read_split(settings("tsv", tmp_path), "train"), CorpusSettings())
-    assert counts._asdict() == {
-        "read": 7, "blank": 2, "too_long": 1, "ratio": 1, "kept": 3, "duplicates": 1, "identical": 1,
-    }  # fmt: skip
-    assert (kept.source, kept.target) == (["a", "a", "s"], ["A", "A", "s"])
-    assert overlap(kept, kept) == [1, 2, 3]
-
-
-def test_a_corpus_with_nothing_left_says_why(tmp_path: Path) -> None:
-    write_files(tmp_path)
-    with pytest.raises(DataError, match=r"0 of 4 training pairs left after cleaning \(0 blank, 4 over"):
-        clean(
-            read_split(settings("files", tmp_path), "train")._replace(source=["w w"] * 4), CorpusSettings(max_words=1)
-        )
 
 
 def test_kinds_lie_beside_the_sentences(tmp_path: Path) -> None:

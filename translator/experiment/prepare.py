@@ -24,6 +24,7 @@ from translator.training.checkpoint import new_folder, write_part
 from translator.version import __version__
 
 Tell = Callable[[str], None]
+UNFAMILIAR = 0.01  # share of pieces
 
 
 class Read(NamedTuple):
@@ -83,7 +84,7 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     noted: dict[str, Any] = {"train": {**counts, **facts(read.admitted.fingerprint, read.admitted.findings)}}
     validation = read_split(config.corpus, "validation")
     test = read_split(config.corpus, "test") if config.corpus.has_test else None
-    findings = [one for one in read.admitted.findings if one.is_warning(read.admitted.counts.kept)]
+    findings = [one for one in read.admitted.findings if one.is_warning]
     for name, split in (("validation", validation), ("test", test)):
         if split is not None:
             seen = examine(split, config.corpus, read.admitted, train)
@@ -92,6 +93,9 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     for line in [*describe(noted, read.admitted.findings), *(f"warning: {finding}" for finding in findings)]:
         tell(line)
     tokenizer = find_tokenizer(config, run, read, tell)
+    noted["validation"]["unknown_pieces"] = share = tokenizer.unknown_share(validation)
+    if share >= UNFAMILIAR:
+        tell(f"warning: {100 * share:.0f} % of the validation pieces are characters that the training pairs lack")
     content = read.admitted.pairs.astype("<u8").tobytes()
     with new_folder(run.path) as temporary:
         record = record_of(noted, tokenizer) | {"pairs": hashlib.sha256(content).hexdigest()}

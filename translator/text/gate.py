@@ -43,15 +43,17 @@ class Finding(NamedTuple):
     place: str
     line: int
     example: str
+    share: float | None = None  # of the pairs, where that is what matters
 
     def __str__(self) -> str:
-        return f"{self.num_lines:,} lines {self.what}, the first at {self.place}:{self.line}: {self.example}"
+        what = self.what if self.share is None else f"{self.what} ({100 * self.share:.0f} %)"
+        lines = "line" if self.num_lines == 1 else "lines"
+        return f"{self.num_lines:,} {lines} {what}, the first at {self.place}:{self.line}: {self.example}"
 
-    def is_warning(self, num_kept: int) -> bool:
+    @property
+    def is_warning(self) -> bool:
         """Whether a person must be told; what the counts say already need not be."""
-        return self.what not in {*RULES, IDENTICAL} or (
-            self.what == IDENTICAL and self.num_lines > SUSPICIOUS * num_kept
-        )
+        return self.what not in RULES and (self.share is None or self.share >= SUSPICIOUS)
 
 
 class Counts(NamedTuple):
@@ -152,6 +154,9 @@ class Gate:
             duplicates=len(hashes) - len(pairs),
             identical=int(np.count_nonzero((source.hash == target.hash)[kept])),
         )
+        if IDENTICAL in self.findings:
+            share = counts.identical / max(counts.kept, 1)
+            self.findings[IDENTICAL] = self.findings[IDENTICAL]._replace(share=share)
         self.check_alignment(source, target)
         findings = list(self.findings.values())
         return Admitted(counts, findings, kept, pairs, distinct(source.hash[kept]), self.fingerprint.hexdigest())
@@ -213,8 +218,8 @@ def examine(other: Corpus, settings: CorpusSettings, train: Admitted, sample: Co
     gate.num_read = 0
     source, target = (hash_lines(side) for side in block)
     shared = members(pair_hashes(source, target), train.pairs)
-    gate.note("whose pairs are also training pairs", shared, block)
+    gate.note("also in the training pairs", shared, block, 0)
     if looks_swapped(sample, other):
-        gate.note("whose sides look exchanged, source for target", range(len(other.source)), block)
-    findings = [one for one in gate.close().findings if one.is_warning(len(other.source))]
+        gate.note("whose sides look exchanged, source for target", range(len(other.source)), block, 0)
+    findings = [one for one in gate.close().findings if one.is_warning]
     return Seen(findings, len(shared), len(members(source, train.sources)))

@@ -84,7 +84,7 @@ def decode_lines(raw: Iterable[bytes], place: str, first: int = 1) -> Iterator[s
 
 def decode_line(line: bytes, place: str, *, is_first: bool) -> str:
     """One line as text."""
-    if is_first and (line.startswith((b"\xff\xfe", b"\xfe\xff")) or line[1:4:2] == b"\0\0"):
+    if is_first and (line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0\0" in (line[1:4:2], line[:3:2])):
         raise DataError(place, "looks like UTF-16", "convert the file with iconv -f UTF-16 -t UTF-8")
     if (nul := line.find(b"\0")) >= 0:
         raise DataError(place, f"a NUL byte at column {nul + 1}", "remove it; text files have none")

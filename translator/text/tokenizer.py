@@ -81,6 +81,15 @@ class Tokenizer:
         """Ids of each line, EOS last."""
         return encode(self.target, lines)
 
+    def unknown_share(self, corpus: Corpus) -> float:
+        """The share of a corpus's pieces that are unknown or single bytes: its characters have no piece of their own."""
+        unknown = found = 0
+        for processor, lines in zip(self.processors, (corpus.source, corpus.target), strict=True):
+            strange = {piece for piece in range(len(processor)) if processor.is_byte(piece) or piece == UNK}
+            pieces = [piece for ids in encode(processor, lines) for piece in ids[:-1]]
+            unknown, found = unknown + sum(piece in strange for piece in pieces), found + len(pieces)
+        return unknown / max(found, 1)
+
     def decode_target(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Text of each sentence, on one line whatever its pieces hold; marks are left out."""
         kept = [[piece for piece in sentence if piece > EOS] for sentence in ids]

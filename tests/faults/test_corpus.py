@@ -1,0 +1,401 @@
+"""Rows E of the catalogue: what a corpus may hold, and what the gate does about it."""
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import SETTINGS, sets
+from tests.faults.harness import NOBODY, Commands, Result, execute, leftovers, on_terminal
+
+ONE_STEP = [*SETTINGS["demo"], "training.steps=1", "training.validate_every=1", "training.samples=0"]
+
+
+def train(commands: Commands, folder: Path, *overrides: str, run: str = "runs/demo") -> Result:
+    """One update of a small model."""
+    done = commands.run(folder, "train", "demo.toml", *sets(*ONE_STEP, *overrides), "--output", run)
+    assert not leftovers(folder)
+    if done.code:
+        assert done.output == b""
+        assert not (folder / run).exists()
+    return done
+
+
+def refused(done: Result, code: int, *messages: str) -> None:
+    """An error of one line with these parts."""
+    assert done.code == code, done.error_text
+    (line,) = [line for line in done.error_text.splitlines() if line.startswith("error: ")]
+    for message in messages:
+        assert message in line
+
+
+def record(folder: Path, run: str = "runs/demo") -> dict[str, dict[str, object]]:
+    """What the run noted of its corpus."""
+    return json.loads((folder / run / "run.json").read_bytes())["corpus"]
+
+
+def learned(folder: Path, run: str) -> str:
+    """A hash of tokenizer and final weights."""
+    files = [f"{run}/tokenizer/source.model", f"{run}/tokenizer/target.model", f"{run}/final/model.safetensors"]
+    return hashlib.sha256(b"".join((folder / file).read_bytes() for file in files)).hexdigest()
+
+
+def lines_of(path: Path) -> list[str]:
+    """Cut at LF only."""
+    return path.read_bytes().decode().split("\n")[:-1]
+
+
+def write(path: Path, lines: list[str]) -> None:
+    """End each with LF."""
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def alter(path: Path, number: int, line: str) -> None:
+    """Replace a line, counted from 1."""
+    lines = lines_of(path)
+    lines[number - 1] = line
+    write(path, lines)
+
+
+def warnings(done: Result) -> list[str]:
+    """The gate's warnings."""
+    return [line for line in done.error_text.splitlines() if line.startswith("warning: ")]
+
+
+def test_e01_sides_of_different_length_are_never_trained_on(commands: Commands, corpus: Path) -> None:
+    write(corpus / "train.de", lines_of(corpus / "train.de")[:-1])
+    refused(train(commands, corpus), 3, "train.en: 200 lines, but train.de has 199", "must translate")
+    assert not (corpus / "runs").exists()
+    refused(execute(corpus, "train", "demo.toml"), 3, "train.en: 200 lines, but train.de has 199")
+
+
+def test_e03_a_missing_last_line_feed_changes_nothing(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus).code == 0
+    (corpus / "train.de").write_bytes((corpus / "train.de").read_bytes().removesuffix(b"\n"))
+    assert train(commands, corpus, run="other/run").code == 0
+    assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
+
+
+def test_e04_a_blank_line_too_many_is_not_silently_dropped(commands: Commands, corpus: Path) -> None:
+    write(corpus / "train.de", [*lines_of(corpus / "train.de"), ""])
+    refused(train(commands, corpus), 3, "train.de: 201 lines, but train.en has 200", "remove the trailing blank line")
+
+
+def test_e05_line_separators_inside_sentences_keep_pairs_aligned(commands: Commands, corpus: Path) -> None:
+    for suffix in ("en", "de"):
+        lines = lines_of(corpus / f"train.{suffix}")
+        mark = {"en": "\u2028", "de": "\x85"}[suffix]
+        write(corpus / f"train.{suffix}", [line.replace(" ", f" {mark}", 1) for line in lines])
+    done = train(commands, corpus)
+    assert done.code == 0, done.error_text
+    assert record(corpus)["train"]["read"] == record(corpus)["train"]["kept"] == 200
+    (warning,) = warnings(done)
+    assert "200 lines with control characters, the first at train.de:1: " in warning
+    assert "\\x85" in warning
+
+
+def test_e07_cr_lf_is_lf(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus).code == 0
+    (corpus / "train.de").write_bytes((corpus / "train.de").read_bytes().replace(b"\n", b"\r\n"))
+    assert train(commands, corpus, run="other/run").code == 0
+    assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
+
+
+def test_e08_a_byte_order_mark_is_no_text(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus).code == 0
+    (corpus / "train.en").write_bytes(b"\xef\xbb\xbf" + (corpus / "train.en").read_bytes())
+    assert train(commands, corpus, run="other/run").code == 0
+    assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
+
+
+def test_e09_a_byte_that_is_no_utf_8_is_named(commands: Commands, corpus: Path) -> None:
+    lines = (corpus / "train.de").read_bytes().split(b"\n")
+    lines[136] = b"Der M\xfcller " + lines[136]
+    (corpus / "train.de").write_bytes(b"\n".join(lines))
+    refused(train(commands, corpus), 3, "train.de:137: not UTF-8 (byte 0xfc at column 6)", "iconv")
+
+
+def test_e10_utf_16_is_recognised(commands: Commands, corpus: Path) -> None:
+    text = (corpus / "train.en").read_text(encoding="utf-8")
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        (corpus / "train.en").write_bytes(text.encode(encoding))
+        refused(train(commands, corpus), 3, "train.en:1: looks like UTF-16", "iconv -f UTF-16")
+
+
+def test_e11_a_nul_byte_never_cuts_a_line(commands: Commands, corpus: Path) -> None:
+    alter(corpus / "train.de", 5, "Der alte\0 Mann")
+    refused(train(commands, corpus), 3, "train.de:5: a NUL byte at column 9")
+    alter(corpus / "train.de", 5, "Der alte Mann")
+    rows = [
+        json.dumps({"en": source, "de": target + "\0 und mehr"})
+        for source, target in zip(lines_of(corpus / "train.en"), lines_of(corpus / "train.de"), strict=True)
+    ]
+    write(corpus / "train.jsonl", rows)
+    for split in ("valid", "test"):
+        sides = [lines_of(corpus / f"{split}.{suffix}") for suffix in ("en", "de")]
+        write(corpus / f"{split}.jsonl", [json.dumps({"en": one, "de": two}) for one, two in zip(*sides, strict=True)])
+    done = train(commands, corpus, "corpus.format=jsonl")
+    assert done.code == 0, done.error_text
+    assert "200 lines with control characters" in done.error_text
+
+
+def test_e12_blank_lines_are_skipped_counted_and_shift_nothing(commands: Commands, corpus: Path) -> None:
+    blanks = ["", "   ", "\u00a0", "\u200b", "\t\u3000\ufeff"]
+    for number in range(20):
+        alter(corpus / ("train.en", "train.de")[number % 2], 10 * number + 1, blanks[number % 5])
+    done = train(commands, corpus)
+    assert done.code == 0
+    assert "200 read, 180 kept; left out: 20 blank (first train.en:1)" in done.error_text
+    clean = corpus.parent / "clean"
+    shutil.copytree(corpus, clean, ignore=shutil.ignore_patterns("runs"))
+    kept = [number for number in range(200) if number % 10]
+    for suffix in ("en", "de"):
+        lines = lines_of(clean / f"train.{suffix}")
+        write(clean / f"train.{suffix}", [lines[number] for number in kept])
+    assert train(commands, clean).code == 0
+    assert learned(corpus, "runs/demo") == learned(clean, "runs/demo")
+
+
+@pytest.mark.parametrize("word", ["word ", "word"])
+def test_e13_a_line_of_10_mb_is_skipped_and_named(commands: Commands, corpus: Path, word: str) -> None:
+    alter(corpus / "train.en", 137, word * (10_000_000 // len(word)))
+    limits = {"RLIMIT_AS": 6 * 2**30}
+    running = commands.start(corpus, "train", "demo.toml", *sets(*ONE_STEP), "--output", "runs/demo", limits=limits)
+    peak = 0.0
+    status = Path(f"/proc/{running.pid}/status")
+    while not (corpus / "runs/demo/finished.json").exists():
+        text = status.read_text() if status.exists() else ""
+        if "VmHWM" not in text:
+            break
+        peak = max(peak, int(text.split("VmHWM:")[1].split()[0]) / 2**20)
+    done = running.wait()
+    assert done.code == 0, done.error_text
+    assert "200 read, 199 kept; left out: 1 too long (first train.en:137)" in done.error_text
+    assert 0 < peak < 1.5
+
+
+def test_e14_gzip_is_read_whole_or_refused(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus).code == 0
+    plain = (corpus / "train.de").read_bytes()
+    whole = gzip.compress(plain)
+    (corpus / "train.de").unlink()
+    path = corpus / "train.de.gz"
+    path.write_bytes(whole)
+    assert train(commands, corpus, run="other/run").code == 0
+    assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
+    crc = bytearray(whole)
+    crc[-6] ^= 1
+    for damaged in (whole[: len(whole) // 2], whole[:-4], bytes(crc), whole[:20] + b"\xff" * 20 + whole[40:]):
+        path.write_bytes(damaged)
+        refused(train(commands, corpus, run="third/run"), 3, "train.de.gz: damaged gzip file")
+    path.write_bytes(plain)
+    assert train(commands, corpus, run="third/run").code == 0
+    assert learned(corpus, "runs/demo") == learned(corpus, "third/run")
+
+
+def write_tsv(folder: Path) -> None:
+    """The same corpus in one file a split."""
+    for split in ("train", "valid", "test"):
+        sides = [lines_of(folder / f"{split}.{suffix}") for suffix in ("en", "de")]
+        write(folder / f"{split}.tsv", ["\t".join(pair) for pair in zip(*sides, strict=True)])
+
+
+def test_e16_a_row_of_other_than_two_fields_is_named(commands: Commands, corpus: Path) -> None:
+    write_tsv(corpus)
+    good = lines_of(corpus / "train.tsv")[8]
+    for row, number in ((good + "\tmore", 3), ("alone", 1)):
+        alter(corpus / "train.tsv", 9, row)
+        done = train(commands, corpus, "corpus.format=tsv")
+        refused(done, 3, f"train.tsv:9: found {number} fields, expected 2 separated by a tab")
+
+
+def test_e17_quotes_and_the_word_null_are_text(commands: Commands, corpus: Path) -> None:
+    write_tsv(corpus)
+    alter(corpus / "train.tsv", 7, '"The old man\t"Der alte Mann')
+    alter(corpus / "train.tsv", 8, "NA\tnull")
+    alter(corpus / "valid.tsv", 1, '"null\tNA')
+    assert train(commands, corpus, "corpus.format=tsv").code == 0
+    assert record(corpus)["train"]["kept"] == 200
+    assert lines_of(corpus / "runs/demo/corpus/validation.source")[0] == '"null'
+    assert "na" in lines_of(corpus / "runs/demo/words.txt")
+
+
+def test_e18_composed_and_decomposed_characters_are_the_same(commands: Commands, corpus: Path) -> None:
+    write(corpus / "train.en", lines_of(corpus / "train.de"))
+    assert train(commands, corpus).code == 0
+    decomposed = [unicodedata.normalize("NFD", line) for line in lines_of(corpus / "train.de")]
+    assert decomposed != lines_of(corpus / "train.de")
+    write(corpus / "train.de", decomposed)
+    done = train(commands, corpus, run="other/run")
+    assert record(corpus, "other/run")["train"]["identical"] == 200
+    assert "200 lines that are the same on both sides" in done.error_text
+    assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
+
+
+def test_e19_duplicates_and_overlaps_are_counted_and_a_leaked_test_set_is_refused(
+    commands: Commands, corpus: Path
+) -> None:
+    for suffix in ("en", "de"):
+        lines = lines_of(corpus / f"train.{suffix}")
+        write(corpus / f"train.{suffix}", [*lines[:140], *lines[:60]])
+        alter(corpus / f"valid.{suffix}", 3, lines[10])
+        for number in (2, 7):
+            alter(corpus / f"test.{suffix}", number, lines[number])
+    alter(corpus / "valid.en", 4, lines_of(corpus / "train.en")[20])
+    done = train(commands, corpus)
+    assert done.code == 0
+    assert "kept all the same: 60 duplicates" in done.error_text
+    assert "validation pairs: 12, 1 also in training, 2 with a source that is there" in done.error_text
+    assert "warning: 1 line also in the training pairs, the first at valid.en:3" in done.error_text
+    files = ["--source", "test.en", "--reference", "test.de"]
+    for words in (["evaluate", "runs/demo"], ["evaluate", "runs/demo", *files], ["compare", "runs/demo", "runs/demo"]):
+        done = commands.run(corpus, *words)
+        refused(done, 3, "runs/demo: 2 of 12 test pairs are also training pairs: lines 2, 7; ", "--allow-leaked")
+        done = commands.run(corpus, *words, "--allow-leaked")
+        assert done.code == 0
+        assert b"also training pairs" in done.output or b"test pairs trained on" in done.output
+        found = json.loads(commands.run(corpus, *words, "--allow-leaked", "--json").output)
+        assert found.get("leaked", found.get("runs", [{}])[0].get("leaked")) == [2, 7]
+    write(corpus / "all.en", lines_of(corpus / "train.en"))
+    write(corpus / "all.de", lines_of(corpus / "train.de"))
+    done = commands.run(corpus, "evaluate", "runs/demo", "--source", "all.en", "--reference", "all.de")
+    refused(done, 3, "200 of 200", "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 190 more")
+
+
+def test_e19_a_run_that_no_longer_knows_its_training_pairs_scores_nothing(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus).code == 0
+    (corpus / "runs/demo/pairs.u64").write_bytes(b"")
+    assert commands.run(corpus, "evaluate", "runs/demo").code == 4
+
+
+def test_e20_sides_that_are_alike_are_warned_of_with_their_share(commands: Commands, corpus: Path) -> None:
+    for number in range(1, 201, 5):
+        for line in (number, number + 1):
+            alter(corpus / "train.de", line, lines_of(corpus / "train.en")[line - 1])
+    (warning,) = warnings(train(commands, corpus))
+    assert "80 lines that are the same on both sides (40 %), the first at train.en:1: " in warning
+
+
+def test_e21_validation_with_its_sides_exchanged_is_warned_of(commands: Commands, corpus: Path) -> None:
+    assert warnings(train(commands, corpus)) == []
+    source, target = corpus / "valid.en", corpus / "valid.de"
+    source.rename(corpus / "x")
+    target.rename(source)
+    (corpus / "x").rename(target)
+    (warning,) = warnings(train(commands, corpus, run="runs/other"))
+    assert "12 lines whose sides look exchanged, source for target, the first at valid." in warning
+    (finding,) = record(corpus, "runs/other")["validation"]["findings"]
+    assert (finding["num_lines"], finding["place"]) == (12, "valid.en")
+
+
+def test_e22_one_file_for_both_sides_is_refused(commands: Commands, corpus: Path) -> None:
+    (corpus / "link.de").symlink_to("train.en")
+    for other in ("train.en", "./train.en", "link.de"):
+        done = train(commands, corpus, f'corpus.train=["train.en", "{other}"]')
+        refused(done, 2, "train.en is given for both sides")
+
+
+def test_e23_a_corpus_of_emoji_trains_and_what_is_unknown_is_told(commands: Commands, corpus: Path) -> None:
+    for suffix in ("en", "de"):
+        lines = lines_of(corpus / f"train.{suffix}")
+        write(corpus / f"train.{suffix}", ["".join(chr(0x1F600 + ord(c) % 64) for c in line) for line in lines])
+    done = train(commands, corpus, "tokenizer.character_coverage=0.98")
+    assert done.code == 0
+    assert "% of the validation pieces are characters that the training pairs lack" in done.error_text
+    assert record(corpus)["validation"]["unknown_pieces"] > 0.5
+    done = commands.run(corpus, "translate", "--run", "runs/demo", "日本語 😀")
+    assert done.code == 0
+    assert len(done.lines) == 1
+
+
+def test_e24_marks_in_the_text_are_text(commands: Commands, corpus: Path) -> None:
+    for suffix in ("en", "de"):
+        for number in range(1, 20):
+            alter(corpus / f"train.{suffix}", number, "<s> </s> <unk> <pad> ▁ <0x41>")
+        alter(corpus / f"valid.{suffix}", 1, "</s> <pad>")
+    assert train(commands, corpus).code == 0
+    from translator.text.tokenizer import EOS, Tokenizer
+
+    tokenizer = Tokenizer.load(corpus / "runs/demo/tokenizer")
+    (ids,) = tokenizer.encode_source(["<s> </s> <unk> <pad>"])
+    assert ids[-1] == EOS
+    assert min(ids[:-1]) > EOS
+    assert tokenizer.decode_target([ids]) == ["<s> </s> <unk> <pad>"]
+    assert commands.run(corpus, "translate", "--run", "runs/demo", "</s> <pad>").code == 0
+
+
+def test_e25_what_is_no_corpus_file_is_named(commands: Commands, corpus: Path) -> None:
+    path = corpus / "train.de"
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+    refused(train(commands, corpus), 3, "train.de", "has 0")
+    write(path, ["  "] * 200)
+    refused(train(commands, corpus), 3, "train.de: is empty")
+    (corpus / "train.en").rename(corpus / "kept")
+    (corpus / "train.en").write_bytes(b"")
+    path.write_bytes(b"")
+    refused(train(commands, corpus), 3, "train.en: is empty")
+    (corpus / "kept").rename(corpus / "train.en")
+    path.unlink()
+    refused(train(commands, corpus), 3, "train.de: no such file")
+    path.mkdir()
+    refused(train(commands, corpus), 3, "train.de: ")
+    path.rmdir()
+    os.mkfifo(path)
+    refused(train(commands, corpus), 3, "train.de: is not a regular file")
+    path.unlink()
+    path.write_bytes(whole)
+    path.chmod(0)
+    done = commands.run(corpus, "train", "demo.toml", *sets(*ONE_STEP), user=NOBODY)
+    refused(done, 3, "train.de: cannot be read (Permission denied)")
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "größe", "-train", "a'b\"c", "[red]x", "$(id) %s {0}"])
+def test_e26_a_file_may_have_any_name(commands: Commands, corpus: Path, name: str) -> None:
+    for suffix in ("en", "de"):
+        (corpus / f"train.{suffix}").rename(corpus / f"{name}.{suffix}")
+    done = train(commands, corpus, f"corpus.train={json.dumps(name, ensure_ascii=False)}")
+    assert done.code == 0, done.error_text
+    alter(corpus / f"{name}.de", 3, "x\0")
+    refused(
+        train(commands, corpus, f"corpus.train={json.dumps(name, ensure_ascii=False)}", run="b/run"), 3, f"{name}.de:3"
+    )
+
+
+@pytest.mark.parametrize("side", ["en", "de"])
+@pytest.mark.parametrize("number", [20, 100, 160])
+def test_a_line_lost_on_one_side_stops_with_the_line(commands: Commands, corpus: Path, side: str, number: int) -> None:
+    lines = lines_of(corpus / f"train.{side}")
+    del lines[number - 1]
+    write(corpus / f"train.{side}", [*lines, "Something else stands at the end."])
+    done = train(commands, corpus)
+    refused(done, 3, "lines seem to be translated 1", "set corpus.misaligned=warn")
+    found = int(done.error_text.split("train.en:")[1].split(":")[0])
+    assert abs(found - number) <= 3
+    done = train(commands, corpus, "corpus.misaligned=warn")
+    assert done.code == 0
+    assert any("seem to be translated 1" in line for line in warnings(done))
+
+
+def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands: Commands, corpus: Path) -> None:
+    alter(corpus / "train.de", 3, "Der Müller".encode().decode("latin-1"))
+    alter(corpus / "train.de", 9, "Der M\ufffdller")
+    alter(corpus / "train.en", 4, "The \x1b[2J[/] :smile: \x9b2J miller")
+    seen = on_terminal(
+        corpus, "train", "demo.toml", *sets(*ONE_STEP, "tokenizer.vocab_size=400"), "--output", "runs/demo"
+    ).error_text
+    for message in (
+        "that look like UTF-8 read as Latin-1, the first at train.de:3",
+        "with U+FFFD",
+        "\\x1b[2J[/] :smile:",
+    ):
+        assert message in seen, seen
+    assert "\x1b[2J" not in seen
+    assert "\x9b" not in seen
+    places = [(finding["place"], finding["line"]) for finding in record(corpus)["train"]["findings"]]
+    assert sorted(places) == [("train.de", 3), ("train.de", 9), ("train.en", 4)]
