@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import time
 import unicodedata
 from pathlib import Path
 
@@ -399,3 +401,58 @@ def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands:
     assert "\x9b" not in seen
     places = [(finding["place"], finding["line"]) for finding in record(corpus)["train"]["findings"]]
     assert sorted(places) == [("train.de", 3), ("train.de", 9), ("train.en", 4)]
+
+
+def test_what_was_encoded_is_used_again_and_nothing_damaged_is(commands: Commands, corpus: Path) -> None:
+    prepared = corpus / "runs/demo/prepared"
+    assert train(commands, corpus).code == 0
+    before = {path.name: path.stat() for path in prepared.iterdir()}
+    done = train(commands, corpus, "training.steps=2")
+    assert "made again" not in done.error_text
+    assert {path.name: path.stat().st_mtime_ns for path in prepared.iterdir()} == {
+        name: stat.st_mtime_ns for name, stat in before.items()
+    }
+    assert train(commands, corpus, "training.steps=4", run="other/run").code == 0
+    pieces = prepared / "target.pieces"
+    whole = pieces.read_bytes()
+    for damaged in (b"", whole[:-1], whole[:40] + b"\xff\xff" + whole[42:]):
+        shutil.copytree(corpus / "runs/demo", corpus / "runs/copy")
+        (corpus / "runs/copy/prepared/target.pieces").write_bytes(damaged)
+        done = train(commands, corpus, "training.steps=4", run="runs/copy")
+        assert "runs/copy/prepared is not used but made again: target.pieces" in done.error_text
+        assert learned(corpus, "runs/copy") == learned(corpus, "other/run")
+        shutil.rmtree(corpus / "runs/copy")
+
+
+def test_runs_side_by_side_share_one_encoded_corpus_and_each_is_whole(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus).code == 0
+    more = ["train", "demo-additive.toml", *sets(*SETTINGS["demo-additive"]), "--output", "runs/additive"]
+    done = commands.run(corpus, *more)
+    assert done.code == 0
+    assert "tokenizer and encoded pairs: those of runs/demo" in done.error_text
+    ours = corpus / "runs/additive"
+    assert (ours / "prepared/source.pieces").stat().st_nlink == 2
+    shutil.rmtree(corpus / "runs/demo")
+    ours.rename(corpus / "moved")
+    more[-1] = "moved"
+    done = commands.run(corpus, *more[:-2], "--set", "training.steps=14", *more[-2:])
+    assert done.code == 0
+    assert "made again" not in done.error_text
+    (corpus / "moved").rename(corpus / "runs/additive")
+    done = train(commands, corpus, "tokenizer.vocab_size=321", run="runs/third")
+    assert "those of" not in done.error_text
+    assert train(commands, corpus, "corpus.max_words=12", run="runs/fourth").code == 0
+    assert record(corpus, "runs/fourth")["train"]["kept"] < 200
+
+
+def test_a_start_that_is_killed_leaves_nothing_that_is_used(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus, run="other/run").code == 0
+    for _ in range(4):
+        running = commands.start(corpus, "train", "demo.toml", *sets(*ONE_STEP), "--output", "runs/demo")
+        until = time.monotonic() + 30
+        while not list(corpus.glob("runs/**/.tmp-*")) and time.monotonic() < until:
+            time.sleep(0.002)
+        running.send(signal.SIGKILL)
+        running.wait()
+    assert train(commands, corpus).code == 0
+    assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
