@@ -376,12 +376,12 @@ def test_a_line_lost_on_one_side_stops_with_the_line(commands: Commands, corpus:
     del lines[number - 1]
     write(corpus / f"train.{side}", [*lines, "Something else stands at the end."])
     done = train(commands, corpus)
-    refused(done, 3, "lines seem to be translated 1", "set corpus.misaligned=warn")
+    refused(done, 3, "lines seem to be translated a line", "set corpus.misaligned=warn")
     found = int(done.error_text.split("train.en:")[1].split(":")[0])
     assert abs(found - number) <= 3
     done = train(commands, corpus, "corpus.misaligned=warn")
     assert done.code == 0
-    assert any("seem to be translated 1" in line for line in warnings(done))
+    assert any("seem to be translated a line" in line for line in warnings(done))
 
 
 def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands: Commands, corpus: Path) -> None:

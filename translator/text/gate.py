@@ -166,15 +166,15 @@ class Gate:
         found = find_misalignment(source, target)
         if found is None:
             return
-        what = f"that seem to be translated {abs(found.shift)} {'later' if found.shift > 0 else 'earlier'} in {self.places[1]}"
-        finding = Finding(what, found.num_lines, self.places[0], found.line, "")
+        number = "a line" if abs(found.shift) == 1 else "two lines"
+        what = f"seem to be translated {number} {'later' if found.shift > 0 else 'earlier'} on the other side"
         if self.settings.misaligned == "warn":
-            self.findings[what] = finding
+            self.findings[what] = Finding(f"that {what}", found.num_lines, self.places[0], found.line, "")
             return
         raise DataError(
-            f"{finding.place}:{finding.line}",
-            f"from about here on, {found.num_lines:,} lines seem to be translated {what.rsplit('translated ')[-1]}",
-            "a line was lost or added near it; repair the files, or set corpus.misaligned=warn",
+            f"{self.places[0]}:{found.line}",
+            f"from about here on, {found.num_lines:,} lines {what}",
+            f"compare with {self.places[1]}, repair the files, or set corpus.misaligned=warn",
         )
 
 
