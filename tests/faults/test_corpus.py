@@ -385,9 +385,10 @@ def test_a_line_lost_on_one_side_stops_with_the_line(commands: Commands, corpus:
 
 
 def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands: Commands, corpus: Path) -> None:
-    alter(corpus / "train.de", 3, "Der Müller".encode().decode("latin-1"))
-    alter(corpus / "train.de", 9, "Der M\ufffdller")
-    alter(corpus / "train.en", 4, "The \x1b[2J[/] :smile: \x9b2J miller")
+    target = lines_of(corpus / "train.de")
+    alter(corpus / "train.de", 3, target[2] + " Müller".encode().decode("latin-1"))
+    alter(corpus / "train.de", 9, target[8] + " M\ufffdller")
+    alter(corpus / "train.en", 4, "The \x1b[2J[/] :smile: \x9b2J " + lines_of(corpus / "train.en")[3])
     seen = on_terminal(
         corpus, "train", "demo.toml", *sets(*ONE_STEP, "tokenizer.vocab_size=400"), "--output", "runs/demo"
     ).error_text
