@@ -13,7 +13,17 @@ import torch
 from translator.config import Config, differences, dump_config
 from translator.errors import MachineError, ModelError, UsageError
 from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
-from translator.experiment.run_folder import CONFIG, FORMAT, PAIRS, RECORD, VALIDATION_LINKS, WORDS, RunFolder, now, remove_run
+from translator.experiment.run_folder import (
+    CONFIG,
+    FORMAT,
+    PAIRS,
+    RECORD,
+    VALIDATION_LINKS,
+    WORDS,
+    RunFolder,
+    now,
+    remove_run,
+)
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Corpus
 from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
