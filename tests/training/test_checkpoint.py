@@ -1,6 +1,8 @@
 """A checkpoint is whole or it is not there, and whatever was done to it is seen."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,31 +11,45 @@ import torch
 from tests.tiny import tiny
 from translator.errors import ModelError
 from translator.training.checkpoint import (
-    MANIFEST,
     MODEL,
     Checkpoint,
-    damage,
+    Record,
     find_checkpoints,
     load_weights,
-    new_folder,
     prune,
     read_weights,
     save_checkpoint,
     unshared,
-    write_part,
 )
-from translator.training.loop import Progress, build_optimizer
+from translator.training.folders import MANIFEST, damage, new_folder, write_part
+from translator.training.loop import build_optimizer
+from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
 
 
 def saved(folder: Path, step: int, bleu: float | None = None) -> Checkpoint:
     model = tiny("recurrent")
     optimizer = build_optimizer(model, TrainingSettings())
-    return save_checkpoint(folder, model, optimizer, progress=Progress(step=step), bleu=bleu)
+    return save_checkpoint(folder, model, optimizer, Record(Progress(step=step), bleu, False, {}))
 
 
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def rename_step(folder: Path) -> None:
+    shutil.rmtree(folder)
+    saved(folder.parent, 3).path.rename(folder)
 
 
 def flip(path: Path) -> None:
@@ -53,7 +69,14 @@ DAMAGES = {
         lambda folder: (folder / MANIFEST).write_text(json.dumps({"format": 1, "parts": {"../../etc/passwd": {}}})),
         "illegal path",
     ),
-    "newer": (lambda folder: (folder / MANIFEST).write_text('{"format": 99, "parts": {}}'), "format 99"),
+    "unlisted part": (
+        lambda folder: (folder / MANIFEST).write_text('{"format": 1, "parts": {}}'),
+        "does not list model",
+    ),
+    "huge manifest": (lambda folder: os.truncate(folder / MANIFEST, 2**40), "manifest.json is damaged"),
+    "linked part": (lambda folder: link(folder / MODEL), "illegal path"),
+    "pipe": (lambda folder: pipe(folder / MODEL), "is not a file"),
+    "other name": (lambda folder: rename_step(folder), "is of step 3"),
 }
 
 

@@ -11,12 +11,21 @@ import torch
 
 from translator.config import Config, differences, dump_config
 from translator.errors import MachineError, ModelError, UsageError
-from translator.experiment.run_folder import CONFIG, FORMAT, RECORD, VALIDATION_LINKS, WORDS, RunFolder, now, remove_run
+from translator.experiment.run_folder import (
+    CONFIG,
+    FORMAT,
+    RECORD,
+    VALIDATION_LINKS,
+    WORDS,
+    RunFolder,
+    now,
+    require_replaceable,
+)
 from translator.text.corpus import Corpus, clean, overlap
 from translator.text.sources import read_labels, read_split
 from translator.text.tokenizer import Tokenizer, train_tokenizer
 from translator.text.words import known_words, save_words
-from translator.training.checkpoint import new_folder, write_part
+from translator.training.folders import new_folder, write_part
 from translator.version import __version__
 
 Tell = Callable[[str], None]
@@ -34,8 +43,9 @@ class Prepared(NamedTuple):
 def prepare(config: Config, folder: Path, *, overwrite: bool, tell: Tell) -> Prepared:
     """Open the run folder to go on in it, or make it. Raises UsageError or MachineError for a folder of something else."""
     run = RunFolder(folder)
-    if overwrite and folder.exists():
-        remove_run(folder)
+    if overwrite:
+        require_replaceable(folder)
+        return make(config, run, tell)
     if run.is_run:
         return reopen(config, run, tell)
     if folder.exists() and (not folder.is_dir() or any(not one.name.startswith(".") for one in folder.iterdir())):
