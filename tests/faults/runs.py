@@ -3,6 +3,7 @@
 import hashlib
 import json
 import signal
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,19 @@ class Trainings:
     def run(self, kind: str, output: Path, *overrides: str, **options: Any) -> Result:
         """Begin or go on, to the end."""
         return self.start(kind, output, *overrides, **options).wait()
+
+    def several(self, kind: str, output: Path, *overrides: str, size: int = 2, **options: Any) -> list[Running]:
+        """Begin or go on in so many processes, as torchrun would start them; `sabotage` is for the last one."""
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+        started = []
+        for rank in range(size):
+            environment = {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            given = options if rank == size - 1 else {}
+            started.append(self.start(kind, output, *overrides, environment=environment, **given))
+        return started
 
     def whole(self, kind: str, *overrides: str) -> Path:
         """A run that nobody interrupted."""

@@ -1,7 +1,7 @@
 """What a test may do to a command from within: send itself a signal, fail or reckon wrongly at a named place.
 
 A place is the dotted name of a function or method where it is looked up, like `translator.training.loop.count`; `nth`
-counts its calls from 1.
+counts its calls from 1, 0 means all of them.
 """
 
 import builtins
@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -20,7 +21,7 @@ def before(place: str, nth: int, act: Callable[..., None]) -> None:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == nth:
+        if nth in (0, calls):
             act(*args, **kwargs)
         return inner(*args, **kwargs)
 
@@ -63,6 +64,18 @@ def kill_within_write(nth: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     before("translator.training.checkpoint.write_part", nth, act)
+
+
+def kill_before_rename_to(name: str) -> None:
+    """The process is killed when something is about to get this name."""
+    inner = Path.rename
+
+    def wrapped(self: Path, target: Path) -> Path:
+        if Path(target).name == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return inner(self, target)
+
+    Path.rename = wrapped  # type: ignore[method-assign,assignment]
 
 
 def scale_loss(factor: float, first: int, last: int, in_training: bool = True) -> None:

@@ -58,5 +58,6 @@ def train_run(
 def prepare_for_all(config: Config, folder: Path, overwrite: bool, watcher: Watcher, processes: Processes) -> Prepared:
     """The first process makes or opens the run folder; the others read what it made."""
     made: list[Prepared] = []
+    overwrite = overwrite and not processes.restarted
     processes.first(lambda: made.append(prepare(config, folder, overwrite=overwrite, tell=watcher.notice)))
     return made[0] if made else prepare(config, folder, overwrite=False, tell=watcher.notice)

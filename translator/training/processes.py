@@ -28,6 +28,7 @@ class Processes:
 
     rank: int = 0
     size: int = 1
+    restarted: bool = False  # by torchrun, because one of them was gone
 
     @property
     def is_first(self) -> bool:
@@ -124,6 +125,15 @@ def joined(device: torch.device) -> Iterator[Processes]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
-    yield Processes(distributed.get_rank(), size)
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with others_alive():
+        store, rank, size = next(rendezvous("env://"))
+        # torchrun may keep its store over restarts, with the addresses of processes that are no more
+        store = PrefixStore(f"attempt {restarts}", store)
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST_WAIT)
+    yield Processes(rank, size, restarts > 0)
     distributed.destroy_process_group()
