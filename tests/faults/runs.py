@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import random
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.faults.conftest import SETTINGS, sets
-from tests.faults.harness import Commands, Result, Running
+from tests.faults.harness import Commands, Result, Running, leftovers
 from translator.training.journal import TIMING_FIELDS
 
 CLOCKED = {"finished_at", *TIMING_FIELDS}
@@ -98,6 +100,24 @@ class Trainings:
         """Updates of the first epoch."""
         records = journal(self.whole(kind, *overrides))
         return sum(record["event"] == "update" and record["epoch"] == 0 for record in records)
+
+
+def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: int, seed: int) -> None:
+    """Trainings that are killed so many times at random moments end as if nothing had been, one after the other."""
+    draw, done, run = random.Random(seed), 0, folder / "0"
+    while done < kills:
+        training = trainings.start(kind, run)
+        time.sleep(draw.uniform(0.05, 1.2))
+        training.send(signal.SIGKILL)
+        code = training.wait().code
+        assert code in (0, -signal.SIGKILL)
+        done += code != 0
+        if code == 0:
+            assert_equal(run, trainings.whole(kind))
+            run = folder / str(done)
+    assert trainings.run(kind, run).code == 0
+    assert_equal(run, trainings.whole(kind))
+    assert leftovers(folder) == []
 
 
 def facts(run: Path) -> dict[str, Any]:

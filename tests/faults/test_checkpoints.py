@@ -141,7 +141,7 @@ def test_b08_a_checkpoint_whose_tensors_do_not_fit_is_not_used(part: str, traini
 
 
 def test_b09_another_tokenizer_is_refused(commands: Commands, work: Path) -> None:
-    other = sets(*SETTINGS["demo"], "tokenizer.vocab_size=300", "training.steps=1")
+    other = sets(*SETTINGS["demo"], "tokenizer.vocab_size=330", "training.steps=1")
     made = commands.run(work, "train", "demo.toml", *other, "--output", "other")
     assert made.code == 0, made.error_text
     shutil.rmtree(work / "runs" / "demo" / "tokenizer")

@@ -1,16 +1,14 @@
 """Section A of the catalogue: a training that was stopped and went on is the one that was not."""
 
 import json
-import random
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.harness import Commands, execute, leftovers, snapshot
-from tests.faults.runs import Trainings, arguments, assert_equal, journal
+from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random
 
 TERM, INT, USR1, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL
 
@@ -41,15 +39,7 @@ def test_a02_a_stop_and_going_on_change_nothing(
 
 @pytest.mark.parametrize("kind", ["recurrent", "transformer"])
 def test_a03_kills_at_random_moments_change_nothing(kind: str, trainings: Trainings, tmp_path: Path) -> None:
-    draw, run = random.Random(3), tmp_path / "run"
-    for _ in range(5):
-        training = trainings.start(kind, run)
-        time.sleep(draw.uniform(0.1, 1.2))
-        training.send(KILL)
-        assert training.wait().code in (0, -KILL)
-    assert trainings.run(kind, run).code == 0
-    assert_equal(run, trainings.whole(kind))
-    assert leftovers(tmp_path) == []
+    killed_at_random(trainings, kind, tmp_path, kills=5, seed=3)
 
 
 @pytest.mark.parametrize("place", ["epoch boundary", "step 0", "last step", "while finishing"])
