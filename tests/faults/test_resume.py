@@ -6,9 +6,13 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save
 
 from tests.faults.harness import Commands, execute, leftovers, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random
+from translator.training.checkpoint import OPTIMIZER, PROGRESS, read_weights
+from translator.training.folders import MANIFEST, write_manifest
 
 TERM, INT, USR1, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL
 
@@ -109,6 +113,22 @@ def test_a11_another_thread_count_goes_on_with_one_notice(trainings: Trainings, 
     assert done.code == 0
     assert done.error_text.count("not bit-exact") == 1
     assert "not bit-exact: threads 1 -> 3\n" in done.error_text
+
+
+def test_a11_a_state_of_a_gpu_goes_on_without_one(trainings: Trainings, tmp_path: Path) -> None:
+    run, stop = tmp_path / "run", ("send", int(TERM), "translator.training.loop.count", 2)
+    assert trainings.run("transformer", run, sabotage=[stop]).code == 143
+    newest = run / "checkpoints" / "step-00000002"
+    record = json.loads((newest / PROGRESS).read_bytes())
+    record["environment"]["device"] = "NVIDIA H100"
+    (newest / PROGRESS).write_text(json.dumps(record))
+    state = torch.zeros(16, dtype=torch.uint8)
+    (newest / OPTIMIZER).write_bytes(save({**read_weights(newest / OPTIMIZER), "random_cuda": state}))
+    (newest / MANIFEST).unlink()
+    write_manifest(newest)
+    done = trainings.run("transformer", run)
+    assert done.code == 0
+    assert "not bit-exact: device NVIDIA H100 -> cpu\n" in done.error_text
 
 
 def test_a12_a_translation_is_the_same_again_and_in_any_batch(commands: Commands, finished: Path) -> None:

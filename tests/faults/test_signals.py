@@ -60,6 +60,18 @@ def test_c06_a_signal_in_a_validation_is_answered_at_once(place: str, trainings:
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 
 
+def test_c06_a_validation_that_was_stopped_and_then_killed_is_in_the_journal_once(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    stop = ("send", TERM, "translator.experiment.training.mean_loss", 1)
+    kill = ("send", int(signal.SIGKILL), "translator.training.checkpoint.write_part", 1)
+    assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
+    assert trainings.run("transformer", tmp_path / "run", sabotage=[kill]).code == -signal.SIGKILL
+    assert [record["event"] for record in journal(tmp_path / "run")] == [*["update"] * 6, "validation"]
+    assert trainings.run("transformer", tmp_path / "run").code == 0
+    assert_equal(tmp_path / "run", trainings.whole("transformer"))
+
+
 def test_c06_the_first_of_many_signals_counts(trainings: Trainings, tmp_path: Path) -> None:
     send = ("send", TERM, "translator.experiment.training.mean_loss", 1), ("send", INT, "os.fsync", 20, 3)
     done = trainings.run("transformer", tmp_path / "run", sabotage=send)

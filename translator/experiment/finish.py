@@ -88,7 +88,6 @@ def is_done(run: RunFolder, config: Config) -> bool:
     """Whether there is nothing left to train."""
     if not run.is_finished:
         return False
-    finished = run.finish_record()
-    return bool(
-        finished["step"] >= config.training.steps or finished.get("training") == config.training.model_dump(mode="json")
-    )
+    finished, step = run.finish_record(), run.finish_record().get("step")
+    is_same = finished.get("training") == config.training.model_dump(mode="json")
+    return is_same or (isinstance(step, int) and step >= config.training.steps)

@@ -114,7 +114,10 @@ class Training:
         began, parts = time.monotonic(), self.progress.parts
         reports = [outcome.read() for outcome in self.unread]
         self.unread.clear()
+        waited = self.processes.largest(time.monotonic() - began)
+        self.progress.seconds += waited
         for report in reports:
+            report = report._replace(seconds=report.seconds + waited / len(reports))
             journal.write({"event": "update", **report._asdict()})
             if notice := examine(report, self.progress):
                 sentences = ", ".join(map(str, self.updates.epoch(report.epoch)[report.position][:10].tolist()))
@@ -123,7 +126,6 @@ class Training:
         if parts > self.parts_told:
             self.watcher.notice(f"memory ran out: each micro-batch is now cut in {parts}; the updates stay the same")
             self.parts_told = parts
-        self.progress.seconds += self.processes.largest(time.monotonic() - began)
 
     def validate(self, journal: Journal, request: StopRequest) -> None:
         """Measure, tell, keep a checkpoint with the score; a stop leaves it for the next time."""

@@ -64,8 +64,8 @@ def read_journal(path: Path) -> tuple[list[dict[str, Any]], str | None]:
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError("expected an object")
+            if not isinstance(record, dict) or not isinstance(record.get("step", 0), int):
+                raise ValueError("expected an object, at a step")
         except (ValueError, RecursionError) as error:
             raise ModelError(f"{path}:{number}", "is damaged", "restore the journal, or remove the line") from error
         records.append(record)
@@ -75,7 +75,10 @@ def read_journal(path: Path) -> tuple[list[dict[str, Any]], str | None]:
 def truncate_after(path: Path, step: int, validated_step: int) -> None:
     """Forget what came after a step and the last validation before it, because training goes on from there."""
     records, torn = read_journal(path)
-    last = {"validation": validated_step}
-    kept = [record for record in records if record.get("step", 0) <= last.get(record.get("event", ""), step)]
+    kept = [
+        record
+        for record in records
+        if record.get("step", 0) <= (validated_step if record.get("event") == "validation" else step)
+    ]
     if len(kept) < len(records) or torn is not None:
         write_file(path, b"".join(line_of(record) for record in kept))
