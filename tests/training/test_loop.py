@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.tiny import tiny
-from translator.errors import MachineError, NumericalError
+from translator.errors import MachineError
 from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
@@ -19,7 +19,7 @@ from translator.training.checkpoint import Record, find_checkpoints, restore_che
 from translator.training.loop import accumulate, average_weights, build_optimizer, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
-from translator.training.progress import MOST_SKIPPED, Progress, Report, examine
+from translator.training.progress import Progress, Report, examine
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
 
@@ -131,24 +131,6 @@ def test_only_the_update_with_the_bad_gradient_is_skipped() -> None:
     assert [report.step for report in reports if report.skipped] == [4]
     assert progress.skipped == 1
     assert notices[3] == "step 4: loss or gradient not finite, update skipped (1 so far)"
-
-
-def test_too_many_skipped_updates_in_a_row_end_the_training() -> None:
-    progress = Progress(usual_loss=2.0)
-    bad = Report(7, 0, 0, float("nan"), 1, 0.01, float("nan"), True, 0.0)
-    for _ in range(MOST_SKIPPED - 1):
-        examine(bad, progress)
-    with pytest.raises(
-        NumericalError, match=r"step 7: loss not finite in 10 .* \(before, it was about 2\).*learning_rate"
-    ):
-        examine(bad, progress)
-
-
-def test_a_loss_far_above_the_usual_one_is_told() -> None:
-    progress = Progress()
-    usual = Report(1, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
-    assert [examine(usual, progress) for _ in range(5)] == [None] * 5
-    assert examine(usual._replace(step=6, loss=40.0), progress) == "step 6: the loss jumped to 40 from about 2"
 
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("x"), RuntimeError("can't allocate memory")])

@@ -16,7 +16,7 @@ from translator.training.progress import Progress, Report, reason_to_end
 from translator.training.settings import TrainingSettings
 from translator.training.updates import Share, Updates
 
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a")
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
 """How allocators say it that have no exception of their own."""
 
 
