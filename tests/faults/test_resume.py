@@ -157,11 +157,11 @@ def test_a14_a_second_process_is_refused_and_the_first_unharmed(trainings: Train
     first = trainings.start("transformer", tmp_path / "run")
     first.wait_for("step 1/")
     first.send(signal.SIGSTOP)
-    for extra in ([], ["--overwrite"]):
-        second = trainings.commands.run(trainings.folder, *arguments("transformer", tmp_path / "run"), *extra)
-        assert second.code == 5
-        assert f"in use by pid {first.pid}" in second.error_text
+    words = arguments("transformer", tmp_path / "run")
+    seconds = [trainings.commands.run(trainings.folder, *words, *extra) for extra in ([], ["--overwrite"])]
     first.send(signal.SIGCONT)
+    assert [second.code for second in seconds] == [5, 5]
+    assert all(f"in use by pid {first.pid}" in second.error_text for second in seconds)
     assert first.wait().code == 0
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 

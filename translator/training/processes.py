@@ -119,8 +119,7 @@ def others_alive() -> Iterator[None]:
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """One process among those that `torchrun` started, each GPU with one of them; alone where it did not."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if "RANK" not in os.environ or os.environ.get("WORLD_SIZE", "1") == "1":
         yield Processes()
         return
     if device.type == "cuda":
