@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny
-from translator.errors import MachineError, ModelError
+from translator.errors import MachineError, ModelError, NumericalError
 from translator.training import folders
 from translator.training.checkpoint import (
     MODEL,
@@ -34,6 +34,17 @@ def saved(folder: Path, step: int, bleu: float | None = None) -> Checkpoint:
     model = tiny("recurrent")
     optimizer = build_optimizer(model, TrainingSettings())
     return save_checkpoint(folder, model, optimizer, Record(Progress(step=step), bleu, False, {}))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    model = tiny("recurrent")
+    with torch.no_grad():
+        model.output.bias[0] = float("inf")
+    with pytest.raises(NumericalError, match=r"step 7: \S+ is not finite; lower training\.learning_rate"):
+        save_checkpoint(
+            tmp_path, model, build_optimizer(model, TrainingSettings()), Record(Progress(step=7), None, False, {})
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def cut(path: Path) -> None:
