@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test check format bench bench-length bench-scale clean
+.PHONY: install demo test test-long check format bench bench-length bench-scale clean
 
 install: $(INSTALLED)
 
@@ -31,6 +31,9 @@ demo: install
 
 test: install
 	$(BIN)/pytest --numprocesses 2
+
+test-long: install
+	$(BIN)/pytest --numprocesses 2 tests/long
 
 check: install
 	$(BIN)/ruff format --check .

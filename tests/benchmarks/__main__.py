@@ -21,11 +21,14 @@ from statistics import median
 
 import torch
 
-from translator.config import Config, load_config
+from translator.config import load_config
 from translator.decoding.settings import DecodingSettings
+from translator.experiment.begin import begin
 from translator.experiment.prepare import prepare
-from translator.experiment.train import Training, Validation, begin
-from translator.training.loop import Progress, Report, train
+from translator.experiment.training import Training
+from translator.experiment.watcher import Silence
+from translator.training.loop import train
+from translator.training.processes import Processes
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "data"
@@ -35,22 +38,6 @@ PEER_OF = {"eole": "transformer", "joeynmt": "transformer", "joeynmt-rnn": "recu
 PEER_FIGURE = "train_target_tokens_per_second"
 
 
-class Silent:
-    """A watcher that says nothing."""
-
-    def notice(self, text: str) -> None:
-        """Nothing."""
-
-    def began(self, progress: Progress, config: Config) -> None:
-        """Nothing."""
-
-    def updated(self, report: Report) -> None:
-        """Nothing."""
-
-    def validated(self, validation: Validation) -> None:
-        """Nothing."""
-
-
 def built(name: str, precision: str, folder: Path) -> Training:
     """A training of the peers' model, at its first update."""
     corpus = Path(os.environ.get("TRANSLATOR_MULTI30K", DEMO))
@@ -58,13 +45,13 @@ def built(name: str, precision: str, folder: Path) -> Training:
     overrides = [f"corpus.folder={corpus}", f"corpus.test={test}", f"ops.precision={precision}"]
     config = load_config(HERE / f"peers-{name}.toml", overrides)
     prepared = prepare(config, folder / f"{name}-{precision}", overwrite=False, tell=lambda _: None)
-    return begin(prepared, config, torch.device("cpu"), Silent())
+    return begin(prepared, config, torch.device("cpu"), Silence(), Processes())
 
 
 def training_speed(training: Training) -> float:
     """Real target tokens a second, end marks included, padding not."""
     settings = training.config.training
-    reports = train(
+    outcomes = train(
         training.objective,
         training.updates,
         training.optimizer,
@@ -72,8 +59,8 @@ def training_speed(training: Training) -> float:
         settings=settings,
         progress=training.progress,
     )
-    list(islice(reports, WARM_UP))
-    measured = list(islice(reports, UPDATES))
+    list(islice(outcomes, WARM_UP))
+    measured = [outcome.report for outcome in islice(outcomes, UPDATES)]
     return sum(report.num_tokens for report in measured) / sum(report.seconds for report in measured)
 
 

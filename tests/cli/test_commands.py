@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -314,31 +313,3 @@ def test_a_bar_on_the_terminal_leaves_the_translations_in_their_file(here: Path)
     assert code == 0
     assert b"12 lines" in os.read(ours, 100_000)
     assert len((here / "out").read_text().splitlines()) == 12
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 138)])
-def test_a_signal_saves_and_going_on_gives_the_same_losses(here: Path, sent: signal.Signals, code: int) -> None:
-    overrides = sets([*TINY, "training.steps=40", "training.validate_every=40", "training.log_every=1"])
-    words = [sys.executable, "-m", "translator", "train", "demo.toml", *overrides, "--output", "runs/stopped"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(words, cwd=here, env=environment, stderr=subprocess.PIPE, text=True) as training:
-        assert training.stderr is not None
-        for line in training.stderr:
-            if line.startswith("step 5/"):
-                training.send_signal(sent)
-                break
-        rest = training.stderr.read()
-    assert training.returncode == code, rest
-    assert "Traceback" not in rest
-    assert not (here / "runs/stopped/finished.json").exists()
-    again = command(here, *words[3:])
-    assert again.returncode == 0, again.stderr
-    assert "going on after step" in again.stderr
-    whole = command(here, *words[3:-1], "runs/whole")
-    assert whole.returncode == 0
-    losses = [
-        [json.loads(line).get("loss") for line in (here / "runs" / name / "journal.jsonl").read_text().splitlines()]
-        for name in ("stopped", "whole")
-    ]
-    assert losses[0] == losses[1]

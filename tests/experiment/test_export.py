@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks.__main__ import Silent
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from translator.cli.app import run as run_program
 from translator.config import load_config
@@ -25,6 +24,7 @@ from translator.experiment.export import export_run
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.train import train_run
 from translator.experiment.translate import load
+from translator.experiment.watcher import Silence
 from translator.ops.choice import Ops
 from translator.text.batches import EncodedLines
 from translator.text.sources import read_split
@@ -234,7 +234,7 @@ def trained(tmp_path_factory):
     config = load_config(DEMO, [*TINY, *TRAINING, f"corpus.folder={folder}"])
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    run = train_run(config, folder / "demo", device=torch.device("cpu"), watcher=Silent())
+    run = train_run(config, folder / "demo", device=torch.device("cpu"), watcher=Silence())
     torch.set_num_threads(before)
     return run
 

@@ -3,10 +3,14 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults.harness import ROOT, Commands
+
+if TYPE_CHECKING:
+    from tests.faults.runs import Trainings
 
 TRANSFORMER = [
     "model.dim=16", "model.feed_forward_dim=16", "model.dropout=0.3", "encoder.num_layers=1", "decoder.num_layers=1",
@@ -65,6 +69,14 @@ def finished(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Pa
         done = commands.run(folder, "train", f"{name}.toml", *sets(*settings), "--output", f"runs/{name}")
         assert done.code == 0, done.error_text
     return folder
+
+
+@pytest.fixture(scope="session")
+def trainings(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> "Trainings":
+    """Trains on a small corpus of its own; outputs go elsewhere."""
+    from tests.faults.runs import Trainings
+
+    return Trainings(commands, small_corpus(tmp_path_factory.mktemp("trainings") / "work"))
 
 
 @pytest.fixture

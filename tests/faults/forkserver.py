@@ -1,7 +1,7 @@
 """A process that has imported torch once; each command runs in a child forked from it, as if it had been typed.
 
 `python -m tests.faults.forkserver SOCKET` serves until its standard input closes. A client connects, sends one JSON object
-{arguments, folder, environment, umask, user, limits} together with three file descriptors, and is sent the child's
+{arguments, folder, environment, umask, user, limits, sabotage} together with three file descriptors, and is sent the child's
 process number and, when that has ended, its exit code (negative: the signal that ended it), a line each.
 """
 
@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -21,6 +22,10 @@ def main() -> None:
     """Import what costs time, then fork for whoever asks."""
     import translator.cli.app
     import translator.experiment.compare  # noqa: F401 - brings torch and every room with it
+    from translator.config import load_config
+    from translator.experiment.build import check_model
+
+    check_model(load_config(Path(__file__).parents[2] / "configs" / "demo.toml"))  # brings what torch imports late
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
@@ -76,8 +81,11 @@ def run(request: dict[str, Any], descriptors: list[int]) -> int:
     sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), encoding="utf-8", line_buffering=os.isatty(1))
     sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), encoding="utf-8", line_buffering=True)
     sys.argv = ["translator", *request["arguments"]]
+    from tests.faults import sabotage
     from translator.__main__ import main
 
+    for name, *parameters in request["sabotage"]:
+        getattr(sabotage, name)(*parameters)
     try:
         code = main()
         sys.stdout.flush()

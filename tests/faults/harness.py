@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,8 +113,9 @@ class Commands:
         limits: Mapping[str, int] = {},
         umask: int = 0o022,
         user: int | None = None,
+        sabotage: Sequence[Sequence[object]] = (),
     ) -> Running:
-        """Begin a command in a folder; `limits` are names of `resource`, like RLIMIT_FSIZE."""
+        """Begin a command in a folder; `limits` are names of `resource`, like RLIMIT_FSIZE, `sabotage` is in its file."""
         self.count += 1
         given = self.place / f"in-{self.count}"
         given.write_bytes(stdin)
@@ -126,6 +127,7 @@ class Commands:
             "limits": dict(limits),
             "umask": umask,
             "user": user,
+            "sabotage": list(sabotage),
         }
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.socket))

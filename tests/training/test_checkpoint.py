@@ -1,39 +1,75 @@
 """A checkpoint is whole or it is not there, and whatever was done to it is seen."""
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.tiny import tiny
-from translator.errors import ModelError
+from translator.errors import MachineError, ModelError, NumericalError
+from translator.training import folders
 from translator.training.checkpoint import (
-    MANIFEST,
     MODEL,
+    PROGRESS,
     Checkpoint,
-    damage,
+    Record,
     find_checkpoints,
     load_weights,
-    new_folder,
     prune,
     read_weights,
     save_checkpoint,
     unshared,
-    write_part,
 )
-from translator.training.loop import Progress, build_optimizer
+from translator.training.folders import MANIFEST, damage, new_folder, settle_all, write_manifest, write_part
+from translator.training.loop import build_optimizer
+from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
 
 
 def saved(folder: Path, step: int, bleu: float | None = None) -> Checkpoint:
     model = tiny("recurrent")
     optimizer = build_optimizer(model, TrainingSettings())
-    return save_checkpoint(folder, model, optimizer, progress=Progress(step=step), bleu=bleu)
+    return save_checkpoint(folder, model, optimizer, Record(Progress(step=step), bleu, False, {}))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    model = tiny("recurrent")
+    with torch.no_grad():
+        model.output.bias[0] = float("inf")
+    with pytest.raises(NumericalError, match=r"step 7: \S+ is not finite; lower training\.learning_rate"):
+        save_checkpoint(
+            tmp_path, model, build_optimizer(model, TrainingSettings()), Record(Progress(step=7), None, False, {})
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
+
+
+def replace(folder: Path, part: str, content: bytes) -> None:
+    (folder / part).write_bytes(content)
+    (folder / MANIFEST).unlink()
+    write_manifest(folder)
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def rename_step(folder: Path) -> None:
+    shutil.rmtree(folder)
+    saved(folder.parent, 3).path.rename(folder)
 
 
 def flip(path: Path) -> None:
@@ -53,7 +89,20 @@ DAMAGES = {
         lambda folder: (folder / MANIFEST).write_text(json.dumps({"format": 1, "parts": {"../../etc/passwd": {}}})),
         "illegal path",
     ),
-    "newer": (lambda folder: (folder / MANIFEST).write_text('{"format": 99, "parts": {}}'), "format 99"),
+    "unlisted part": (
+        lambda folder: (folder / MANIFEST).write_text('{"format": 1, "parts": {}}'),
+        "does not list model",
+    ),
+    "huge manifest": (lambda folder: os.truncate(folder / MANIFEST, 2**40), "manifest.json is damaged"),
+    "linked part": (lambda folder: link(folder / MODEL), "illegal path"),
+    "pipe": (lambda folder: pipe(folder / MODEL), "is not a file"),
+    "deep progress": (lambda folder: replace(folder, PROGRESS, b"[" * 60_000), "cannot be read as the progress"),
+    "huge progress": (lambda folder: replace(folder, PROGRESS, b" " * 100_000), "cannot be read as the progress"),
+    "strange progress": (
+        lambda folder: replace(folder, PROGRESS, b'{"progress": 3}'),
+        "cannot be read as the progress",
+    ),
+    "other name": (lambda folder: rename_step(folder), "is of step 3"),
 }
 
 
@@ -80,6 +129,30 @@ def test_a_folder_that_failed_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", ["fails", "is killed"])
+def test_a_folder_whose_successor_does_not_come_stays(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = saved(tmp_path, 1)
+    before = (checkpoint.path / MODEL).read_bytes()
+    inner = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name == ".tmp-step-00000001" and target == checkpoint.path:
+            raise OSError(errno.EIO, "broken disk")
+        return inner(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    if how == "is killed":
+        monkeypatch.setattr(folders, "settle", lambda target: None)
+    with pytest.raises(MachineError, match="broken disk"):
+        saved(tmp_path, 1)
+    monkeypatch.undo()
+    settle_all(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    assert (checkpoint.path / MODEL).read_bytes() == before
+
+
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     all_of_them = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, None, 2.0), 1)]
     assert [one.step for one in prune(all_of_them, keep_last=2, keep_best=1)] == [2, 4, 5]
@@ -97,6 +170,13 @@ def test_weights_come_back_and_those_of_another_model_are_refused(tmp_path: Path
     torch.testing.assert_close(unshared(model), read_weights(checkpoint.path / MODEL))
     with pytest.raises(ModelError, match=r"weights of another model: \S+ is (nothing|\(.*\)), expected "):
         load_weights(tiny("transformer"), read_weights(checkpoint.path / MODEL), "here")
+
+
+def test_a_header_too_long_to_be_ours_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / MODEL).write_bytes((2 * 10**8).to_bytes(8, "little"))
+    os.truncate(tmp_path / MODEL, 2 * 10**11)
+    with pytest.raises(ModelError, match="a header of 200000000 bytes"):
+        read_weights(tmp_path / MODEL)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\x80\x02}q\x00.", b"\xff\xff\xff\x7f\0\0\0\0{}"])

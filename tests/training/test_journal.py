@@ -40,5 +40,5 @@ def test_damage_in_the_middle_is_an_error_with_its_line(tmp_path: Path) -> None:
 
 def test_going_on_forgets_what_came_later(tmp_path: Path) -> None:
     path = written(tmp_path / "j", 1, 2, 3)
-    truncate_after(path, 2)
+    truncate_after(path, 2, 0)
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]

@@ -1,54 +1,60 @@
 """Accumulation is one big batch; a training that stopped and went on is the training that did not stop."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.tiny import tiny
-from translator.errors import NumericalError
+from translator.errors import MachineError
 from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
-from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatches
+from translator.text.batches import Batch, EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
-from translator.training.checkpoint import find_checkpoints, restore_checkpoint, save_checkpoint
-from translator.training.loop import Progress, Report, accumulate, average_weights, build_optimizer, mean_loss, train
+from translator.training.checkpoint import Record, find_checkpoints, restore_checkpoint, save_checkpoint
+from translator.training.loop import accumulate, average_weights, build_optimizer, mean_loss, train
 from translator.training.objective import Objective
+from translator.training.processes import Processes
+from translator.training.progress import Progress, Report, examine
 from translator.training.settings import TrainingSettings
+from translator.training.updates import CorpusUpdates
 
+ALONE = Processes()
 SETTINGS = TrainingSettings(steps=9, learning_rate=0.01, schedule="constant", label_smoothing=0.1)
 
 
-class Updates:
+def corpus_updates(accumulation: int = 1, processes: Processes = ALONE) -> CorpusUpdates:
     """A corpus of 20 short pairs, cut as the program cuts it."""
-
-    def __init__(self, accumulation: int = 1) -> None:
-        sides = [[[4 + n % 3] * (n % length + 1) + [EOS] for n in range(20)] for length in (5, 7)]
-        self.batches = TokenBatches(
-            EncodedPairs(*(EncodedLines.of(side) for side in sides)), batch_tokens=30, pool_size=20, seed=1
-        )
-        self.accumulation = accumulation
-
-    def num_updates(self, epoch: int) -> int:
-        return len(self.batches.epoch(epoch))
-
-    def update(self, epoch: int, position: int) -> list[Batch]:
-        sentences = self.batches.epoch(epoch)[position]
-        return [self.batches.batch(part) for part in self.batches.split(sentences, self.accumulation)]
+    sides = [[[4 + n % 3] * (n % length + 1) + [EOS] for n in range(20)] for length in (5, 7)]
+    settings = SETTINGS.model_copy(update={"batch_tokens": 30, "pool_sentences": 20, "accumulation": accumulation})
+    return CorpusUpdates(
+        EncodedPairs(*(EncodedLines.of(side) for side in sides)), settings, torch.device("cpu"), processes
+    )
 
 
-def begin(name: str, *, seed: int = 1) -> tuple[Objective, torch.optim.Optimizer]:
+def begin(
+    name: str, *, seed: int = 1, changes: Mapping[str, Mapping[str, Any]] = {}
+) -> tuple[Objective, torch.optim.Optimizer]:
     torch.manual_seed(seed)
-    model = tiny(name)
+    model = tiny(name, changes)
     return Objective(model, label_smoothing=0.1, ops=Ops()), build_optimizer(model, SETTINGS)
 
 
 def run(
-    objective: Objective, optimizer: torch.optim.Optimizer, steps: int, progress: Progress, updates: Updates
+    objective: Objective, optimizer: torch.optim.Optimizer, steps: int, progress: Progress, updates: CorpusUpdates
 ) -> list[Report]:
     settings = SETTINGS.model_copy(update={"steps": steps})
-    return list(train(objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress))
+    outcomes = train(objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress)
+    return [outcome.read() for outcome in outcomes]
+
+
+def moments(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    states = optimizer.state_dict()["state"]
+    return [tensor for state in states.values() for tensor in state.values()]
 
 
 def numbers(model: AnyModel) -> list[list[float]]:
@@ -62,7 +68,7 @@ def test_accumulated_gradients_are_those_of_one_big_batch(name: str) -> None:
     gradients, losses = [], []
     for parts in (1, 3):
         objective.zero_grad()
-        losses.append(accumulate(objective, Updates(parts).update(0, 0)))
+        losses.append(accumulate(objective, corpus_updates(parts).share(0, 0, 1)).item())
         gradients.append([weight.grad for weight in objective.parameters()])
     assert losses[0] == pytest.approx(losses[1])
     torch.testing.assert_close(*gradients)
@@ -73,42 +79,110 @@ def test_accumulated_gradients_are_those_of_one_big_batch(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_stopping_and_going_on_equals_never_stopping(name: str, stop: int, accumulation: int, tmp_path: Path) -> None:
     objective, optimizer = begin(name)
-    whole = run(objective, optimizer, 9, Progress(), Updates(accumulation))
+    whole = run(objective, optimizer, 9, Progress(), corpus_updates(accumulation))
 
     first, first_optimizer = begin(name)
     progress = Progress()
-    before = run(first, first_optimizer, stop, progress, Updates(accumulation))
-    save_checkpoint(tmp_path, first.model, first_optimizer, progress=progress, bleu=None)
+    before = run(first, first_optimizer, stop, progress, corpus_updates(accumulation))
+    save_checkpoint(tmp_path, first.model, first_optimizer, Record(progress, None, False, {}))
 
     second, second_optimizer = begin(name, seed=2)
     (checkpoint,) = find_checkpoints(tmp_path, pytest.fail)
-    restored = restore_checkpoint(checkpoint, second.model, second_optimizer)
-    after = run(second, second_optimizer, 9, restored, Updates(accumulation))
+    restored = restore_checkpoint(checkpoint, second.model, second_optimizer).progress
+    after = run(second, second_optimizer, 9, restored, corpus_updates(accumulation))
     facts = [(one.step, one.epoch, one.loss.hex(), one.gradient_norm.hex()) for one in whole]
     assert [(one.step, one.epoch, one.loss.hex(), one.gradient_norm.hex()) for one in before + after] == facts
     assert numbers(second.model) == numbers(objective.model)
 
 
-def test_a_loss_that_is_no_number_ends_the_training_before_the_weights_change() -> None:
+class Spoilt(Objective):
+    """An objective whose chosen calls fail."""
+
+    def __init__(self, inner: Objective, spoil: Callable[[int, Batch, Tensor], Tensor]) -> None:
+        super().__init__(inner.model, label_smoothing=inner.label_smoothing, ops=inner.ops)
+        self.spoil, self.calls = spoil, 0
+
+    def forward(self, batch: Batch) -> tuple[Tensor, int]:
+        loss, num_tokens = super().forward(batch)
+        self.calls += 1
+        return self.spoil(self.calls, batch, loss), num_tokens
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", MODELS)
+def test_an_update_that_is_not_finite_changes_nothing_but_the_step(name: str, bad: float) -> None:
+    objective, optimizer = begin(name)
+    progress = Progress()
+    run(objective, optimizer, 3, progress, corpus_updates())
+    before = numbers(objective.model), [state.clone() for state in moments(optimizer)]
+    spoilt = Spoilt(objective, lambda call, batch, loss: loss * bad)
+    (report,) = run(spoilt, optimizer, 4, progress, corpus_updates())
+    assert report.skipped
+    assert numbers(objective.model) == before[0]
+    assert all(torch.equal(one, other) for one, other in zip(moments(optimizer), before[1], strict=True))
+    assert not run(objective, optimizer, 5, progress, corpus_updates())[0].skipped
+
+
+def test_only_the_update_with_the_bad_gradient_is_skipped() -> None:
     objective, optimizer = begin("transformer")
-    with torch.no_grad():
-        next(iter(objective.parameters())).fill_(float("nan"))
-    kept = objective.model.output.bias.clone()
-    with pytest.raises(NumericalError, match=r"step 1: the loss is not finite \(learning rate 0\.01\)"):
-        run(objective, optimizer, 9, Progress(), Updates())
-    assert torch.equal(kept, objective.model.output.bias)
+    spoilt = Spoilt(objective, lambda call, batch, loss: loss * float("nan") if call == 4 else loss)
+    reports, progress = run(spoilt, optimizer, 9, Progress(), corpus_updates()), Progress()
+    notices = [examine(report, progress) for report in reports]
+    assert [report.step for report in reports if report.skipped] == [4]
+    assert progress.skipped == 1
+    assert notices[3] == "step 4: loss or gradient not finite, update skipped (1 so far)"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("x"), RuntimeError("can't allocate memory")])
+def test_where_memory_runs_out_the_update_is_the_same_in_smaller_parts(error: Exception) -> None:
+    def spoil(_: int, batch: Batch, loss: Tensor) -> Tensor:
+        if len(batch.sentence_B) > 2:
+            raise error
+        return loss
+
+    weights, losses = [], []
+    for fits in (True, False):
+        plain, optimizer = begin("transformer", changes={"model": {"dropout": 0.0}})
+        objective = plain if fits else Spoilt(plain, spoil)
+        progress = Progress()
+        losses.append([report.loss for report in run(objective, optimizer, 3, progress, corpus_updates())])
+        weights.append([weight.detach() for weight in objective.parameters()])
+        assert (progress.parts == 1) is fits
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pair_that_does_not_fit_alone_ends_the_training() -> None:
+    def spoil(_: int, batch: Batch, loss: Tensor) -> Tensor:
+        raise MemoryError
+
+    objective, optimizer = begin("transformer")
+    with pytest.raises(
+        MachineError, match=r"step 1: out of memory with one sentence pair.*lower training\.batch_tokens"
+    ):
+        run(Spoilt(objective, spoil), optimizer, 3, Progress(), corpus_updates())
+
+
+@pytest.mark.parametrize("size", [2, 3, 30])
+def test_the_shares_of_all_processes_are_the_update(size: int) -> None:
+    whole = corpus_updates()
+    for position in range(whole.num_updates(0)):
+        shares = [corpus_updates(2, Processes(rank, size)).share(0, position, 1) for rank in range(size)]
+        found = [int(one) for share in shares for batch in share.batches for one in batch.sentence_B]
+        assert sorted(found) == sorted(whole.epoch(0)[position].tolist())
+        assert {share.num_tokens for share in shares} == {whole.share(0, position, 1).batches[0].num_tokens}
 
 
 def test_a_training_ends_when_its_minutes_are_over() -> None:
     objective, optimizer = begin("transformer")
     settings = SETTINGS.model_copy(update={"max_minutes": 1.0})
     progress = Progress(seconds=60.0)
-    assert not list(train(objective, Updates(), optimizer, lambda _: 0.01, settings=settings, progress=progress))
+    assert not list(train(objective, corpus_updates(), optimizer, lambda _: 0.01, settings=settings, progress=progress))
 
 
 def test_the_mean_loss_does_not_depend_on_the_batches() -> None:
     objective, _ = begin("transformer")
-    batches = Updates(3).update(0, 0)
+    batches = corpus_updates(3).share(0, 0, 1).batches
     total = sum(objective(batch)[0].item() for batch in batches) if not objective.eval().training else 0.0
     tokens = sum(batch.num_tokens for batch in batches)
     assert mean_loss(objective, iter(batches)) == pytest.approx(total / tokens)

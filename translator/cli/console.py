@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from translator.config import Config
-    from translator.experiment.train import Validation
-    from translator.training.loop import Progress, Report
+    from translator.experiment.watcher import Validation
+    from translator.training.progress import Progress, Report
 
 Item = TypeVar("Item")
 

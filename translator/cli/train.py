@@ -30,9 +30,12 @@ def train(
     from translator.config import digest, load_config
     from translator.experiment.build import choose_device
     from translator.experiment.train import train_run
+    from translator.training.processes import joined
 
     loaded, changes = load_config(path, overrides), digest(overrides)
     folder = output or RUNS / (f"{path.stem}-{changes}" if changes else path.stem)
-    with TrainingDisplay() as display:
-        run = train_run(loaded, folder, device=choose_device(device), watcher=display, overwrite=overwrite)
-    sys.stdout.write(f"{run.path}\n")
+    chosen = choose_device(device)
+    with joined(chosen) as processes, TrainingDisplay() as display:
+        train_run(loaded, folder, device=chosen, watcher=display, overwrite=overwrite, processes=processes)
+    if processes.is_first:
+        sys.stdout.write(f"{folder}\n")

@@ -23,6 +23,19 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[str, str]:
+    """What must be equal for two trainings to agree to the last bit."""
+    is_gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if is_gpu else device.type,
+        "threads": str(torch.get_num_threads()),
+        "processes": str(num_processes),
+        "products": str(ops.product_dtype).removeprefix("torch."),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
+
+
 def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
     """What a model needs to know of a tokenizer."""
     return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, PAD)

@@ -12,7 +12,8 @@ from translator.errors import UsageError
 from translator.evaluation.comparison import PairedTest, check_same_references, paired_tests, verdict
 from translator.experiment.evaluate import Evaluation, conditions, evaluate_run
 from translator.experiment.run_folder import HeldOut, RunFolder
-from translator.experiment.train import Watcher, train_run
+from translator.experiment.train import train_run
+from translator.experiment.watcher import Watcher
 
 
 class Row(NamedTuple):

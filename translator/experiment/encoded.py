@@ -22,7 +22,7 @@ from translator.text.gate import Admitted
 from translator.text.sources import open_split
 from translator.text.store import PARTS, admitted, read_pairs, write_pairs
 from translator.text.tokenizer import Tokenizer
-from translator.training.checkpoint import damage, new_folder, write_part
+from translator.training.folders import damage, new_folder, write_part
 
 PREPARED, ABOUT = "prepared", "about.json"
 

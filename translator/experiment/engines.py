@@ -21,7 +21,7 @@ from translator.models.interface import AnyModel
 from translator.ops.threads import side_by_side
 from translator.text.batches import SourceBatch, source_batches
 from translator.text.tokenizer import EOS, Tokenizer
-from translator.training.checkpoint import damage
+from translator.training.folders import damage
 
 CTRANSLATE2, EXPORT = "ctranslate2", "export.json"
 ALMOST_ZERO = 1e-9

@@ -10,7 +10,7 @@ from translator.experiment.conversion import convert, library
 from translator.experiment.engines import CTRANSLATE2, EXPORT, CTranslate2Engine
 from translator.experiment.run_folder import FORMAT, RunFolder
 from translator.experiment.translate import Translator, load
-from translator.training.checkpoint import new_folder, write_part
+from translator.training.folders import new_folder, write_part
 
 SAME = 99.0
 """Percent of equal translations from which on two engines count as the same; ties broken by rounding make up the rest."""

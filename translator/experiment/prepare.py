@@ -22,7 +22,7 @@ from translator.experiment.run_folder import (
     WORDS,
     RunFolder,
     now,
-    remove_run,
+    require_replaceable,
 )
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Corpus
@@ -30,7 +30,7 @@ from translator.text.gate import RULES, Admitted, Finding, Gate, examine, requir
 from translator.text.sources import open_split, read_labels, read_split
 from translator.text.tokenizer import Sample, Tokenizer, train_tokenizer
 from translator.text.words import known_words, save_words
-from translator.training.checkpoint import new_folder, write_part
+from translator.training.folders import new_folder, write_part
 from translator.version import __version__
 
 Tell = Callable[[str], None]
@@ -63,8 +63,9 @@ class Prepared(NamedTuple):
 def prepare(config: Config, folder: Path, *, overwrite: bool, tell: Tell) -> Prepared:
     """Open the run folder to go on in it, or make it. Raises UsageError or MachineError for a folder of something else."""
     run = RunFolder(folder)
-    if overwrite and folder.exists():
-        remove_run(folder)
+    if overwrite:
+        require_replaceable(folder)
+        return make(config, run, tell)
     if run.is_run:
         return reopen(config, run)
     if folder.exists() and (not folder.is_dir() or any(not one.name.startswith(".") for one in folder.iterdir())):

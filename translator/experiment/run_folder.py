@@ -10,9 +10,8 @@ pairs.u64          sorted hashes of the training pairs   prepared/      training
 
 import json
 import os
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,21 +19,21 @@ from typing import Any, NamedTuple
 from translator.config import Config, read_saved_config
 from translator.errors import MachineError, ModelError, TranslatorError
 from translator.text.reader import read_lines
-from translator.training.checkpoint import MANIFEST, MODEL, damage
+from translator.training.checkpoint import MODEL
+from translator.training.folders import MANIFEST, cannot_write, damage
 
 try:
     import fcntl
 except ImportError:  # not on Windows, where a second process is not noticed
     fcntl = None  # type: ignore[assignment]
 
-CONFIG, RECORD, FINISHED, JOURNAL, WORDS, PAIRS, LOCK = (
+CONFIG, RECORD, FINISHED, JOURNAL, WORDS, PAIRS = (
     "config.toml",
     "run.json",
     "finished.json",
     "journal.jsonl",
     "words.txt",
     "pairs.u64",
-    ".lock",
 )
 VALIDATION_LINKS = "corpus/validation.align"
 """Gold alignments of the validation pairs, where the corpus has them."""
@@ -116,10 +115,8 @@ class RunFolder(NamedTuple):
             raise ModelError(str(self.path), "is not a run folder of this program", "`translator train` makes one")
         if not self.is_finished:
             raise ModelError(str(self.path), "its training has not finished", "`translator train` continues it")
-        if reason := damage(self.final):
+        if reason := damage(self.final, MODEL):
             raise ModelError(str(self.final), reason, "train the run again")
-        if not (self.final / MODEL).is_file():
-            raise ModelError(str(self.final), f"has no {MODEL}", "train the run again")
 
     def weights_digest(self) -> str:
         """SHA-256 of the weights that translate, as their manifest has it."""
@@ -138,20 +135,54 @@ class RunFolder(NamedTuple):
         return HeldOut(list(read_lines(source)), list(read_lines(target)), labels)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for one training process. Raises MachineError where another one has it."""
-        with (self.path / LOCK).open("a+") as lock:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    lock.seek(0)
-                    owner = lock.read().strip() or "another process"
-                    raise MachineError(str(self.path), f"in use by pid {owner}", "wait for it or stop it") from error
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+    def locked(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Hold the folder, whether it is there yet or not, for one process. Raises MachineError where another has it.
+
+        The lock lies beside the folder, so that a folder can be made, replaced and moved under it, and goes with its
+        owner; a killed process leaves the file but not the lock.
+        """
+        path = self.path.resolve()
+        lock, is_new = path.with_name(f".tmp-lock-{path.name}"), not path.parent.exists()
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = open_locked(lock, self.path, tell)
+        except OSError as error:
+            raise cannot_write(lock, error) from error
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
             yield
+        finally:
+            lock.unlink(missing_ok=True)
+            os.close(descriptor)
+            if is_new and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+
+def open_locked(lock: Path, folder: Path, tell: Callable[[str], None]) -> int:
+    """A descriptor that holds the lock file of that name; one that its last owner has just removed does not count."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(descriptor, 20).decode(errors="replace").strip() or "of another process"
+            os.close(descriptor)
+            raise MachineError(str(folder), f"in use by pid {owner}", "wait for it or stop it") from error
+        except OSError as error:
+            tell(f"{folder} cannot be locked here ({error.strerror}); see that no other process trains in it")
+        if same_file(descriptor, lock):
+            return descriptor
+        os.close(descriptor)
+
+
+def same_file(descriptor: int, path: Path) -> bool:
+    """Whether an open file still has that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def latest_run(root: Path) -> RunFolder:
@@ -165,11 +196,10 @@ def latest_run(root: Path) -> RunFolder:
     return RunFolder(max(by_train)[1])
 
 
-def remove_run(folder: Path) -> None:
-    """Delete a run folder, and nothing that is not one."""
-    if not RunFolder(folder).is_run:
+def require_replaceable(folder: Path) -> None:
+    """Raise MachineError for anything that is there and no run folder."""
+    if os.path.lexists(folder) and not RunFolder(folder).is_run:
         raise MachineError(str(folder), "is not a run folder, so it is not overwritten", "choose another --output")
-    shutil.rmtree(folder)
 
 
 def now() -> str:

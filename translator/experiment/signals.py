@@ -1,4 +1,4 @@
-"""A signal that asks training to stop is answered after the update in hand, so that the state can be saved."""
+"""A signal that asks training to stop: in an update it is answered after it, so that the state can be saved; else at once."""
 
 import signal
 import threading
@@ -11,22 +11,51 @@ from translator.errors import TranslatorError
 ASKING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)]
 
 
+class Stop(BaseException):
+    """Leave whatever is going on: nothing of it needs to be saved. No error, so nothing takes it for one."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.exit_code = number, 128 + number
+
+
 class Stopped(TranslatorError):
     """Training stopped because a signal asked; everything is saved."""
 
     def __init__(self, number: int, step: int, folder: str) -> None:
-        super().__init__(f"step {step}", f"stopped by {signal.Signals(number).name}, state saved in {folder}")
+        name = signal.Signals(number).name
+        where, kept = (f"step {step}", f", state saved in {folder}") if step else ("before the first update", "")
+        super().__init__(where, f"stopped by {name}{kept}", "the same command goes on")
         self.exit_code = 128 + number
 
 
 class StopRequest:
-    """The number of the signal that asked, once one has."""
+    """The number of the first signal that asked, once one has; later ones change nothing."""
 
-    number: int | None = None
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.waits = False
 
     def answer(self, number: int, _frame: FrameType | None) -> None:
-        """Remember it."""
-        self.number = number
+        """Remember it, and leave if nothing has to be finished first."""
+        if self.number is None:
+            self.number = number
+            self.leave_if_asked()
+
+    def leave_if_asked(self) -> None:
+        """Raise Stop once a signal has asked, unless something has to be finished first."""
+        if self.number is not None and not self.waits:
+            raise Stop(self.number)
+
+    @contextmanager
+    def answered_later(self, later: bool = True) -> Iterator[None]:
+        """While the block runs a signal is only remembered; with `later=False`, the other way round."""
+        before, self.waits = self.waits, later
+        try:
+            self.leave_if_asked()
+            yield
+        finally:
+            self.waits = before
+        self.leave_if_asked()
 
 
 @contextmanager

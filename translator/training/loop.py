@@ -1,56 +1,36 @@
-"""The training loop, as a generator: it yields a report an update and leaves logging, saving and stopping to its caller."""
+"""The training loop, as a generator: it yields an outcome an update and leaves logging, saving and stopping to its caller."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from translator.errors import NumericalError
+from translator.errors import MachineError
 from translator.text.batches import Batch
 from translator.training.objective import Objective
+from translator.training.processes import Processes
+from translator.training.progress import Progress, Report, reason_to_end
 from translator.training.settings import TrainingSettings
+from translator.training.updates import Share, Updates
+
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
+"""How allocators say it that have no exception of their own."""
 
 
-class Report(NamedTuple):
-    """What one update did."""
+class Outcome(NamedTuple):
+    """What one update did; its numbers are still on the device, so that nobody waits for them."""
 
-    step: int
-    epoch: int
-    loss: float  # mean over the update's target tokens, in nats, smoothed as trained
-    num_tokens: int  # real target tokens
-    learning_rate: float
-    gradient_norm: float  # before clipping
-    seconds: float  # that the update took
+    report: Report  # without its numbers
+    number_2: Tensor  # loss, gradient norm
 
-
-@dataclass
-class Progress:
-    """Where a training stands: everything it counts, in one place, saved with every checkpoint."""
-
-    step: int = 0
-    epoch: int = 0
-    position: int = 0  # updates done in this epoch
-    num_tokens: int = 0
-    seconds: float = 0.0  # spent in updates, over all sittings
-    best_bleu: float | None = None
-    best_step: int = 0
-    validations_since_best: int = 0
-
-
-class Updates(Protocol):
-    """The corpus as updates: each epoch a list, each update a list of micro-batches."""
-
-    def num_updates(self, epoch: int) -> int:
-        """How many updates an epoch has."""
-        ...
-
-    def update(self, epoch: int, position: int) -> list[Batch]:
-        """The micro-batches of one update, always the same for the same numbers."""
-        ...
+    def read(self) -> Report:
+        """The whole report; waits for the device."""
+        loss, norm = self.number_2.tolist()
+        skipped = not (math.isfinite(loss) and math.isfinite(norm))
+        return self.report._replace(loss=loss, gradient_norm=norm, skipped=skipped)
 
 
 def train(
@@ -61,48 +41,73 @@ def train(
     *,
     settings: TrainingSettings,
     progress: Progress,
-) -> Iterator[Report]:
-    """Go on from `progress`, update by update, to `settings.steps`. Raises NumericalError where the loss is not finite."""
-    while progress.step < settings.steps and not out_of_time(settings, progress):
-        began = time.monotonic()
-        batches = updates.update(progress.epoch, progress.position)
-        learning_rate = schedule(progress.step + 1)
-        objective.train()
-        objective.model.begin_update(progress.step + 1)
-        loss, num_tokens = accumulate(objective, batches)
-        if not math.isfinite(loss):
-            raise not_finite(progress, learning_rate)
-        norm = apply(optimizer, learning_rate, settings.clip_norm)
-        epoch, seconds = progress.epoch, time.monotonic() - began
-        count(progress, updates, num_tokens, seconds)
-        yield Report(progress.step, epoch, loss, num_tokens, learning_rate, norm, seconds)
-
-
-def out_of_time(settings: TrainingSettings, progress: Progress) -> bool:
-    """Whether the minutes that the settings allow are spent; validation does not count."""
-    return settings.max_minutes is not None and progress.seconds >= 60 * settings.max_minutes
-
-
-def accumulate(objective: Objective, batches: list[Batch]) -> tuple[float, int]:
-    """Add up the gradients of the mean loss over all target tokens of the micro-batches; returns (mean loss, tokens)."""
-    num_tokens = sum(batch.num_tokens for batch in batches)
-    total = 0.0
-    for batch in batches:
-        loss_sum, _ = objective(batch)
-        (loss_sum / num_tokens).backward()
-        total += loss_sum.item()
-    return total / num_tokens, num_tokens
-
-
-def apply(optimizer: torch.optim.Optimizer, learning_rate: float, clip_norm: float) -> float:
-    """Clip, update, forget the gradients; returns the gradient's norm before clipping."""
+    processes: Processes = Processes(),  # noqa: B008 - a value, and the plain case
+) -> Iterator[Outcome]:
+    """Go on from `progress`, update by update, until there is a reason to end."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    fixed = [weight for weight in objective.parameters() if not weight.requires_grad]
+    while reason_to_end(settings, progress) is None:
+        began, step = time.monotonic(), progress.step + 1
+        objective.train()
+        objective.model.begin_update(step)
+        processes.draw_apart(fixed, settings.seed, step)
+        loss, num_tokens = accumulate_in_memory(objective, updates, progress)
+        loss = processes.add_up(loss, weights)
+        learning_rate = schedule(step)
+        norm = apply(optimizer, weights, loss, learning_rate=learning_rate, clip_norm=settings.clip_norm)
+        epoch, position = progress.epoch, progress.position
+        seconds = processes.largest(time.monotonic() - began)
+        count(progress, updates, num_tokens, seconds)
+        report = Report(step, epoch, position, math.nan, num_tokens, learning_rate, math.nan, False, seconds)
+        yield Outcome(report, torch.stack((loss.double(), norm.double())))
+
+
+def accumulate_in_memory(objective: Objective, updates: Updates, progress: Progress) -> tuple[Tensor, int]:
+    """The gradients of the next update, for good in twice as many parts whenever memory runs out.
+
+    Returns (this process's part of the mean loss, target tokens of the update). Raises MachineError where a single pair
+    is too much.
+    """
+    random = torch.get_rng_state()
+    while True:
+        share = updates.share(progress.epoch, progress.position, progress.parts)
+        try:
+            return accumulate(objective, share), share.num_tokens
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if all(len(batch.sentence_B) == 1 for batch in share.batches):
+                raise too_large(progress, share) from error
+        objective.zero_grad()  # only here, past the handler, is nothing of the failed try alive
+        torch.set_rng_state(random)
+        progress.parts *= 2
+
+
+def accumulate(objective: Objective, share: Share) -> Tensor:
+    """Add up the gradients of the update's mean loss over the micro-batches; returns their part of that mean."""
+    total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
+    for batch in share.batches:
+        loss_sum, _ = objective(batch)
+        (loss_sum / share.num_tokens).backward()
+        total += loss_sum.detach()
+    return total / share.num_tokens
+
+
+def apply(
+    optimizer: torch.optim.Optimizer, weights: list[Tensor], loss: Tensor, *, learning_rate: float, clip_norm: float
+) -> Tensor:
+    """Clip, update, forget the gradients; returns the gradient's norm before clipping.
+
+    Where loss or norm are not finite the optimizer leaves weights, moments and counts as they were. It is told on the
+    device, through the attribute that the library's own gradient scaler uses, so nobody waits for the answer.
+    """
     norm = nn.utils.clip_grad_norm_(weights, clip_norm or math.inf)
+    optimizer.found_inf = (~(norm.isfinite() & loss.isfinite())).float()  # type: ignore[attr-defined]
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     optimizer.step()
     optimizer.zero_grad()
-    return norm.item()
+    return norm
 
 
 def count(progress: Progress, updates: Updates, num_tokens: int, seconds: float) -> None:
@@ -115,12 +120,19 @@ def count(progress: Progress, updates: Updates, num_tokens: int, seconds: float)
         progress.epoch, progress.position = progress.epoch + 1, 0
 
 
-def not_finite(progress: Progress, learning_rate: float) -> NumericalError:
-    """The error for a loss that is no number."""
-    return NumericalError(
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocator failed."""
+    is_one = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return is_one or any(sign in str(error).lower() for sign in OUT_OF_MEMORY)
+
+
+def too_large(progress: Progress, share: Share) -> MachineError:
+    """The error for a pair that does not fit by itself."""
+    longest = max((batch.num_tokens for batch in share.batches), default=0)
+    return MachineError(
         f"step {progress.step + 1}",
-        f"the loss is not finite (learning rate {learning_rate:.3g})",
-        "lower training.learning_rate or training.clip_norm; the last checkpoint is good",
+        f"out of memory with one sentence pair at a time (up to {longest:,} target tokens)",
+        "lower training.batch_tokens, leave out long sentences or choose a smaller model; the last checkpoint is good",
     )
 
 

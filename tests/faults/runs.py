@@ -1,0 +1,157 @@
+"""Training runs to be interrupted, and what makes two of them equal."""
+
+import hashlib
+import json
+import random
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.faults.conftest import SETTINGS, sets
+from tests.faults.harness import Commands, Result, Running, leftovers
+from translator.training.journal import TIMING_FIELDS
+
+CLOCKED = {"finished_at", *TIMING_FIELDS}
+PERFORMER = [
+    f"{table}.{key}"
+    for table in ("encoder.self_attention", "decoder.self_attention")
+    for key in ("mechanism=performer", "num_features=8", "redraw_every=4")
+]
+KINDS: dict[str, tuple[str, list[str]]] = {
+    "recurrent": ("demo-additive", []),
+    "transformer": ("demo", []),
+    "performer": ("demo", PERFORMER),
+}
+"""A model kind's config and what makes it that kind."""
+
+
+EPOCHS = ["training.batch_tokens=1500", "training.average=3", "training.samples=1"]  # three epochs in twelve steps
+PLACES = {
+    "mid-epoch": [("translator.training.loop.count", 2)],
+    "epoch boundary": [("translator.training.loop.count", -1)],  # the last update of the first epoch
+    "inside validation": [("translator.experiment.training.mean_loss", 1)],
+    "inside a validation translation": [("translator.experiment.translate.Translator.translate_block", 2)],
+    "step 0": [("translator.experiment.training.train", 1)],
+    "last step": [("translator.training.loop.count", 12)],
+    "twice": [("translator.training.loop.count", 4), ("translator.training.loop.count", 3)],
+    "inside accumulation": [("translator.training.objective.Objective.forward", 6)],
+    "while saving": [("translator.training.checkpoint.write_part", 5)],
+    "while finishing": [("translator.experiment.finish.write_part", 1)],
+}
+"""Where a signal comes, in one sitting or in two."""
+
+
+def arguments(kind: str, output: Path | str, *overrides: str) -> list[str]:
+    """The command that trains it."""
+    name, special = KINDS[kind]
+    settings = [*SETTINGS[name], *EPOCHS, *special, *overrides]
+    return ["train", f"{name}.toml", *sets(*settings), "--output", str(output)]
+
+
+class Trainings:
+    """Trains kinds of model on one small corpus; uninterrupted runs are made once."""
+
+    def __init__(self, commands: Commands, folder: Path) -> None:
+        self.commands, self.folder, self.count = commands, folder, 0
+
+    def start(self, kind: str, output: Path, *overrides: str, **options: Any) -> Running:
+        """Begin or go on."""
+        return self.commands.start(self.folder, *arguments(kind, output, *overrides), **options)
+
+    def run(self, kind: str, output: Path, *overrides: str, **options: Any) -> Result:
+        """Begin or go on, to the end."""
+        return self.start(kind, output, *overrides, **options).wait()
+
+    def several(self, kind: str, output: Path, *overrides: str, size: int = 2, **options: Any) -> list[Running]:
+        """Begin or go on in so many processes, as torchrun would start them; `sabotage` is for the last one."""
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+        started = []
+        for rank in range(size):
+            environment = {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            given = options if rank == size - 1 else {}
+            started.append(self.start(kind, output, *overrides, environment=environment, **given))
+        return started
+
+    def whole(self, kind: str, *overrides: str) -> Path:
+        """A run that nobody interrupted."""
+        digest = hashlib.sha256(repr((kind, overrides)).encode()).hexdigest()[:8]
+        output = self.folder / "whole" / f"{kind}-{digest}"
+        if not (output / "finished.json").exists():
+            done = self.run(kind, output, *overrides)
+            assert done.code == 0, done.error_text
+        return output
+
+    def interrupted(self, kind: str, output: Path, place: str, number: int, *overrides: str) -> None:
+        """A run that a signal stopped at a place, and that went on to its end."""
+        for where, nth in PLACES[place]:
+            nth = self.epoch_length(kind, *overrides) if nth < 0 else nth
+            done = self.run(kind, output, *overrides, sabotage=[("send", int(number), where, nth)])
+            assert done.code == (-number if number == signal.SIGKILL else 128 + number), done.error_text
+        done = self.run(kind, output, *overrides)
+        assert done.code == 0, done.error_text
+
+    def epoch_length(self, kind: str, *overrides: str) -> int:
+        """Updates of the first epoch."""
+        records = journal(self.whole(kind, *overrides))
+        return sum(record["event"] == "update" and record["epoch"] == 0 for record in records)
+
+
+def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: int, seed: int) -> None:
+    """Trainings that are killed so many times at random moments end as if nothing had been, one after the other."""
+    draw, done, run = random.Random(seed), 0, folder / "0"
+    while done < kills:
+        training = trainings.start(kind, run)
+        time.sleep(draw.uniform(0.05, 1.2))
+        training.send(signal.SIGKILL)
+        code = training.wait().code
+        assert code in (0, -signal.SIGKILL)
+        done += code != 0
+        if code == 0:
+            assert_equal(run, trainings.whole(kind))
+            run = folder / str(done)
+    assert trainings.run(kind, run).code == 0
+    assert_equal(run, trainings.whole(kind))
+    assert leftovers(folder) == []
+
+
+def facts(run: Path) -> dict[str, Any]:
+    """Everything about a run that must not depend on interruptions: every number of the journal, every byte of weights."""
+    found: dict[str, Any] = {"journal": journal(run)}
+    for path in sorted([*run.glob("final/*"), *run.glob("checkpoints/*/*.safetensors")]):
+        found[path.relative_to(run).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for path in sorted([run / "finished.json", *run.glob("checkpoints/*/progress.json")]):
+        found[path.relative_to(run).as_posix()] = unclocked(json.loads(path.read_bytes()))
+    return found
+
+
+def journal(run: Path) -> list[dict[str, Any]]:
+    """The journal's records without their times."""
+    return [unclocked(json.loads(line)) for line in (run / "journal.jsonl").read_text("utf-8").splitlines()]
+
+
+def losses(run: Path) -> list[float]:
+    """The loss of every update."""
+    return [record["loss"] for record in journal(run) if record["event"] == "update"]
+
+
+def unclocked(value: Any) -> Any:
+    """The value without what a clock says, floats as hex."""
+    if isinstance(value, dict):
+        return {key: unclocked(inner) for key, inner in value.items() if key not in CLOCKED}
+    if isinstance(value, list):
+        return [unclocked(inner) for inner in value]
+    return value.hex() if isinstance(value, float) else value
+
+
+def assert_equal(found: Path, expected: Path, steps: Sequence[int] = range(1, 13)) -> None:
+    """Two runs are one, and every step is in the journal once."""
+    one, other = facts(found), facts(expected)
+    assert [record["step"] for record in one["journal"] if record["event"] == "update"] == list(steps)
+    for key in sorted({*one, *other}):
+        assert one.get(key) == other.get(key), key

@@ -1,0 +1,280 @@
+"""Section B of the catalogue: a checkpoint is whole, or named and not used."""
+
+import errno
+import json
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import SETTINGS, sets
+from tests.faults.harness import NOBODY, Commands, leftovers, snapshot
+from tests.faults.runs import Trainings, arguments, assert_equal, journal
+from translator.training.checkpoint import MODEL, OPTIMIZER
+from translator.training.folders import MANIFEST, write_manifest
+
+KILL = int(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def halted(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped at step 10, with checkpoints of steps 3, 6, 9 and 10. Not to be spoilt."""
+    run = tmp_path_factory.mktemp("halted") / "run"
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 10)
+    assert trainings.run("transformer", run, sabotage=[stop]).code == 143
+    assert sorted(path.name[-2:] for path in run.glob("checkpoints/*")) == ["03", "06", "09", "10"]
+    return run
+
+
+@pytest.fixture
+def run(halted: Path, tmp_path: Path) -> Path:
+    """A copy of `halted`, to be spoilt."""
+    return Path(shutil.copytree(halted, tmp_path / "run"))
+
+
+def goes_on_after(step: int, trainings: Trainings, run: Path, reason: str) -> None:
+    """The run names its newest checkpoint and its reason, leaves it as it is and ends as if nothing had been."""
+    newest = run / "checkpoints" / "step-00000010"
+    before = snapshot(newest)
+    done = trainings.run("transformer", run)
+    assert done.code == 0, done.error_text
+    assert f"step-00000010 is damaged and not used: {reason}" in done.error_text
+    assert f"going on after step {step}\n" in done.error_text
+    assert snapshot(newest) == before
+    shutil.rmtree(newest)
+    assert_equal(run, trainings.whole("transformer"))
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        ("kill_within_write", 4),
+        ("kill_within_write", 5),
+        ("send", KILL, "translator.training.folders.write_manifest", 3),
+        ("kill_before_rename_to", "step-00000006"),
+    ],
+)
+def test_b01_b02_a_kill_while_saving_loses_that_save_alone(
+    sabotage: tuple[object, ...], trainings: Trainings, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert trainings.run("transformer", run, sabotage=[sabotage]).code == -KILL
+    assert leftovers(run)
+    done = trainings.run("transformer", run)
+    assert done.code == 0
+    assert "going on after step 3\n" in done.error_text
+    assert_equal(run, trainings.whole("transformer"))
+    assert leftovers(tmp_path) == []
+
+
+def test_b02_a_kill_between_the_old_and_the_new_final_weights_loses_neither(
+    trainings: Trainings, commands: Commands, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert trainings.run("transformer", run, "training.steps=3").code == 0
+    assert trainings.run("transformer", run, sabotage=[("kill_before_rename_to", "final")]).code == -KILL
+    refused = commands.run(tmp_path, "translate", "--run", "run", "x")
+    assert refused.code == 4
+    assert "its training has not finished" in refused.error_text
+    assert trainings.run("transformer", run).code == 0
+    assert commands.run(tmp_path, "translate", "--run", "run", "x").code == 0
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("share", [0.0, None, 0.5, 0.999])
+def test_b04_truncated_weights_are_named_and_fallen_back_from(
+    share: float | None, trainings: Trainings, run: Path
+) -> None:
+    weights = run / "checkpoints" / "step-00000010" / MODEL
+    size = weights.stat().st_size
+    left = 1 if share is None else int(size * share)
+    os.truncate(weights, left)
+    goes_on_after(9, trainings, run, f"{MODEL} has {left} bytes, expected {size}")
+
+
+def test_b06_weights_that_end_in_zeros_are_named_and_fallen_back_from(trainings: Trainings, run: Path) -> None:
+    weights = run / "checkpoints" / "step-00000010" / MODEL
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    goes_on_after(9, trainings, run, f"{MODEL} is not what was written (SHA-256 differs)")
+
+
+def test_b07_where_all_checkpoints_are_damaged_nothing_is_begun(trainings: Trainings, run: Path) -> None:
+    for weights in run.glob(f"checkpoints/*/{MODEL}"):
+        os.truncate(weights, 100)
+    before = snapshot(run)
+    done = trainings.run("transformer", run)
+    assert done.code == 4
+    assert done.error_text.count(f"is damaged and not used: {MODEL} has 100 bytes") == 4
+    assert "all checkpoints are damaged" in done.error_text
+    assert snapshot(run) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.unlink(), f"{MANIFEST}: No such file or directory"),
+        (lambda path: path.write_text("no JSON"), f"{MANIFEST} is damaged"),
+        (lambda path: path.write_text("[" * 100_000), f"{MANIFEST} is damaged"),
+        (lambda path: (path.parent / OPTIMIZER).unlink(), f"{OPTIMIZER}: No such file or directory"),
+    ],
+)
+def test_b08_a_checkpoint_without_its_manifest_is_not_used(
+    spoil: Callable[[Path], object], reason: str, trainings: Trainings, run: Path
+) -> None:
+    spoil(run / "checkpoints" / "step-00000010" / MANIFEST)
+    goes_on_after(9, trainings, run, reason)
+
+
+@pytest.mark.parametrize("part", [MODEL, OPTIMIZER])
+def test_b08_a_checkpoint_whose_tensors_do_not_fit_is_not_used(part: str, trainings: Trainings, run: Path) -> None:
+    newest = run / "checkpoints" / "step-00000010"
+    other = trainings.whole("recurrent") / "checkpoints" / "step-00000012"
+    (newest / part).write_bytes((other / part).read_bytes())
+    (newest / MANIFEST).unlink()
+    write_manifest(newest)
+    goes_on_after(9, trainings, run, f"{newest / part}: weights of another model: ")
+
+
+def test_b09_another_tokenizer_is_refused(commands: Commands, work: Path) -> None:
+    other = sets(*SETTINGS["demo"], "tokenizer.vocab_size=330", "training.steps=1")
+    made = commands.run(work, "train", "demo.toml", *other, "--output", "other")
+    assert made.code == 0, made.error_text
+    shutil.rmtree(work / "runs" / "demo" / "tokenizer")
+    shutil.copytree(work / "other" / "tokenizer", work / "runs" / "demo" / "tokenizer")
+    done = commands.run(work, "translate", "--run", "runs/demo", "x")
+    assert done.code == 4
+    assert "SHA-256 differs" in done.error_text
+
+
+def test_b10_weights_of_another_architecture_are_refused(commands: Commands, work: Path) -> None:
+    shutil.rmtree(work / "runs" / "demo" / "final")
+    shutil.copytree(work / "runs" / "demo-additive" / "final", work / "runs" / "demo" / "final")
+    done = commands.run(work, "translate", "--run", "runs/demo", "x")
+    assert done.code == 4
+    assert "weights of another model: " in done.error_text
+    assert "expected (" in done.error_text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello\n", b"<html></html>", pickle.dumps({"model": [1, 2]})])
+def test_b11_what_is_no_run_is_refused(content: bytes | None, commands: Commands, tmp_path: Path) -> None:
+    if content is None:
+        (tmp_path / "thing").mkdir()
+    else:
+        (tmp_path / "thing").write_bytes(content)
+    done = commands.run(tmp_path, "translate", "--run", "thing", "x")
+    assert done.code == 4
+    assert "is not a run folder of this program" in done.error_text
+
+
+def test_b12_a_full_disk_is_named_and_the_last_checkpoint_kept(trainings: Trainings, run: Path) -> None:
+    before = snapshot(run / "checkpoints")
+    done = trainings.run("transformer", run, limits={"RLIMIT_FSIZE": 30_000})
+    assert done.code == 5
+    assert "no space left" in done.error_text
+    assert "needed about 0.1 MB, " in done.error_text
+    assert " MB are free" in done.error_text
+    assert snapshot(run / "checkpoints") == before
+    assert trainings.run("transformer", run).code == 0
+    assert_equal(run, trainings.whole("transformer"))
+
+
+def test_b12_a_disk_too_full_for_the_journal_is_named(trainings: Trainings, run: Path) -> None:
+    room = (run / "journal.jsonl").stat().st_size + 100
+    done = trainings.run("transformer", run, limits={"RLIMIT_FSIZE": room})
+    assert done.code == 5
+    assert f"{run / 'journal.jsonl'}: no space left" in done.error_text
+    assert trainings.run("transformer", run).code == 0
+    assert_equal(run, trainings.whole("transformer"))
+
+
+def test_b14_a_run_that_becomes_read_only_is_named(trainings: Trainings, tmp_path: Path) -> None:
+    user = NOBODY if os.geteuid() == 0 else None
+    run = tmp_path / "open" / "run"
+    run.parent.mkdir()
+    for folder in run.parents:
+        if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
+            folder.chmod(0o777)
+    lines = {"training.save_every=1", "training.steps=500", "training.validate_every=500"}
+    training = trainings.start("transformer", run, *lines, user=user)
+    training.wait_for("step 2/")
+    (run / "checkpoints").chmod(0o555)
+    done = training.wait()
+    assert done.code == 5
+    assert str(run / "checkpoints") in done.error_text
+    assert "Permission denied" in done.error_text
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_b15_files_have_the_modes_that_the_user_asked_for(
+    umask: int, mode: int, trainings: Trainings, tmp_path: Path
+) -> None:
+    assert trainings.run("transformer", tmp_path / "run", "training.steps=1", umask=umask).code == 0
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert modes == {mode}
+
+
+def test_b16_the_newest_and_the_best_are_kept(trainings: Trainings, tmp_path: Path) -> None:
+    settings = "training.average=1", "training.keep_last=2", "training.save_every=1", "training.validate_every=2"
+    stop = ("send", KILL, "translator.training.loop.count", 7)
+    assert trainings.run("transformer", tmp_path / "run", *settings, sabotage=[stop]).code == -KILL
+    best = max((r["bleu"], r["step"]) for r in map(read_progress, (tmp_path / "run").glob("checkpoints/step-*")))[1]
+    assert {path.name[-1] for path in (tmp_path / "run").glob("checkpoints/step-*")} == {"5", "6", str(best)}
+    scores = [float.fromhex(record["bleu"]) for record in journal(tmp_path / "run") if record["event"] == "validation"]
+    assert best == 2 * max(number for number, score in enumerate(scores, 1) if score == max(scores))
+
+
+def read_progress(path: Path) -> dict[str, float]:
+    record = json.loads((path / "progress.json").read_bytes())
+    return {"bleu": -1.0 if record["bleu"] is None else record["bleu"], "step": record["progress"]["step"]}
+
+
+def test_b16_a_failed_save_deletes_nothing(trainings: Trainings, run: Path) -> None:
+    before = snapshot(run / "checkpoints")
+    place = "translator.training.checkpoint.write_part"
+    done = trainings.run("transformer", run, sabotage=[("fail", "OSError", place, 3, errno.EIO, "broken disk")])
+    assert done.code == 5
+    assert "broken disk" in done.error_text
+    assert snapshot(run / "checkpoints") == before
+
+
+@pytest.mark.parametrize("step", ["03", "10"])
+def test_b17_a_checkpoint_of_a_newer_program_is_left_alone(step: str, trainings: Trainings, run: Path) -> None:
+    manifest = run / "checkpoints" / f"step-000000{step}" / MANIFEST
+    content = json.loads(manifest.read_bytes())
+    manifest.write_text(json.dumps({**content, "format": 99, "translator": "77.0"}))
+    before = snapshot(run)
+    done = trainings.run("transformer", run)
+    assert done.code == 4
+    assert "written by translator 77.0 in format 99, this is " in done.error_text
+    assert "; upgrade it" in done.error_text
+    assert snapshot(run) == before
+
+
+def test_a_failed_overwrite_leaves_the_run_as_it_was(trainings: Trainings, run: Path) -> None:
+    before = snapshot(run)
+    words = [*arguments("transformer", run), "--overwrite", "--set", "corpus.max_words=1"]
+    assert trainings.commands.run(trainings.folder, *words).code == 3
+    assert snapshot(run) == before
+
+
+def test_an_overwritten_run_begins_anew(trainings: Trainings, run: Path) -> None:
+    done = trainings.commands.run(trainings.folder, *arguments("transformer", run), "--overwrite")
+    assert done.code == 0, done.error_text
+    assert "going on" not in done.error_text
+    assert_equal(run, trainings.whole("transformer"))
+    assert leftovers(run.parent) == []
+
+
+def test_a_journal_that_is_a_link_is_not_written_through(trainings: Trainings, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes((run / "journal.jsonl").read_bytes())
+    (run / "journal.jsonl").unlink()
+    (run / "journal.jsonl").symlink_to(tmp_path / "precious")
+    before = (tmp_path / "precious").read_bytes()
+    assert trainings.run("transformer", run).code == 5
+    assert (tmp_path / "precious").read_bytes() == before

@@ -1,0 +1,194 @@
+"""Section D of the catalogue: numbers that are none, memory that runs out, corpora that are hardly there."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.conftest import SETTINGS, sets
+from tests.faults.harness import Commands
+from tests.faults.runs import Trainings, journal, losses
+from tests.faults.test_processes import STILL
+from tests.training.test_loop import begin, corpus_updates
+from translator.training.checkpoint import MODEL, OPTIMIZER, read_weights
+from translator.training.loop import accumulate, mean_loss
+from translator.training.updates import Share
+
+NAN = float("nan")
+EVER = 10**6
+
+
+def assert_finite(run: Path) -> None:
+    """No checkpoint holds anything but numbers."""
+    checkpoints = list(run.glob("checkpoints/step-*"))
+    assert checkpoints
+    for checkpoint in checkpoints:
+        for part in (MODEL, OPTIMIZER):
+            weights = read_weights(checkpoint / part)
+            assert all(weight.isfinite().all() for weight in weights.values() if weight.is_floating_point())
+
+
+@pytest.mark.parametrize("bad", [NAN, float("inf")])
+def test_d01_a_training_that_left_the_numbers_ends_with_its_last_good_state(
+    bad: float, trainings: Trainings, tmp_path: Path
+) -> None:
+    run, settings = tmp_path / "run", ("training.steps=30", "training.save_every=2")
+    done = trainings.run("transformer", run, *settings, sabotage=[("scale_loss", bad, 5, EVER)])
+    assert done.code == 6
+    assert "error: step 14: loss not finite in 10 updates one after the other (before, it was about " in done.error_text
+    assert "lower training.learning_rate (" in done.error_text
+    assert_finite(run)
+    assert trainings.run("transformer", run, *settings).code == 0
+
+
+def test_d01_the_highest_learning_rate_leaves_no_number_behind_that_is_none(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    settings = "training.learning_rate=100", "training.optimizer=adamw", "training.weight_decay=1e6"
+    assert trainings.run("transformer", tmp_path / "run", *settings, "training.save_every=1").code == 6
+    assert_finite(tmp_path / "run")
+
+
+def test_d03_one_bad_update_is_skipped_alone(trainings: Trainings, tmp_path: Path) -> None:
+    done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 5, 5)])
+    assert done.code == 0
+    records = [record for record in journal(tmp_path / "run") if record["event"] == "update"]
+    assert [record["step"] for record in records if record["skipped"]] == [5]
+    assert records[4]["loss"] is None
+    assert "step 5: loss or gradient not finite, update skipped (1 so far); epoch 1, training pairs " in done.error_text
+    assert json.loads((tmp_path / "run" / "finished.json").read_bytes())["skipped_updates"] == 1
+    whole = losses(trainings.whole("transformer"))
+    assert losses(tmp_path / "run")[:4] == whole[:4]
+    assert losses(tmp_path / "run")[5] != whole[5]
+
+
+def test_d03_skipped_updates_are_counted_over_a_stop(trainings: Trainings, tmp_path: Path) -> None:
+    run, bad = tmp_path / "run", ("scale_loss", NAN, 1, EVER)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 6)
+    assert trainings.run("transformer", run, "training.steps=30", sabotage=[bad, stop]).code == 143
+    done = trainings.run("transformer", run, "training.steps=30", sabotage=[bad])
+    assert done.code == 6
+    assert "step 10: loss not finite in 10 updates one after the other (no update had a finite one)" in done.error_text
+
+
+def test_d04_a_validation_loss_that_is_no_number_is_never_the_best(trainings: Trainings, tmp_path: Path) -> None:
+    done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 1, 1, False)])
+    assert done.code == 0
+    assert "step 6  validation loss nan  BLEU " in done.error_text
+    validations = [record for record in journal(tmp_path / "run") if record["event"] == "validation"]
+    assert [(record["loss"] is None, record["is_best"]) for record in validations] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("name", ["recurrent", "transformer"])
+def test_d05_a_batch_without_targets_has_no_loss(name: str) -> None:
+    objective, _ = begin(name)
+    (batch,) = corpus_updates().share(0, 0, 1).batches
+    empty = batch._replace(real_M=batch.real_M[:0])
+    assert accumulate(objective, Share([batch, empty], batch.num_tokens)).isfinite()
+    assert all(weight.grad.isfinite().all() for weight in objective.parameters() if weight.grad is not None)
+    assert mean_loss(objective, iter([empty])) == 0.0
+    assert mean_loss(objective, iter([batch, empty])) == mean_loss(objective, iter([batch]))
+
+
+def test_d06_a_spike_is_named_with_its_batch(trainings: Trainings, tmp_path: Path) -> None:
+    done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", 20.0, 8, 8)])
+    assert done.code == 0
+    assert "step 8: the loss jumped to 1" in done.error_text
+    assert done.error_text.count("the loss jumped to") == 1
+    notice = next(line for line in done.error_text.splitlines() if "jumped" in line)
+    assert "training pairs " in notice
+
+
+def test_d07_a_gpu_that_is_not_there_is_named(trainings: Trainings, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    folder, words = trainings.folder, ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1")]
+    done = trainings.commands.run(folder, *words, "--device", "cuda", "--output", tmp_path / "run")
+    assert done.code == 5
+    assert "CUDA requested but not available" in done.error_text
+    assert "use --device cpu" in done.error_text
+    done = trainings.commands.run(folder, *words, "--device", "auto", "--output", tmp_path / "run")
+    assert done.code == 0
+    assert "device cpu" in done.error_text
+
+
+WIDE = "model.feed_forward_dim=2048", "training.batch_tokens=100000", "training.steps=1"
+NOTICE = "memory ran out: each micro-batch is now cut in "
+
+
+def test_d09_a_memory_limit_halves_the_micro_batch(trainings: Trainings, tmp_path: Path) -> None:
+    size = memory_of(trainings.commands)
+    settings = *STILL["transformer"], *WIDE
+    whole = trainings.whole("transformer", *settings)
+    done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": size + 260 * 2**20})
+    assert done.code == 0, done.error_text
+    assert done.error_text.count(NOTICE) >= 1
+    found, expected = (list(map(float.fromhex, losses(run))) for run in (tmp_path / "run", whole))
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def memory_of(commands: Commands) -> int:
+    """Bytes of address space that the fork server has, so its children begin with them."""
+    pages = int(Path(f"/proc/{commands.server.pid}/statm").read_text().split()[0])
+    return pages * 4096
+
+
+def test_d09_a_smaller_micro_batch_is_remembered(trainings: Trainings, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    full = ("fail", "RuntimeError", "translator.training.objective.Objective.forward", 2, "can't allocate memory")
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
+    done = trainings.run("transformer", run, sabotage=[full, stop])
+    assert done.code == 143
+    assert done.error_text.count(NOTICE) == 1
+    done = trainings.run("transformer", run)
+    assert done.code == 0
+    assert NOTICE not in done.error_text
+    assert json.loads((run / "checkpoints/step-00000012/progress.json").read_bytes())["progress"]["parts"] == 2
+    assert trainings.run("transformer", tmp_path / "whole", sabotage=[full]).code == 0
+    assert losses(run) == losses(tmp_path / "whole")
+
+
+def test_d09_a_pair_that_does_not_fit_alone_ends_the_training(trainings: Trainings, tmp_path: Path) -> None:
+    full = ("fail", "MemoryError", "translator.training.objective.Objective.forward", 0)
+    done = trainings.run("transformer", tmp_path / "run", sabotage=[full])
+    assert done.code == 5
+    assert "step 1: out of memory with one sentence pair at a time (up to " in done.error_text
+    assert "lower training.batch_tokens" in done.error_text
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_d10_a_corpus_of_a_pair_or_two_trains(count: int, commands: Commands, corpus: Path) -> None:
+    for suffix in ("en", "de"):
+        path = corpus / f"train.{suffix}"
+        path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:count]), "utf-8")
+    done = commands.run(corpus, "train", "demo.toml", *sets(*SETTINGS["demo"]), "--output", "run")
+    assert done.code == 0, done.error_text
+    assert f"training pairs: {count} read, {count} kept" in done.error_text
+    assert len(losses(corpus / "run")) == 12
+
+
+def test_d11_a_vocabulary_larger_than_the_corpus_is_lowered(commands: Commands, corpus: Path) -> None:
+    settings = sets(*SETTINGS["demo"], "tokenizer.vocab_size=8000", "training.steps=1")
+    done = commands.run(corpus, "train", "demo.toml", *settings, "--output", "run")
+    assert done.code == 0
+    assert "tokenizer.vocab_size lowered from 8000 to " in done.error_text
+
+
+@pytest.mark.parametrize(("size", "told"), [(3, "found 3, expected"), (20, "found 20, expected at least ")])
+def test_d12_a_vocabulary_smaller_than_the_alphabet_is_refused(
+    size: int, told: str, commands: Commands, corpus: Path
+) -> None:
+    settings = sets(*SETTINGS["demo"], f"tokenizer.vocab_size={size}")
+    done = commands.run(corpus, "train", "demo.toml", *settings, "--output", "run")
+    assert done.code == 2
+    assert told in done.error_text
+    assert not (corpus / "run").exists()
+
+
+def test_d13_a_filter_that_leaves_nothing_is_named(commands: Commands, corpus: Path) -> None:
+    settings = sets(*SETTINGS["demo"], "corpus.max_words=1")
+    done = commands.run(corpus, "train", "demo.toml", *settings, "--output", "run")
+    assert done.code == 3
+    assert "0 of 200 training pairs left" in done.error_text

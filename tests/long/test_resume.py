@@ -1,0 +1,31 @@
+"""Every way to interrupt a training, and many kills at random: it ends as if nothing had been."""
+
+import itertools
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.runs import KINDS, Trainings, assert_equal, killed_at_random
+
+PLACES = ["mid-epoch", "epoch boundary", "inside validation", "step 0", "last step", "twice"]
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL]
+KILLS = 200
+AT_ONCE = 20
+
+
+@pytest.mark.parametrize(("kind", "accumulation"), list(itertools.product(KINDS, (1, 4))))
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_stop_and_going_on_change_nothing(
+    kind: str, place: str, number: signal.Signals, accumulation: int, trainings: Trainings, tmp_path: Path
+) -> None:
+    override = f"training.accumulation={accumulation}"
+    trainings.interrupted(kind, tmp_path / "run", place, number, override)
+    assert_equal(tmp_path / "run", trainings.whole(kind, override))
+
+
+@pytest.mark.parametrize("seed", range(KILLS // AT_ONCE))
+@pytest.mark.parametrize("kind", KINDS)
+def test_kills_at_random_moments_change_nothing(kind: str, seed: int, trainings: Trainings, tmp_path: Path) -> None:
+    killed_at_random(trainings, kind, tmp_path, kills=AT_ONCE, seed=seed)

@@ -1,0 +1,59 @@
+"""What a training counts, when it ends and what it tells of its numbers."""
+
+import pytest
+
+from translator.errors import NumericalError
+from translator.training.progress import MOST_SKIPPED, Progress, Report, count_validation, examine, reason_to_end
+from translator.training.settings import TrainingSettings
+
+SETTINGS = TrainingSettings(steps=9, patience=2, max_minutes=1.0)
+
+
+def test_too_many_skipped_updates_in_a_row_end_the_training() -> None:
+    progress = Progress(usual_loss=2.0)
+    bad = Report(7, 0, 0, float("nan"), 1, 0.01, float("nan"), True, 0.0)
+    for _ in range(MOST_SKIPPED - 1):
+        examine(bad, progress)
+    with pytest.raises(
+        NumericalError, match=r"step 7: loss not finite in 10 .* \(before, it was about 2\).*learning_rate"
+    ):
+        examine(bad, progress)
+
+
+def test_a_loss_far_above_the_usual_one_is_told() -> None:
+    progress = Progress()
+    usual = Report(1, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
+    assert [examine(usual, progress) for _ in range(5)] == [None] * 5
+    assert examine(usual._replace(step=6, loss=40.0), progress) == "step 6: the loss jumped to 40 from about 2"
+
+
+def test_a_skipped_update_says_nothing_of_the_usual_loss() -> None:
+    progress = Progress(usual_loss=2.0, skipped_in_a_row=3)
+    report = Report(7, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
+    examine(report._replace(loss=float("nan"), skipped=True), progress)
+    assert (progress.usual_loss, progress.skipped, progress.skipped_in_a_row) == (2.0, 1, 4)
+    examine(report, progress)
+    assert (progress.skipped, progress.skipped_in_a_row) == (1, 0)
+
+
+def test_the_best_validation_is_the_first_of_the_highest_with_a_finite_loss() -> None:
+    progress = Progress()
+    found = []
+    for step, (loss, bleu) in enumerate([(float("nan"), 9.0), (1.0, 3.0), (1.0, 3.0), (1.0, 4.0)], 1):
+        progress.step = step
+        found.append((count_validation(progress, loss, bleu), progress.validations_since_best))
+    assert found == [(False, 1), (True, 0), (False, 1), (True, 0)]
+    assert (progress.best_bleu, progress.best_step, progress.validated_step) == (4.0, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("progress", "reason"),
+    [
+        (Progress(step=8, validations_since_best=1, seconds=59.0), None),
+        (Progress(step=9), "all steps done"),
+        (Progress(step=8, validations_since_best=2), "no better validation BLEU in 2 validations"),
+        (Progress(step=8, seconds=60.0), "training.max_minutes = 1 are over"),
+    ],
+)
+def test_a_training_ends_for_a_reason(progress: Progress, reason: str | None) -> None:
+    assert reason_to_end(SETTINGS, progress) == reason

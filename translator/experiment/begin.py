@@ -1,0 +1,129 @@
+"""Every object of a training, at step 0 or as the newest checkpoint left it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from translator.config import MAY_CHANGE, Config, flatten
+from translator.errors import MachineError, ModelError
+from translator.experiment.build import build_model, count_weights, environment_of, vocabularies_of
+from translator.experiment.prepare import Prepared
+from translator.experiment.run_folder import JOURNAL, WORDS, RunFolder
+from translator.experiment.training import Training
+from translator.experiment.translate import Translator
+from translator.experiment.watcher import Watcher
+from translator.models.interface import AnyModel
+from translator.ops.choice import choose_ops
+from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
+from translator.text.words import load_words
+from translator.training.checkpoint import (
+    MODEL,
+    Record,
+    find_checkpoints,
+    load_weights,
+    read_weights,
+    restore_checkpoint,
+)
+from translator.training.folders import settle_all
+from translator.training.journal import truncate_after
+from translator.training.loop import build_optimizer
+from translator.training.objective import Objective
+from translator.training.processes import Processes
+from translator.training.updates import CorpusUpdates
+
+
+def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Watcher, processes: Processes) -> Training:
+    """Every object that a training needs, at step 0."""
+    torch.manual_seed(config.training.seed)
+    ops = choose_ops(config.ops, device)
+    with device:
+        model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
+    if config.training.initialise_from is not None:
+        initialise(model, prepared, RunFolder(Path(config.training.initialise_from)))
+    environment = environment_of(device, ops, processes.size)
+    watcher.notice(f"{count_weights(model):,} weights, " + ", ".join(map(" ".join, environment.items())))
+    validation = encode_corpus(prepared.validation, prepared.tokenizer)
+    pairs: list[EncodedPairs] = []
+    processes.first(lambda: pairs.append(prepared.pairs(watcher.notice)))
+    return Training(
+        run=prepared.run,
+        config=config,
+        objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops),
+        optimizer=build_optimizer(model, config.training),
+        translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
+        updates=CorpusUpdates(pairs[0] if pairs else prepared.pairs(watcher.notice), config.training, device, processes),
+        validation=prepared.validation,
+        validation_batches=[batch.to(device) for batch in all_batches(validation, config.training.batch_tokens)],
+        watcher=watcher,
+        processes=processes,
+        environment=environment,
+    )
+
+
+def all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
+    """Every pair once."""
+    batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=pairs.num_pairs, seed=0)
+    return (batches.batch(sentences) for sentences in batches.epoch(0))
+
+
+def initialise(model: AnyModel, prepared: Prepared, other: RunFolder) -> None:
+    """Begin with another run's final weights. Raises ModelError where tokenizer or shapes differ."""
+    other.require_finished()
+    if other.record()["tokenizer"] != prepared.tokenizer.fingerprint:
+        raise ModelError(
+            "training.initialise_from",
+            f"{other.path} has another tokenizer",
+            "its pieces would mean other words; train both on the same corpus and [tokenizer]",
+        )
+    load_weights(model, read_weights(other.final / MODEL), str(other.final / MODEL))
+
+
+def restore(training: Training) -> None:
+    """Go on from the newest checkpoint that is whole and fits, and forget what came after it.
+
+    Raises ModelError where there are checkpoints and none of them is.
+    """
+    run, tell, processes = training.run, training.watcher.notice, training.processes
+    processes.first(lambda: settle_all(run.path, run.checkpoints))
+    training.checkpoints = find_checkpoints(run.checkpoints, tell)
+    record = newest_record(training)
+    if record is not None:
+        training.progress, training.parts_told = record.progress, record.progress.parts
+        tell(f"going on after step {record.progress.step}")
+        for line in changes(run.config(), training.config, record.environment, training.environment):
+            tell(line)
+    elif any(run.checkpoints.glob("step-*")):
+        raise ModelError(
+            str(run.checkpoints), "all checkpoints are damaged", "restore one, or begin anew with --overwrite"
+        )
+    progress = training.progress
+    if processes.largest(progress.step) != -processes.largest(-progress.step):
+        raise MachineError(str(run.path), "the processes see different checkpoints", "use a folder that all can see")
+    processes.first(lambda: truncate_after(run.path / JOURNAL, progress.step, progress.validated_step))
+
+
+def newest_record(training: Training) -> Record | None:
+    """Restore the newest checkpoint that fits and return its record; the ones that do not are named and given up."""
+    while training.checkpoints:
+        newest = training.checkpoints[-1]
+        try:
+            return restore_checkpoint(newest, training.objective.model, training.optimizer)
+        except ModelError as error:
+            training.watcher.notice(f"{newest.path.name} is damaged and not used: {error}")
+            training.checkpoints.pop()
+    return None
+
+
+def changes(old: Config, new: Config, then: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    """What a person should hear when a training goes on under other conditions than it began with."""
+    if differing := [key for key in now if now[key] != then.get(key)]:
+        yield "not bit-exact: " + ", ".join(f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in differing)
+    before, after = flatten(old), flatten(new)
+    if changed := [key for key in sorted(MAY_CHANGE) if before[key] != after[key]]:
+        yield "begun with " + ", ".join(f"{key} {before[key]}, now {after[key]}" for key in changed)
+    if "training.steps" in changed and new.training.schedule in ("cosine", "linear"):
+        yield (
+            f"the {new.training.schedule} schedule ends at training.steps, so the learning rate jumps here: "
+            "the run is not one that had this many steps from the start"
+        )

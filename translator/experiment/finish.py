@@ -1,0 +1,93 @@
+"""The end of a training: which weights are left to translate with.
+
+It depends on the kept checkpoints alone, so it may be interrupted and repeated.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from safetensors.torch import save
+from torch import Tensor
+
+from translator.config import Config
+from translator.experiment.build import count_weights
+from translator.experiment.run_folder import FINISHED, FORMAT, RunFolder, now
+from translator.models.interface import AnyModel
+from translator.training.checkpoint import MODEL, Checkpoint, load_weights, read_weights, unshared
+from translator.training.folders import new_folder, write_file, write_part
+from translator.training.loop import average_weights
+from translator.training.progress import Progress
+from translator.training.settings import TrainingSettings
+
+
+class Choice(NamedTuple):
+    """The weights that a run is left with."""
+
+    name: str
+    weights: dict[str, Tensor]
+    bleu: float | None
+
+
+def choose(
+    checkpoints: list[Checkpoint],
+    settings: TrainingSettings,
+    score_of: Callable[[dict[str, Tensor]], float],
+    tell: Callable[[str], None],
+) -> Choice:
+    """The better of the best checkpoint and the average."""
+    best = max(checkpoints, key=lambda one: (one.bleu is not None, one.bleu or 0.0, one.step))
+    alone = Choice(f"step {best.step}", read_weights(best.path / MODEL), best.bleu)
+    averaged = to_average(checkpoints, settings)
+    if len(averaged) < 2:
+        return alone
+    mean = average_weights([read_weights(one.path / MODEL) for one in averaged])
+    name, score = f"average of steps {', '.join(str(one.step) for one in averaged)}", score_of(mean)
+    tell(f"validation BLEU {score:.2f} with the {name}")
+    return Choice(name, mean, score) if alone.bleu is None or score >= alone.bleu else alone
+
+
+def to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> list[Checkpoint]:
+    """The checkpoints whose weights are averaged; one that was saved in passing would not be there without the stop."""
+    due = [one for one in checkpoints if not one.in_passing]
+    if settings.average_of == "last":
+        return due[-settings.average :]
+    scored = sorted((one for one in due if one.bleu is not None), key=lambda one: (one.bleu or 0.0, one.step))
+    return sorted(scored[-settings.average :], key=lambda one: one.step)
+
+
+def leave(run: RunFolder, model: AnyModel, choice: Choice, record: dict[str, Any]) -> None:
+    """Write the final weights, then that the run is finished; in between, it is not."""
+    load_weights(model, choice.weights, choice.name)
+    (run.path / FINISHED).unlink(missing_ok=True)
+    content = save(unshared(model))
+    with new_folder(run.final, num_bytes=len(content)) as temporary:
+        write_part(temporary / MODEL, content)
+    record = {**record, "final": choice.name, "validation_bleu": choice.bleu}
+    write_file(run.path / FINISHED, json.dumps(record, indent=1).encode())
+
+
+def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: str, made_by: str) -> dict[str, Any]:
+    """What finished.json says of the training."""
+    return {
+        "format": FORMAT,
+        "finished_at": now(),
+        "made_by": made_by,
+        "reason": reason,
+        "step": progress.step,
+        "epochs": progress.epoch,
+        "seconds": progress.seconds,
+        "target_tokens": progress.num_tokens,
+        "skipped_updates": progress.skipped,
+        "weights": count_weights(model),
+        "training": config.training.model_dump(mode="json"),
+    }
+
+
+def is_done(run: RunFolder, config: Config) -> bool:
+    """Whether there is nothing left to train."""
+    if not run.is_finished:
+        return False
+    finished, step = run.finish_record(), run.finish_record().get("step")
+    is_same = finished.get("training") == config.training.model_dump(mode="json")
+    return is_same or (isinstance(step, int) and step >= config.training.steps)

@@ -1,0 +1,65 @@
+"""The corpus as updates: which sentences each has, cut into micro-batches and shared out among processes."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from translator.text.batches import Batch, EncodedPairs, TokenBatches
+from translator.training.processes import Processes
+from translator.training.settings import TrainingSettings
+
+
+class Share(NamedTuple):
+    """What one process does of an update."""
+
+    batches: list[Batch]
+    num_tokens: int  # target tokens of the whole update, over all its micro-batches and processes
+
+
+class Updates(Protocol):
+    """The corpus as updates, always the same for the same numbers."""
+
+    def num_updates(self, epoch: int) -> int:
+        """How many updates an epoch has."""
+        ...
+
+    def share(self, epoch: int, position: int, parts: int) -> Share:
+        """One process's share of an update, each of its micro-batches cut in so many parts."""
+        ...
+
+
+class CorpusUpdates:
+    """The encoded training pairs as updates of micro-batches on a device.
+
+    The sentences of an update do not depend on the number of processes, so neither does what is learned from it.
+    """
+
+    def __init__(
+        self, pairs: EncodedPairs, settings: TrainingSettings, device: torch.device, processes: Processes
+    ) -> None:
+        self.pairs, self.device, self.processes = pairs, device, processes
+        self.batches = TokenBatches(
+            pairs, batch_tokens=settings.batch_tokens, pool_size=settings.pool_sentences, seed=settings.seed
+        )
+        self.accumulation = settings.accumulation
+        self.order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
+
+    def epoch(self, number: int) -> list[NDArray[np.int64]]:
+        """The updates of an epoch as sentence numbers; the last one asked for is kept."""
+        if self.order[0] != number:
+            self.order = number, self.batches.epoch(number)
+        return self.order[1]
+
+    def num_updates(self, epoch: int) -> int:
+        """How many updates an epoch has."""
+        return len(self.epoch(epoch))
+
+    def share(self, epoch: int, position: int, parts: int) -> Share:
+        """Every so-manieth sentence, as they are sorted by length: shares are disjoint, complete and about equal."""
+        sentences = self.epoch(epoch)[position]
+        own = sentences[self.processes.rank :: self.processes.size]
+        portions = self.batches.split(own, self.accumulation * parts) if len(own) else []
+        batches = [self.batches.batch(portion).to(self.device) for portion in portions]
+        return Share(batches, int(self.pairs.target.lengths[sentences].sum()))
