@@ -52,7 +52,9 @@ def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Wat
         objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops),
         optimizer=build_optimizer(model, config.training),
         translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
-        updates=CorpusUpdates(pairs[0] if pairs else prepared.pairs(watcher.notice), config.training, device, processes),
+        updates=CorpusUpdates(
+            pairs[0] if pairs else prepared.pairs(watcher.notice), config.training, device, processes
+        ),
         validation=prepared.validation,
         validation_batches=[batch.to(device) for batch in all_batches(validation, config.training.batch_tokens)],
         watcher=watcher,

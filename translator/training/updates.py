@@ -62,4 +62,4 @@ class CorpusUpdates:
         own = sentences[self.processes.rank :: self.processes.size]
         portions = self.batches.split(own, self.accumulation * parts) if len(own) else []
         batches = [self.batches.batch(portion).to(self.device) for portion in portions]
-        return Share(batches, int(self.pairs.target.lengths[sentences].sum()))
+        return Share(batches, int(self.pairs.target.lengths(sentences).sum()))
