@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test test-long check format bench bench-length bench-scale clean
+.PHONY: install demo test test-long faults check format bench bench-length bench-scale clean
 
 install: $(INSTALLED)
 
@@ -34,6 +34,9 @@ test: install
 
 test-long: install
 	$(BIN)/pytest --numprocesses 2 tests/long
+
+faults: install
+	$(BIN)/python -m tests.faults
 
 check: install
 	$(BIN)/ruff format --check .

@@ -16,7 +16,10 @@ def test_every_shipped_config_builds_and_comes_back_from_its_saved_form(path: Pa
     config = load_config(path)
     assert check_model(config) > 0
     (tmp_path / "config.toml").write_text(dump_config(config))
-    assert read_saved_config(tmp_path / "config.toml") == config
+    saved = read_saved_config(tmp_path / "config.toml")
+    assert dump_config(saved) == dump_config(config)
+    assert (differences(saved, config), saved.decoding) == ([], config.decoding)
+    assert str(path.parent) not in dump_config(config)
 
 
 @pytest.mark.parametrize(

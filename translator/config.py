@@ -62,9 +62,12 @@ class Origin(NamedTuple):
     file: str
     text: str
     overrides: tuple[str, ...] = ()
+    options: Mapping[str, str] = {}  # of keys that have one of their own
 
     def place(self, key: str) -> str:
         """The option that set this key, else `file:line: key`."""
+        if key in self.options:
+            return self.options[key]
         if any(override.split("=")[0].strip() == key for override in self.overrides):
             return f"--set {key}"
         line = line_of(key, self.text)
@@ -205,13 +208,28 @@ def line_of(key: str, text: str) -> int | None:
     return None
 
 
+def placeless(config: Config) -> Table:
+    """All settings as plain values, without the places on this machine: of a path that leads out, the last name is left."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [strip(inner) for inner in value]
+        leads_out = isinstance(value, str) and (Path(value).is_absolute() or value.startswith(".."))
+        return Path(value).name if leads_out else value
+
+    table: Table = strip(config.model_dump(mode="json", exclude_none=True, exclude={"corpus": {"folder"}}))
+    return table
+
+
 def dump_config(config: Config) -> str:
-    """The config as TOML, defaults included."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    """The config as TOML, defaults included, as a run folder keeps it."""
+    return tomli_w.dumps(placeless(config))
 
 
 def read_saved_config(path: Path) -> Config:
-    """A config that `dump_config` wrote, taken as it is: its folder is a record, not a place."""
+    """A config that `dump_config` wrote; it does not say where the corpus was."""
     text = path.read_text("utf-8")
     return check_config(tomllib.loads(text), Origin(str(path), text))
 
@@ -226,7 +244,7 @@ def flatten(config: Config) -> dict[str, Any]:
         else:
             yield prefix, value
 
-    return dict(walk("", config.model_dump(mode="json")))
+    return dict(walk("", placeless(config)))
 
 
 def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
@@ -235,9 +253,7 @@ def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
     return [
         (key, before.get(key), after.get(key))
         for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
-        and key not in MAY_CHANGE
-        and not key.startswith(("decoding.", "corpus.folder"))
+        if before.get(key) != after.get(key) and key not in MAY_CHANGE and not key.startswith("decoding.")
     ]
 
 

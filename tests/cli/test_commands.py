@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import translator
+from tests.faults.harness import reseal
 from translator.cli.app import run as run_program
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,7 +99,7 @@ def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def test_a_run_is_complete_and_holds_no_path_of_this_machine(here: Path, program: Program) -> None:
     run = here / "runs" / "demo"
-    record = json.loads((run / "finished.json").read_text())
+    record = json.loads((run / "final/finished.json").read_text())
     assert (record["step"], record["made_by"]) == (6, "train")
     events = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     assert [event["step"] for event in events if event["event"] == "update"] == [1, 2, 3, 4, 5, 6]
@@ -220,6 +221,8 @@ def test_compare_trains_what_is_missing_and_leads_with_a_sentence(here: Path, pr
 def test_compare_refuses_other_references_and_single_runs(here: Path, program: Program) -> None:
     shutil.copytree("runs/demo", "runs/other")
     (here / "runs/other/corpus/test.target").write_text("x\n" * 12)
+    assert program("compare", "runs/demo", "runs/other").code == 4
+    reseal(here / "runs/other")
     result = program("compare", "runs/demo", "runs/other")
     assert result.code == 3
     assert "different references" in result.errors
@@ -238,7 +241,7 @@ def test_compare_refuses_other_references_and_single_runs(here: Path, program: P
         (["train", "demo.toml", "--output", "test.en"], 5, "is not a run folder"),
         (["train", "demo.toml", "--overwrite", "--output", "."], 5, "not a run folder"),
         (["translate", "--run", "test.en", "x"], 4, "is not a run folder of this program"),
-        (["translate", "--beam-size", "0", "x"], 2, "decoding.beam_size: found 0"),
+        (["translate", "--beam-size", "0", "x"], 2, "--beam-size: found 0"),
         (["translate", "--batch-size", "0", "x"], 2, "batch-size"),
         (["translate", "--set", "decoding.length_penalty=nan", "x"], 2, "decoding.length_penalty"),
         (["translate", "--set", "training.steps=1", "x"], 2, "only decoding.* may be set here"),

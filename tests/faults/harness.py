@@ -13,6 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+from safetensors.torch import save
+
+from translator.experiment.run_folder import RunFolder
+from translator.text.tokenizer import Tokenizer
+from translator.training.checkpoint import MODEL, read_weights, write_manifest
+
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {
     **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")},
@@ -72,7 +79,7 @@ class Running:
             raise AssertionError(f"still running after {seconds} s: {self.errors_so_far()}") from None
         finally:
             self.connection.close()
-        return checked(Result(code, *(path.read_bytes() for path in self.outputs)))
+        return checked(Result(code, *(path.read_bytes() if path.is_file() else b"" for path in self.outputs)))
 
 
 def checked(result: Result) -> Result:
@@ -109,7 +116,7 @@ class Commands:
         *arguments: str | Path,
         stdin: bytes = b"",
         output: Path | None = None,
-        environment: Mapping[str, str] = {},
+        environment: Mapping[str, str | None] = {},
         limits: Mapping[str, int] = {},
         umask: int = 0o022,
         user: int | None = None,
@@ -123,19 +130,38 @@ class Commands:
         request = {
             "arguments": [str(one) for one in arguments],
             "folder": str(folder),
-            "environment": {**ENVIRONMENT, **environment},
+            "environment": surroundings(environment),
             "limits": dict(limits),
             "umask": umask,
             "user": user,
             "sabotage": list(sabotage),
         }
+        with given.open("rb") as zero, outputs[0].open("wb") as one, outputs[1].open("wb") as two:
+            return Running(*self.send(request, (zero.fileno(), one.fileno(), two.fileno())), outputs)
+
+    def send(self, request: dict[str, object], descriptors: tuple[int, int, int]) -> tuple[int, socket.socket]:
+        """Begin a command with these streams; returns its process and the connection that will tell its end."""
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.socket))
-        with given.open("rb") as zero, outputs[0].open("wb") as one, outputs[1].open("wb") as two:
-            descriptors = [zero.fileno(), one.fileno(), two.fileno()]
-            socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
-        pid = int(read_line(connection))
-        return Running(pid, connection, outputs)
+        socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
+        return int(read_line(connection)), connection
+
+    def on_terminal(self, folder: Path, *arguments: str | Path, environment: Mapping[str, str | None] = {}) -> Result:
+        """A command from begin to end on a pseudo-terminal, which gets both outputs (as `output`)."""
+        ours, theirs = pty.openpty()
+        request = {
+            "arguments": [str(one) for one in arguments],
+            "folder": str(folder),
+            "environment": surroundings({"TERM": "xterm", **environment}),
+            "limits": {},
+            "umask": 0o022,
+            "user": None,
+        }
+        _, connection = self.send(request, (theirs, theirs, theirs))
+        os.close(theirs)
+        seen = read_terminal(ours)
+        with connection:
+            return checked(Result(int(read_line(connection)), seen, seen))
 
     def run(self, folder: Path, *arguments: str | Path, **options: object) -> Result:
         """A command from begin to end; options as for `start`."""
@@ -150,35 +176,47 @@ def read_line(connection: socket.socket) -> str:
     return line.decode()
 
 
-def execute(folder: Path, *arguments: str | Path, stdin: bytes = b"", environment: Mapping[str, str] = {}) -> Result:
+def surroundings(changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The environment of a command; a variable that is None is not set."""
+    return {key: value for key, value in {**ENVIRONMENT, **changes}.items() if value is not None}
+
+
+def execute(
+    folder: Path, *arguments: str | Path, stdin: bytes = b"", environment: Mapping[str, str | None] = {}
+) -> Result:
     """A true exec of the command, for what a forked child cannot show: start-up, locale, imports."""
     words = [sys.executable, "-m", "translator", *map(str, arguments)]
-    surroundings = {**ENVIRONMENT, **environment}
+    variables = surroundings(environment)
     done = subprocess.run(
-        words, cwd=folder, env=surroundings, input=stdin, capture_output=True, check=False, timeout=LONGEST_SECONDS
+        words, cwd=folder, env=variables, input=stdin, capture_output=True, check=False, timeout=LONGEST_SECONDS
     )
     return checked(Result(done.returncode, done.stdout, done.stderr))
 
 
-def on_terminal(folder: Path, *arguments: str | Path, environment: Mapping[str, str] = {}) -> Result:
+def on_terminal(folder: Path, *arguments: str | Path, environment: Mapping[str, str | None] = {}) -> Result:
     """A true exec on a pseudo-terminal, which gets both outputs (as `output`)."""
     ours, theirs = pty.openpty()
-    surroundings = {**ENVIRONMENT, "TERM": "xterm", **environment}
+    variables = surroundings({"TERM": "xterm", **environment})
     words = [sys.executable, "-m", "translator", *map(str, arguments)]
-    with subprocess.Popen(words, cwd=folder, env=surroundings, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(words, cwd=folder, env=variables, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the terminal closes with its last writer
-                break
-            if not part:
-                break
-            seen += part
+        seen = read_terminal(ours)
         process.wait(LONGEST_SECONDS)
-    os.close(ours)
     return checked(Result(process.returncode, seen, seen))
+
+
+def read_terminal(ours: int) -> bytes:
+    """All that is written to a terminal until nobody has it open."""
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the terminal closes with its last writer
+            part = b""
+        if not part:
+            os.close(ours)
+            return seen
+        seen += part
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -186,6 +224,22 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def reseal(folder: Path) -> None:
+    """Give a spoilt folder a manifest that knows nothing of it, as an attacker would."""
+    (folder / "manifest.json").unlink(missing_ok=True)
+    write_manifest(folder)
+
+
 def leftovers(folder: Path) -> list[Path]:
     """Temporary files that should be gone."""
     return list(folder.rglob(".tmp-*"))
+
+
+def make_it_write(run: Path, piece: str) -> None:
+    """Spoil a run's final weights so that it writes this piece for ever."""
+    number = Tokenizer.load(run / "tokenizer", RunFolder(run).record()["tokenizer"]).target.piece_to_id(piece)
+    weights = read_weights(run / "final" / MODEL)
+    weights["embeddings.bias_V"] = torch.zeros_like(weights["embeddings.bias_V"])
+    weights["embeddings.bias_V"][number] = 1000.0
+    (run / "final" / MODEL).write_bytes(save(weights))
+    reseal(run / "final")

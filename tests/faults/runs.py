@@ -82,7 +82,7 @@ class Trainings:
         """A run that nobody interrupted."""
         digest = hashlib.sha256(repr((kind, overrides)).encode()).hexdigest()[:8]
         output = self.folder / "whole" / f"{kind}-{digest}"
-        if not (output / "finished.json").exists():
+        if not (output / "final/finished.json").exists():
             done = self.run(kind, output, *overrides)
             assert done.code == 0, done.error_text
         return output
@@ -125,7 +125,7 @@ def facts(run: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"journal": journal(run)}
     for path in sorted([*run.glob("final/*"), *run.glob("checkpoints/*/*.safetensors")]):
         found[path.relative_to(run).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    for path in sorted([run / "finished.json", *run.glob("checkpoints/*/progress.json")]):
+    for path in sorted([run / "final/finished.json", *run.glob("checkpoints/*/progress.json")]):
         found[path.relative_to(run).as_posix()] = unclocked(json.loads(path.read_bytes()))
     return found
 

@@ -170,7 +170,7 @@ def test_e13_a_line_of_10_mb_is_skipped_and_named(commands: Commands, corpus: Pa
     running = commands.start(corpus, "train", "demo.toml", *sets(*ONE_STEP), "--output", "runs/demo", limits=limits)
     peak = 0.0
     status = Path(f"/proc/{running.pid}/status")
-    while not (corpus / "runs/demo/finished.json").exists():
+    while not (corpus / "runs/demo/final/finished.json").exists():
         text = status.read_text() if status.exists() else ""
         if "VmHWM" not in text:
             break
@@ -321,9 +321,10 @@ def test_e24_marks_in_the_text_are_text(commands: Commands, corpus: Path) -> Non
             alter(corpus / f"train.{suffix}", number, "<s> </s> <unk> <pad> ▁ <0x41>")
         alter(corpus / f"valid.{suffix}", 1, "</s> <pad>")
     assert train(commands, corpus).code == 0
+    from translator.experiment.run_folder import RunFolder
     from translator.text.tokenizer import EOS, Tokenizer
 
-    tokenizer = Tokenizer.load(corpus / "runs/demo/tokenizer")
+    tokenizer = Tokenizer.load(corpus / "runs/demo/tokenizer", RunFolder(corpus / "runs/demo").record()["tokenizer"])
     (ids,) = tokenizer.encode_source(["<s> </s> <unk> <pad>"])
     assert ids[-1] == EOS
     assert min(ids[:-1]) > EOS

@@ -58,7 +58,7 @@ def test_d03_one_bad_update_is_skipped_alone(trainings: Trainings, tmp_path: Pat
     assert [record["step"] for record in records if record["skipped"]] == [5]
     assert records[4]["loss"] is None
     assert "step 5: loss or gradient not finite, update skipped (1 so far); epoch 1, training pairs " in done.error_text
-    assert json.loads((tmp_path / "run" / "finished.json").read_bytes())["skipped_updates"] == 1
+    assert json.loads((tmp_path / "run" / "final/finished.json").read_bytes())["skipped_updates"] == 1
     whole = losses(trainings.whole("transformer"))
     assert losses(tmp_path / "run")[:4] == whole[:4]
     assert losses(tmp_path / "run")[5] != whole[5]

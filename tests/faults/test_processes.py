@@ -67,7 +67,7 @@ def test_all_processes_lose_patience_together(trainings: Trainings, tmp_path: Pa
     settings = "training.patience=3", "training.validate_every=2", "training.learning_rate=1e-9"
     done = [one.wait() for one in trainings.several("transformer", tmp_path / "run", *settings)]
     assert [one.code for one in done] == [0, 0]
-    assert json.loads((tmp_path / "run" / "finished.json").read_bytes())["step"] == 8
+    assert json.loads((tmp_path / "run" / "final/finished.json").read_bytes())["step"] == 8
 
 
 def test_a_run_that_cannot_begin_ends_all_with_one_voice(trainings: Trainings, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a06_a_stop_inside_accumulation_is_answered_after_it(trainings: Training
 def test_a07_patience_goes_on_counting(number: int, trainings: Trainings, tmp_path: Path) -> None:
     settings = "training.patience=3", "training.validate_every=2", "training.learning_rate=1e-9"
     whole = trainings.whole("transformer", *settings)
-    assert json.loads((whole / "finished.json").read_bytes())["step"] == 8
+    assert json.loads((whole / "final/finished.json").read_bytes())["step"] == 8
     for where in (("translator.training.loop.count", 7), ("translator.experiment.finish.read_weights", 1)):
         done = trainings.run("transformer", tmp_path / "run", *settings, sabotage=[("send", int(number), *where)])
         assert done.code in (128 + number, -number), done.error_text

@@ -68,12 +68,19 @@ def test_a_very_long_line_is_learned_from() -> None:
 
 def test_the_same_corpus_gives_the_same_tokenizer_after_saving_too(tmp_path: Path) -> None:
     trained().save(tmp_path)
-    assert Tokenizer.load(tmp_path).fingerprint == trained().fingerprint == TOKENIZER.fingerprint
+    assert Tokenizer.load(tmp_path, TOKENIZER.fingerprint).fingerprint == trained().fingerprint == TOKENIZER.fingerprint
+
+
+def test_a_tokenizer_that_is_not_the_expected_one_is_never_parsed(tmp_path: Path) -> None:
+    trained().save(tmp_path)
+    (tmp_path / "source.model").write_bytes(b"this would crash a parser")
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        Tokenizer.load(tmp_path, TOKENIZER.fingerprint)
 
 
 def test_a_folder_that_holds_none_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
-        Tokenizer.load(tmp_path)
+        Tokenizer.load(tmp_path, TOKENIZER.fingerprint)
 
 
 def test_words_are_folded_and_stripped_and_saved(tmp_path: Path) -> None:

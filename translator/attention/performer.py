@@ -17,7 +17,9 @@ class PerformerSettings(AttentionSettings):
     """How many random features stand in for the softmax."""
 
     mechanism: Literal["performer"] = "performer"
-    num_features: int = Field(64, ge=1, description="random features; the error falls with their square root")
+    num_features: int = Field(
+        64, ge=1, le=10_000, description="random features; the error falls with their square root"
+    )
     redraw_every: int = Field(100, ge=0, description="updates after which new features are drawn; 0 never does")
     dropout: float = Field(0.0, ge=0, le=0, description="none: there are no weights to drop")
 

@@ -1,9 +1,8 @@
 """`--attention` on `translate` and `evaluate`: where the model looked, in a form on standard output or in a file."""
 
-import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from translator.cli.console import tell
+from translator.cli.console import as_json, tell
 
 if TYPE_CHECKING:
     from translator.experiment.attention import AttentionMap, Looker
@@ -79,14 +78,14 @@ def refuse_unused(layer: int | None, head: int | None) -> None:
 
 
 def follow(
-    found: "Iterator[list[Candidate]]", sources: list[str], looker: "Looker | None", *, together: int = TOGETHER
-) -> "Iterator[tuple[list[Candidate], AttentionMap | None]]":
-    """Each sentence's candidates with what the best one looked at, None for a blank line; `sources` may grow meanwhile."""
-    number = 0
+    found: "Iterator[list[Candidate]]", sources: Iterable[str], looker: "Looker | None", *, together: int = TOGETHER
+) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
+    """Each sentence with its candidates and what the best one looked at, None for a blank line."""
+    remaining = iter(sources)
     while block := list(islice(found, min(together, TOGETHER))):
-        best = [(sources[number + index], candidates[0]) for index, candidates in enumerate(block)]
-        yield from zip(block, looker.look(best) if looker else [None] * len(block), strict=True)
-        number += len(block)
+        lines = list(islice(remaining, len(block)))
+        best = [(line, candidates[0]) for line, candidates in zip(lines, block, strict=True)]
+        yield from zip(lines, block, looker.look(best) if looker else [None] * len(block), strict=True)
 
 
 @contextmanager
@@ -111,8 +110,7 @@ def attention_file(wanted: Wanted | None) -> "Iterator[Callable[[str, str, Atten
 def write_maps(wanted: Wanted, looker: "Looker", sources: list[str], best: "list[Candidate]") -> None:
     """What the translations of a whole test set looked at, into the wanted file."""
     with attention_file(wanted) as keep:
-        followed = follow(iter([candidate] for candidate in best), sources, looker)
-        for source, ([candidate], seen) in zip(sources, followed, strict=True):
+        for source, [candidate], seen in follow(iter([candidate] for candidate in best), sources, looker):
             keep(source, candidate.text, seen)
 
 
@@ -121,7 +119,7 @@ def file_line(form: str, source: str, translation: str, seen: "AttentionMap | No
     if form == "pharaoh":
         return seen.alignment if seen else ""
     record = {"source": source, "translation": translation, "attention": seen and seen.as_record()}
-    return json.dumps(record, ensure_ascii=False)
+    return as_json(record)
 
 
 def save_maps(maps: "list[AttentionMap]", path: Path) -> None:

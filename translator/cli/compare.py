@@ -1,13 +1,11 @@
 """`translator compare`: which of several models is better, and how sure that is."""
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import tell, visible
+from translator.cli.console import as_json, say, tell
 from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Json, Overrides, find_config
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def compare(
     reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
-    as_json: Json = False,
+    json: Json = False,
     allow_leaked: AllowLeaked = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
@@ -52,23 +50,29 @@ def compare(
     wanted, place, runs = names or DEFAULT, choose_device(device), []
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
-    for name in wanted:
-        if Path(name).is_dir():
-            RunFolder(Path(name)).require_finished()
-    for name in wanted:
-        if Path(name).is_dir():
-            runs.append(RunFolder(Path(name)))
+    plans = [RunFolder(Path(name)) if names_run(name) else find_config(name) for name in wanted]
+    for plan in plans:
+        if isinstance(plan, RunFolder):
+            plan.require_finished()
+    test = read_test(source, reference) if source and reference else None
+    for plan in plans:
+        if isinstance(plan, RunFolder):
+            runs.append(plan)
         else:
             with TrainingDisplay() as display:
-                runs.append(find_or_train(find_config(name), RUNS, device=place, watcher=display))
-    flags = [f"decoding.beam_size={beam_size}"] if beam_size is not None else []
-    settings = decoding_settings(runs[0].config(), [*overrides, *flags], many_allowed=False)
-    test = read_test(source, reference) if source and reference else None
+                runs.append(find_or_train(plan, RUNS, device=place, watcher=display))
+    settings = decoding_settings(runs[0].config(), overrides, {"beam_size": beam_size}, many_allowed=False)
     comparison = compare_runs(runs, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     for row in comparison.rows:
         for notice in row.evaluation.notices:
             tell(f"notice: {row.evaluation.run}: {notice}")
-    sys.stdout.write(json_text(comparison) if as_json else plain_text(comparison))
+    say(json_text(comparison) if json else plain_text(comparison))
+
+
+def names_run(name: str) -> bool:
+    """Whether a run folder is meant and not a config."""
+    path = Path(name)
+    return path.is_dir() or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
 
 
 def json_text(comparison: "Comparison") -> str:
@@ -91,14 +95,14 @@ def json_text(comparison: "Comparison") -> str:
             for row in comparison.rows
         ],
     }
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    return as_json(record, indent=1)
 
 
 def plain_text(comparison: "Comparison") -> str:
     """The verdict, then a table with a line a figure and a column a run."""
-    lines = [visible(comparison.verdict), ""]
+    lines = [comparison.verdict, ""]
     columns = [figures(row, comparison.num_sentences) for row in comparison.rows]
-    names = [visible(row.evaluation.run) for row in comparison.rows]
+    names = [row.evaluation.run for row in comparison.rows]
     label_width = max(len(label) for label in columns[0])
     widths = [
         max(len(name), *(len(text) for text in column.values())) for name, column in zip(names, columns, strict=True)
@@ -115,7 +119,7 @@ def plain_text(comparison: "Comparison") -> str:
         f"length penalty {decoding.length_penalty:g}",
         f"BLEU: {comparison.rows[0].evaluation.scores[0].signature}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def figures(row: "Row", num_sentences: int) -> dict[str, str]:

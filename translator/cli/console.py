@@ -1,15 +1,17 @@
-"""What the commands show on standard error: notices, errors, the progress of a training.
+"""What the commands show: results on standard output; notices, errors and the progress of a training on standard error.
 
 Text from a corpus, a model or a file name goes through `visible` and never through rich's markup.
 """
 
+import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TextIO, TypeVar
 
-from translator.text.visible import visible as visible  # the commands import it from here
+from translator.text.visible import CONTROL, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -22,10 +24,32 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+def as_json(record: object, indent: int | None = None) -> str:
+    """The record as JSON that a terminal may show: its control characters are escaped, its letters are not."""
+    text = json.dumps(record, indent=indent, ensure_ascii=False, allow_nan=False)
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def say(text: str) -> None:
+    """Results on standard output: as they are in files and pipes, made visible, and seen at once, on a terminal."""
+    on_terminal = sys.stdout.isatty()
+    sys.stdout.write((visible(text) if on_terminal else text) + "\n")
+    if on_terminal or is_lively():
+        sys.stdout.flush()
+
+
 def tell(text: str) -> None:
-    """A line on standard error."""
-    sys.stderr.write(visible(text) + "\n")
-    sys.stderr.flush()
+    """A line on standard error. Where that cannot be written, nobody is there to be told."""
+    try:
+        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still buffered, and all that follows, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(text: str) -> None:
@@ -35,8 +59,6 @@ def complain(text: str) -> None:
 
 def is_lively() -> bool:
     """Whether standard error is a terminal that can redraw a line."""
-    import os
-
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
 
 

@@ -1,14 +1,12 @@
 """`translator evaluate`: how good a run is, with the signatures that make the figures repeatable."""
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
-from translator.cli.console import tell
+from translator.cli.console import as_json, say, tell
 from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Json, Overrides
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ def evaluate(
     attention: Attention = None,
     layer: Layer = None,
     head: Head = None,
-    as_json: Json = False,
+    json: Json = False,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
@@ -59,8 +57,7 @@ def evaluate(
         refuse_unused(layer, head)
     folder = RunFolder(run) if run else latest_run(RUNS)
     folder.require_finished()
-    flags = [f"decoding.beam_size={beam_size}"] if beam_size is not None else []
-    settings = decoding_settings(folder.config(), [*overrides, *flags], many_allowed=False)
+    settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
     test = read_test(source, reference) if source and reference else folder.split("test")
     looker = None
     if wanted or alignments:
@@ -78,7 +75,7 @@ def evaluate(
                 write(hypothesis)
     for notice in evaluation.notices:
         tell(f"notice: {notice}")
-    sys.stdout.write(json_text(evaluation) if as_json else plain_text(evaluation))
+    say(json_text(evaluation) if json else plain_text(evaluation))
 
 
 def json_text(evaluation: "Evaluation") -> str:
@@ -94,7 +91,7 @@ def json_text(evaluation: "Evaluation") -> str:
         "leaked": evaluation.leaked,
         "seconds": evaluation.seconds,
     }
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    return as_json(record, indent=1)
 
 
 def plain_text(evaluation: "Evaluation") -> str:
@@ -115,4 +112,4 @@ def plain_text(evaluation: "Evaluation") -> str:
         lines.append(leak_notice(evaluation.leaked, len(evaluation.hypotheses)))
     speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)
     lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} a second")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

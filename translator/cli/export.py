@@ -1,12 +1,11 @@
 """`translator export`: a run for another program's engine."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from translator.cli.console import tell
+from translator.cli.console import say, tell
 from translator.cli.options import RUNS, Force
 
 Quantization = Annotated[
@@ -50,4 +49,4 @@ def export(
         tell(str(one))
     if not done.is_same:
         tell(f"notice: below {SAME:g} %, so these are not the run's own translations")
-    sys.stdout.write(f"{done.path}\n")
+    say(str(done.path))

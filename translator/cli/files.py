@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from translator.cli.console import is_lively, visible
-from translator.errors import MachineError, UsageError
+from translator.cli.console import say
+from translator.errors import DataError, MachineError, UsageError
 from translator.text.reader import decode_lines, read_lines
 
 
@@ -19,6 +19,8 @@ def check_files(text: list[str] | None, input: Path | None, output: Path | None,
         return
     if input is not None and output.exists() and output.samefile(input):
         raise UsageError("--output", f"{output} is the same file as --input", "choose another name")
+    if output.exists() and not output.is_file():
+        raise MachineError(str(output), "is not a file", "choose another name, or leave --output out")
     if output.exists() and not force:
         raise MachineError(str(output), "exists", "choose another name, or give --force")
     if not output.absolute().parent.is_dir():
@@ -34,13 +36,15 @@ def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  #
     """
     if text:
         quoted = any(" " in argument.strip() for argument in text)
-        yield from (line.replace("\n", " ") for line in (text if quoted else [" ".join(text)]))
+        typed = (os.fsencode(line).replace(b"\n", b" ") for line in (text if quoted else [" ".join(text)]))
+        yield from decode_lines(typed, "command line")
     elif input is not None:
         yield from read_lines(input)
-    elif is_prompt(text, input):
-        yield from prompted_lines()
     else:
-        yield from decode_lines(sys.stdin.buffer, "standard input")
+        try:
+            yield from decode_lines(prompted() if is_prompt(text, input) else sys.stdin.buffer, "standard input")
+        except OSError as error:
+            raise DataError("standard input", f"cannot be read ({error.strerror})", "give --input or words") from error
 
 
 def is_prompt(text: list[str] | None, input: Path | None) -> bool:  # noqa: A002
@@ -48,36 +52,39 @@ def is_prompt(text: list[str] | None, input: Path | None) -> bool:  # noqa: A002
     return not text and input is None and sys.stdin.isatty()
 
 
-def prompted_lines() -> Iterator[str]:
+def prompted() -> Iterator[bytes]:
     """Lines typed at a prompt, until the end of input."""
     while True:
         sys.stderr.write("> ")
         sys.stderr.flush()
-        line = sys.stdin.readline()
+        line = sys.stdin.buffer.readline()
         if not line:
             sys.stderr.write("\n")
             return
-        yield line.rstrip("\n")
+        yield line
 
 
 @contextmanager
 def written(output: Path | None) -> Iterator[Callable[[str], None]]:
     """A function that writes a line to standard output, or to a file that appears when the block ends well."""
     if output is None:
-        on_terminal = sys.stdout.isatty()
-        yield lambda line: print_line(visible(line) if on_terminal else line)
+        yield say
         return
     temporary = output.absolute().with_name(f".tmp-{output.name}-{os.getpid()}")
     try:
+        remove_abandoned(output.absolute())
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             yield lambda line: print(line, file=file)
         temporary.replace(output.absolute())
+    except OSError as error:
+        raise MachineError(str(output), f"cannot be written ({error.strerror})", "choose another folder") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def print_line(line: str) -> None:
-    """A line on standard output, seen at once where that is a terminal."""
-    sys.stdout.write(line + "\n")
-    if sys.stdout.isatty() or is_lively():
-        sys.stdout.flush()
+def remove_abandoned(output: Path) -> None:
+    """Remove what a process that was killed while it wrote this file has left beside it."""
+    prefix = f".tmp-{output.name}-"
+    for path in output.parent.iterdir():
+        if path.name.startswith(prefix) and path.name.removeprefix(prefix).isdecimal():
+            path.unlink(missing_ok=True)

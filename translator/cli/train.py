@@ -1,11 +1,11 @@
 """`translator train`: from a config to a run that translates."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from translator.cli.console import say
 from translator.cli.options import RUNS, Device, Overrides, find_config
 
 
@@ -38,4 +38,4 @@ def train(
     with joined(chosen) as processes, TrainingDisplay() as display:
         train_run(loaded, folder, device=chosen, watcher=display, overwrite=overwrite, processes=processes)
     if processes.is_first:
-        sys.stdout.write(f"{folder}\n")
+        say(str(folder))

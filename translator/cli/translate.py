@@ -1,8 +1,7 @@
 """`translator translate`: one line out for each line in."""
 
-import json
 import sys
-from collections.abc import Iterator
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,7 @@ from translator.cli.attention import (
     refuse_unused,
     shown,
 )
-from translator.cli.console import counted, tell
+from translator.cli.console import as_json, counted, tell
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def translate(
     attention: Attention = None,
     layer: Layer = None,
     head: Head = None,
-    json_lines: Json = False,
+    json: Json = False,
     force: Force = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
@@ -58,49 +57,38 @@ def translate(
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.run_folder import RunFolder, latest_run
-    from translator.experiment.translate import BLOCK_LINES, decoding_settings, load
+    from translator.experiment.translate import BLOCK_LINES, Remarks, decoding_settings, load
 
     check_files(text, input, output, force=force)
-    wanted = read_wanted(attention, taken=(input, output), force=force, forms=("json",) if json_lines else FORMS)
+    wanted = read_wanted(attention, taken=(input, output), force=force, forms=("json",) if json else FORMS)
     if not wanted:
         refuse_unused(layer, head)
-    json_lines = json_lines or attention == "json"
+    json = json or attention == "json"
     folder = RunFolder(run) if run else latest_run(RUNS)
     if run is None:
         tell(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device), engine=engine)
-    flags = [
-        f"decoding.{name}={value}"
-        for name, value in (("beam_size", beam_size), ("num_best", num_best))
-        if value is not None
-    ]
-    settings = decoding_settings(translator.config, [*overrides, *flags], many_allowed=json_lines)
+    flags = {"beam_size": beam_size, "num_best": num_best}
+    settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
     looker = Looker(translator, folder, layer=layer, head=head) if wanted else None
-    sources: list[str] = []
+    remarks = Remarks(translator.known)
     with written(output) as write, attention_file(wanted) as keep:
-        lines = remembered(input_lines(text, input), sources)
+        lines, sources = tee(input_lines(text, input))
         block = 1 if is_prompt(text, input) else BLOCK_LINES
         found = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block)
         with counted(found, shown=input is not None and not (output is None and sys.stdout.isatty())) as done:
-            for number, (candidates, seen) in enumerate(follow(done, sources, looker, together=block)):
-                keep(sources[number], candidates[0].text, seen)
-                if json_lines:
-                    write(as_json(sources[number], candidates, {"attention": seen} if attention == "json" else {}))
+            for source, candidates, seen in follow(done, sources, looker, together=block):
+                remarks.see(source, candidates[0])
+                keep(source, candidates[0].text, seen)
+                if json:
+                    write(as_json(record_of(source, candidates, {"attention": seen} if attention == "json" else {})))
                 else:
                     write(shown(wanted, candidates[0].text, seen))
-    for notice in translator.notices(sources):
+    for notice in remarks.notices():
         tell(notice)
 
 
-def remembered(lines: Iterator[str], memory: list[str]) -> Iterator[str]:
-    """The lines, each also appended to `memory`."""
-    for line in lines:
-        memory.append(line)
-        yield line
-
-
-def as_json(source: str, candidates: "list[Candidate]", maps: "dict[str, AttentionMap | None]") -> str:
-    """One line of JSON with all that is known of a translation."""
+def record_of(source: str, candidates: "list[Candidate]", maps: "dict[str, AttentionMap | None]") -> dict[str, object]:
+    """All that is known of a translation, for a line of JSON."""
     found = [{key: value for key, value in one._asdict().items() if key != "ids"} for one in candidates]
-    more = {name: seen and seen.as_record() for name, seen in maps.items()}
-    return json.dumps({"source": source, "translations": found, **more}, ensure_ascii=False)
+    return {"source": source, "translations": found, **{name: seen and seen.as_record() for name, seen in maps.items()}}

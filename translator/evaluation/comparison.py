@@ -91,7 +91,7 @@ def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *,
 def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.int64]:
     """What BLEU is made of, a row a sentence: lengths of both, matches and totals of n-grams 1 to 4."""
     metric = make_bleu()
-    return np.array(metric._extract_corpus_statistics(one_line(hypotheses), [list(references)]), dtype=np.int64)
+    return np.array(metric._extract_corpus_statistics(one_line(hypotheses), [one_line(references)]), dtype=np.int64)
 
 
 def corpus_bleu(counts: NDArray[np.int64]) -> float:

@@ -50,7 +50,7 @@ METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf,
 def bleu(hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool = False) -> float:
     """Corpus BLEU without an interval, for validation."""
     check_counts(hypotheses, references)
-    return rounded(make_bleu(lowercase=lowercase).corpus_score(one_line(hypotheses), [list(references)]).score)
+    return rounded(make_bleu(lowercase=lowercase).corpus_score(one_line(hypotheses), [one_line(references)]).score)
 
 
 def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
@@ -62,7 +62,7 @@ def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Scor
 def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
     """One metric with its 95 % interval, from a bootstrap whose seed the signature names (Koehn 2004)."""
     metric = with_plain_floats(METRICS[name](lowercase=lowercase))
-    result = metric.corpus_score(one_line(hypotheses), [list(references)], n_bootstrap=BOOTSTRAP_SAMPLES)
+    result = metric.corpus_score(one_line(hypotheses), [one_line(references)], n_bootstrap=BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
@@ -93,9 +93,9 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
         raise DataError("references", "no sentences", "give a test set with at least one")
 
 
-def one_line(hypotheses: Sequence[str]) -> list[str]:
-    """The same score for a hypothesis whether or not it has been through a file."""
-    return [hypothesis.translate(CONTROL_ENDS) for hypothesis in hypotheses]
+def one_line(sentences: Sequence[str]) -> list[str]:
+    """The same score for a sentence whether or not it has been through a file."""
+    return [sentence.translate(CONTROL_ENDS) for sentence in sentences]
 
 
 def rounded(value: float) -> float:

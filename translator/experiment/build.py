@@ -1,5 +1,7 @@
 """Every object from a config: device, operations, model; and the checks that need a model but no data."""
 
+import re
+
 import torch
 
 from translator.config import Config
@@ -17,10 +19,13 @@ def choose_device(name: str) -> torch.device:
     """The device of that name; 'auto' takes a GPU where there is one. Raises MachineError where it is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        why = "torch was built without CUDA" if torch.version.cuda is None else "torch sees no GPU"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UsageError("--device", f"found {name!r}, expected cpu, cuda, cuda:N or auto")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        why = "torch was built without CUDA" if torch.version.cuda is None else f"GPUs: {torch.cuda.device_count()}"
         raise MachineError("--device", f"CUDA requested but not available ({why})", "use --device cpu")
-    return torch.device(name)
+    return device
 
 
 def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[str, str]:

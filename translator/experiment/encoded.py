@@ -15,7 +15,7 @@ import sentencepiece
 
 from translator.config import Config
 from translator.errors import DataError
-from translator.experiment.run_folder import RunFolder
+from translator.experiment.run_folder import RECORD, RunFolder
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
 from translator.text.gate import Admitted
@@ -73,7 +73,7 @@ def unusable(folder: Path, about: dict[str, Any]) -> str | None:
 def find_neighbour(run: RunFolder, about: dict[str, Any]) -> RunFolder | None:
     """A run beside this one with the same corpus and tokenizer settings, its pieces and tokenizer undamaged."""
     for folder in sorted(run.path.parent.glob(f"*/{PREPARED}")):
-        if folder.parent != run.path and not unusable(folder, about):
+        if folder.parent != run.path and not unusable(folder, about) and not damage(folder.parent, RECORD):
             return RunFolder(folder.parent)
     return None
 

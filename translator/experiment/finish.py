@@ -5,17 +5,18 @@ It depends on the kept checkpoints alone, so it may be interrupted and repeated.
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors.torch import save
 from torch import Tensor
 
-from translator.config import Config
+from translator.config import Config, placeless
 from translator.experiment.build import count_weights
 from translator.experiment.run_folder import FINISHED, FORMAT, RunFolder, now
 from translator.models.interface import AnyModel
 from translator.training.checkpoint import MODEL, Checkpoint, load_weights, read_weights, unshared
-from translator.training.folders import new_folder, write_file, write_part
+from translator.training.folders import new_folder, write_part
 from translator.training.loop import average_weights
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
@@ -57,14 +58,13 @@ def to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> lis
 
 
 def leave(run: RunFolder, model: AnyModel, choice: Choice, record: dict[str, Any]) -> None:
-    """Write the final weights, then that the run is finished; in between, it is not."""
+    """Write the final weights and how the training ended, both at once."""
     load_weights(model, choice.weights, choice.name)
-    (run.path / FINISHED).unlink(missing_ok=True)
     content = save(unshared(model))
+    record = {**record, "final": choice.name, "validation_bleu": choice.bleu}
     with new_folder(run.final, num_bytes=len(content)) as temporary:
         write_part(temporary / MODEL, content)
-    record = {**record, "final": choice.name, "validation_bleu": choice.bleu}
-    write_file(run.path / FINISHED, json.dumps(record, indent=1).encode())
+        write_part(temporary / Path(FINISHED).name, json.dumps(record, indent=1).encode())
 
 
 def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: str, made_by: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: st
         "target_tokens": progress.num_tokens,
         "skipped_updates": progress.skipped,
         "weights": count_weights(model),
-        "training": config.training.model_dump(mode="json"),
+        "training": placeless(config)["training"],
     }
 
 
@@ -89,5 +89,5 @@ def is_done(run: RunFolder, config: Config) -> bool:
     if not run.is_finished:
         return False
     finished, step = run.finish_record(), run.finish_record().get("step")
-    is_same = finished.get("training") == config.training.model_dump(mode="json")
+    is_same = finished.get("training") == placeless(config)["training"]
     return is_same or (isinstance(step, int) and step >= config.training.steps)

@@ -11,7 +11,7 @@ import sentencepiece
 import torch
 
 from translator.config import Config, differences, dump_config
-from translator.errors import MachineError, ModelError, UsageError
+from translator.errors import MachineError, UsageError
 from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
 from translator.experiment.run_folder import (
     CONFIG,
@@ -127,7 +127,7 @@ def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> To
     """A neighbour's, if it was learned from the same pairs in the same way, or a new one."""
     if neighbour := find_neighbour(run, about_corpus(config, read.admitted)):
         tell(f"tokenizer and encoded pairs: those of {neighbour.path}")
-        return Tokenizer.load(neighbour.tokenizer)
+        return Tokenizer.load(neighbour.tokenizer, neighbour.record()["tokenizer"])
     tokenizer, notice = train_tokenizer(read.sample.corpus(), config.tokenizer)
     for line in (read.sample.notice, notice):
         if line:
@@ -137,6 +137,7 @@ def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> To
 
 def reopen(config: Config, run: RunFolder) -> Prepared:
     """An existing run, if it is the same experiment on the same data."""
+    run.require_intact()
     if changed := differences(run.config(), config):
         raise UsageError(
             str(run.path),
@@ -151,11 +152,7 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
             raise UsageError(
                 str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite"
             )
-    tokenizer = Tokenizer.load(run.tokenizer)
-    if tokenizer.fingerprint != run.record()["tokenizer"]:
-        raise ModelError(
-            str(run.tokenizer), "is not the tokenizer that the run began with (SHA-256 differs)", "restore it"
-        )
+    tokenizer = Tokenizer.load(run.tokenizer, run.record()["tokenizer"])
     return Prepared(run, config, tokenizer, validation, read.admitted)
 
 

@@ -1,11 +1,13 @@
 """A run folder: everything about one training, complete in itself and movable.
 
 config.toml        the resolved config                   checkpoints/   see training/checkpoint.py
-run.json           versions, counts, fingerprints        final/         the weights that translate
-tokenizer/         SentencePiece models                  journal.jsonl  what happened, a line an event
-words.txt          the training words of the source      finished.json  when and how it ended
+run.json           versions, counts, fingerprints        final/         the weights that translate, and in
+tokenizer/         SentencePiece models                                 finished.json when and how training ended
+words.txt          the training words of the source      journal.jsonl  what happened, a line an event
 corpus/            validation and test sentences         ctranslate2/   what `export` wrote, if it did
 pairs.u64          sorted hashes of the training pairs   prepared/      training pairs as pieces, see encoded.py
+
+What is on the left never changes; manifest.json has its hashes, and that of final/ those of what is in there.
 """
 
 import json
@@ -30,14 +32,22 @@ except ImportError:  # not on Windows, where a second process is not noticed
 CONFIG, RECORD, FINISHED, JOURNAL, WORDS, PAIRS = (
     "config.toml",
     "run.json",
-    "finished.json",
+    "final/finished.json",
     "journal.jsonl",
     "words.txt",
     "pairs.u64",
 )
 VALIDATION_LINKS = "corpus/validation.align"
 """Gold alignments of the validation pairs, where the corpus has them."""
+FIXED = (CONFIG, RECORD, WORDS, "tokenizer/source.model", "tokenizer/target.model")
+FINAL = (MODEL, Path(FINISHED).name)
 FORMAT = 1
+FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    RECORD: {"format": int, "tokenizer": str, "corpus": dict},
+    FINISHED: {"format": int, "finished_at": str, "made_by": str, "step": int, "final": str, "weights": int}
+    | {"seconds": (int, float)},
+}
+"""What must be in the records for the commands to read them."""
 
 
 class HeldOut(NamedTuple):
@@ -103,20 +113,34 @@ class RunFolder(NamedTuple):
                 raise ValueError("expected an object")
         except (OSError, ValueError, RecursionError) as error:
             raise ModelError(str(self.path / name), f"cannot be read ({error})", "the run folder is damaged") from error
+        for key, kind in FIELDS.get(name, {}).items():
+            if not isinstance(content.get(key), kind):
+                raise ModelError(str(self.path / name), f"has no valid {key!r}", "the run folder is damaged")
         if content.get("format", FORMAT) > FORMAT:
             raise ModelError(
                 str(self.path), f"written in format {content['format']}, this program knows {FORMAT}", "upgrade it"
             )
         return content
 
-    def require_finished(self) -> None:
-        """Raise ModelError unless this is a finished run with undamaged weights."""
+    def require_intact(self) -> None:
+        """Raise ModelError unless this is a run folder whose fixed parts are what was written, with no way out of it."""
         if not self.is_run:
             raise ModelError(str(self.path), "is not a run folder of this program", "`translator train` makes one")
+        if link := next((path for path in self.path.rglob("*") if path.is_symlink()), None):
+            raise ModelError(
+                str(link), "illegal path: a symbolic link inside a run folder", "put the file itself there"
+            )
+        if reason := damage(self.path, *FIXED, unread=(PAIRS,)):
+            raise ModelError(str(self.path), reason, "restore the run folder, or train the run again")
+
+    def require_finished(self) -> None:
+        """Raise ModelError unless this is an intact and finished run with undamaged weights."""
+        self.require_intact()
         if not self.is_finished:
             raise ModelError(str(self.path), "its training has not finished", "`translator train` continues it")
-        if reason := damage(self.final, MODEL):
+        if reason := damage(self.final, *FINAL):
             raise ModelError(str(self.final), reason, "train the run again")
+        self.finish_record()
 
     def weights_digest(self) -> str:
         """SHA-256 of the weights that translate, as their manifest has it."""
@@ -187,7 +211,10 @@ def same_file(descriptor: int, path: Path) -> bool:
 
 def latest_run(root: Path) -> RunFolder:
     """The run below `root` that `train` finished last. Raises ModelError where there is none."""
-    runs = [RunFolder(path.parent) for path in root.glob(f"*/{FINISHED}")]
+    runs = [run for run in map(RunFolder, root.glob("*")) if run.is_run and run.is_finished]
+    for run in runs:
+        if reason := damage(run.final, *FINAL, unread=(MODEL,)):
+            raise ModelError(str(run.final), reason, "remove this run, or name another one with --run")
     by_train = [
         (record["finished_at"], run.path) for run in runs if (record := run.finish_record())["made_by"] == "train"
     ]
@@ -197,8 +224,8 @@ def latest_run(root: Path) -> RunFolder:
 
 
 def require_replaceable(folder: Path) -> None:
-    """Raise MachineError for anything that is there and no run folder."""
-    if os.path.lexists(folder) and not RunFolder(folder).is_run:
+    """Raise MachineError for anything that is there and no run folder; no file of a common name is enough for one."""
+    if os.path.lexists(folder) and not all((folder / name).exists() for name in FIXED):
         raise MachineError(str(folder), "is not a run folder, so it is not overwritten", "choose another --output")
 
 

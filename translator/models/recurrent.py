@@ -57,7 +57,7 @@ class RecurrentSettings(Settings):
 class RecurrentEncoderSettings(Settings):
     """`[encoder]` of a recurrent model."""
 
-    num_layers: int = Field(1, ge=1, description="how many bidirectional layers")
+    num_layers: int = Field(1, ge=1, le=1000, description="how many bidirectional layers")
     hidden_dim: int = Field(256, ge=1, description="width of one direction; an annotation is twice as wide")
 
 

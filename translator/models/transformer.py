@@ -49,14 +49,14 @@ class TransformerSettings(Settings):
 class TransformerEncoderSettings(Settings):
     """`[encoder]` of a Transformer."""
 
-    num_layers: int = Field(4, ge=1, description="how many layers")
+    num_layers: int = Field(4, ge=1, le=1000, description="how many layers")
     self_attention: AttentionTable = Field(FOUR_HEADS, description="source words look at source words")
 
 
 class TransformerDecoderSettings(Settings):
     """`[decoder]` of a Transformer."""
 
-    num_layers: int = Field(4, ge=1, description="how many layers")
+    num_layers: int = Field(4, ge=1, le=1000, description="how many layers")
     self_attention: AttentionTable = Field(FOUR_HEADS, description="target words look at target words before them")
     cross_attention: AttentionTable = Field(FOUR_HEADS, description="target words look at source words")
 

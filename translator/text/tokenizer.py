@@ -71,7 +71,7 @@ class Tokenizer:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over both models."""
-        return hashlib.sha256(b"".join(hashlib.sha256(model).digest() for model in self.models)).hexdigest()
+        return fingerprint(self.models)
 
     def encode_source(self, lines: Sequence[str]) -> list[list[int]]:
         """Ids of each line, EOS last. Text is normalised to NFC, as the training text was."""
@@ -110,10 +110,15 @@ class Tokenizer:
             (folder / f"{name}.model").write_bytes(model)
 
     @classmethod
-    def load(cls, folder: Path) -> "Tokenizer":
-        """Read what `save` wrote. Raises ModelError where it is missing or no SentencePiece model."""
+    def load(cls, folder: Path, expected: str) -> "Tokenizer":
+        """Read what `save` wrote. Raises ModelError where it is missing, or another one than expected: that is never parsed."""
         try:
-            return cls((folder / "source.model").read_bytes(), (folder / "target.model").read_bytes())
+            models = (folder / "source.model").read_bytes(), (folder / "target.model").read_bytes()
+            if fingerprint(models) != expected:
+                raise ModelError(
+                    str(folder), "is not the tokenizer of this model (SHA-256 differs)", "restore the run folder"
+                )
+            return cls(*models)
         except OSError as error:
             raise ModelError(
                 str(error.filename), f"cannot be read ({error.strerror})", "restore the run folder"
@@ -174,6 +179,11 @@ class Sample:
         if len(self.source) == self.num_pairs:
             return None
         return f"tokenizer: learned from {len(self.source):,} of {self.num_pairs:,} pairs, drawn evenly (tokenizer.max_...)"
+
+
+def fingerprint(models: Sequence[bytes]) -> str:
+    """SHA-256 over both models."""
+    return hashlib.sha256(b"".join(hashlib.sha256(model).digest() for model in models)).hexdigest()
 
 
 def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:

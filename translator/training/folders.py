@@ -139,8 +139,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def damage(folder: Path, *expected: str) -> str | None:
-    """What is wrong with a folder that should have these parts, or None. Raises ModelError for one of a newer format."""
+def damage(folder: Path, *expected: str, unread: tuple[str, ...] = ()) -> str | None:
+    """What is wrong with a folder that should have these parts, or None. Raises ModelError for one of a newer format.
+
+    Parts that are large and not about to be read may be left out.
+    """
     try:
         if (folder / MANIFEST).stat().st_size > LONGEST_MANIFEST:
             return f"{MANIFEST} is damaged"
@@ -149,7 +152,8 @@ def damage(folder: Path, *expected: str) -> str | None:
             raise newer(folder, manifest)
         parts = manifest["parts"]
         missing = (f"{MANIFEST} does not list {name}" for name in expected if name not in parts)
-        return next(filter(None, (damaged_part(folder, *one) for one in parts.items())), next(missing, None))
+        reasons = (damaged_part(folder, *one) for one in parts.items() if one[0] not in unread)
+        return next(filter(None, reasons), next(missing, None))
     except OSError as error:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -1,0 +1,78 @@
+"""The law of mutants: a file of a run folder that changed is refused or fallen back from, and changes no translation."""
+
+import contextlib
+import random
+from pathlib import Path
+
+import translator
+from translator.errors import ModelError
+from translator.training.checkpoint import find_checkpoints
+from translator.training.journal import read_journal
+
+LINES = ["a dog sleeps", "", "the old man reads a book"]
+
+
+def mutant(content: bytes, draw: random.Random) -> bytes:
+    """The content with one thing changed."""
+    place = draw.randrange(len(content) + 1)
+    kind = draw.choice(["bit", "byte", "insert", "delete", "cut", "zeros", "twice", "swap"])
+    if kind in ("bit", "byte", "delete", "swap") and place < len(content):
+        byte = content[place] ^ (1 << draw.randrange(8)) if kind == "bit" else draw.randrange(256)
+        new = {"delete": b"", "swap": content[place : place + 2][::-1]}.get(kind, bytes([byte]))
+        return content[:place] + new + content[place + (2 if kind == "swap" else 1) :]
+    changed = {"cut": content[:place], "zeros": content[:place] + bytes(len(content) - place), "twice": content * 2}
+    return changed.get(kind, content[:place] + bytes([draw.randrange(256)]) + content[place:])
+
+
+def fixed_files(run: Path) -> list[Path]:
+    """All that translating depends on."""
+    outside = {run / ".lock", run / "journal.jsonl"}
+    return sorted(
+        path for path in run.rglob("*") if path.is_file() and path not in outside and "checkpoints" not in path.parts
+    )
+
+
+def check_translation(run: Path, path: Path, *, count: int, seed: int) -> int:
+    """Mutate one file `count` times; returns how often that was refused."""
+    expected, content, draw = (
+        translator.load(run).translate(LINES),
+        path.read_bytes(),
+        random.Random(f"{path.name} {seed}"),
+    )
+    refused = 0
+    for _ in range(count):
+        path.write_bytes(changed := mutant(content, draw))
+        try:
+            assert translator.load(run).translate(LINES) == expected, changed
+        except ModelError:
+            assert changed != content
+            refused += 1
+    path.write_bytes(content)
+    return refused
+
+
+def check_checkpoints(run: Path, path: Path, *, count: int, seed: int) -> None:
+    """Mutate a file of the newest checkpoint `count` times; the one before is found instead, with one warning."""
+    whole, content, draw = find_checkpoints(run / "checkpoints", print), path.read_bytes(), random.Random(seed)
+    for _ in range(count):
+        warnings: list[str] = []
+        path.write_bytes(changed := mutant(content, draw))
+        try:
+            found = find_checkpoints(run / "checkpoints", warnings.append)
+        except ModelError:  # the manifest of a newer version
+            assert path.name == "manifest.json"
+            continue
+        assert found == whole or (found == whole[:-1] and len(warnings) == 1), changed
+        assert found == whole[:-1] or changed == content or path.name == "manifest.json"
+    path.write_bytes(content)
+
+
+def check_journal(run: Path, *, count: int, seed: int) -> None:
+    """Mutate the journal `count` times; it is read or refused."""
+    path, draw = run / "journal.jsonl", random.Random(seed)
+    content = path.read_bytes()
+    for _ in range(count):
+        path.write_bytes(mutant(content, draw))
+        with contextlib.suppress(ModelError):
+            read_journal(path)
+    path.write_bytes(content)

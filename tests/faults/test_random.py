@@ -1,0 +1,32 @@
+"""The small versions of what `tests/long` does at length: mutants of every file, and strings of every kind."""
+
+from pathlib import Path
+
+import pytest
+
+import translator
+from tests.faults.mutants import check_checkpoints, check_journal, check_translation, fixed_files
+from tests.faults.strings import check_texts, check_translations
+
+RUNS = ["demo", "demo-additive"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_no_mutant_of_a_run_folder_changes_a_translation(work: Path, run: str) -> None:
+    files = fixed_files(work / "runs" / run)
+    assert len(files) >= 12
+    for path in files:
+        assert check_translation(work / "runs" / run, path, count=4, seed=1) >= 1
+
+
+def test_a_mutant_of_a_checkpoint_is_fallen_back_from(work: Path) -> None:
+    for path in sorted((work / "runs/demo/checkpoints").glob("*12/*")):
+        check_checkpoints(work / "runs/demo", path, count=12, seed=1)
+    check_journal(work / "runs/demo", count=50, seed=1)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_string_is_one_line_all_the_way(finished: Path, run: str) -> None:
+    loaded = translator.load(finished / "runs" / run)
+    check_texts(loaded, 200)
+    check_translations(loaded, 30)

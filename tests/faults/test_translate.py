@@ -1,0 +1,258 @@
+"""Rows F of the catalogue: what `translate` is given, and where its lines go."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import (
+    ENVIRONMENT,
+    NOBODY,
+    Commands,
+    execute,
+    leftovers,
+    make_it_write,
+    snapshot,
+)
+
+DOG = b"a dog sleeps\n"
+RUNS = ["runs/demo", "runs/demo-additive"]
+
+
+def shell(folder: Path, line: str) -> tuple[int, bytes, bytes]:
+    """A pipeline of a shell, with $translator in it; returns the exit code of the command, not of the pipe's end."""
+    words = shlex.join([sys.executable, "-m", "translator"])
+    script = f"translator={shlex.quote(words)}; set -o pipefail; {line}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\t", "\u00a0\u2003"])
+def test_f01_nothing_is_translated_as_nothing(commands: Commands, finished: Path, text: str) -> None:
+    done = commands.run(finished, "translate", text)
+    assert (done.code, done.output) == (0, b"\n")
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_f02_blank_lines_stay_where_they_are(commands: Commands, finished: Path, run: str) -> None:
+    lines = [b"", b"a dog", b"the cat", b"a bird", b"  ", b"the sun", b""]
+    done = commands.run(finished, "translate", "--run", run, stdin=b"".join(line + b"\n" for line in lines))
+    assert done.code == 0
+    assert [not line for line in done.lines] == [not line.strip() for line in lines]
+
+
+def test_f03_nothing_in_nothing_out(commands: Commands, finished: Path) -> None:
+    done = commands.run(finished, "translate")
+    assert (done.code, done.output) == (0, b"")
+
+
+def test_f05_a_last_line_without_its_end_is_a_line(commands: Commands, finished: Path) -> None:
+    done = commands.run(finished, "translate", stdin=b"the cat\na dog sleeps")
+    assert done.output == commands.run(finished, "translate", stdin=b"the cat\na dog sleeps\n").output
+    assert done.output.endswith(b"\n")
+
+
+def test_f06_a_reader_that_leaves_ends_it_soon_and_silently(finished: Path) -> None:
+    began = time.monotonic()
+    code, output, errors = shell(finished, "yes 'a dog' | head -100000 | $translator translate | head -1")
+    assert (code, output.count(b"\n")) == (141, 1)
+    assert errors.count(b"\n") == 1, errors
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("command", [["translate"], ["evaluate"], ["evaluate", "--json"], ["--help"], ["--version"]])
+def test_f06_every_command_leaves_so(finished: Path, command: list[str]) -> None:
+    line = f"$translator {' '.join(command)} < test.en 2>errors | true"
+    code, _, _ = shell(finished, f"sleep 0 | ({line})")
+    assert code in (0, 141)
+    assert b"Traceback" not in (finished / "errors").read_bytes()
+
+
+@pytest.mark.parametrize("command", [["translate", "a dog"], ["evaluate", "runs/demo"], ["--version"], ["--help"]])
+def test_f07_a_full_disk_behind_standard_output_is_an_error(
+    commands: Commands, finished: Path, command: list[str]
+) -> None:
+    done = commands.run(finished, *command, output=Path("/dev/full"))
+    assert done.code == 5
+    assert "standard output: cannot be written (No space left on device)" in done.error_text
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_f08_an_endless_line_is_one_line_in_bounded_time(commands: Commands, finished: Path, run: str) -> None:
+    began = time.monotonic()
+    done = commands.run(finished, "translate", "--run", run, stdin=DOG + b"dog " * 100_000 + b"\n" + DOG)
+    assert time.monotonic() - began < 40
+    assert (done.code, len(done.lines)) == (0, 3)
+    assert done.lines[0] == done.lines[2]
+    assert "only the end was translated: line 2\n" in done.error_text
+
+
+@pytest.mark.parametrize("language", ["C", "C.UTF-8", "POSIX"])
+def test_f09_bytes_that_are_no_text_are_named_by_line_in_every_locale(finished: Path, language: str) -> None:
+    surroundings = {"LC_ALL": language, "LANG": language, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = execute(finished, "translate", stdin=DOG + b"f\xfcr\n", environment=surroundings)
+    assert done.code == 3
+    assert "standard input:2: not UTF-8 (byte 0xfc at column 2)" in done.error_text
+    umlauts = execute(finished, "translate", stdin="schöne Grüße\n".encode(), environment=surroundings)
+    assert umlauts.code == 0
+    assert "schöne, grüsse" in umlauts.error_text
+
+
+def test_f09_nor_are_they_on_the_command_line(commands: Commands, finished: Path) -> None:
+    done = commands.run(finished, "translate", os.fsdecode(b"a \xff"))
+    assert done.code == 3
+    assert "command line:1: not UTF-8" in done.error_text
+
+
+def test_f10_an_output_that_exists_is_kept_and_with_force_until_the_new_one_is_whole(
+    commands: Commands, work: Path
+) -> None:
+    (work / "out.de").write_text("mine\n")
+    before = snapshot(work)
+    done = commands.run(work, "translate", "--output", "out.de", stdin=DOG)
+    assert (done.code, snapshot(work)) == (5, before)
+    assert "out.de: exists; choose another name, or give --force" in done.error_text
+    done = commands.run(work, "translate", "--output", "out.de", "--force", stdin=DOG * 2100 + b"\xff\n")
+    assert (done.code, snapshot(work), leftovers(work)) == (3, before, [])
+    assert commands.run(work, "translate", "--output", "out.de", "--force", stdin=DOG).code == 0
+    assert snapshot(work).keys() == before.keys()
+    assert (work / "out.de").read_text() != "mine\n"
+
+
+def test_f11_input_and_output_are_not_the_same_file_under_any_name(commands: Commands, work: Path) -> None:
+    (work / "link.en").symlink_to("test.en")
+    (work / "hard.en").hardlink_to(work / "test.en")
+    before = snapshot(work)
+    for name in ("test.en", "./test.en", "runs/../test.en", "link.en", "hard.en"):
+        done = commands.run(work, "translate", "--input", "test.en", "--output", name, "--force")
+        assert done.code == 2
+        assert "is the same file as --input" in done.error_text
+    assert snapshot(work) == before
+
+
+def test_f13_an_output_that_cannot_be_is_named_before_anything_is_translated(commands: Commands, work: Path) -> None:
+    (work / "locked").mkdir(mode=0o555)
+    (work / "folder").mkdir()
+    for output, message in (
+        ("no/such/out.de", "no/such: no such folder"),
+        ("locked/out.de", "locked: may not be written in"),
+        ("folder", "folder: is not a file"),
+        ("/dev/null", "/dev/null: is not a file"),
+        ("test.en/out.de", "test.en: no such folder"),
+        ("x" * 300, "File name too long"),
+    ):
+        done = commands.run(work, "translate", "--output", output, "--force", stdin=b"\xff\n", user=NOBODY)
+        assert (done.code, message in done.error_text) == (5, True), (output, done.error_text)
+        assert commands.run(work, "evaluate", "--output", output, "--force", user=NOBODY).code == 5
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_f14_what_is_stopped_midway_leaves_no_file_of_that_name(
+    commands: Commands, work: Path, sent: signal.Signals
+) -> None:
+    running = commands.start(work, "translate", "--output", "out.de", stdin=DOG * 100_000)
+    until = time.monotonic() + 30
+    while not leftovers(work) and time.monotonic() < until:
+        time.sleep(0.01)
+    running.send(sent)
+    done = running.wait()
+    assert not (work / "out.de").exists()
+    if sent == signal.SIGKILL:
+        assert (done.code, len(leftovers(work))) == (-sent, 1)
+        assert commands.run(work, "translate", "--output", "out.de", stdin=DOG).code == 0
+    else:
+        assert done.code == 128 + sent
+    assert leftovers(work) == []
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_f15_every_script_gets_its_line(commands: Commands, finished: Path, run: str) -> None:
+    lines = [
+        "😀 👩‍👩‍👧 🏴󠁧󠁢󠁳󠁣󠁴󠁿",
+        "犬が寝ている",
+        "הכלב ישן",
+        "e\u0301\u0301\u0301",
+        "\u202eabc",
+        "\ufffd\uffff",
+        "𝔡𝔬𝔤",
+        "\x7f\x1b[2J",
+    ]
+    done = commands.run(finished, "translate", "--run", run, "--json", stdin="".join(f"{x}\n" for x in lines).encode())
+    assert done.code == 0
+    assert [json.loads(line)["source"] for line in done.lines] == lines
+    assert "not among the training words, so do not trust them: " in done.error_text
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_f16_a_model_without_an_end_is_cut_and_flagged(commands: Commands, work: Path, run: str) -> None:
+    make_it_write(work / run, "<0x41>")
+    done = commands.run(work, "translate", "--run", run, stdin=DOG * 2)
+    assert (done.code, len(done.lines), {*done.lines[0]}) == (0, 2, {"A"})
+    assert "no end was found, the translation is cut at its longest length: line 1, 2\n" in done.error_text
+    (line,) = commands.run(work, "translate", "--run", run, "--json", stdin=DOG).lines
+    assert json.loads(line)["translations"][0]["is_finished"] is False
+
+
+@pytest.mark.parametrize("end", ["<0x0A>", "<0x0D>", "<0x1E>", "<0x0B>", "<0x00>"])
+def test_f17_a_line_end_that_the_model_writes_ends_no_line(commands: Commands, work: Path, end: str) -> None:
+    make_it_write(work / "runs/demo", end)
+    for options in ([], ["--json"], ["--output", "out.de"]):
+        done = commands.run(work, "translate", "--run", "runs/demo", *options, stdin=DOG * 3)
+        content = (work / "out.de").read_bytes() if "--output" in options else done.output
+        assert (done.code, len(content.decode().splitlines())) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--beam-size=0", "--beam-size: found 0, expected greater than or equal to 1"),
+        ("--beam-size=-1", "--beam-size: found -1, expected greater than or equal to 1"),
+        ("--beam-size=1000000", "--beam-size: found 1000000, expected less than or equal to 512"),
+        ("--num-best=0", "--num-best: found 0, expected greater than or equal to 1"),
+        ("--batch-size=0", "'--batch-size'"),
+        ("--batch-size=1000000000", "'--batch-size'"),
+        ("--set=decoding.length_penalty=nan", "--set decoding.length_penalty: found nan, expected a finite number"),
+        ("--set=decoding.length_penalty=inf", "expected a finite number"),
+        ("--set=decoding.max_length=-5", "--set decoding.max_length: found -5, expected greater than or equal to 1"),
+        ("--set=decoding.beam=3", "--set decoding.beam: unknown option; did you mean 'beam_size'?"),
+        ("--set=beam_size=3", "only decoding.* may be set here"),
+        ("--beam-size=many", "'--beam-size'"),
+        ("--device=tpu", "--device: found 'tpu', expected cpu, cuda, cuda:N or auto"),
+    ],
+)
+def test_f18_an_impossible_search_names_what_is_possible(
+    commands: Commands, finished: Path, option: str, expected: str
+) -> None:
+    done = commands.run(finished, "translate", option, "a dog")
+    assert (done.code, done.output) == (2, b"")
+    assert expected in done.error_text
+
+
+def test_f18_memory_that_runs_out_is_the_machines_fault(commands: Commands, finished: Path) -> None:
+    options = ["--beam-size", "512", "--batch-size", "100000", "--set", "decoding.max_length=10000"]
+    done = commands.run(
+        finished, "translate", "--run", "runs/demo", *options, stdin=DOG * 1000, limits={"RLIMIT_AS": 2 << 30}
+    )
+    assert done.code == 5
+    assert "memory: there is not enough of it; lower --batch-size" in done.error_text
+
+
+def test_f19_a_file_gets_the_lines_as_they_are(commands: Commands, work: Path) -> None:
+    narrow = {"COLUMNS": "40", "TERM": "xterm", "FORCE_COLOR": "1"}
+    lines = [b":smile: " * 40, b"[bold]a[/bold] [/] dog " * 10, b"\x1b[31mred"]
+    plain = commands.run(work, "translate", "--json", stdin=b"".join(line + b"\n" for line in lines))
+    done = commands.run(work, "translate", "--json", stdin=b"".join(x + b"\n" for x in lines), environment=narrow)
+    assert (done.code, done.output) == (0, plain.output)
+    assert [json.loads(line)["source"].encode() for line in done.lines] == lines
+    make_it_write(work / "runs/demo", "<0x41>")
+    done = commands.run(work, "translate", "--run", "runs/demo", stdin=b"a dog " * 100, environment=narrow)
+    assert done.lines == ["A" * len(done.lines[0])]
+    assert len(done.lines[0]) > 400
