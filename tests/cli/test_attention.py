@@ -43,7 +43,7 @@ def test_json_has_words_pieces_and_weights_from_which_the_alignment_follows(line
     seen = records[0]["attention"]
     assert seen["source"]["words"] == ["A", "dog", "sleeps.", "</s>"]
     assert seen["view"]["title"] == "cross-attention, average of 4 heads"
-    assert records[0]["translations"][0].keys() == {"text", "score", "log_prob", "is_finished"}
+    assert records[0]["translations"][0].keys() == {"text", "score", "log_prob", "is_finished", "is_whole"}
     for row in seen["weights"]:
         assert sum(row) == pytest.approx(1.0, abs=1e-5)
     words = [max(range(3), key=row.__getitem__) for row in seen["weights"]]
@@ -157,4 +157,6 @@ def test_each_sentence_is_looked_into_with_its_own_source_however_few_go_togethe
 
     sources = [f"source {number}" for number in range(5)]
     found = follow(([f"text {number}", "worse"] for number in range(5)), sources, Echo(), together=2)  # type: ignore[arg-type]
-    assert [seen for _, seen in found] == [(f"source {number}", f"text {number}") for number in range(5)]
+    assert [(source, seen) for source, _, seen in found] == [
+        (f"source {number}", (f"source {number}", f"text {number}")) for number in range(5)
+    ]

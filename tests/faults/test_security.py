@@ -200,12 +200,15 @@ def test_s07_and_s09_every_path_to_a_terminal_shows_escapes_and_markup_as_text(c
         commands.on_terminal(
             work, "translate", "--run", names[2], "--json", *(f"a {text}" for text in [*ESCAPES, *MARKUP])
         ),
+        commands.on_terminal(
+            work, "translate", "--attention", "terminal", *(f"a {text}" for text in [*ESCAPES, *MARKUP])
+        ),
         commands.on_terminal(work, "translate", "--run", "runs/\x1b[2J-none", "a dog"),
         commands.on_terminal(work, "translate", "--input", "\x1b]0;x\x07[/]"),
         commands.on_terminal(work, "train", "demo.toml", "--set", "model.dropout=[/]\x1b[2J"),
         commands.on_terminal(work, "tr\x1b[2Jain[/]"),
     ]
-    for done, code in zip(shown, [0, 0, 0, 0, 0, 4, 3, 2, 2], strict=True):
+    for done, code in zip(shown, [0, 0, 0, 0, 0, 0, 4, 3, 2, 2], strict=True):
         assert (done.code, obeyed(done.output)) == (code, set()), done.error_text
     assert all(text.encode() in shown[0].output for text in MARKUP)
     assert b"\\x1b[2J" in shown[0].output
