@@ -92,12 +92,13 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     """From the files to the first update; with `tokenizer` another run's is taken, but nothing else of it."""
     import torch
 
-    from tests.benchmarks.__main__ import Silent
     from translator.config import load_config
     from translator.experiment import prepare as preparing
-    from translator.experiment.train import begin
+    from translator.experiment.begin import begin
+    from translator.experiment.watcher import Silence
     from translator.text.tokenizer import Tokenizer
     from translator.training.loop import train
+    from translator.training.processes import Processes
 
     torch.set_num_threads(threads)
     if tokenizer:
@@ -108,14 +109,14 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     ])  # fmt: skip
     began = time.monotonic()
     prepared = preparing.prepare(config, run, overwrite=False, tell=tell)
-    training = begin(prepared, config, torch.device("cpu"), Silent())
-    training.updates.update(0, 0)
+    training = begin(prepared, config, torch.device("cpu"), Silence(), Processes())
+    training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began
-    reports = train(
+    outcomes = train(
         training.objective, training.updates, training.optimizer, lambda _: 1e-4,
         settings=config.training, progress=training.progress,
     )  # fmt: skip
-    list(islice(reports, 1))
+    list(islice(outcomes, 1))
     report(seconds)
 
 
