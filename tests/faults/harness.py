@@ -18,7 +18,8 @@ from safetensors.torch import save
 
 from translator.experiment.run_folder import RunFolder
 from translator.text.tokenizer import Tokenizer
-from translator.training.checkpoint import MODEL, read_weights, write_manifest
+from translator.training.checkpoint import MODEL, read_weights
+from translator.training.folders import write_manifest
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {
