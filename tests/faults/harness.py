@@ -1,5 +1,6 @@
 """Runs the command as a user would, in a process of its own, and checks what must hold in every row of the catalogue."""
 
+import contextlib
 import json
 import os
 import pty
@@ -56,8 +57,9 @@ class Running:
         self.pid, self.connection, self.outputs = pid, connection, outputs
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to the process alone, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def errors_so_far(self) -> str:
         """Standard error, as far as it goes."""
@@ -155,6 +157,7 @@ class Commands:
             "folder": str(folder),
             "environment": surroundings({"TERM": "xterm", **environment}),
             "limits": {},
+            "sabotage": [],
             "umask": 0o022,
             "user": None,
         }
