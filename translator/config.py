@@ -208,7 +208,7 @@ def line_of(key: str, text: str) -> int | None:
     return None
 
 
-def placeless(config: Config) -> Table:
+def placeless(config: Config, *, without_none: bool = False) -> Table:
     """All settings as plain values, without the places on this machine: of a path that leads out, the last name is left."""
 
     def strip(value: Any) -> Any:
@@ -219,13 +219,13 @@ def placeless(config: Config) -> Table:
         leads_out = isinstance(value, str) and (Path(value).is_absolute() or value.startswith(".."))
         return Path(value).name if leads_out else value
 
-    table: Table = strip(config.model_dump(mode="json", exclude_none=True, exclude={"corpus": {"folder"}}))
+    table: Table = strip(config.model_dump(mode="json", exclude_none=without_none, exclude={"corpus": {"folder"}}))
     return table
 
 
 def dump_config(config: Config) -> str:
     """The config as TOML, defaults included, as a run folder keeps it."""
-    return tomli_w.dumps(placeless(config))
+    return tomli_w.dumps(placeless(config, without_none=True))
 
 
 def read_saved_config(path: Path) -> Config:

@@ -1,5 +1,6 @@
 """Runs the command as a user would, in a process of its own, and checks what must hold in every row of the catalogue."""
 
+import contextlib
 import json
 import os
 import pty
@@ -18,7 +19,8 @@ from safetensors.torch import save
 
 from translator.experiment.run_folder import RunFolder
 from translator.text.tokenizer import Tokenizer
-from translator.training.checkpoint import MODEL, read_weights, write_manifest
+from translator.training.checkpoint import MODEL, read_weights
+from translator.training.folders import write_manifest
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {
@@ -55,8 +57,9 @@ class Running:
         self.pid, self.connection, self.outputs = pid, connection, outputs
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to the process alone, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def errors_so_far(self) -> str:
         """Standard error, as far as it goes."""
@@ -154,6 +157,7 @@ class Commands:
             "folder": str(folder),
             "environment": surroundings({"TERM": "xterm", **environment}),
             "limits": {},
+            "sabotage": [],
             "umask": 0o022,
             "user": None,
         }

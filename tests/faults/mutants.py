@@ -26,10 +26,8 @@ def mutant(content: bytes, draw: random.Random) -> bytes:
 
 def fixed_files(run: Path) -> list[Path]:
     """All that translating depends on."""
-    outside = {run / ".lock", run / "journal.jsonl"}
-    return sorted(
-        path for path in run.rglob("*") if path.is_file() and path not in outside and "checkpoints" not in path.parts
-    )
+    outside = {"journal.jsonl", "pairs.u64", "prepared", "checkpoints"}
+    return sorted(path for path in run.rglob("*") if path.is_file() and not outside & {*path.relative_to(run).parts})
 
 
 def check_translation(run: Path, path: Path, *, count: int, seed: int) -> int:

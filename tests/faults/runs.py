@@ -123,7 +123,7 @@ def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: in
 def facts(run: Path) -> dict[str, Any]:
     """Everything about a run that must not depend on interruptions: every number of the journal, every byte of weights."""
     found: dict[str, Any] = {"journal": journal(run)}
-    for path in sorted([*run.glob("final/*"), *run.glob("checkpoints/*/*.safetensors")]):
+    for path in sorted([*run.glob("final/*.safetensors"), *run.glob("checkpoints/*/*.safetensors")]):
         found[path.relative_to(run).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     for path in sorted([run / "final/finished.json", *run.glob("checkpoints/*/progress.json")]):
         found[path.relative_to(run).as_posix()] = unclocked(json.loads(path.read_bytes()))

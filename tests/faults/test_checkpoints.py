@@ -149,7 +149,7 @@ def test_b09_another_tokenizer_is_refused(commands: Commands, work: Path) -> Non
     shutil.copytree(work / "other" / "tokenizer", work / "runs" / "demo" / "tokenizer")
     done = commands.run(work, "translate", "--run", "runs/demo", "x")
     assert done.code == 4
-    assert "SHA-256 differs" in done.error_text
+    assert "tokenizer/source.model has " in done.error_text
 
 
 def test_b10_weights_of_another_architecture_are_refused(commands: Commands, work: Path) -> None:
@@ -276,5 +276,5 @@ def test_a_journal_that_is_a_link_is_not_written_through(trainings: Trainings, r
     (run / "journal.jsonl").unlink()
     (run / "journal.jsonl").symlink_to(tmp_path / "precious")
     before = (tmp_path / "precious").read_bytes()
-    assert trainings.run("transformer", run).code == 5
+    assert trainings.run("transformer", run).code == 4
     assert (tmp_path / "precious").read_bytes() == before

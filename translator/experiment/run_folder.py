@@ -166,7 +166,7 @@ class RunFolder(NamedTuple):
         owner; a killed process leaves the file but not the lock.
         """
         path = self.path.resolve()
-        lock, is_new = path.with_name(f".tmp-lock-{path.name}"), not path.parent.exists()
+        lock, is_new = path.parent / f".tmp-lock-{path.name}", not path.parent.exists()
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             descriptor = open_locked(lock, self.path, tell)
