@@ -3,21 +3,24 @@
 import pytest
 import torch
 
-from translator.ops.threads import side_by_side
+from translator.ops.choice import Ops
+from translator.ops.threads import Workers
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("device", [CPU, torch.device("meta")])
 def test_results_come_in_order(device: torch.device) -> None:
-    assert list(side_by_side(lambda number: number * number, range(20), device)) == [n * n for n in range(20)]
+    assert list(Workers(device).map(lambda number: number * number, range(20))) == [n * n for n in range(20)]
 
 
 def test_each_has_one_thread_and_the_caller_keeps_its_own() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert set(side_by_side(lambda _: torch.get_num_threads(), range(4), CPU)) == {1}
+        workers = Workers(CPU)
+        assert workers.size == 2
+        assert set(workers.map(lambda _: torch.get_num_threads(), range(4))) == {1}
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -30,4 +33,16 @@ def test_an_error_is_the_callers() -> None:
         return number
 
     with pytest.raises(KeyError):
-        list(side_by_side(fail, range(9), CPU))
+        list(Workers(CPU).map(fail, range(9)))
+
+
+def test_parts_draw_for_themselves_and_alike_from_one_seed() -> None:
+    ops = Ops(fast=True, workers=Workers(CPU))
+
+    def draws() -> list[torch.Tensor]:
+        torch.manual_seed(3)
+        return list(ops.each(lambda _: ops.dropout(torch.ones(1000), 0.5, training=True), range(6)))
+
+    first, second = draws(), draws()
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert not torch.equal(first[0], first[1])

@@ -15,7 +15,9 @@ from translator.text.lines import Lines, hash_lines, members, pair_hashes, visib
 from translator.text.misalignment import find_misalignment
 
 DATA = Path(__file__).parent.parent.parent / "data"
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=30)
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=30
+)  # the reader refuses NUL
 
 
 def passed(

@@ -122,8 +122,8 @@ def changes(old: Config, new: Config, then: dict[str, str], now: dict[str, str])
     if differing := [key for key in now if now[key] != then.get(key)]:
         yield "not bit-exact: " + ", ".join(f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in differing)
     before, after = flatten(old), flatten(new)
-    if changed := [key for key in sorted(MAY_CHANGE) if before[key] != after[key]]:
-        yield "begun with " + ", ".join(f"{key} {before[key]}, now {after[key]}" for key in changed)
+    if changed := [key for key in sorted(MAY_CHANGE) if before.get(key) != after.get(key)]:
+        yield "begun with " + ", ".join(f"{key} {before.get(key)}, now {after.get(key)}" for key in changed)
     if "training.steps" in changed and new.training.schedule in ("cosine", "linear"):
         yield (
             f"the {new.training.schedule} schedule ends at training.steps, so the learning rate jumps here: "

@@ -18,7 +18,7 @@ from translator.errors import DataError, ModelError, UsageError
 from translator.experiment.conversion import MOST_POSITIONS, library
 from translator.experiment.run_folder import RunFolder
 from translator.models.interface import AnyModel
-from translator.ops.threads import side_by_side
+from translator.ops.threads import Workers
 from translator.text.batches import SourceBatch, source_batches
 from translator.text.tokenizer import EOS, Tokenizer
 from translator.training.folders import damage
@@ -41,17 +41,18 @@ class TorchEngine:
     """Our model and our searches."""
 
     def __init__(self, model: AnyModel) -> None:
-        self.model = model
+        self.model, self.device = model, model.output.weight.device
+        self.workers = Workers(self.device)
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """Longest first, a batch a thread."""
-        device, batches = self.model.output.weight.device, list(source_batches(sources, batch_size=batch_size))
+        """Longest first, a batch a worker."""
+        device, batches = self.device, list(source_batches(sources, batch_size=batch_size))
 
         def search(batch: SourceBatch) -> list[list[Hypothesis]]:
             return SEARCHES[settings.search](self.model, batch.source_BS.to(device), batch.mask_BS.to(device), settings)
 
         found: list[list[Hypothesis]] = [[] for _ in sources]
-        for batch, results in zip(batches, side_by_side(search, batches, device), strict=True):
+        for batch, results in zip(batches, self.workers.map(search, batches), strict=True):
             for index, hypotheses in zip(batch.sentence_B.tolist(), results, strict=True):
                 found[index] = hypotheses
         return found

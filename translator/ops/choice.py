@@ -1,5 +1,6 @@
 """`Ops` decides once, from the settings and the machine, which form of each operation runs; layers are handed it."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,9 +9,10 @@ from pydantic import Field
 from torch import Tensor
 
 from translator.errors import MachineError
-from translator.ops.dropout import byte_dropout, plain_dropout
+from translator.ops.dropout import byte_dropout, draws_from, plain_dropout
 from translator.ops.linear import plain_linear, rounded_linear
 from translator.ops.loss import chunked_output_loss, plain_output_loss
+from translator.ops.threads import Item, Result, Workers
 from translator.settings import Settings
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -29,6 +31,7 @@ class Ops:
 
     fast: bool = False
     product_dtype: torch.dtype = torch.float32
+    workers: Workers | None = None  # where parts of a batch are computed side by side
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
@@ -43,6 +46,23 @@ class Ops:
         if self.fast and x.device.type == "cpu":
             return byte_dropout(x, probability)
         return plain_dropout(x, probability)
+
+    @property
+    def num_workers(self) -> int:
+        """How many parts of a batch are computed at once."""
+        return 1 if self.workers is None else self.workers.size
+
+    def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """work(item) of each, in order; side by side, each draws from a generator of its own, seeded by the default one."""
+        if self.workers is None:
+            return map(work, items)
+        seeds = torch.randint(2**62, (len(items),)).tolist()
+
+        def drawing(seed_and_item: tuple[int, Item]) -> Result:
+            with draws_from(torch.Generator().manual_seed(seed_and_item[0])):
+                return work(seed_and_item[1])
+
+        return self.workers.map(drawing, zip(seeds, items, strict=True))
 
     def output_loss(
         self, hidden_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, target_M: Tensor, *, label_smoothing: float
@@ -65,7 +85,8 @@ def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
             "use 'fp32' or 'auto'",
         )
     rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and able)
-    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32)
+    workers = Workers(device) if settings.fast and device.type == "cpu" else None
+    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers)
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -1,5 +1,8 @@
 """Dropout (Srivastava et al. 2014): `plain_dropout` is the library's, `byte_dropout` draws its mask as random bytes."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,9 +27,23 @@ def byte_dropout(x: Tensor, probability: float) -> Tensor:
     return dropped
 
 
+THREAD = threading.local()
+
+
+@contextmanager
+def draws_from(generator: torch.Generator) -> Iterator[None]:
+    """While the block runs, this thread's byte dropout draws from that generator."""
+    THREAD.generator = generator
+    try:
+        yield
+    finally:
+        THREAD.generator = None
+
+
 def random_bytes(shape: torch.Size) -> Tensor:
-    """Uniform bytes from the CPU's default generator, whose state a checkpoint holds."""
-    words = torch.empty((shape.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    """Uniform bytes from this thread's generator, or the CPU's default one, whose state a checkpoint holds."""
+    generator = getattr(THREAD, "generator", None)
+    words = torch.empty((shape.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     return words.view(torch.uint8)[: shape.numel()].view(shape)
 
 

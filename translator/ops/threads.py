@@ -1,4 +1,8 @@
-"""Independent pieces of work side by side, each on one thread: small products gain little from sharing one."""
+"""Independent pieces of work side by side, each on one thread: small products gain little from sharing one.
+
+Two threads on one small product wait for each other most of the time, and on a machine that others use too they wait for
+ever. Two on two batches do not.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +14,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], device: torch.device) -> Iterator[Result]:
-    """work(item) for each, in order; on a CPU as many at once as torch has threads.
+class Workers:
+    """As many workers as torch had threads when they were made; on anything but a CPU one, the caller itself."""
 
-    Each has one thread however many there are, so results do not depend on their number. On a GPU one after the other.
-    """
-    if device.type != "cpu":
-        yield from map(work, items)
-        return
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(work, items)
-    finally:
-        torch.set_num_threads(threads)
+    def __init__(self, device: torch.device) -> None:
+        self.size, self.pool = 1, None
+        if device.type == "cpu":
+            self.size = torch.get_num_threads()
+            self.pool = ThreadPoolExecutor(self.size, initializer=torch.set_num_threads, initargs=(1,))
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """work(item) of each, in order. Each has one thread, so their number changes no result."""
+        if self.pool is None:
+            yield from map(work, items)
+            return
+        threads = torch.get_num_threads()
+        try:
+            yield from self.pool.map(work, items)
+        finally:
+            torch.set_num_threads(threads)  # a part of it is the whole process's

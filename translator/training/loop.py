@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -70,7 +70,7 @@ def accumulate_in_memory(objective: Objective, updates: Updates, progress: Progr
     """
     random = torch.get_rng_state()
     while True:
-        share = updates.share(progress.epoch, progress.position, progress.parts)
+        share = updates.share(progress.epoch, progress.position, progress.parts * objective.ops.num_workers)
         try:
             return accumulate(objective, share), share.num_tokens
         except (RuntimeError, MemoryError) as error:
@@ -85,11 +85,18 @@ def accumulate_in_memory(objective: Objective, updates: Updates, progress: Progr
 
 def accumulate(objective: Objective, share: Share) -> Tensor:
     """Add up the gradients of the update's mean loss over the micro-batches; returns their part of that mean."""
+    weights = [weight for weight in objective.parameters() if weight.requires_grad]
     total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
-    for batch in share.batches:
+
+    def part(batch: Batch) -> tuple[Tensor, Sequence[Tensor | None]]:
         loss_sum, _ = objective(batch)
-        (loss_sum / share.num_tokens).backward()
-        total += loss_sum.detach()
+        return loss_sum.detach(), torch.autograd.grad(loss_sum / share.num_tokens, weights, allow_unused=True)
+
+    for loss, gradients in objective.ops.each(part, share.batches):
+        total += loss
+        for weight, gradient in zip(weights, gradients, strict=True):
+            if gradient is not None:
+                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
     return total / share.num_tokens
 
 
