@@ -55,7 +55,7 @@ def goes_on_after(step: int, trainings: Trainings, run: Path, reason: str) -> No
     [
         ("kill_within_write", 4),
         ("kill_within_write", 5),
-        ("send", KILL, "translator.training.folders.write_manifest", 3),
+        ("send", KILL, "translator.training.folders.write_manifest", 4),
         ("kill_before_rename_to", "step-00000006"),
     ],
 )

@@ -53,16 +53,19 @@ class Ops:
         return 1 if self.workers is None else self.workers.size
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """work(item) of each, in order; side by side, each draws from a generator of its own, seeded by the default one."""
+        """work(item) of each, in order. Side by side, each draws from a generator of its own.
+
+        Their seeds take one draw of the default generator, however many items there are.
+        """
         if self.workers is None:
             return map(work, items)
-        seeds = torch.randint(2**62, (len(items),)).tolist()
+        first = int(torch.randint(2**62, ()))
 
-        def drawing(seed_and_item: tuple[int, Item]) -> Result:
-            with draws_from(torch.Generator().manual_seed(seed_and_item[0])):
-                return work(seed_and_item[1])
+        def drawing(numbered: tuple[int, Item]) -> Result:
+            with draws_from(torch.Generator().manual_seed(first + numbered[0])):
+                return work(numbered[1])
 
-        return self.workers.map(drawing, zip(seeds, items, strict=True))
+        return self.workers.map(drawing, enumerate(items))
 
     def output_loss(
         self, hidden_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, target_M: Tensor, *, label_smoothing: float
