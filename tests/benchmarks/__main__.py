@@ -1,6 +1,6 @@
 """How fast it is: `make bench` prints one `figure value unit` a line.
 
-    python -m tests.benchmarks --repeats 3 --peer "peers.sh work"
+    make bench BENCH="--repeats 3 --peer 'peers.sh work'"
 
 A peer is a command that prints lines of `peer figure value`. It takes turns with ours, because only a ratio within one
 run means anything on a machine that others use too; medians are printed, and the smallest and the largest value.
@@ -9,18 +9,22 @@ The corpus is that of TRANSLATOR_MULTI30K, or else the demo's.
 
 import argparse
 import os
+import resource
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
 
 import torch
 
+from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
+from tests.benchmarks.products import seconds_of_products
 from translator.config import load_config
 from translator.decoding.settings import DecodingSettings
 from translator.experiment.begin import begin
@@ -32,10 +36,22 @@ from translator.training.processes import Processes
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "data"
+ARCHITECTURES, PRECISIONS = ("transformer", "recurrent"), ("fp32", "bf16")
 WARM_UP, UPDATES = 5, 30
 FORCED = 14  # pieces of every translation, so that an untrained model does the work of a trained one
+SENTENCE = "The old man reads a book."
 PEER_OF = {"eole": "transformer", "joeynmt": "transformer", "joeynmt-rnn": "recurrent"}
-PEER_FIGURE = "train_target_tokens_per_second"
+RATIOS = [
+    *(
+        (f"training.{name}.{precision}.tokens_per_second", f"peer.{peer}.train_target_tokens_per_second")
+        for peer, name in PEER_OF.items()
+        for precision in PRECISIONS
+    ),
+    ("decoding.transformer.beam5.sentences_per_second", "peer.eole.beam5_sentences_per_second"),
+    ("decoding.transformer.beam5.sentences_per_second", "decoding.ctranslate2.beam5.sentences_per_second"),
+    ("decoding.transformer.greedy.sentences_per_second", "decoding.ctranslate2.greedy.sentences_per_second"),
+]
+"""Figures of ours with those that they are divided by, where both were measured."""
 
 
 def built(name: str, precision: str, folder: Path) -> Training:
@@ -48,20 +64,27 @@ def built(name: str, precision: str, folder: Path) -> Training:
     return begin(prepared, config, torch.device("cpu"), Silence(), Processes())
 
 
-def training_speed(training: Training) -> float:
-    """Real target tokens a second, end marks included, padding not."""
-    settings = training.config.training
+def training_figures(name: str, training: Training) -> dict[str, float]:
+    """Real target tokens a second, end marks included, padding not; and how much of a step are its matrix products."""
     outcomes = train(
         training.objective,
         training.updates,
         training.optimizer,
         lambda _: 1e-4,
-        settings=settings,
+        settings=training.config.training,
         progress=training.progress,
     )
     list(islice(outcomes, WARM_UP))
     measured = [outcome.report for outcome in islice(outcomes, UPDATES)]
-    return sum(report.num_tokens for report in measured) / sum(report.seconds for report in measured)
+    seconds = sum(report.seconds for report in measured)
+    ops = training.objective.ops
+    training.objective.ops = replace(ops, workers=None)  # the recorder sees this thread alone
+    products = seconds_of_products(lambda: next(outcomes))
+    training.objective.ops = ops
+    return {
+        f"training.{name}.tokens_per_second": sum(report.num_tokens for report in measured) / seconds,
+        f"training.{name}.share_of_products": products * UPDATES / seconds,
+    }
 
 
 def decoding_speed(training: Training, settings: DecodingSettings) -> float:
@@ -75,30 +98,54 @@ def decoding_speed(training: Training, settings: DecodingSettings) -> float:
     return len(test) / (time.monotonic() - began)
 
 
-def help_seconds() -> float:
-    """How long `translator --help` takes."""
+def decoding_figures(trainings: dict[str, Training]) -> dict[str, float]:
+    """Beam search and greedy search of both architectures, and CTranslate2's on the same weights."""
+    found = {}
+    for name in ARCHITECTURES:
+        training = trainings[f"{name}.fp32"]
+        for label, search in (("beam5", "beam"), ("greedy", "greedy")):
+            speed = decoding_speed(training, DecodingSettings.model_validate({"search": search}))
+            found[f"decoding.{name}.{label}.sentences_per_second"] = speed
+    training = trainings["transformer.fp32"]
+    return found | ctranslate2_speeds(training.translator, training.run.split("test").source[:1000], FORCED)
+
+
+def cold_figures(folder: Path) -> dict[str, float]:
+    """What a person waits for: --help, and one sentence with what it takes longer than torch's own import."""
+    run, steps = folder / "cold", [f"--set=training.{key}=1" for key in ("steps", "average")]
+    if not run.exists():
+        seconds_of("-m", "translator", "train", "demo", "--output", str(run), *steps)
+    one = seconds_of("-m", "translator", "translate", "--run", str(run), SENTENCE)
+    return {
+        "cli.help.seconds": seconds_of("-m", "translator", "--help"),
+        "cli.translate.cold.seconds": one,
+        "cli.translate.above_import_of_torch.seconds": one - seconds_of("-c", "import torch"),
+    }
+
+
+def seconds_of(*arguments: str) -> float:
+    """How long a Python process takes."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "translator", "--help"], stdout=subprocess.DEVNULL, check=True)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([sys.executable, *arguments], check=True, **streams)  # type: ignore[call-overload]
     return time.monotonic() - began
 
 
-def ours(trainings: dict[str, Training]) -> dict[str, float]:
+def ours(trainings: dict[str, Training], folder: Path) -> dict[str, float]:
     """Every figure of this program, once."""
-    beam5 = DecodingSettings(search="beam", beam_size=5)
-    found = {f"training.{name}.tokens_per_second": training_speed(training) for name, training in trainings.items()}
-    for name in ("transformer.fp32", "recurrent.fp32"):
-        kind = name.removesuffix(".fp32")
-        found[f"decoding.{kind}.beam5.sentences_per_second"] = decoding_speed(trainings[name], beam5)
-        greedy = DecodingSettings(search="greedy")
-        found[f"decoding.{kind}.greedy.sentences_per_second"] = decoding_speed(trainings[name], greedy)
-    return {**found, "cli.help.seconds": help_seconds()}
+    found = {}
+    for name, training in trainings.items():
+        found |= training_figures(name, training)
+    found |= decoding_figures(trainings) | cold_figures(folder)
+    return {**found, "peak.megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000}
 
 
 def theirs(command: str) -> dict[str, float]:
     """Every figure that a peer's command prints."""
     printed = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True).stdout
     rows = [line.split() for line in printed.splitlines() if len(line.split()) == 3]
-    return {f"peer.{peer}.{figure}": float(value) for peer, figure, value in rows}
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return {**{f"peer.{peer}.{figure}": float(value) for peer, figure, value in rows}, "peer.peak.megabytes": peak}
 
 
 def main() -> None:
@@ -109,32 +156,25 @@ def main() -> None:
     options = parser.parse_args()
     values: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        precisions = ("fp32", "bf16")
-        trainings = {
-            f"{name}.{precision}": built(name, precision, Path(folder))
-            for name in ("transformer", "recurrent")
-            for precision in precisions
-        }
+        trainings = {f"{name}.{one}": built(name, one, Path(folder)) for name in ARCHITECTURES for one in PRECISIONS}
         for _ in range(options.repeats):
-            figures = {**ours(trainings), **(theirs(options.peer) if options.peer else {})}
+            figures = {**ours(trainings, Path(folder)), **(theirs(options.peer) if options.peer else {})}
             for figure, value in figures.items():
                 values[figure].append(value)
     for figure, found in values.items():
         show(figure, found)
-    for peer, kind in PEER_OF.items():
-        for precision in precisions:
-            mine, other = values[f"training.{kind}.{precision}.tokens_per_second"], values[f"peer.{peer}.{PEER_FIGURE}"]
-            if other:
-                show(
-                    f"ratio.training.{kind}.{precision}.over.{peer}", [a / b for a, b in zip(mine, other, strict=True)]
-                )
+    for mine, other in RATIOS:
+        if values[mine] and values[other]:
+            name = f"ratio.{mine.rpartition('.')[0]}.over.{other.split('.')[1]}"
+            show(name, [a / b for a, b in zip(values[mine], values[other], strict=True)])
 
 
 def show(figure: str, found: list[float]) -> None:
     """A line of `figure value unit`; after several measurements also the smallest and the largest."""
-    unit = "times" if figure.startswith("ratio.") else figure.rsplit(".", 1)[-1].replace("_per_", "/")
+    last = figure.rpartition(".")[2]
+    unit = "times" if figure.startswith("ratio.") else "of_a_step" if last == "share_of_products" else last
     spread = f"  min {min(found):.4g}  max {max(found):.4g}" if len(found) > 1 else ""
-    sys.stdout.write(f"{figure} {median(found):.4g} {unit}{spread}\n")
+    sys.stdout.write(f"{figure} {median(found):.4g} {unit.replace('_per_', '/')}{spread}\n")
     sys.stdout.flush()
 
 
