@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test test-long faults check format bench bench-length bench-scale clean
+.PHONY: install demo test test-long faults check format bench bench-peers bench-length bench-scale clean
 
 install: $(INSTALLED)
 
@@ -50,6 +50,10 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-peers: install
+	$(if $(PEER),,$(error give the peers' benchmark: make bench-peers PEER='peers.sh work'))
+	$(BIN)/python -m tests.benchmarks --repeats 3 --peer '$(PEER)'
 
 bench-length: install
 	$(BIN)/python -m tests.benchmarks.length
