@@ -57,9 +57,9 @@ class Window(Mechanism[FullMemory]):
         mask = near_CWL.repeat(len(query_BHTK), 1, 1).unsqueeze(1)  # (B C, 1, W, L)
         if memory.mask is not None:
             mask = mask & memory.mask[:, span_CL.flatten()].view(-1, 1, 1, span_CL.shape[1])
-        score = self.score(as_rows(padded, blocks), as_rows(memory.key[:, :, span_CL.flatten()], blocks))
+        score = self.score(as_rows(padded, blocks), as_rows(memory.key.index_select(2, span_CL.flatten()), blocks))
         weight = masked_softmax(score, mask)
-        context = self.dropout(weight) @ as_rows(memory.value[:, :, span_CL.flatten()], blocks)
+        context = self.dropout(weight) @ as_rows(memory.value.index_select(2, span_CL.flatten()), blocks)
         context_BHTK = from_rows(context, blocks)[:, :, :num_queries]
         weight_BHTS = None
         if want_weights:
