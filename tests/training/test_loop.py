@@ -13,6 +13,7 @@ from translator.errors import MachineError
 from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
+from translator.ops.threads import Workers
 from translator.text.batches import Batch, EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
 from translator.training.checkpoint import Record, find_checkpoints, restore_checkpoint, save_checkpoint
@@ -71,6 +72,21 @@ def test_accumulated_gradients_are_those_of_one_big_batch(name: str) -> None:
         losses.append(accumulate(objective, corpus_updates(parts).share(0, 0, 1)).item())
         gradients.append([weight.grad for weight in objective.parameters()])
     assert losses[0] == pytest.approx(losses[1])
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parts_side_by_side_have_the_gradients_of_parts_in_turn(name: str) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    gradients = []
+    for workers in (None, Workers(torch.device("cpu"))):
+        objective, _ = begin(name)
+        objective.eval()
+        objective.ops = Ops(workers=workers)
+        accumulate(objective, corpus_updates(3).share(0, 0, objective.ops.num_workers))
+        gradients.append([weight.grad for weight in objective.parameters()])
+    torch.set_num_threads(threads)
     torch.testing.assert_close(*gradients)
 
 
