@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test test-long faults check format bench bench-peers bench-length bench-scale clean
+.PHONY: install demo test test-long faults check format bench bench-peers bench-length bench-plain bench-scale clean
 
 install: $(INSTALLED)
 
@@ -57,6 +57,9 @@ bench-peers: install
 
 bench-length: install
 	$(BIN)/python -m tests.benchmarks.length
+
+bench-plain: install
+	$(BIN)/python -m tests.benchmarks.plain $(BENCH)
 
 bench-scale: install
 	$(BIN)/python -m tests.benchmarks.scale $(BENCH)

@@ -100,7 +100,7 @@ def decoding_speed(training: Training, settings: DecodingSettings) -> float:
 
 def decoding_figures(trainings: dict[str, Training]) -> dict[str, float]:
     """Beam search and greedy search of both architectures, and CTranslate2's on the same weights."""
-    found = {}
+    found: dict[str, float] = {}
     for name in ARCHITECTURES:
         training = trainings[f"{name}.fp32"]
         for label, search in (("beam5", "beam"), ("greedy", "greedy")):
@@ -133,7 +133,7 @@ def seconds_of(*arguments: str) -> float:
 
 def ours(trainings: dict[str, Training], folder: Path) -> dict[str, float]:
     """Every figure of this program, once."""
-    found = {}
+    found: dict[str, float] = {}
     for name, training in trainings.items():
         found |= training_figures(name, training)
     found |= decoding_figures(trainings) | cold_figures(folder)

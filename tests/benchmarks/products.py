@@ -32,11 +32,11 @@ class Factor(NamedTuple):
         return torch.empty_strided(self.shape, self.stride, dtype=self.dtype).normal_()
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts every product of two matrices by its factors."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.products: Counter[tuple[Factor, Factor]] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -58,7 +58,8 @@ class Recorder(TorchDispatchMode):
 
 def seconds_of_products(step: Callable[[], object]) -> float:
     """The summed time of a step's products alone."""
-    with Recorder() as recorder:
+    recorder = Recorder()
+    with recorder:
         step()
     return sum(count * seconds_of(*factors) for factors, count in recorder.products.items())
 

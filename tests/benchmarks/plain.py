@@ -1,0 +1,61 @@
+"""Does the fast form learn what the plain one learns? `make bench-plain` prints one `figure value unit` a line.
+
+    python -m tests.benchmarks.plain demo demo-additive --steps 400 --seeds 3
+
+Each config is trained from the same seeds with `ops.fast` on and off, as many updates of the same sentences. The validation
+losses at the end of each, their means, and whether the fast mean lies within the spread of the plain seeds.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import mean
+
+from translator.experiment.run_folder import JOURNAL
+from translator.training.journal import read_journal
+
+FORMS = {"plain": "false", "fast": "true"}
+
+
+def main() -> None:
+    """Train all, then print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("configs", nargs="*", default=["demo", "demo-additive"])
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    for config in options.configs:
+        losses: dict[str, list[float]] = {form: [] for form in FORMS}
+        for seed in range(1, options.seeds + 1):
+            for form in FORMS:
+                loss, seconds = trained(config, form, seed, options.steps)
+                losses[form].append(loss)
+                show(f"plain.{config}.{form}.seed{seed}.validation_loss", loss, f"nats, {seconds:.0f} seconds")
+        low, high, fast = min(losses["plain"]), max(losses["plain"]), mean(losses["fast"])
+        show(f"plain.{config}.plain.mean", mean(losses["plain"]), f"nats, {low:.4f} to {high:.4f}")
+        show(f"plain.{config}.fast.mean", fast, "nats, " + ("within" if low <= fast <= high else "outside"))
+
+
+def trained(config: str, form: str, seed: int, steps: int) -> tuple[float, float]:
+    """(validation loss after the last step, seconds of training) of one run."""
+    settings = [f"ops.fast={FORMS[form]}", f"training.seed={seed}", f"training.steps={steps}", "training.average=1"]
+    settings += [f"training.{key}={steps}" for key in ("validate_every", "save_every", "log_every")]
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        words = ["train", config, "--output", str(run), *(f"--set={setting}" for setting in settings)]
+        subprocess.run([sys.executable, "-m", "translator", *words], check=True, stderr=subprocess.DEVNULL)
+        records, _ = read_journal(run / JOURNAL)
+    losses = [record["loss"] for record in records if record["event"] == "validation"]
+    return losses[-1], sum(record["seconds"] for record in records if record["event"] == "update")
+
+
+def show(figure: str, value: float, unit: str) -> None:
+    """A line of `figure value unit`."""
+    sys.stdout.write(f"{figure} {value:.4f} {unit}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
