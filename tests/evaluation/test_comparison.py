@@ -4,7 +4,7 @@ import pytest
 
 from translator.errors import DataError
 from translator.evaluation.comparison import (
-    PairedTest,
+    Difference,
     by_kind,
     by_length,
     check_same_references,
@@ -12,7 +12,7 @@ from translator.evaluation.comparison import (
     paired_tests,
     verdict,
 )
-from translator.evaluation.metrics import bleu
+from translator.evaluation.metrics import Score, bleu
 
 REFERENCES = [f"der alte Mann Nummer {n} liest heute ein gutes Buch über Haus {n}" for n in range(60)]
 WORSE = [line.replace("gutes Buch", "Heft") if n % 2 else line for n, line in enumerate(REFERENCES)]
@@ -59,12 +59,19 @@ def test_holm_by_hand() -> None:
     assert holm([0.9, 0.9]) == [1.0, 1.0]
 
 
+def bleus(*values: float) -> list[Score]:
+    return [Score("BLEU", value, value - 1, value + 1, "") for value in values]
+
+
 def test_the_verdict_says_what_the_figures_say() -> None:
-    clear, none = PairedTest(3.0, 1.0, 5.0, 0.01), PairedTest(0.5, -1.0, 2.0, 0.4)
-    first = PairedTest(0.0, 0.0, 0.0, 1.0)
-    assert verdict(["a", "b"], [30.0, 27.0], [first, clear]).startswith("a scores 3.0 BLEU above b (95 % interval 1.0")
-    assert "cannot tell them apart" in verdict(["a", "b"], [30.0, 29.5], [first, none])
-    assert verdict(["a", "b"], [30.0, 30.0], [first, first]) == "a and b score the same BLEU, 30.0."
+    clear, none = Difference(3.0, 1.0, 5.0, 0.01), Difference(0.5, -1.0, 2.0, 0.4)
+    first = Difference(0.0, 0.0, 0.0, 1.0)
+    assert verdict(["a", "b"], bleus(30.0, 27.0), [first, clear]).startswith(
+        "a scores 3.0 BLEU above b (95 % interval 1.0"
+    )
+    assert "cannot tell them apart" in verdict(["a", "b"], bleus(30.0, 29.5), [first, none])
+    assert verdict(["a", "b"], bleus(30.0, 30.0), [first, first]) == "a and b score the same BLEU, 30.0."
+    assert verdict(["a"], bleus(30.0), [first]) == "a scores 30.0 BLEU (95 % interval 29.0 to 31.0)."
 
 
 def test_other_references_are_refused() -> None:

@@ -79,7 +79,7 @@ def json_text(comparison: "Comparison") -> str:
     """The whole comparison but its sentences, as JSON."""
     record = {
         "verdict": comparison.verdict,
-        "sentences": comparison.num_sentences,
+        "sentences": len(comparison.test.source),
         "decoding": comparison.decoding.model_dump(mode="json"),
         "runs": [
             {
@@ -89,7 +89,7 @@ def json_text(comparison: "Comparison") -> str:
                 "by_length": [group._asdict() for group in row.evaluation.by_length],
                 "by_kind": [group._asdict() for group in row.evaluation.by_kind],
                 "leaked": row.evaluation.leaked,
-                "conditions": row.conditions,
+                "facts": row.facts,
                 "translating_seconds": row.evaluation.seconds,
             }
             for row in comparison.rows
@@ -101,7 +101,7 @@ def json_text(comparison: "Comparison") -> str:
 def plain_text(comparison: "Comparison") -> str:
     """The verdict, then a table with a line a figure and a column a run."""
     lines = [comparison.verdict, ""]
-    columns = [figures(row, comparison.num_sentences) for row in comparison.rows]
+    columns = [figures(row, len(comparison.test.source)) for row in comparison.rows]
     names = [row.evaluation.run for row in comparison.rows]
     label_width = max(len(label) for label in columns[0])
     widths = [
@@ -115,7 +115,7 @@ def plain_text(comparison: "Comparison") -> str:
     decoding = comparison.decoding
     lines += [
         "",
-        f"{comparison.num_sentences} sentences, {decoding.search} search, beam size {decoding.beam_size}, "
+        f"{len(comparison.test.source)} sentences, {decoding.search} search, beam size {decoding.beam_size}, "
         f"length penalty {decoding.length_penalty:g}",
         f"BLEU: {comparison.rows[0].evaluation.scores[0].signature}",
     ]
@@ -131,7 +131,7 @@ def figures(row: "Row", num_sentences: int) -> dict[str, str]:
     for group in [*row.evaluation.by_length, *row.evaluation.by_kind]:
         label = f"BLEU, {group.name} ({group.num_sentences})"
         column[label] = "-" if group.bleu is None else f"{group.bleu:.1f}"
-    facts = row.conditions
+    facts = row.facts
     column |= {
         "architecture": str(facts["architecture"]),
         "weights": f"{facts['weights']:,}",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.evaluation.metrics import bleu, check_counts, make_bleu, one_line
+from translator.evaluation.metrics import Score, bleu, check_counts, make_bleu, one_line
 
 LENGTH_EDGES = (10, 18, 25)
 RESAMPLES = 1000
@@ -23,13 +23,32 @@ class GroupScore(NamedTuple):
     bleu: float | None  # None where there are none
 
 
-class PairedTest(NamedTuple):
+class Difference(NamedTuple):
     """How a system differs from the best one."""
 
     delta: float  # BLEU, the best one's minus this one's
     low: float  # of the 95 % interval of delta
     high: float
     p_value: float  # corrected for the number of systems (Holm 1979)
+
+
+NO_DIFFERENCE = Difference(0.0, 0.0, 0.0, 1.0)
+"""Of a system from itself."""
+
+
+class Gap(NamedTuple):
+    """A sentence that two systems translate unequally well."""
+
+    number: int  # from 1
+    best: float  # sentence BLEU of the best system's translation
+    other: float
+
+
+class MostDifferent(NamedTuple):
+    """The sentences where the best system and another differ most, the widest gap first."""
+
+    best_is_better: list[Gap]
+    other_is_better: list[Gap]
 
 
 def fingerprint(references: Sequence[str]) -> str:
@@ -65,7 +84,7 @@ def group_score(name: str, chosen: Sequence[int], hypotheses: Sequence[str], ref
     return GroupScore(name, len(chosen), bleu([hypotheses[n] for n in chosen], [references[n] for n in chosen]))
 
 
-def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[PairedTest]:
+def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[Difference]:
     """Each system against the one of highest BLEU, by paired bootstrap over the same resampled test sets (Koehn 2004).
 
     The p-value is the share of resampled sets whose difference, centred on zero, is at least as large as the one found
@@ -83,7 +102,7 @@ def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *,
         delta, deltas = found[best] - value, resampled[best] - sample
         p_value = float((np.abs(deltas - deltas.mean()) >= abs(delta)).sum() + 1) / (RESAMPLES + 1)
         low, high = np.percentile(deltas, (2.5, 97.5))
-        raw.append(PairedTest(delta, float(low), float(high), p_value))
+        raw.append(Difference(delta, float(low), float(high), p_value))
     others = holm([test.p_value for index, test in enumerate(raw) if index != best])
     return [test._replace(p_value=1.0 if index == best else others.pop(0)) for index, test in enumerate(raw)]
 
@@ -120,14 +139,15 @@ def check_same_references(names: Sequence[str], references: Sequence[Sequence[st
             )
 
 
-def verdict(names: Sequence[str], scores: Sequence[float], tests: Sequence[PairedTest]) -> str:
-    """One sentence: what was found and how sure it is. `tests` as `paired_tests` gives them."""
-    ranked = sorted(range(len(names)), key=lambda index: -scores[index])
-    best, second = ranked[0], ranked[1]
-    test = tests[second]
-    gap = f"{names[best]} scores {scores[best] - scores[second]:.1f} BLEU above {names[second]}"
-    if scores[best] == scores[second]:
-        return f"{names[best]} and {names[second]} score the same BLEU, {scores[best]:.1f}."
+def verdict(names: Sequence[str], scores: Sequence[Score], tests: Sequence[Difference]) -> str:
+    """One sentence: what was found and how sure it is. BLEU of each system, and `tests` as `paired_tests` gives them."""
+    best, second, *_ = [*sorted(range(len(names)), key=lambda index: -scores[index].value), None]
+    score = scores[best]
+    if second is None:
+        return f"{names[best]} scores {score.value:.1f} BLEU (95 % interval {score.low:.1f} to {score.high:.1f})."
+    if score.value == scores[second].value:
+        return f"{names[best]} and {names[second]} score the same BLEU, {score.value:.1f}."
+    test, gap = tests[second], f"{names[best]} scores {tests[second].delta:.1f} BLEU above {names[second]}"
     interval = f"95 % interval {test.low:.1f} to {test.high:.1f}, p = {test.p_value:.3f}"
     if test.p_value < SIGNIFICANT:
         return f"{gap} ({interval}, paired bootstrap over this test set, one run each)."

@@ -8,29 +8,47 @@ import torch
 
 from translator.config import load_config
 from translator.decoding.settings import DecodingSettings
-from translator.errors import UsageError
-from translator.evaluation.comparison import PairedTest, check_same_references, paired_tests, verdict
-from translator.experiment.evaluate import Evaluation, conditions, evaluate_run
+from translator.evaluation.comparison import (
+    NO_DIFFERENCE,
+    Difference,
+    MostDifferent,
+    check_same_references,
+    paired_tests,
+    verdict,
+)
+from translator.evaluation.seeds import OverSeeds
+from translator.experiment.evaluate import Evaluation, evaluate_run, facts
 from translator.experiment.run_folder import HeldOut, RunFolder
 from translator.experiment.train import train_run
 from translator.experiment.watcher import Watcher
+
+
+class Condition(NamedTuple):
+    """Something that differs between the runs and is not what is compared: unequal conditions."""
+
+    name: str
+    values: list[str]  # one a run, as shown
 
 
 class Row(NamedTuple):
     """One run of a comparison."""
 
     evaluation: Evaluation
-    conditions: dict[str, object]
-    test: PairedTest
+    facts: dict[str, object]
+    test: Difference
+    most_different: MostDifferent
 
 
 class Comparison(NamedTuple):
     """What was found."""
 
     verdict: str
+    best: int  # which row has the highest BLEU
     rows: list[Row]
-    num_sentences: int
+    test: HeldOut
     decoding: DecodingSettings
+    conditions: list[Condition]
+    seeds: OverSeeds | None = None  # where several seeds of each config were trained
 
 
 def find_or_train(config: Path, root: Path, *, device: torch.device, watcher: Watcher) -> RunFolder:
@@ -50,10 +68,12 @@ def compare_runs(
     device: torch.device,
     batch_size: int = 64,
     allow_leaked: bool = False,
+    strict: bool = False,
 ) -> Comparison:
-    """Translate one test set with every run and compare. Raises DataError where the runs have different test sets."""
-    if len(runs) < 2:
-        raise UsageError("compare", f"found {len(runs)} run, expected at least 2", "name two runs or configs")
+    """Translate one test set with every run and compare; a single run is only scored.
+
+    Raises DataError where the runs have different test sets, UsageError where `strict` and conditions are unequal.
+    """
     for run in runs:
         run.require_finished()
     names = unique_names(runs)
@@ -66,13 +86,16 @@ def compare_runs(
         )
         for run, name, one in zip(runs, names, tests, strict=True)
     ]
-    differences = paired_tests([one.hypotheses for one in evaluations], tests[0].target)
+    scores = [one.scores[0].value for one in evaluations]
+    differences = [NO_DIFFERENCE]
+    if len(runs) > 1:
+        differences = paired_tests([one.hypotheses for one in evaluations], tests[0].target)
     rows = [
-        Row(evaluation, conditions(run.config(), run), difference)
+        Row(evaluation, facts(run.config(), run), difference, MostDifferent([], []))
         for run, evaluation, difference in zip(runs, evaluations, differences, strict=True)
     ]
-    found = verdict(names, [one.scores[0].value for one in evaluations], differences)
-    return Comparison(found, rows, len(tests[0].target), settings)
+    found = verdict(names, [one.scores[0] for one in evaluations], differences)
+    return Comparison(found, scores.index(max(scores)), rows, tests[0], settings, [])
 
 
 def unique_names(runs: Sequence[RunFolder]) -> list[str]:

@@ -14,6 +14,7 @@ from translator.config import Config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
+from translator.evaluation.frequency import WordScore
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.experiment.attention import Agreement
 from translator.experiment.run_folder import PAIRS, HeldOut, RunFolder
@@ -30,6 +31,7 @@ class Evaluation(NamedTuple):
     scores: list[Score]
     by_length: list[GroupScore]
     by_kind: list[GroupScore]
+    by_frequency: list[WordScore]  # empty for a run folder that does not know how often words were seen
     best: list[Candidate]  # of each sentence
     seconds: float  # of translating
     leaked: list[int]  # numbers, from 1, of the test pairs that are also training pairs
@@ -78,6 +80,7 @@ def evaluate_run(
         scores=score_all(hypotheses, test.target),
         by_length=by_length(hypotheses, test.target, test.source),
         by_kind=kinds,
+        by_frequency=[],
         best=best,
         seconds=seconds,
         leaked=leaked,
@@ -125,7 +128,7 @@ def leak_notice(leaked: list[int], num_sentences: int) -> str:
     return f"{len(leaked):,} of {num_sentences:,} test pairs are also training pairs; the scores flatter"
 
 
-def conditions(config: Config, run: RunFolder) -> dict[str, object]:
+def facts(config: Config, run: RunFolder) -> dict[str, object]:
     """What must be known beside a score to repeat it."""
     finished = run.finish_record()
     return {
