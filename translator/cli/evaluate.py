@@ -86,6 +86,7 @@ def json_text(evaluation: "Evaluation") -> str:
         "scores": [score._asdict() for score in evaluation.scores],
         "by_length": [group._asdict() for group in evaluation.by_length],
         "by_kind": [group._asdict() for group in evaluation.by_kind],
+        "by_frequency": [group._asdict() for group in evaluation.by_frequency],
         **({"alignment": evaluation.alignment._asdict()} if evaluation.alignment else {}),
         "sentences": len(evaluation.hypotheses),
         "leaked": evaluation.leaked,
@@ -103,6 +104,9 @@ def plain_text(evaluation: "Evaluation") -> str:
     for group in [*evaluation.by_length, *evaluation.by_kind]:
         value = "     -" if group.bleu is None else f"{group.bleu:6.2f}"
         lines.append(f"BLEU   {value}   {group.name}, {group.num_sentences} sentences")
+    for words in evaluation.by_frequency:
+        value = "     -" if words.f1 is None else f"{words.f1:6.2f}"
+        lines.append(f"F1     {value}   {words.name}, {words.num_words} in the references")
     if found := evaluation.alignment:
         rates = f"precision {found.precision:.3f}, recall {found.recall:.3f}"
         lines.append(f"AER    {found.error_rate:6.3f}   {rates}   {found.view}")

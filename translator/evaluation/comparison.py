@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.evaluation.metrics import Score, bleu, check_counts, make_bleu, one_line
+from translator.evaluation.metrics import Score, bleu, check_counts, make_bleu, one_line, rounded
 
 LENGTH_EDGES = (10, 18, 25)
 RESAMPLES = 1000
@@ -85,32 +85,65 @@ def group_score(name: str, chosen: Sequence[int], hypotheses: Sequence[str], ref
 
 
 def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[Difference]:
-    """Each system against the one of highest BLEU, by paired bootstrap over the same resampled test sets (Koehn 2004).
+    """Each system against the one of highest BLEU, as `pair_tests` does it."""
+    scores = [bleu(hypotheses, references) for hypotheses in systems]
+    best = scores.index(max(scores))
+    others = [index for index in range(len(systems)) if index != best]
+    tests = pair_tests(systems, references, [(best, other) for other in others], seed=seed)
+    return [*tests[:best], NO_DIFFERENCE, *tests[best:]]
 
-    The p-value is the share of resampled sets whose difference, centred on zero, is at least as large as the one found
-    (Riezler and Maxwell 2005), as in sacreBLEU. Raises DataError where a system has other sentences.
+
+def pair_tests(
+    systems: Sequence[Sequence[str]], references: Sequence[str], pairs: Sequence[tuple[int, int]], *, seed: int = 12345
+) -> list[Difference]:
+    """Pairs of systems, by paired bootstrap over the same resampled test sets for all (Koehn 2004).
+
+    The p-value is the share of resampled sets whose difference, centred on zero, is at least as large as the one found,
+    on either side (Riezler and Maxwell 2005). It agrees with sacreBLEU's approximate randomisation; sacreBLEU's own
+    bootstrap looks at one side only, so that its p-values are about half as large. Raises DataError where a system has
+    other sentences.
     """
     for hypotheses in systems:
         check_counts(hypotheses, references)
     counts = [sentence_counts(hypotheses, references) for hypotheses in systems]
     found = [corpus_bleu(one.sum(0)) for one in counts]
-    best = int(np.argmax(found))
     draws = np.random.default_rng(seed).integers(0, len(references), (RESAMPLES, len(references)))
     resampled = np.array([[corpus_bleu(one[draw].sum(0)) for draw in draws] for one in counts])
     raw = []
-    for value, sample in zip(found, resampled, strict=True):
-        delta, deltas = found[best] - value, resampled[best] - sample
+    for one, other in pairs:
+        delta, deltas = found[one] - found[other], resampled[one] - resampled[other]
         p_value = float((np.abs(deltas - deltas.mean()) >= abs(delta)).sum() + 1) / (RESAMPLES + 1)
         low, high = np.percentile(deltas, (2.5, 97.5))
         raw.append(Difference(delta, float(low), float(high), p_value))
-    others = holm([test.p_value for index, test in enumerate(raw) if index != best])
-    return [test._replace(p_value=1.0 if index == best else others.pop(0)) for index, test in enumerate(raw)]
+    return corrected(raw)
+
+
+def corrected(tests: Sequence[Difference]) -> list[Difference]:
+    """The same tests with p-values that allow for how many there are."""
+    p_values = holm([test.p_value for test in tests])
+    return [test._replace(p_value=p_value) for test, p_value in zip(tests, p_values, strict=True)]
 
 
 def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.int64]:
     """What BLEU is made of, a row a sentence: lengths of both, matches and totals of n-grams 1 to 4."""
     metric = make_bleu()
     return np.array(metric._extract_corpus_statistics(one_line(hypotheses), [one_line(references)]), dtype=np.int64)
+
+
+def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """Sentence BLEU, smoothed, of as many n-gram orders as the sentence has: sacreBLEU's, as compare-mt ranks by it."""
+    metric = make_bleu(effective_order=True)
+    counts = sentence_counts(hypotheses, references).tolist()
+    return [rounded(float(metric._compute_score_from_stats(one).score)) for one in counts]
+
+
+def most_different(best: Sequence[float], other: Sequence[float], *, most: int = 10) -> MostDifferent:
+    """The sentences of the widest gaps, from the `sentence_scores` of two systems; of equal gaps the first."""
+    gaps = [Gap(number, *scores) for number, scores in enumerate(zip(best, other, strict=True), 1)]
+    return MostDifferent(
+        sorted((gap for gap in gaps if gap.best > gap.other), key=lambda gap: gap.other - gap.best)[:most],
+        sorted((gap for gap in gaps if gap.best < gap.other), key=lambda gap: gap.best - gap.other)[:most],
+    )
 
 
 def corpus_bleu(counts: NDArray[np.int64]) -> float:
@@ -141,10 +174,11 @@ def check_same_references(names: Sequence[str], references: Sequence[Sequence[st
 
 def verdict(names: Sequence[str], scores: Sequence[Score], tests: Sequence[Difference]) -> str:
     """One sentence: what was found and how sure it is. BLEU of each system, and `tests` as `paired_tests` gives them."""
-    best, second, *_ = [*sorted(range(len(names)), key=lambda index: -scores[index].value), None]
+    best, *others = sorted(range(len(names)), key=lambda index: -scores[index].value)
     score = scores[best]
-    if second is None:
+    if not others:
         return f"{names[best]} scores {score.value:.1f} BLEU (95 % interval {score.low:.1f} to {score.high:.1f})."
+    second = others[0]
     if score.value == scores[second].value:
         return f"{names[best]} and {names[second]} score the same BLEU, {score.value:.1f}."
     test, gap = tests[second], f"{names[best]} scores {tests[second].delta:.1f} BLEU above {names[second]}"

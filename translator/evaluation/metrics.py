@@ -23,11 +23,11 @@ class Score(NamedTuple):
     signature: str
 
 
-def make_bleu(*, lowercase: bool = False) -> Any:
-    """Corpus BLEU (Papineni et al. 2002), tokenised by 13a."""
+def make_bleu(*, lowercase: bool = False, effective_order: bool = False) -> Any:
+    """BLEU (Papineni et al. 2002), tokenised by 13a; of single sentences with the effective order."""
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU(lowercase=lowercase)
+    return BLEU(lowercase=lowercase, effective_order=effective_order)
 
 
 def make_chrf(*, lowercase: bool = False) -> Any:

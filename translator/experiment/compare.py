@@ -6,28 +6,24 @@ from typing import NamedTuple
 
 import torch
 
-from translator.config import load_config
+from translator.config import flatten, load_config
 from translator.decoding.settings import DecodingSettings
+from translator.errors import UsageError
 from translator.evaluation.comparison import (
-    NO_DIFFERENCE,
     Difference,
     MostDifferent,
     check_same_references,
+    most_different,
     paired_tests,
+    sentence_scores,
     verdict,
 )
-from translator.evaluation.seeds import OverSeeds
+from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
+from translator.experiment.conditions import WITHOUT_EFFECT, Condition, require_equal, settings_of, unequal_conditions
 from translator.experiment.evaluate import Evaluation, evaluate_run, facts
 from translator.experiment.run_folder import HeldOut, RunFolder
 from translator.experiment.train import train_run
 from translator.experiment.watcher import Watcher
-
-
-class Condition(NamedTuple):
-    """Something that differs between the runs and is not what is compared: unequal conditions."""
-
-    name: str
-    values: list[str]  # one a run, as shown
 
 
 class Row(NamedTuple):
@@ -51,13 +47,41 @@ class Comparison(NamedTuple):
     seeds: OverSeeds | None = None  # where several seeds of each config were trained
 
 
-def find_or_train(config: Path, root: Path, *, device: torch.device, watcher: Watcher) -> RunFolder:
-    """The finished run of a config below `root`, trained first where there is none."""
-    run = RunFolder(root / config.stem)
+def find_or_train(
+    config: Path, root: Path, *, device: torch.device, watcher: Watcher, seed_offset: int = 0
+) -> RunFolder:
+    """The finished run of a config below `root`, trained first where there is none.
+
+    Seeds after the config's own have folders of their own, `<config>-seed<seed>`. Raises UsageError where a finished run
+    of that name was trained with other settings.
+    """
+    asked, name = load_config(config), config.stem
+    if seed_offset:
+        seed = asked.training.seed + seed_offset
+        asked, name = load_config(config, [f"training.seed={seed}"]), f"{name}-seed{seed}"
+    run = RunFolder(root / name)
     if run.is_finished:
+        run.require_finished()
+        require_settings(run, flatten(asked), str(config))
         return run
-    watcher.notice(f"{config.stem}: no finished run yet, training it first")
-    return train_run(load_config(config), run.path, device=device, watcher=watcher, made_by="compare")
+    watcher.notice(f"{name}: no finished run yet, training it first")
+    return train_run(asked, run.path, device=device, watcher=watcher, made_by="compare")
+
+
+def require_settings(run: RunFolder, asked: dict[str, object], config: str) -> None:
+    """Raise UsageError where a finished run is not what the config would give; its decoding does not count."""
+    had = settings_of(run)
+    changed = [
+        f"{key} was {had.get(key)!r}, is {asked.get(key)!r} in {config}"
+        for key in sorted({*had, *asked} - WITHOUT_EFFECT)
+        if had.get(key) != asked.get(key) and not key.startswith("decoding.")
+    ]
+    if changed:
+        raise UsageError(
+            str(run.path),
+            f"was trained with other settings: {'; '.join(changed)}",
+            f"compare it as it is by typing {run.path}, or move it away to have the config trained",
+        )
 
 
 def compare_runs(
@@ -70,7 +94,7 @@ def compare_runs(
     allow_leaked: bool = False,
     strict: bool = False,
 ) -> Comparison:
-    """Translate one test set with every run and compare; a single run is only scored.
+    """Translate one test set with every run, all decoded alike, and compare; a single run is only scored.
 
     Raises DataError where the runs have different test sets, UsageError where `strict` and conditions are unequal.
     """
@@ -79,23 +103,43 @@ def compare_runs(
     names = unique_names(runs)
     tests = [test or run.split("test") for run in runs]
     check_same_references(names, [one.target for one in tests])
-    settings = settings or runs[0].config().decoding
+    conditions = unequal_conditions(runs, decoding=settings is None)
+    if strict:
+        require_equal(conditions)
+    settings = settings or common_decoding(runs)
     evaluations = [
         evaluate_run(run, one, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)._replace(
             run=name
         )
         for run, name, one in zip(runs, names, tests, strict=True)
     ]
-    scores = [one.scores[0].value for one in evaluations]
-    differences = [NO_DIFFERENCE]
-    if len(runs) > 1:
-        differences = paired_tests([one.hypotheses for one in evaluations], tests[0].target)
+    references = tests[0].target
+    systems, scores = [one.hypotheses for one in evaluations], [one.scores[0] for one in evaluations]
+    differences = paired_tests(systems, references)
+    best = max(range(len(runs)), key=lambda index: scores[index].value)
+    by_sentence = [sentence_scores(system, references) for system in systems]
     rows = [
-        Row(evaluation, facts(run.config(), run), difference, MostDifferent([], []))
-        for run, evaluation, difference in zip(runs, evaluations, differences, strict=True)
+        Row(evaluation, facts(run.config(), run), difference, most_different(by_sentence[best], sentences))
+        for run, evaluation, difference, sentences in zip(runs, evaluations, differences, by_sentence, strict=True)
     ]
-    found = verdict(names, [one.scores[0] for one in evaluations], differences)
-    return Comparison(found, scores.index(max(scores)), rows, tests[0], settings, [])
+    return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions)
+
+
+def common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:
+    """The decoding of all runs where it is the same, else the program's own, so that no order of the runs decides."""
+    first, *others = [run.config().decoding for run in runs]
+    return first if all(one == first for one in others) else DecodingSettings()
+
+
+def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
+    """The same comparison, judged by the means over the seeds of each config, whose runs follow each other."""
+    found = over_seeds(
+        configs,
+        [row.evaluation.scores[0].value for row in comparison.rows],
+        systems=[row.evaluation.hypotheses for row in comparison.rows],
+        references=comparison.test.target,
+    )
+    return comparison._replace(seeds=found, verdict=verdict_over_seeds(found))
 
 
 def unique_names(runs: Sequence[RunFolder]) -> list[str]:

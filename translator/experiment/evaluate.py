@@ -14,13 +14,14 @@ from translator.config import Config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
-from translator.evaluation.frequency import WordScore
+from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.experiment.attention import Agreement
-from translator.experiment.run_folder import PAIRS, HeldOut, RunFolder
+from translator.experiment.run_folder import COUNTS, PAIRS, HeldOut, RunFolder
 from translator.experiment.translate import Candidate, Translator, load
 from translator.text.lines import hash_lines, members, pair_hashes
 from translator.text.reader import read_lines
+from translator.text.words import load_counts
 
 
 class Evaluation(NamedTuple):
@@ -31,7 +32,7 @@ class Evaluation(NamedTuple):
     scores: list[Score]
     by_length: list[GroupScore]
     by_kind: list[GroupScore]
-    by_frequency: list[WordScore]  # empty for a run folder that does not know how often words were seen
+    by_frequency: list[WordScore]  # none for a run whose folder is older than counts.tsv
     best: list[Candidate]  # of each sentence
     seconds: float  # of translating
     leaked: list[int]  # numbers, from 1, of the test pairs that are also training pairs
@@ -73,6 +74,7 @@ def evaluate_run(
     settings = settings or translator.config.decoding
     best, seconds = timed_translations(translator, test.source, settings, batch_size)
     hypotheses = [candidate.text for candidate in best]
+    seen = load_counts(run.path / COUNTS)
     kinds = by_kind(hypotheses, test.target, test.kinds) if test.kinds else []
     return Evaluation(
         run=run.path.name,
@@ -80,7 +82,7 @@ def evaluate_run(
         scores=score_all(hypotheses, test.target),
         by_length=by_length(hypotheses, test.target, test.source),
         by_kind=kinds,
-        by_frequency=[],
+        by_frequency=[] if seen is None else by_frequency(hypotheses, test.target, seen),
         best=best,
         seconds=seconds,
         leaked=leaked,

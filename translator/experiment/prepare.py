@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from translator.errors import MachineError, UsageError
 from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
 from translator.experiment.run_folder import (
     CONFIG,
+    COUNTS,
     FORMAT,
     PAIRS,
     RECORD,
@@ -29,7 +31,7 @@ from translator.text.corpus import Corpus
 from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
 from translator.text.sources import open_split, read_labels, read_split
 from translator.text.tokenizer import Sample, Tokenizer, train_tokenizer
-from translator.text.words import known_words, save_words
+from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.folders import new_folder, write_part
 from translator.version import __version__
 
@@ -42,7 +44,8 @@ class Read(NamedTuple):
 
     admitted: Admitted
     sample: Sample
-    words: frozenset[str]
+    words: frozenset[str]  # of the source
+    counts: Counter[str]  # of the words of the target
     revision: str | None
 
 
@@ -78,13 +81,15 @@ def read_training(config: Config) -> Read:
     stream = open_split(config.corpus, "train")
     gate, sample = Gate(config.corpus, stream.places), Sample(config.tokenizer)
     tokens: set[str] = set()
+    target_tokens: Counter[str] = Counter()
     for block in stream.blocks:
         kept = gate.admit(block)
         sample.add(kept)
         tokens.update(" ".join(kept.source).split())
+        target_tokens.update(" ".join(kept.target).split())
     found = gate.close()
     require_pairs(found.counts)
-    return Read(found, sample, known_words(tokens), stream.revision)
+    return Read(found, sample, known_words(tokens), count_words(target_tokens), stream.revision)
 
 
 def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
@@ -115,6 +120,7 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         write_part(temporary / PAIRS, content)
         tokenizer.save(temporary / "tokenizer")
         save_words(read.words, temporary / WORDS)
+        save_counts(read.counts, temporary / COUNTS)
         write_split(temporary / "corpus", "validation", validation, None)
         if gold := read_labels(config.corpus, "validation", ".align"):
             write_part(temporary / VALIDATION_LINKS, "".join(f"{line}\n" for line in gold).encode())

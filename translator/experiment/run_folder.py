@@ -4,8 +4,9 @@ config.toml        the resolved config                   checkpoints/   see trai
 run.json           versions, counts, fingerprints        final/         the weights that translate, and in
 tokenizer/         SentencePiece models                                 finished.json when and how training ended
 words.txt          the training words of the source      journal.jsonl  what happened, a line an event
-corpus/            validation and test sentences         ctranslate2/   what `export` wrote, if it did
-pairs.u64          sorted hashes of the training pairs   prepared/      training pairs as pieces, see encoded.py
+counts.tsv         how often it saw each target word     ctranslate2/   what `export` wrote, if it did
+corpus/            validation and test sentences         prepared/      training pairs as pieces, see encoded.py
+pairs.u64          sorted hashes of the training pairs
 
 What is on the left never changes; manifest.json has its hashes, and that of final/ those of what is in there.
 """
@@ -29,12 +30,13 @@ try:
 except ImportError:  # not on Windows, where a second process is not noticed
     fcntl = None  # type: ignore[assignment]
 
-CONFIG, RECORD, FINISHED, JOURNAL, WORDS, PAIRS = (
+CONFIG, RECORD, FINISHED, JOURNAL, WORDS, COUNTS, PAIRS = (
     "config.toml",
     "run.json",
     "final/finished.json",
     "journal.jsonl",
     "words.txt",
+    "counts.tsv",
     "pairs.u64",
 )
 VALIDATION_LINKS = "corpus/validation.align"

@@ -172,7 +172,8 @@ class Training:
         """Leave the better of the best checkpoint and the average as final weights."""
         model = self.objective.model
         choice = choose(self.checkpoints, self.config.training, self.score_of, self.watcher.notice)
-        leave(self.run, model, choice, record_of(self.progress, self.config, model, reason=reason, made_by=made_by))
+        record = record_of(self.progress, self.config, model, reason=reason, made_by=made_by)
+        leave(self.run, model, choice, {**record, "environment": self.environment})
         score = "" if choice.bleu is None else f", validation BLEU {choice.bleu:.2f}"
         self.watcher.notice(f"final weights: {choice.name}{score}")
 

@@ -1,7 +1,8 @@
-"""The words that a model was trained on, so that a reader can be told which ones it never saw."""
+"""The words that a model was trained on, so that a reader can be told which ones it never saw, or seldom."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from translator.errors import ModelError
@@ -39,3 +40,28 @@ def load_words(path: Path) -> frozenset[str]:
     if not path.is_file():
         raise ModelError(str(path), "no such file", "restore the run folder")
     return frozenset(read_lines(path)) if path.stat().st_size else frozenset()
+
+
+def count_words(tokens: Mapping[str, int]) -> Counter[str]:
+    """How often each word occurs, from how often each token between spaces does."""
+    counts: Counter[str] = Counter()
+    for token, count in tokens.items():
+        for word in words(token):
+            counts[word] += count
+    return counts
+
+
+def save_counts(counts: Mapping[str, int], path: Path) -> None:
+    """A word, a tab and its count a line, sorted by word."""
+    path.write_bytes("".join(f"{word}\t{counts[word]}\n" for word in sorted(counts)).encode())
+
+
+def load_counts(path: Path) -> dict[str, int] | None:
+    """What `save_counts` wrote, or None where there is no such file. Raises ModelError where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        pairs = (line.split("\t") for line in (read_lines(path) if path.stat().st_size else ()))
+        return {word: int(count) for word, count in pairs}
+    except ValueError as error:
+        raise ModelError(str(path), f"is damaged ({error})", "restore the run folder") from error
