@@ -1,6 +1,5 @@
 """`translator compare`: which of several models is better, and how sure that is."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,8 @@ from translator.cli.console import as_json, say, tell
 from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Json, Overrides, find_config
 
 if TYPE_CHECKING:
+    import torch
+
     from translator.evaluation.comparison import Difference, Gap
     from translator.evaluation.seeds import OverSeeds
     from translator.experiment.compare import Comparison, Row
@@ -73,7 +74,7 @@ def compare(
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
     test = read_test(source, reference) if source and reference else None
-    runs = find_runs(wanted, seeds, device)
+    runs = find_runs(wanted, seeds, place)
     settings = None
     if overrides or beam_size is not None:
         config = runs[0].config().model_copy(update={"decoding": common_decoding(runs)})
@@ -89,11 +90,10 @@ def compare(
     say(json_text(comparison) if json else plain_text(comparison, sentences=sentences))
 
 
-def find_runs(wanted: Sequence[str], seeds: int, device: str) -> list["RunFolder"]:
+def find_runs(wanted: Sequence[str], seeds: int, place: "torch.device") -> list["RunFolder"]:
     """The finished runs of these names, `seeds` of each config, trained first where there is none."""
     from translator.cli.console import TrainingDisplay
     from translator.errors import UsageError
-    from translator.experiment.build import choose_device
     from translator.experiment.compare import find_or_train
     from translator.experiment.run_folder import RunFolder
 
@@ -110,7 +110,6 @@ def find_runs(wanted: Sequence[str], seeds: int, device: str) -> list["RunFolder
             continue
         for offset in range(seeds):
             with TrainingDisplay() as display:
-                place = choose_device(device)
                 runs.append(find_or_train(plan, RUNS, device=place, watcher=display, seed_offset=offset))
     return runs
 
@@ -122,23 +121,22 @@ def names_run(name: str) -> bool:
 
 
 def json_text(comparison: "Comparison") -> str:
-    """The whole comparison, of its sentences those that differ most, as JSON."""
-    rows = comparison.rows
+    """The whole comparison, but of its sentences only those that differ most, as JSON; rows number its runs from 0."""
     record = {
         "verdict": comparison.verdict,
-        "best": rows[comparison.best].evaluation.run,
+        "best": comparison.best,
         "sentences": len(comparison.test.source),
         "decoding": comparison.decoding.model_dump(mode="json"),
-        "unequal_conditions": [condition._asdict() for condition in comparison.conditions],
-        "over_seeds": seeds_record(comparison.seeds, [row.evaluation.run for row in rows]),
+        "conditions": comparison.conditions,
+        "over_seeds": comparison.seeds,
         "runs": [
             {
                 "run": row.evaluation.run,
-                "scores": [score._asdict() for score in row.evaluation.scores],
-                "paired_test": row.test._asdict(),
-                "by_length": [group._asdict() for group in row.evaluation.by_length],
-                "by_kind": [group._asdict() for group in row.evaluation.by_kind],
-                "by_frequency": [group._asdict() for group in row.evaluation.by_frequency],
+                "scores": row.evaluation.scores,
+                "paired_test": row.test,
+                "by_length": row.evaluation.by_length,
+                "by_kind": row.evaluation.by_kind,
+                "by_frequency": row.evaluation.by_frequency,
                 "most_different": {
                     side: [{**gap._asdict(), **texts(comparison, row, gap)} for gap in gaps]
                     for side, gaps in row.most_different._asdict().items()
@@ -147,34 +145,10 @@ def json_text(comparison: "Comparison") -> str:
                 "facts": row.facts,
                 "translating_seconds": row.evaluation.seconds,
             }
-            for row in rows
+            for row in comparison.rows
         ],
     }
     return as_json(record, indent=1)
-
-
-def seeds_record(found: "OverSeeds | None", names: list[str]) -> dict[str, object] | None:
-    """What several seeds say together, with runs by name."""
-    if found is None:
-        return None
-    return {
-        "seeds": found.num_seeds,
-        "best": found.configs[found.best].config,
-        "configs": [
-            {
-                "config": one.config,
-                "runs": [names[row] for row in one.rows],
-                "mean": one.mean,
-                "deviation": one.deviation,
-                "difference": one.difference._asdict(),
-            }
-            for one in found.configs
-        ],
-        "pairs": [
-            {"best": names[pair.best], "other": names[pair.other], "paired_test": pair.test._asdict()}
-            for pair in found.pairs
-        ],
-    }
 
 
 def texts(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
@@ -199,10 +173,10 @@ def plain_text(comparison: "Comparison", *, sentences: bool) -> str:
         for column, value in zip(columns, condition.values, strict=True):
             column[f"unequal: {condition.name}"] = value
     lines += [*table(names, columns), ""]
-    if comparison.conditions:
-        lines.append("unequal: a condition that is not the same for all and not what is compared; --strict refuses it")
     if sentences:
         lines += [line for row in rows for line in sentence_lines(comparison, row)]
+    if comparison.conditions:
+        lines.append("unequal: not the same for all, yet not what is compared; --strict refuses it")
     lines += [
         f"{len(comparison.test.source)} sentences, {decoding.search} search, beam size {decoding.beam_size}, "
         f"length penalty {decoding.length_penalty:g}",
@@ -211,36 +185,29 @@ def plain_text(comparison: "Comparison", *, sentences: bool) -> str:
     return "\n".join(lines)
 
 
-def table(names: Sequence[str], columns: Sequence[dict[str, str]]) -> list[str]:
-    """A column a name and a line a figure; if that is too wide, a line a name, and the figures in as many blocks as need be."""
-    labels = list(dict.fromkeys(label for column in columns for label in column))
-    cells = [["", *names], *([label, *(column.get(label, "-") for column in columns)] for label in labels)]
-    lines = aligned(cells)
+def table(names: Sequence[str], figures: Sequence[dict[str, str]]) -> list[str]:
+    """A column a name and a line a figure; where that is too wide, a line a name, and the figures in blocks that fit."""
+    labels = list(dict.fromkeys(label for column in figures for label in column))
+    lines = aligned(
+        [["", *labels]]
+        + [[name, *(column.get(label, "-") for label in labels)] for name, column in zip(names, figures, strict=True)]
+    )
     if len(lines[0]) <= WIDTH:
         return lines
-    headed = [[*textwrap.wrap(label, 18, break_on_hyphens=False), *row] for label, *row in cells]
-    height = max(map(len, headed))
-    padded = [[""] * (height - len(column)) + column for column in headed]
-    blocks: list[list[list[str]]] = []
-    for column in padded[1:]:
-        if not blocks or len(aligned(turned([*blocks[-1], column]))[0]) > WIDTH:
-            blocks.append([padded[0]])
-        blocks[-1].append(column)
-    return [line for block in blocks for line in ["", *aligned(turned(block))]][1:]
+    blocks = [[["", *names]]]
+    for label in labels:
+        cells = [label, *(column.get(label, "-") for column in figures)]
+        if len(blocks[-1]) > 1 and len(aligned([*blocks[-1], cells])[0]) > WIDTH:
+            blocks.append([["", *names]])
+        blocks[-1].append(cells)
+    return [line for block in blocks for line in ["", *aligned(block)]][1:]
 
 
-def turned(cells: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Rows for columns."""
-    return [list(row) for row in zip(*cells, strict=True)]
-
-
-def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """A line a row, the first column flush left and the others flush right."""
-    first, *widths = [max(map(len, column)) for column in turned(cells)]
-    return [
-        "  ".join([label.ljust(first), *(cell.rjust(width) for cell, width in zip(row, widths, strict=True))])
-        for label, *row in cells
-    ]
+def aligned(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Columns side by side, the first flush left and the others flush right."""
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    return ["  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) for first, *rest in rows]
 
 
 def seed_figures(found: "OverSeeds", names: Sequence[str]) -> list[dict[str, str]]:
@@ -267,31 +234,26 @@ def below(test: "Difference") -> str:
 def sentence_lines(comparison: "Comparison", row: "Row") -> list[str]:
     """The sentences where this run and the best one differ most, both ways."""
     lines, best, this = [], comparison.rows[comparison.best].evaluation.run, row.evaluation.run
-    for better, worse, gaps in (
-        (best, this, row.most_different.best_is_better),
-        (this, best, row.most_different.other_is_better),
-    ):
-        if gaps:
-            lines += [f"Where {better} is most above {worse}, by sentence BLEU:", ""]
+    for better, worse, gaps in zip((best, this), (this, best), row.most_different, strict=True):
+        lines += [f"Sentences where {better} is most above {worse}, by sentence BLEU:"] if gaps else []
         for gap in gaps:
-            source, reference, *both = texts(comparison, row, gap).values()
-            lines.append(f"sentence {gap.number}: {best} {gap.best:.1f}, {this} {gap.other:.1f}")
-            lines += aligned_texts([("source", source), ("reference", reference), (best, both[0]), (this, both[1])])
+            labels = f"{gap.number}", "reference", f"{best} {gap.best:.1f}", f"{this} {gap.other:.1f}"
+            lines += [
+                "",
+                *(
+                    f"  {label}: {text}"
+                    for label, text in zip(labels, texts(comparison, row, gap).values(), strict=True)
+                ),
+            ]
+        lines += [""] if gaps else []
     return lines
-
-
-def aligned_texts(labelled: Sequence[tuple[str, str]]) -> list[str]:
-    """A line each, the texts below each other, and an empty line."""
-    width = max(len(label) for label, _ in labelled)
-    return [*(f"  {label.ljust(width)}  {text}" for label, text in labelled), ""]
 
 
 def figures(row: "Row", num_sentences: int) -> dict[str, str]:
     """The column of one run."""
-    column = {}
+    column = {"BLEU": "", "below the best": f"{row.test.delta:.1f} (p = {row.test.p_value:.3f})"}
     for score in row.evaluation.scores:
         column[score.metric] = f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
-    column["BLEU below the best"] = f"{row.test.delta:.1f} (p = {row.test.p_value:.3f})"
     for group in [*row.evaluation.by_length, *row.evaluation.by_kind]:
         label = f"BLEU, {group.name} ({group.num_sentences})"
         column[label] = "-" if group.bleu is None else f"{group.bleu:.1f}"
