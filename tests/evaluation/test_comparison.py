@@ -1,6 +1,9 @@
 """Comparisons that say no more than the figures."""
 
+import random
+
 import pytest
+from sacrebleu.significance import PairedTest
 
 from translator.errors import DataError
 from translator.evaluation.comparison import (
@@ -9,10 +12,13 @@ from translator.evaluation.comparison import (
     by_length,
     check_same_references,
     holm,
+    most_different,
+    pair_tests,
     paired_tests,
+    sentence_scores,
     verdict,
 )
-from translator.evaluation.metrics import Score, bleu
+from translator.evaluation.metrics import Score, bleu, make_bleu
 
 REFERENCES = [f"der alte Mann Nummer {n} liest heute ein gutes Buch über Haus {n}" for n in range(60)]
 WORSE = [line.replace("gutes Buch", "Heft") if n % 2 else line for n, line in enumerate(REFERENCES)]
@@ -48,6 +54,54 @@ def test_the_order_of_the_systems_changes_nothing() -> None:
     assert one[1].delta == pytest.approx(100 - bleu(WORSE, REFERENCES))
     assert one[1].low < one[1].delta < one[1].high
     assert one[1].p_value < 0.05
+
+
+def test_the_order_of_several_systems_changes_nothing_but_the_order() -> None:
+    systems = {"best": REFERENCES, "worse": WORSE, "slightly": SLIGHTLY}
+    found = [
+        dict(zip(order, paired_tests([systems[name] for name in order], REFERENCES), strict=True))
+        for order in (["best", "worse", "slightly"], ["slightly", "best", "worse"])
+    ]
+    assert found[0] == found[1]
+
+
+def garbled(share: float, seed: int) -> list[str]:
+    draw, vocabulary = random.Random(seed), " ".join(REFERENCES).split()
+    return [
+        " ".join(word if draw.random() > share else draw.choice(vocabulary) for word in line.split())
+        for line in REFERENCES
+    ]
+
+
+@pytest.mark.parametrize("share", [0.24, 0.28])
+def test_differences_and_p_values_are_those_of_sacrebleu(share: float) -> None:
+    """Its approximate randomisation is two-sided as ours is; its bootstrap is one-sided: Monte Carlo errors are allowed."""
+    one, other = garbled(0.2, 1), garbled(share, 2)
+    (ours,) = pair_tests([one, other], REFERENCES, [(0, 1)])
+    for kind, sides in (("ar", 1), ("bs", 2)):
+        scores = PairedTest([("a", one), ("b", other)], {"BLEU": make_bleu()}, [REFERENCES], kind, n_samples=1000)()[1]
+        theirs = scores["BLEU"]
+        assert ours.delta == pytest.approx(theirs[0].score - theirs[1].score)  # type: ignore[union-attr]
+        assert ours.p_value == pytest.approx(sides * theirs[1].p_value, abs=0.03)  # type: ignore[union-attr,operator]
+
+
+def test_the_sentences_that_differ_most_come_first_on_either_side() -> None:
+    assert most_different([5.0, 9.0, 1.0, 4.0, 7.0], [5.0, 2.0, 3.0, 8.0, 6.0], most=2) == (
+        [(2, 9.0, 2.0), (5, 7.0, 6.0)],
+        [(4, 4.0, 8.0), (3, 1.0, 3.0)],
+    )
+    assert most_different([1.0, 2.0], [1.0, 2.0]) == ([], [])
+    assert [gap.number for gap in most_different([1.0] * 12, [0.0] * 12).best_is_better] == list(range(1, 11))
+
+
+def test_the_score_of_a_sentence_is_sacrebleu_s() -> None:
+    lines = ["", "ein", "ein gutes", *WORSE[:5]]
+    references = ["ein gutes Buch"] * 3 + REFERENCES[:5]
+    metric = make_bleu(effective_order=True)
+    expected = [
+        metric.sentence_score(line, [reference]).score for line, reference in zip(lines, references, strict=True)
+    ]
+    assert sentence_scores(lines, references) == pytest.approx(expected)
 
 
 def test_one_sentence_of_sixty_proves_nothing() -> None:

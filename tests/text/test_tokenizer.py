@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from translator.errors import ModelError, UsageError
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerSettings, train_tokenizer
-from translator.text.words import known_words, load_words, save_words, words
+from translator.text.words import count_words, known_words, load_counts, load_words, save_counts, save_words, words
 
 CORPUS = Corpus(
     ["the old man reads", "a dog sleeps here", "the dog reads"] * 20,
@@ -87,3 +87,16 @@ def test_words_are_folded_and_stripped_and_saved(tmp_path: Path) -> None:
     assert words("„Die Straße\", sagt O'Neill — 3.") == ["die", "strasse", "sagt", "o'neill", "3"]
     save_words(known_words(CORPUS.source), tmp_path / "words.txt")
     assert load_words(tmp_path / "words.txt") == known_words(CORPUS.source)
+
+
+def test_counts_of_tokens_become_counts_of_words_and_come_back(tmp_path: Path) -> None:
+    assert load_counts(tmp_path / "counts.tsv") is None
+    counts = count_words({"Der": 3, "der,": 2, "„Hund“": 1, "—": 7})
+    assert counts == {"der": 5, "hund": 1}
+    save_counts(counts, tmp_path / "counts.tsv")
+    assert load_counts(tmp_path / "counts.tsv") == counts
+    save_counts({}, tmp_path / "counts.tsv")
+    assert load_counts(tmp_path / "counts.tsv") == {}
+    (tmp_path / "counts.tsv").write_text("der\n")
+    with pytest.raises(ModelError, match="is damaged"):
+        load_counts(tmp_path / "counts.tsv")
