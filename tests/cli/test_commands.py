@@ -190,7 +190,7 @@ def test_an_output_file_appears_whole_and_is_not_overwritten(here: Path, program
 def test_evaluate_prints_every_score_with_its_signature(here: Path, program: Program) -> None:
     result = program("evaluate", "--output", "test.out")
     assert result.code == 0
-    for part in ("BLEU", "chrF2", "TER", "case:lc", "case:mixed", "95 % interval", "25+ words", "seen"):
+    for part in ("BLEU", "chrF2", "TER", "case:lc", "case:mixed", "95 % interval", "25+ words", "seen", "unseen words"):
         assert part in result.output
     record = json.loads(program("evaluate", "runs/demo", "--json").output)
     assert record["sentences"] == 12
@@ -211,8 +211,15 @@ def test_compare_trains_what_is_missing_and_leads_with_a_sentence(here: Path, pr
     first, *_ = result.output.splitlines()
     assert "BLEU" in first
     assert "BLEU, 25+ words" in result.output
+    assert "unequal: steps" in result.output
     record = json.loads(program("compare", "runs/demo", "runs/demo-additive", "--json").output)
     assert [row["run"] for row in record["runs"]] == ["demo", "demo-additive"]
+    assert [group["name"] for group in record["runs"][0]["by_frequency"]][:2] == ["unseen words", "words seen once"]
+    unequal = [condition["name"] for condition in record["conditions"]]
+    assert {"steps", "training.steps", "training.average", "weights"} <= set(unequal)
+    result = program("compare", "runs/demo", "runs/demo-additive", "--strict")
+    assert (result.code, result.output) == (2, "")
+    assert all(f"{name} (" in result.errors for name in unequal)
     assert (
         "translating with runs/demo\n" in program("translate", "a").errors
     )  # compare's run is not the latest of train
@@ -246,6 +253,8 @@ def test_compare_refuses_other_references_and_single_runs(here: Path, program: P
         (["translate", "--set", "decoding.length_penalty=nan", "x"], 2, "decoding.length_penalty"),
         (["translate", "--set", "training.steps=1", "x"], 2, "only decoding.* may be set here"),
         (["translate", "--input", "missing"], 3, "missing: no such file"),
+        (["compare", "runs/demo", "runs/demo", "--seeds", "2"], 2, "runs/demo: is a run, which has one seed"),
+        (["compare", "demo.toml", "demo-additive.toml"], 2, "runs/demo: was trained with other settings: decoder.num"),
         (["evaluate", "--source", "test.en"], 2, "one is given without the other"),
         (["evaluate", "--source", "test.en", "--reference", "train.de"], 3, "300 lines, but test.en has 12"),
     ],

@@ -1,0 +1,76 @@
+"""What `compare` prints is all there, and fits."""
+
+import pytest
+
+from translator.cli.compare import WIDTH, plain_text, table
+from translator.decoding.settings import DecodingSettings
+from translator.evaluation.comparison import NO_DIFFERENCE, Gap, MostDifferent
+from translator.evaluation.metrics import score_all
+from translator.evaluation.seeds import over_seeds
+from translator.experiment.compare import Comparison, Row
+from translator.experiment.conditions import Condition
+from translator.experiment.evaluate import Evaluation
+from translator.experiment.run_folder import HeldOut
+from translator.experiment.translate import Candidate
+
+TEST = HeldOut(["a dog", "the cat", "a [red]bird[/red]"], ["ein Hund", "die Katze", "ein Vogel"], None)
+FACTS = {"architecture": "transformer", "weights": 1000, "steps": 10, "training_seconds": 1.5, "seed": 1}
+
+
+def row(name: str, translations: list[str]) -> Row:
+    best = [Candidate(text, 0.0, 0.0, True, ()) for text in translations]
+    evaluation = Evaluation(
+        name, DecodingSettings(), score_all(translations, TEST.target), [], [], [], best, 1.0, [], []
+    )
+    gaps = MostDifferent([Gap(2, 100.0, 5.0)], [Gap(3, 0.0, 60.0)])
+    return Row(evaluation, dict(FACTS), NO_DIFFERENCE, gaps if name != "best" else MostDifferent([], []))
+
+
+def comparison(**changes: object) -> Comparison:
+    rows = [row("best", ["ein Hund", "die Katze", "x"]), row("other", ["ein Hund", "y", "ein Vogel"])]
+    found = Comparison("best is best.", 0, rows, TEST, DecodingSettings(), [Condition("steps", ["10", "20"])])
+    return found._replace(**changes)
+
+
+@pytest.mark.parametrize("num_runs", [1, 2, 4, 5, 50])
+def test_a_table_of_many_runs_fits_and_lacks_nothing(num_runs: int) -> None:
+    names = [f"a-run-with-a-name-{number}" for number in range(num_runs)]
+    figures = [{f"figure {n} of this run": f"{name[-2:]}:{n}.{n}" for n in range(20)} for name in names]
+    lines = table(names, figures)
+    assert max(map(len, lines)) <= WIDTH
+    cells = {cell for line in lines for cell in line.split("  ")}
+    for name, column in zip(names, figures, strict=True):
+        assert {name, *column, *column.values()} <= {cell.strip() for cell in cells}
+
+
+def test_a_figure_that_a_run_lacks_is_a_dash() -> None:
+    assert table(["a", "b"], [{"x": "1"}, {"y": "2"}]) == ["   a  b", "x  1  -", "y  -  2"]
+
+
+def test_conditions_stand_in_the_table_and_sentences_only_where_they_are_asked_for() -> None:
+    text = plain_text(comparison(), sentences=False)
+    assert text.startswith("best is best.\n\n")
+    assert "unequal: steps" in text
+    assert "--strict refuses it" in text
+    assert "the cat" not in text
+    text = plain_text(comparison(), sentences=True)
+    best, other = text.index("Sentences where best is most above other"), text.index("where other is most above best")
+    assert best < text.index("  2: the cat\n  reference: die Katze\n  best 100.0: die Katze\n  other 5.0: y\n") < other
+    assert other < text.index(
+        "  3: a [red]bird[/red]\n  reference: ein Vogel\n  best 0.0: x\n  other 60.0: ein Vogel\n"
+    )
+
+
+def test_equal_conditions_are_not_talked_about() -> None:
+    assert "unequal" not in plain_text(comparison(conditions=[]), sentences=False)
+
+
+def test_what_seeds_say_stands_first() -> None:
+    rows = [*comparison().rows, *comparison().rows]
+    systems = [one.evaluation.hypotheses for one in rows]
+    found = over_seeds(["demo", "mine"], [31.0, 33.5, 20.0, 21.0], systems=systems, references=TEST.target)
+    lines = plain_text(comparison(rows=rows, seeds=found, conditions=[]), sentences=False).splitlines()
+    assert lines[2].split() == ["demo", "mine"]
+    assert lines[3].split()[-2:] == ["32.2", "20.5"]
+    assert lines[4].split() == ["standard", "deviation", "1.8", "0.7"]
+    assert lines[5].startswith("mean below the best    0.0 [0.0, 0.0] (p = 1.000)  11.8 [")
