@@ -1,0 +1,139 @@
+// The list of sentences: searched, sorted, a page at a time, each translation with where its model looked.
+// Data becomes text nodes and nothing else.
+"use strict";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const [search, sort, list, status, map] = ["search", "sort", "sentences", "status", "map"].map((id) => document.getElementById(id));
+const aside = map.parentNode;
+const isWide = () => matchMedia("(min-width: 64rem)").matches;
+const PAGE_SIZE = 20;
+const MOST_COMPARED = 1_000_000; // cells of the table that finds common words
+const HIGH = 64; // percent of weight from which a cell is dark (light, in the dark), so that its number must be the other
+let first = 0; // of the page, in the order shown
+
+function element(name, properties, ...children) {
+  const node = Object.assign(document.createElement(name), properties);
+  node.append(...children);
+  return node;
+}
+
+// Which words of a stand in the same order in b: a longest common subsequence.
+function common(a, b) {
+  const found = new Array(a.length).fill(false);
+  let begin = 0, end = a.length, endB = b.length;
+  while (begin < Math.min(end, endB) && a[begin] === b[begin]) found[begin++] = true;
+  while (Math.min(end, endB) > begin && a[end - 1] === b[endB - 1]) { found[--end] = true; endB--; }
+  const rows = end - begin, columns = endB - begin;
+  if (rows * columns > MOST_COMPARED) return found;
+  const length = Array.from({ length: rows + 1 }, () => new Uint16Array(columns + 1));
+  for (let i = rows - 1; i >= 0; i--)
+    for (let j = columns - 1; j >= 0; j--)
+      length[i][j] = a[begin + i] === b[begin + j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
+  for (let i = 0, j = 0; i < rows && j < columns; )
+    if (a[begin + i] === b[begin + j]) { found[begin + i++] = true; j++; }
+    else if (length[i + 1][j] >= length[i][j + 1]) i++;
+    else j++;
+  return found;
+}
+
+// The text with the words marked that one of the others has not in their place.
+function compared(text, others) {
+  const parts = text.split(/(\s+)/), words = parts.filter((_, place) => place % 2 === 0);
+  const matches = others.map((other) => common(words, other.split(/\s+/)));
+  return parts.map((part, place) => {
+    const differs = place % 2 === 0 && part && matches.some((found) => !found[place / 2]);
+    return differs ? element("mark", { textContent: part }) : part;
+  });
+}
+
+function drawnOutput(sentence, number) {
+  const { text, score } = sentence.outputs[number], run = data.runs[number].name;
+  const others = sentence.outputs.filter((_, other) => other !== number).map((other) => other.text);
+  const key = document.querySelectorAll(".legend .key")[number].cloneNode(true);
+  const label = element("span", { className: "label" }, key, ` ${run} · BLEU ${score.toFixed(1)}`);
+  const marked = element("span", { className: "text" }, ...compared(text, others.length ? others : [sentence.reference]));
+  const node = element("p", { className: `output colour-${number % 6}`, tabIndex: 0 }, label, marked);
+  for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => show(node, sentence, number));
+  return node;
+}
+
+function drawnSentence(sentence) {
+  const about = [`No. ${sentence.number}`, `${sentence.length} words`, sentence.kind].filter(Boolean).join(" · ");
+  const line = (label, text) =>
+    element("p", {}, element("span", { className: "label", textContent: label }), element("span", { className: "text", textContent: text }));
+  return element(
+    "li", {}, element("p", { className: "about", textContent: about }), line("Source", sentence.source), line("Reference", sentence.reference),
+    ...sentence.outputs.map((_, number) => drawnOutput(sentence, number)),
+  );
+}
+
+// Words down and across with the weight of each pair in percent, and the same as a shade.
+function heatMap({ source, target, weights }) {
+  const columns = source.split(" "), rows = target.split(" "), percent = Array.from(atob(weights), (byte) => byte.charCodeAt(0));
+  const head = columns.map((word) => element("th", { scope: "col", title: word }, element("span", { textContent: word })));
+  const body = rows.map((word, row) => {
+    const cells = columns.map((other, column) => {
+      const weight = percent[row * columns.length + column];
+      const cell = element("td", { className: weight >= HIGH ? "high" : "", title: `${word} looks at ${other}: ${weight} %`, textContent: weight || "" });
+      cell.style.setProperty("--weight", weight);
+      return cell;
+    });
+    return element("tr", {}, element("th", { scope: "row", title: word, textContent: word }), ...cells);
+  });
+  const table = element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...head)), element("tbody", {}, ...body));
+  table.style.setProperty("--cell", `clamp(1.1rem, ${27 / columns.length}rem, 1.8rem)`);
+  return table;
+}
+
+function show(output, sentence, number) {
+  const { name, view, no_view: none } = data.runs[number], seen = sentence.outputs[number].attention ?? none;
+  const how = `${view}. Each row: how a word of the translation divides its look over the source, in percent`;
+  const caption = `${name}, sentence ${sentence.number}: ${typeof seen === "string" ? seen : how}.`;
+  map.replaceChildren(element("figcaption", { textContent: caption }));
+  if (typeof seen !== "string") map.append(element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, heatMap(seen)));
+  map.hidden = false;
+  for (const other of document.querySelectorAll(".seen")) other.classList.remove("seen");
+  output.classList.add("seen");
+  if (isWide()) aside.append(map);
+  else output.after(map);
+}
+
+const scoresOf = (sentence) => sentence.outputs.map((output) => output.score);
+const ORDERS = [
+  ["number", (one) => one.number],
+  ["shortest source", (one) => one.length],
+  ["longest source", (one) => -one.length],
+];
+if (data.runs.length > 1) ORDERS.push(["largest difference of BLEU", (one) => Math.min(...scoresOf(one)) - Math.max(...scoresOf(one))]);
+data.runs.forEach(({ name }, run) => {
+  ORDERS.push([`${name}: lowest BLEU`, (one) => one.outputs[run].score], [`${name}: highest BLEU`, (one) => -one.outputs[run].score]);
+  const ahead = (one) => Math.max(...scoresOf(one).filter((_, other) => other !== run)) - one.outputs[run].score;
+  if (data.runs.length > 1) ORDERS.push([`${name}: furthest ahead`, ahead]);
+});
+const searched = data.sentences.map((one) => [one.source, one.reference, one.kind ?? "", ...one.outputs.map((output) => output.text)].join("\n").toLowerCase());
+
+function draw() {
+  const wanted = search.value.toLowerCase(), key = ORDERS[sort.value][1];
+  const chosen = data.sentences.filter((_, place) => searched[place].includes(wanted)).sort((a, b) => key(a) - key(b) || a.number - b.number);
+  first = Math.max(0, Math.min(first, Math.floor((chosen.length - 1) / PAGE_SIZE) * PAGE_SIZE));
+  const last = Math.min(first + PAGE_SIZE, chosen.length);
+  list.replaceChildren(...chosen.slice(first, last).map(drawnSentence));
+  map.hidden = true;
+  if (isWide() && last > first) show(list.querySelector(".output"), chosen[first], 0);
+  status.textContent = chosen.length ? `${first + 1} to ${last} of ${chosen.length}` : "no sentence has this";
+  for (const button of document.querySelectorAll(".previous")) button.disabled = first === 0;
+  for (const button of document.querySelectorAll(".next")) button.disabled = last === chosen.length;
+}
+
+function turn(by) {
+  first += by;
+  draw();
+  document.getElementById("all").scrollIntoView();
+}
+
+sort.append(...ORDERS.map(([label], value) => element("option", { value, textContent: label })));
+for (const [control, event] of [[search, "input"], [sort, "change"]]) control.addEventListener(event, () => { first = 0; draw(); });
+search.form.addEventListener("submit", (event) => event.preventDefault());
+for (const button of document.querySelectorAll(".previous")) button.addEventListener("click", () => turn(-PAGE_SIZE));
+for (const button of document.querySelectorAll(".next")) button.addEventListener("click", () => turn(PAGE_SIZE));
+draw();
