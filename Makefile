@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test test-long faults check format bench bench-peers bench-length bench-plain bench-scale clean
+.PHONY: install demo test test-long test-browser faults check format bench bench-peers bench-length bench-plain bench-scale clean
 
 install: $(INSTALLED)
 
@@ -34,6 +34,11 @@ test: install
 
 test-long: install
 	$(BIN)/pytest --numprocesses 2 tests/long
+
+# The page of `translator report` in a real browser; Chromium must be installed.
+test-browser: install
+	$(BIN)/pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/pytest tests/browser
 
 faults: install
 	$(BIN)/python -m tests.faults

@@ -7,9 +7,8 @@ data for the script lies in a JSON block that it cannot end, and the policy name
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,7 +18,6 @@ from translator.text.visible import visible
 FOLDER = Path(__file__).parent
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}"
 ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 class Table(NamedTuple):
@@ -31,7 +29,7 @@ class Table(NamedTuple):
     note: str = ""
 
 
-def render(template: str, page: object, data: Json, *, script: str = "") -> str:
+def render(template: str, page: object, data: object, *, script: str = "") -> str:
     """The page that a template of this folder, which extends `base.html`, makes of `page` and, by its script, of `data`."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -59,15 +57,17 @@ def source_hash(text: str) -> str:
 
 
 def shown(value: object) -> object:
-    """What stands for a value of the data: strings with control characters and lone surrogates written out."""
+    """What stands for a value: in strings, control characters and lone surrogates written out; tuples with named fields."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return visible(value.encode(errors="backslashreplace").decode())
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {str(shown(key)): shown(one) for key, one in value.items()}
     return [shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def json_block(data: Json) -> str:
+def json_block(data: object) -> str:
     """The data as JSON that may stand inside a script element."""
     text = json.dumps(shown(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(ESCAPES)

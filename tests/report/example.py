@@ -1,0 +1,145 @@
+"""A comparison that nobody had to train: two or more runs, sentences of any kind, weights that are known."""
+
+import base64
+import math
+import random
+from pathlib import Path
+
+from translator.decoding.settings import DecodingSettings
+from translator.evaluation.comparison import Difference, GroupScore, MostDifferent
+from translator.evaluation.metrics import Score
+from translator.experiment.compare import Comparison, Condition, Row
+from translator.experiment.curves import Curves
+from translator.experiment.evaluate import Evaluation
+from translator.experiment.report import Look, page_of
+from translator.experiment.run_folder import HeldOut
+from translator.experiment.translate import Candidate
+
+DATA = Path(__file__).parent.parent.parent / "data"
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    '<img src="https://example.org/x.png" onerror="alert(1)">',
+    "{{7*7}} {% raw %} ${1+1} &amp; &lt;",
+    "a \x1b[2J \x1b]0;title\x07 b \x9b31m",
+    "\u202egnp.exe \u2066x\u2069 \u200f",
+    "lone \ud800 and \udcff",
+    "x" * 10_000,
+    "<!-- <script> ]]> --> '\"` \\ \u2028 \u2029 \x00",
+    "javascript:alert(1) style=color:red",
+    "",
+]
+SIGNATURE = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"
+
+
+def demo_pairs(count: int) -> list[tuple[str, str, str]]:
+    """(source, reference, kind), from the demo's test set, over and over."""
+    lines = zip(*((DATA / f"test.{side}").read_text().splitlines() for side in ("en", "de", "kind")), strict=True)
+    pairs = list(lines)
+    return [pairs[number % len(pairs)] for number in range(count)]
+
+
+def hostile_pairs() -> list[tuple[str, str, str]]:
+    """Sentences that a page must show and not obey."""
+    return [(text, f"{text} und {text}", "<b>kind</b>") for text in HOSTILE]
+
+
+def example(pairs: list[tuple[str, str, str]], names: list[str]) -> tuple[Comparison, list[Curves], list[Look]]:
+    """What `page_of` takes. The first run errs little, each one after it more; the last has no weights if there are three."""
+    test = HeldOut([pair[0] for pair in pairs], [pair[1] for pair in pairs], [pair[2] for pair in pairs])
+    rows = [
+        Row(evaluation(test, run, name), facts(run), test_of(run), MostDifferent([], []))
+        for run, name in enumerate(names)
+    ]
+    unequal = [Condition("architecture", ["transformer", *["recurrent"] * (len(names) - 1)])] if len(names) > 1 else []
+    verdict = f"{names[0]} scores 3.1 BLEU above {names[-1]} (95 % interval 2.2 to 4.0, p = 0.002, paired bootstrap)."
+    comparison = Comparison(verdict, 0, rows, test, DecodingSettings(), unequal)
+    looks = [
+        look_of(row.evaluation, test) if run < 2 else Look(None, "it has no weights over words", [None] * len(pairs))
+        for run, row in enumerate(rows)
+    ]
+    return comparison, [curves(run) for run in range(len(names))], looks
+
+
+def example_page(pairs: list[tuple[str, str, str]], names: list[str]) -> str:
+    """The page itself."""
+    return page_of(*example(pairs, names))
+
+
+def evaluation(test: HeldOut, run: int, name: str) -> Evaluation:
+    chance = random.Random(run)
+    best = [Candidate(err(target, chance, 0.03 + 0.09 * run), -1.0, -9.0, True, ()) for target in test.target]
+    scores = [
+        Score(metric, 97.3 - 3.1 * run, 96.2 - 3.1 * run, 98.4 - 3.1 * run, SIGNATURE)
+        for metric in ("BLEU", "BLEU lc", "chrF2", "TER")
+    ]
+    lengths = [
+        GroupScore(group, 150, 98.0 - run * (2 + place * 3))
+        for place, group in enumerate(("<10 words", "10-17 words", "18-24 words", "25+ words"))
+    ]
+    kinds = [
+        GroupScore(kind, 300, 97.0 - place - 3 * run) for place, kind in enumerate(dict.fromkeys(test.kinds or []))
+    ]
+    return Evaluation(name, DecodingSettings(), scores, lengths, kinds, [], best, 2.5, [], [])
+
+
+def err(text: str, chance: random.Random, share: float) -> str:
+    """Some words swapped, lost or said twice."""
+    words = text.split(" ")
+    for _ in range(sum(chance.random() < share for _ in words)):
+        place = chance.randrange(len(words))
+        words[place : place + 1] = chance.choice([[], [words[place]] * 2, ["Hund"], [words[-1], words[place]]])
+    return " ".join(words)
+
+
+def facts(run: int) -> dict[str, object]:
+    architecture = "recurrent" if run else "transformer"
+    return {
+        "architecture": architecture,
+        "seed": 1,
+        "steps": 1200,
+        "final": "step 1,200",
+        "weights": 810751 + 100 * run,
+        "training_seconds": 75.2,
+    }
+
+
+def test_of(run: int) -> Difference:
+    return Difference(3.1 * run, 2.2 * run, 4.0 * run, 0.002 if run else 1.0)
+
+
+def curves(run: int) -> Curves:
+    steps = range(15, 1201, 15)
+    return {
+        "loss": [
+            (step, 1.2 + 0.2 * run + 6.5 * math.exp(-step / (150 + 60 * run)) + 0.05 * math.sin(step)) for step in steps
+        ],
+        "validation_loss": [(step, 1.3 + 0.2 * run + 2 * math.exp(-step / 300)) for step in (300, 600, 900, 1200)],
+        "bleu": [(step, (97 - 3 * run) * (1 - math.exp(-step / 250))) for step in (300, 600, 900, 1200)],
+        "speed": [(step, 5200 - 1500 * run + 300 * math.sin(step / 40)) for step in steps],
+        "learning_rate": [
+            (step, 0.006 * min(step / 150, math.cos((step - 150) / 1050 * math.pi / 2))) for step in steps
+        ],
+    }
+
+
+def look_of(evaluation: Evaluation, test: HeldOut) -> Look:
+    """Weights that can be known: word t looks at word t, with 70 percent, and at all others alike."""
+    maps: list[object] = []
+    for source, candidate in zip(test.source, evaluation.best, strict=True):
+        columns, rows = [*source.split(" "), "</s>"], [*candidate.text.split(" "), "</s>"]
+        percent = bytes(weight(row, column, len(columns)) for row in range(len(rows)) for column in range(len(columns)))
+        weights = base64.b64encode(percent).decode()
+        maps.append(
+            {"source": " ".join(columns), "target": " ".join(rows), "weights": weights}
+            if candidate.text
+            else "nothing was looked at"
+        )
+    return Look(
+        "cross-attention, layer 2 of 2, average of 4 heads, lowest alignment error on validation, 0.108", None, maps
+    )
+
+
+def weight(row: int, column: int, num_columns: int) -> int:
+    """In percent."""
+    distance = abs(min(row, num_columns - 1) - column)
+    return {0: 71, 1: 12, 2: 3}.get(distance, 0)
