@@ -1,0 +1,250 @@
+"""The page in Chromium, opened from a file: it works, it loads nothing, and it shows what its data say.
+
+Screenshots of each width and colour scheme go to the folder that SCREENSHOTS names, to be looked at.
+"""
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.report.example import HOSTILE, demo_pairs, example_page, hostile_pairs
+from tests.report.test_page import Parsed
+from translator.report.page import shown
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="it is an extra: translator[browser]")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NAMES = ["demo-additive", "demo", "demo-fixed-vector"]
+SIZE = 45
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A page of three runs, a hostile one, and a large one."""
+    folder = tmp_path_factory.mktemp("pages")
+    pages = {
+        "demo": example_page(demo_pairs(SIZE), NAMES),
+        "hostile": example_page(hostile_pairs(), HOSTILE[:2]),
+        "large": example_page(demo_pairs(1000), NAMES[:2]),
+    }
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
+
+
+class Visit:
+    """An open page, and what must not happen on it."""
+
+    def __init__(self, browser: sync_api.Browser, file: Path, *, width: int = 1280, scheme: str = "light") -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        self.page, self.faults, self.requests = self.context.new_page(), [], []  # type: ignore[var-annotated]
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(file.as_uri())
+        self.data = Parsed(file.read_text(encoding="utf-8")).data
+        self.home = file.as_uri()
+
+    def numbers(self) -> list[int]:
+        """Of the sentences that are listed."""
+        return [int(text.split()[1]) for text in self.page.locator(".about").all_inner_texts()]
+
+    def sort(self, order: str) -> list[int]:
+        self.page.locator("#sort").select_option(label=order)
+        return self.numbers()
+
+    def sentence(self, number: int) -> dict[str, object]:
+        return self.data["sentences"][number - 1]  # type: ignore[index, no-any-return]
+
+    def weights(self) -> list[list[int]]:
+        """What the heat map says."""
+        rows = self.page.locator("#map tbody tr")
+        return rows.evaluate_all(
+            "rows => rows.map(row => [...row.cells].slice(1).map(cell => Number(cell.textContent)))"
+        )  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Nothing was complained of, and nothing asked for but the file itself."""
+        assert self.faults == []
+        assert [url for url in self.requests if not url.startswith("data:")] == [self.home]
+        self.context.close()
+
+
+@pytest.fixture
+def visit(browser: sync_api.Browser, files: dict[str, Path]) -> Iterator[Visit]:
+    visit = Visit(browser, files["demo"])
+    yield visit
+    visit.close()
+
+
+def weights_of(sentence: dict[str, object], run: int) -> list[list[int]]:
+    seen = sentence["outputs"][run]["attention"]  # type: ignore[index]
+    flat, width = list(base64.b64decode(seen["weights"])), len(seen["source"].split(" "))
+    return [flat[place : place + width] for place in range(0, len(flat), width)]
+
+
+def test_search_lists_the_sentences_that_have_it(visit: Visit) -> None:
+    assert visit.numbers() == list(range(1, 21))
+    visit.page.locator("#search").fill("HUNGRY")
+    everything = [(one["number"], str(one).lower()) for one in visit.data["sentences"]]  # type: ignore[attr-defined]
+    assert visit.numbers() == [number for number, text in everything if "hungry" in text][:20] != []
+    visit.page.locator("#search").fill("no such word anywhere")
+    assert (visit.numbers(), visit.page.locator("#status").inner_text()) == ([], "no sentence has this")
+
+
+def test_each_order_sorts_by_what_it_says(visit: Visit) -> None:
+    sentences = visit.data["sentences"]
+
+    def by(key: object) -> list[int]:
+        return [one["number"] for one in sorted(sentences, key=key)][:20]  # type: ignore[call-overload]
+
+    def scores(one: dict[str, object]) -> list[float]:
+        return [output["score"] for output in one["outputs"]]  # type: ignore[attr-defined]
+
+    assert visit.sort("shortest source") == by(lambda one: one["length"])
+    assert visit.sort("longest source") == by(lambda one: -one["length"])
+    assert visit.sort("demo: lowest BLEU") == by(lambda one: scores(one)[1])
+    assert visit.sort("largest difference of BLEU") == by(lambda one: min(scores(one)) - max(scores(one)))
+    assert visit.sort("demo: furthest ahead") == by(lambda one: max(scores(one)[::2]) - scores(one)[1])
+    assert visit.sort("number") == list(range(1, 21))
+
+
+def test_pages_are_turned_to_the_end_and_back(visit: Visit) -> None:
+    forward, back = visit.page.locator(".next").last, visit.page.locator(".previous").first
+    assert back.is_disabled()
+    forward.click()
+    forward.click()
+    assert visit.numbers() == list(range(41, SIZE + 1))
+    assert forward.is_disabled()
+    back.click()
+    assert visit.numbers() == list(range(21, 41))
+
+
+@pytest.mark.parametrize("how", ["hover", "focus"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_pointing_at_a_translation_shows_its_weights(
+    browser: sync_api.Browser, files: dict[str, Path], how: str, width: int
+) -> None:
+    visit = Visit(browser, files["demo"], width=width)
+    for number, run in ((3, 0), (5, 1)):
+        getattr(visit.page.locator("#sentences > li").nth(number - 1).locator(".output").nth(run), how)()
+        assert visit.weights() == weights_of(visit.sentence(number), run)
+        words = visit.sentence(number)["outputs"][run]["attention"]["target"].split(" ")  # type: ignore[index]
+        assert visit.page.locator("#map tbody th").all_inner_texts() == words
+        assert f"{NAMES[run]}, sentence {number}" in visit.page.locator("#map figcaption").inner_text()
+    visit.page.locator("#sentences > li").nth(2).locator(".output").nth(2).focus()
+    assert "it has no weights over words" in visit.page.locator("#map figcaption").inner_text()
+    visit.close()
+
+
+def test_the_heaviest_cell_is_the_darkest_and_its_number_can_be_read(visit: Visit) -> None:
+    visit.page.locator(".output").first.focus()
+    cells = visit.page.locator("#map td").evaluate_all(
+        "cells => cells.filter(cell => cell.textContent)"
+        ".map(cell => [Number(cell.textContent), getComputedStyle(cell).backgroundColor])"
+    )
+    shades = {
+        weight: sum(float(part) for part in colour.split("(")[1].rstrip(")").replace("srgb", "").split()[:3])
+        for weight, colour in cells
+    }
+    assert sorted(shades, key=shades.__getitem__, reverse=True) == sorted(shades)
+
+
+def test_words_that_differ_are_marked(visit: Visit) -> None:
+    for number in range(1, 21):
+        texts = [output["text"] for output in visit.sentence(number)["outputs"]]  # type: ignore[attr-defined]
+        item = visit.page.locator("#sentences > li").nth(number - 1)
+        assert item.locator(".output .text").all_text_contents() == texts
+        assert bool(item.locator("mark").count()) == (len(set(texts)) > 1)
+
+
+def test_everything_is_reached_by_the_keyboard(visit: Visit) -> None:
+    reached = []
+    for _ in range(60):
+        visit.page.keyboard.press("Tab")
+        reached.append(
+            visit.page.evaluate(
+                "document.activeElement.id || document.activeElement.className || document.activeElement.tagName"
+            )
+        )
+    for wanted in ("A", "SUMMARY", "search", "sort", "next"):
+        assert wanted in reached
+    assert sum(name.startswith("output") for name in reached) > 5
+    assert visit.page.locator("#map").is_visible()
+
+
+def test_hostile_text_is_shown_and_not_obeyed(browser: sync_api.Browser, files: dict[str, Path]) -> None:
+    visit = Visit(browser, files["hostile"])
+    sources = visit.page.locator("#sentences > li > p:nth-child(2) .text").all_text_contents()
+    assert sources == [shown(text) for text in HOSTILE]
+    for output in visit.page.locator(".output").all():
+        output.focus()
+    assert visit.page.locator("img, iframe, object, embed, link:not([rel=icon]), script:not(#data)").count() == 1
+    assert visit.page.evaluate("document.title").count("<script>") == 1
+    visit.close()
+
+
+def test_a_thousand_sentences_are_quick(browser: sync_api.Browser, files: dict[str, Path]) -> None:
+    visit = Visit(browser, files["large"])
+    seconds = visit.page.evaluate(
+        "() => { const began = performance.now(); sort.value = 3; sort.dispatchEvent(new Event('change'));"
+        " return (performance.now() - began) / 1000; }"
+    )
+    assert seconds < 2
+    assert visit.page.locator("#sentences > li").count() == 20
+    visit.close()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("name", ["demo", "hostile"])
+def test_the_page_never_scrolls_sideways(
+    browser: sync_api.Browser, files: dict[str, Path], name: str, width: int
+) -> None:
+    visit = Visit(browser, files[name], width=width)
+    visit.page.locator(".output").nth(2).focus()
+    wide = visit.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide[0] <= wide[1]
+    visit.close()
+
+
+def test_without_scripts_the_tables_and_charts_are_there(browser: sync_api.Browser, files: dict[str, Path]) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(files["demo"].as_uri())
+    assert page.locator("h2 + .scroll table").first.is_visible()
+    assert page.locator(".chart svg").count() == 7
+    assert "switched off" in page.locator("noscript").inner_text()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_both_schemes_have_their_own_paper(
+    browser: sync_api.Browser, files: dict[str, Path], width: int, scheme: str
+) -> None:
+    visit = Visit(browser, files["demo"], width=width, scheme=scheme)
+    visit.page.locator(".output").nth(4).focus()
+    paper = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 28)"}[scheme]
+    if folder := os.environ.get("SCREENSHOTS"):
+        Path(folder).mkdir(exist_ok=True)
+        visit.page.screenshot(path=f"{folder}/report-{width}-{scheme}.png")
+        visit.page.screenshot(path=f"{folder}/report-{width}-{scheme}-whole.png", full_page=True)
+    visit.close()
