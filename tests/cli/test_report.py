@@ -41,7 +41,12 @@ def test_several_runs_are_compared_and_one_without_weights_says_so(here: Path, p
     result = program("report", "runs/demo", "runs/blind", "--output", "two.html", "--beam-size", "1")
     assert result.code == 0, result.errors
     data = Parsed((here / "two.html").read_text()).data
-    compared = json.loads(program("compare", "runs/demo", "runs/blind", "--beam-size", "1", "--json").output)
+    wanted = ["runs/demo", "runs/blind", "--beam-size", "1", "--json", "--report", "compared.html"]
+    compared = json.loads(program("compare", *wanted).output)
+    timed = {"seconds": 0}
+    again = Parsed((here / "compared.html").read_text()).data
+    assert [one | timed for one in again["runs"]] == [one | timed for one in data["runs"]]  # type: ignore[attr-defined]
+    assert again["sentences"] == data["sentences"]
     assert (data["verdict"], data["decoding"]["beam_size"]) == (compared["verdict"], 1)  # type: ignore[index]
     _, second = data["runs"]  # type: ignore[misc]
     assert "has no weights over words" in second["no_view"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import as_json, say, tell
-from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Json, Overrides, find_config
+from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Json, Overrides, find_config
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,8 @@ def compare(
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
     json: Json = False,
+    report: Annotated[Path | None, typer.Option(help="File for a page of it all, to be opened in a browser.")] = None,
+    force: Force = False,
     allow_leaked: AllowLeaked = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
@@ -60,8 +62,10 @@ def compare(
       translator compare
       translator compare runs/mine runs/yours --beam-size 1
       translator compare demo demo-additive --seeds 3 --strict
-      translator compare bahdanau luong --json
+      translator compare bahdanau luong --json --report report.html
     """
+    from translator.cli.files import check_files
+    from translator.cli.report import write_report
     from translator.errors import UsageError
     from translator.experiment.build import choose_device
     from translator.experiment.compare import common_decoding, compare_runs, with_seeds
@@ -70,6 +74,8 @@ def compare(
 
     if (source is None) != (reference is None):
         raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
+    for given in (source, reference):
+        check_files(None, given, report, force=force)
     wanted, place = names or DEFAULT, choose_device(device)
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
@@ -87,6 +93,8 @@ def compare(
     for row in comparison.rows:
         for notice in row.evaluation.notices:
             tell(f"notice: {row.evaluation.run}: {notice}")
+    if report is not None:
+        write_report(comparison, runs, report, place)
     say(json_text(comparison) if json else plain_text(comparison, sentences=sentences))
 
 

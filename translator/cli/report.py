@@ -70,7 +70,7 @@ def write_report(comparison: "Comparison", runs: "Sequence[RunFolder]", output: 
     from translator.cli.files import written
     from translator.experiment.report import report as page_of_runs
 
-    tell("looking into what each run looked at")
     page = page_of_runs(comparison, runs, device=device)
     with written(output) as write:
         write(page)
+    tell(f"{output}: written, to be opened in a browser")

@@ -143,6 +143,9 @@ def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
 
 
 def unique_names(runs: Sequence[RunFolder]) -> list[str]:
-    """The folders' names; whole paths where two share a name."""
-    names = [run.path.name for run in runs]
-    return [name if names.count(name) == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
+    """The folders' names; with the folder above where two share a name."""
+    paths = [run.path.absolute() for run in runs]
+    names = [path.name for path in paths]
+    return [
+        name if names.count(name) == 1 else "/".join(path.parts[-2:]) for name, path in zip(names, paths, strict=True)
+    ]
