@@ -1,0 +1,125 @@
+"""`training.tensorboard`: what happens in a training as event files, for `tensorboard --logdir RUN/tensorboard`.
+
+The files are written here and not by the library's writer, which puts the machine's name into theirs. Text is Markdown to
+TensorBoard, so what comes from a corpus goes in as a block of code.
+"""
+
+import struct
+import time
+from contextlib import AbstractContextManager
+from typing import Self
+
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from translator.config import Config
+from translator.errors import UsageError
+from translator.experiment.attention import NOTICE, Looker
+from translator.experiment.run_folder import RunFolder
+from translator.experiment.translate import Translator
+from translator.experiment.watcher import Sample, Validation
+from translator.report.figure import render
+from translator.report.heat_map import HeatMap
+from translator.text.corpus import Corpus
+from translator.text.visible import visible
+from translator.training.folders import cannot_write
+from translator.training.progress import Progress, Report
+
+INDENT = "    "
+"""What makes a line of Markdown code."""
+
+
+class EventFiles(AbstractContextManager["EventFiles"]):
+    """A `Watcher` that writes a file each time a training begins or goes on. It draws nothing and changes nothing."""
+
+    def __init__(self, run: RunFolder, translator: Translator, validation: Corpus) -> None:
+        self.run, self.translator, self.validation = run, translator, validation
+        self.path = run.path / "tensorboard" / f"events.out.tfevents.{time.time_ns()}"
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            self.file = self.path.open("xb", buffering=0)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        self.write(Event(file_version="brain.Event:2"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+
+    def write(self, event: Event) -> None:
+        """Append an event, at once."""
+        event.wall_time = time.time()
+        try:
+            RecordWriter(self.file).write(event.SerializeToString())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def write_values(self, step: int, *values: Summary.Value) -> None:
+        """Append what was measured at a step."""
+        self.write(Event(step=step, summary=Summary(value=values)))
+
+    def notice(self, text: str) -> None:
+        """Not kept."""
+
+    def began(self, progress: Progress, config: Config) -> None:
+        """Take back what an earlier sitting wrote after the step from which this one goes on."""
+        self.write(Event(step=progress.step + 1, session_log=SessionLog(status=SessionLog.START)))
+
+    def updated(self, report: Report) -> None:
+        """The numbers of one update."""
+        numbers = {
+            "training/loss": report.loss,
+            "training/learning_rate": report.learning_rate,
+            "training/gradient_norm": report.gradient_norm,
+            "training/target_tokens_per_second": report.num_tokens / max(report.seconds, 1e-9),
+        }
+        self.write_values(report.step, *(Summary.Value(tag=tag, simple_value=one) for tag, one in numbers.items()))
+
+    def validated(self, validation: Validation) -> None:
+        """Scores, samples, and where the model looks."""
+        loss = Summary.Value(tag="validation/loss", simple_value=validation.loss)
+        bleu = Summary.Value(tag="validation/BLEU", simple_value=validation.bleu)
+        values = [loss, bleu, *map(text_value, range(1, len(validation.samples) + 1), validation.samples)]
+        if seen := self.look():
+            values.append(picture_value(seen))
+        self.write_values(validation.step, *values)
+
+    def look(self) -> HeatMap | None:
+        """The first validation source, forced on its reference, so that all pictures are alike; None without weights.
+
+        The layer is the last but one, which often aligns best (Garg et al. 2019).
+        """
+        self.translator.model.eval()  # dropout would draw; the next update turns it on again
+        try:
+            looker = Looker(self.translator, self.run, layer=1, head=None)
+        except UsageError:
+            return None
+        view = looker.view._replace(layer=max(looker.view.num_layers - 1, 1))
+        tokenizer = self.translator.tokenizer
+        source = tokenizer.encode_source([self.validation.source[0].strip()])
+        target = tokenizer.encode_target([self.validation.target[0].strip()])
+        ((_, (seen,)),) = looker.maps(source, target, [view])
+        return seen.heat_map
+
+
+def text_value(number: int, sample: Sample) -> Summary.Value:
+    """A sample as a block of code."""
+    lines = (f"{INDENT}{name:<12}{visible(text)}" for name, text in zip(Sample._fields, sample, strict=True))
+    content = "\n".join(line.replace("\n", " ") for line in lines).encode()
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+    return Summary.Value(
+        tag=f"sample/{number}", metadata=metadata, tensor=TensorProto(dtype=DT_STRING, string_val=[content])
+    )
+
+
+def picture_value(seen: HeatMap) -> Summary.Value:
+    """A heat map as a PNG, which has its width and height at bytes 16 to 24."""
+    content = render([seen], NOTICE, "png")
+    width, height = struct.unpack(">II", content[16:24])
+    image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)
+    return Summary.Value(tag="attention", image=image)
