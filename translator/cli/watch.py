@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from translator.experiment.watch import State, Watched
 
 CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
-WIDEST, TWO_ABREAST = 100, 72
-"""Columns of the whole picture at most, and from how many on two charts stand side by side."""
+NARROWEST, TWO_ABREAST, WIDEST = 20, 72, 100
+"""Columns that the picture needs, from how many on two charts stand side by side, and how many it takes at most."""
 PAGE_WIDTH = 80
 """Columns of what does not go to a terminal."""
+LOWEST, HIGHEST = 2, 12
+"""Lines of a chart."""
 SAMPLE_LINES = 4
 """Lines that the charts leave to samples: one of them."""
 SECONDS = 1.0
@@ -78,15 +80,16 @@ def picture(watched: "Watched", state: "State", width: int, height: int) -> "lis
 
     from translator.report.curves import chart
 
-    width = min(width, WIDEST)
+    width = min(max(width, NARROWEST), WIDEST)
     abreast = 2 if width >= TWO_ABREAST else 1
     chart_width = (width - abreast + 1) // abreast
     samples = [Text(line) for line in sample_lines(watched, width)]
-    chart_height = (height - 2 - min(len(samples), SAMPLE_LINES)) * abreast // len(CHARTS) - 1
     lines = [Text(line) for line in wrap(title(watched, state), width)]
+    share = (height - 1 - len(lines) - min(len(samples), SAMPLE_LINES)) * abreast // len(CHARTS)
+    area = chart_width, min(max(share - 1, LOWEST), HIGHEST)
     for first in range(0, len(CHARTS), abreast):
         drawn = [
-            chart({name: watched.curves[name] for name in names}, chart_width, max(chart_height, 2), watched.step)
+            chart({name: watched.curves[name] for name in names}, *area, watched.step)
             for names in CHARTS[first : first + abreast]
         ]
         for parts in zip(*drawn, strict=True):
@@ -98,7 +101,7 @@ def picture(watched: "Watched", state: "State", width: int, height: int) -> "lis
 
 def title(watched: "Watched", state: "State") -> str:
     """Which run it is, and where it stands."""
-    return visible(f"{watched.run.path}: {state.text}") + (f", step {watched.step:,}" if state.is_running else "")
+    return visible(f"{watched.run.path}: {state.text}")
 
 
 def sample_lines(watched: "Watched", width: int) -> list[str]:

@@ -148,14 +148,20 @@ class RunFolder(NamedTuple):
         path = self.path.resolve()
         return path.parent / f".tmp-lock-{path.name}"
 
-    def is_training(self, quiet_seconds: float) -> bool:
-        """Whether a process seems to be at work in it, without touching the lock.
+    @property
+    def written_at(self) -> float:
+        """When its journal, or its record where there is none yet, was written to last, in seconds since 1970."""
+        journal = self.path / JOURNAL
+        return (journal if journal.exists() else self.path / RECORD).stat().st_mtime
 
-        Its lock file names a process that is alive; or, since that may be one of another machine, the journal was written
-        to not long ago.
+    def is_training(self, quiet_seconds: float) -> bool:
+        """Whether a process seems to train in it; the lock itself is not touched.
+
+        There is a lock file, and the process that it names is alive or, since that may be one of another machine, the
+        journal was written to not long ago.
         """
         try:
-            owner = int(self.lock.read_bytes()[:20])
+            owner = int(self.lock.read_bytes())
             if fcntl is not None and owner > 0:
                 os.kill(owner, 0)
                 return True
@@ -165,8 +171,7 @@ class RunFolder(NamedTuple):
             return True
         except (OSError, OverflowError, ValueError):
             pass
-        journal = self.path / JOURNAL
-        return journal.exists() and time.time() - journal.stat().st_mtime < quiet_seconds
+        return time.time() - self.written_at < quiet_seconds
 
     def weights_digest(self) -> str:
         """SHA-256 of the weights that translate, as their manifest has it."""
@@ -253,12 +258,7 @@ def newest_run(root: Path) -> RunFolder:
     runs = [run for run in map(RunFolder, root.glob("*")) if run.is_run]
     if not runs:
         raise ModelError(str(root), "holds no run", "type `translator train` first, or name one")
-    return max(
-        runs,
-        key=lambda run: max(
-            (run.path / name).stat().st_mtime for name in (RECORD, JOURNAL) if (run.path / name).exists()
-        ),
-    )
+    return max(runs, key=lambda run: run.written_at)
 
 
 def require_replaceable(folder: Path) -> None:

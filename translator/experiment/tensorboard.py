@@ -6,8 +6,6 @@ TensorBoard, so what comes from a corpus goes in as a block of code.
 
 import struct
 import time
-from contextlib import AbstractContextManager
-from typing import Self
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -28,40 +26,24 @@ from translator.text.visible import visible
 from translator.training.folders import cannot_write
 from translator.training.progress import Progress, Report
 
-INDENT = "    "
-"""What makes a line of Markdown code."""
 
-
-class EventFiles(AbstractContextManager["EventFiles"]):
-    """A `Watcher` that writes a file each time a training begins or goes on. It draws nothing and changes nothing."""
+class EventFiles:
+    """A `Watcher` that writes a new file each time a training begins or goes on. It draws nothing and changes nothing."""
 
     def __init__(self, run: RunFolder, translator: Translator, validation: Corpus) -> None:
         self.run, self.translator, self.validation = run, translator, validation
         self.path = run.path / "tensorboard" / f"events.out.tfevents.{time.time_ns()}"
-        try:
-            self.path.parent.mkdir(exist_ok=True)
-            self.file = self.path.open("xb", buffering=0)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
         self.write(Event(file_version="brain.Event:2"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.file.close()
 
     def write(self, event: Event) -> None:
         """Append an event, at once."""
         event.wall_time = time.time()
         try:
-            RecordWriter(self.file).write(event.SerializeToString())
+            self.path.parent.mkdir(exist_ok=True)
+            with self.path.open("ab", buffering=0) as file:
+                RecordWriter(file).write(event.SerializeToString())
         except OSError as error:
             raise cannot_write(self.path, error) from error
-
-    def write_values(self, step: int, *values: Summary.Value) -> None:
-        """Append what was measured at a step."""
-        self.write(Event(step=step, summary=Summary(value=values)))
 
     def notice(self, text: str) -> None:
         """Not kept."""
@@ -78,16 +60,19 @@ class EventFiles(AbstractContextManager["EventFiles"]):
             "training/gradient_norm": report.gradient_norm,
             "training/target_tokens_per_second": report.num_tokens / max(report.seconds, 1e-9),
         }
-        self.write_values(report.step, *(Summary.Value(tag=tag, simple_value=one) for tag, one in numbers.items()))
+        values = [Summary.Value(tag=tag, simple_value=number) for tag, number in numbers.items()]
+        self.write(Event(step=report.step, summary=Summary(value=values)))
 
     def validated(self, validation: Validation) -> None:
         """Scores, samples, and where the model looks."""
-        loss = Summary.Value(tag="validation/loss", simple_value=validation.loss)
-        bleu = Summary.Value(tag="validation/BLEU", simple_value=validation.bleu)
-        values = [loss, bleu, *map(text_value, range(1, len(validation.samples) + 1), validation.samples)]
+        values = [
+            Summary.Value(tag="validation/loss", simple_value=validation.loss),
+            Summary.Value(tag="validation/BLEU", simple_value=validation.bleu),
+            *(text_value(f"sample/{number}", sample) for number, sample in enumerate(validation.samples, 1)),
+        ]
         if seen := self.look():
-            values.append(picture_value(seen))
-        self.write_values(validation.step, *values)
+            values.append(picture_value("attention", seen))
+        self.write(Event(step=validation.step, summary=Summary(value=values)))
 
     def look(self) -> HeatMap | None:
         """The first validation source, forced on its reference, so that all pictures are alike; None without weights.
@@ -107,19 +92,17 @@ class EventFiles(AbstractContextManager["EventFiles"]):
         return seen.heat_map
 
 
-def text_value(number: int, sample: Sample) -> Summary.Value:
-    """A sample as a block of code."""
-    lines = (f"{INDENT}{name:<12}{visible(text)}" for name, text in zip(Sample._fields, sample, strict=True))
-    content = "\n".join(line.replace("\n", " ") for line in lines).encode()
+def text_value(tag: str, sample: Sample) -> Summary.Value:
+    """A sample as a block of code, which is what indented lines are in Markdown."""
+    lines = (f"    {name:<12}{visible(text)}".replace("\n", " ") for name, text in sample._asdict().items())
     metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
-    return Summary.Value(
-        tag=f"sample/{number}", metadata=metadata, tensor=TensorProto(dtype=DT_STRING, string_val=[content])
-    )
+    tensor = TensorProto(dtype=DT_STRING, string_val=["\n".join(lines).encode()])
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
-def picture_value(seen: HeatMap) -> Summary.Value:
+def picture_value(tag: str, seen: HeatMap) -> Summary.Value:
     """A heat map as a PNG, which has its width and height at bytes 16 to 24."""
     content = render([seen], NOTICE, "png")
     width, height = struct.unpack(">II", content[16:24])
     image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)
-    return Summary.Value(tag="attention", image=image)
+    return Summary.Value(tag=tag, image=image)

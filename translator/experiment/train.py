@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,13 +15,9 @@ from translator.experiment.finish import is_done
 from translator.experiment.prepare import Prepared, prepare
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.signals import Stop, Stopped, stop_requests
-from translator.experiment.training import Training
 from translator.experiment.watcher import Watcher, Watchers
 from translator.training.loop import is_out_of_memory
 from translator.training.processes import Processes
-
-if TYPE_CHECKING:
-    from translator.experiment.tensorboard import EventFiles
 
 
 def train_run(
@@ -51,7 +46,9 @@ def train_run(
             training = begin(prepared, config, device, watchers, processes)
             restore(training)
             if config.training.tensorboard and processes.is_first:
-                watchers.watchers.append(held.enter_context(event_files(training)))
+                from translator.experiment.tensorboard import EventFiles
+
+                watchers.watchers.append(EventFiles(run, training.translator, prepared.validation))
             reason = training.run_updates(request)
             training.alone(partial(training.finish, reason, made_by))
     except Stop as stop:
@@ -79,10 +76,3 @@ def require_tensorboard() -> None:
         if find_spec(package) is None:
             advice = "pip install 'translator[tensorboard]', or set it to false"
             raise MachineError("training.tensorboard", f"{package} is not installed", advice)
-
-
-def event_files(training: Training) -> "EventFiles":
-    """What `training.tensorboard` adds; only this imports it."""
-    from translator.experiment.tensorboard import EventFiles
-
-    return EventFiles(training.run, training.translator, training.validation)

@@ -31,40 +31,40 @@ class Watched:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew: the training has gone on from an earlier step."""
-        self.step = self.epoch = 0
+        """Nothing is known yet, or what was known holds no longer, because the training went back to a checkpoint."""
+        self.step = 0
         self.usual: dict[str, float] = {}
-        self.samples: list[Mapping[str, str]] = []
-        self.curves = {"loss": Curve(min), "validation loss": Curve(min)} | {
-            name: Curve(max) for name in ("BLEU", "learning rate", "target tokens/s")
-        }
+        self.samples: list[Mapping[str, object]] = []
+        better = {"loss": min, "validation loss": min, "BLEU": max, "learning rate": max, "target tokens/s": max}
+        self.curves = {name: Curve(one) for name, one in better.items()}
 
     def look(self) -> State:
-        """Read on. The state is from before, so that where it says stopped, everything has been read."""
+        """Read on. Whether it runs is asked before, so that of a training that has ended everything is read."""
         is_running = self.run.is_training(QUIET_SECONDS)
         for record in self.reader.read():
             self.add(record)
         if is_running:
-            return State(True, "training" if self.step else "training, no update yet")
+            return State(True, f"training, step {self.step:,}" if self.step else "training, no update yet")
         if self.run.is_finished and (record := self.run.finish_record())["step"] >= self.step:
-            return State(False, f"finished: {record.get('reason', '')}")
-        return State(False, f"stopped after step {self.step:,}; `translator train` with its config goes on")
+            return State(False, f"finished after step {record['step']:,}, {record.get('reason', '')}")
+        return State(False, f"stopped after step {self.step:,}; the same `translator train` goes on")
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Note an update or a validation; what is no number is left out, as the journal leaves out what is not finite."""
-        self.step = max(self.step, record.get("step", 0))
-        loss, bleu, rate, tokens, seconds = (
-            number(record.get(key)) for key in ("loss", "bleu", "learning_rate", "num_tokens", "seconds")
-        )
+        """Note an update or a validation; what is not finite is null in the journal and has no place in a curve."""
+        step = record.get("step", 0)
+        self.step = max(self.step, step)
+        keys = ("loss", "bleu", "learning_rate", "num_tokens", "seconds")
+        loss, bleu, rate, tokens, seconds = (number(record.get(key)) for key in keys)
         if record.get("event") == "validation":
             found = {"validation loss": loss, "BLEU": bleu}
             self.samples = [one for one in record.get("samples", ()) if isinstance(one, dict)]
         else:
-            speed = self.smooth("tokens", tokens or 0.0) / max(self.smooth("seconds", seconds or 0.0), 1e-9)
-            found = {"loss": loss and self.smooth("loss", loss), "learning rate": rate, "target tokens/s": speed}
+            found = {"loss": loss and self.smooth("loss", loss), "learning rate": rate}
+            if tokens and seconds:
+                found["target tokens/s"] = self.smooth("tokens", tokens) / self.smooth("seconds", seconds)
         for name, value in found.items():
             if value is not None:
-                self.curves[name].add(record.get("step", 0), value)
+                self.curves[name].add(step, value)
 
     def smooth(self, name: str, value: float) -> float:
         """A running mean, as `Progress.usual_loss` is one."""

@@ -5,19 +5,17 @@ colour does not; both colours have a contrast of 4.5 (WCAG AA) with black and wi
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from rich.text import Text
 
-COLOURS = ("#0077d6", "#c05600")
-MARKS = ("⠒", "x")
-DOT = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-"""The bit of each of the 4 x 2 dots of a braille character."""
+COLOURS, MARKS = ("#0077d6", "#c05600"), "⠒x"
+DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+"""The bits of a braille character: four rows of two dots."""
 LABEL_WIDTH = 9
-MOST_POINTS = 2048
-MOST_ROWS = 10
+MOST_POINTS, MOST_ROWS = 2048, 10
 
 
 class Point(NamedTuple):
@@ -31,9 +29,10 @@ class Curve:
     """Values by step, however many: where the points get too many, each two neighbours become their mean."""
 
     def __init__(self, better: Callable[..., Point]) -> None:
-        self.better, self.every, self.points = better, 1, list[Point]()
-        self.gathered, self.total = 0, 0.0
-        self.ends: list[Point] = []  # the first, the best (by `better`, which is min or max) and the last
+        self.better = better  # min or max
+        self.ends: list[Point] = []  # the first, the best and the last
+        self.points: list[Point] = []
+        self.every, self.gathered, self.total = 1, 0, 0.0  # values a point, and what the next one has so far
 
     def add(self, step: int, value: float) -> None:
         """One value more."""
@@ -45,8 +44,8 @@ class Curve:
             self.points.append(Point(step, self.total / self.every))
             self.gathered, self.total = 0, 0.0
         if len(self.points) == MOST_POINTS:
-            halves = zip(self.points[::2], self.points[1::2], strict=True)
-            self.points = [Point(two.step, (one.value + two.value) / 2) for one, two in halves]
+            pairs = zip(self.points[::2], self.points[1::2], strict=True)
+            self.points = [Point(two.step, one.value / 2 + two.value / 2) for one, two in pairs]
             self.every *= 2
 
     def at(self, step: int) -> float | None:
@@ -55,58 +54,63 @@ class Curve:
         return self.points[number - 1].value if number else None
 
 
-def chart(curves: Mapping[str, Curve], width: int, height: int, last_step: int) -> list[Text]:
-    """A line of names with their last values, and a picture of so many lines from step 0 to the last one."""
-    title, shown = Text(), {name: curve for name, curve in curves.items() if curve.ends}
-    for (name, curve), mark, colour in zip(shown.items(), MARKS, COLOURS, strict=False):
-        title.append(f"{mark} {name} {short(curve.ends[2].value)}  ", colour)
-    values = [point.value for curve in shown.values() for point in curve.points]
-    low, high = min(values, default=0.0), max(values, default=0.0)
-    lines = [Text(" " * LABEL_WIDTH + "│") for _ in range(height)]
-    if values:
-        lines[-1] = Text(f"{short(low):>{LABEL_WIDTH}}│")
-        lines[0] = Text(f"{short(high):>{LABEL_WIDTH}}│")
-    area = (width - LABEL_WIDTH - 1, height)
-    pictures = [dots, crosses]
-    drawn = [
-        draw(curve.points, area, (low, high), last_step) for curve, draw in zip(shown.values(), pictures, strict=False)
-    ]
-    for number, line in enumerate(lines):
-        for cell in zip(*(picture[number] for picture in drawn), strict=True):
-            above = max((index for index, character in enumerate(cell) if character != " "), default=0)
-            line.append(cell[above], COLOURS[above])
-    return [title, *lines]
+class Area(NamedTuple):
+    """Where points are drawn: so many columns from step 0 to the last one, so many rows between two values."""
+
+    width: int
+    height: int
+    last_step: int
+    low: float
+    high: float
+
+    def dots(self, points: Sequence[Point]) -> Iterator[tuple[int, int, str]]:
+        """(row, column, character) of the line through the points."""
+        dotted = self._replace(width=2 * self.width, height=4 * self.height)
+        steps, values = zip(*points, strict=True)
+        columns = np.arange(dotted.column(steps[0]), dotted.column(steps[-1]) + 1)
+        heights = np.interp(columns * self.last_step / (dotted.width - 1), steps, values)
+        rows = [dotted.row(value) for value in heights]
+        grid = np.zeros((dotted.height, dotted.width), dtype=bool)
+        for column, row, before in zip(columns, rows, [rows[0], *rows], strict=False):
+            grid[min(row, before) : max(row, before) + 1, column] = True
+        codes = (grid.reshape(self.height, 4, self.width, 2) * DOTS[:, None, :]).sum((1, 3))
+        for row, column in np.argwhere(codes):
+            yield row, column, chr(0x2800 + codes[row, column])
+
+    def crosses(self, points: Sequence[Point]) -> Iterator[tuple[int, int, str]]:
+        """(row, column, character) of each point."""
+        for step, value in points:
+            yield self.row(value), self.column(step), MARKS[1]
+
+    def column(self, step: int) -> int:
+        """The column of a step, from the left."""
+        return cell(step, 0, self.last_step, self.width)
+
+    def row(self, value: float) -> int:
+        """The row of a value, from the top."""
+        return self.height - 1 - cell(value, self.low, self.high, self.height)
 
 
-def dots(points: Sequence[Point], area: tuple[int, int], ends: tuple[float, float], last_step: int) -> list[str]:
-    """The points joined by a line of braille dots, two to a column and four to a row."""
-    width, height = area
-    steps, values = zip(*points, strict=True)
-    grid = np.zeros((4 * height, 2 * width), dtype=bool)
-    begin, end = (int(place(step, (0, last_step), 2 * width)) for step in (steps[0], steps[-1]))
-    columns = np.arange(begin, end + 1)
-    heights = np.interp(columns * last_step / max(2 * width - 1, 1), steps, values)
-    rows = [4 * height - 1 - place(value, ends, 4 * height) for value in heights]
-    for column, row, before in zip(columns, rows, [rows[0], *rows], strict=False):
-        grid[min(row, before) : max(row, before) + 1, column] = True
-    codes = (grid.reshape(height, 4, width, 2) * DOT[:, None, :]).sum((1, 3))
-    return ["".join(chr(0x2800 + code) if code else " " for code in row) for row in codes]
-
-
-def crosses(points: Sequence[Point], area: tuple[int, int], ends: tuple[float, float], last_step: int) -> list[str]:
-    """A cross for each point."""
-    width, height = area
-    grid = np.full((height, width), " ")
-    for step, value in points:
-        grid[height - 1 - place(value, ends, height), place(step, (0, last_step), width)] = MARKS[1]
-    return ["".join(row) for row in grid]
-
-
-def place(value: float, ends: tuple[float, float], size: int) -> int:
-    """Which of `size` cells between two ends a value falls into; the middle one where the ends are one."""
-    low, high = ends
+def cell(value: float, low: float, high: float, size: int) -> int:
+    """Which of `size` cells between two ends a value falls into; the middle one where there is nothing between them."""
     share = (value - low) / (high - low) if high > low else 0.5
     return min(max(round(share * (size - 1)), 0), size - 1)
+
+
+def chart(curves: Mapping[str, Curve], width: int, height: int, last_step: int) -> list[Text]:
+    """A line of names with their last values, and a picture of so many lines."""
+    shown = {name: curve for name, curve in curves.items() if curve.ends}
+    values = [value for curve in shown.values() for _, value in [*curve.ends, *curve.points]] or [0.0]
+    area = Area(width - LABEL_WIDTH - 1, height, last_step, min(values), max(values))
+    cells = [[(" ", "")] * area.width for _ in range(height)]
+    title = Text()
+    drawing = zip(shown.items(), (area.dots, area.crosses), MARKS, COLOURS, strict=False)
+    for (name, curve), draw, mark, colour in drawing:
+        title.append(f"{mark} {name} {short(curve.ends[2].value)}  ", colour)
+        for row, column, character in draw(curve.points or curve.ends[2:]):
+            cells[row][column] = (character, colour)
+    ends = [short(area.high), *[""] * (height - 2), short(area.low)] if shown else [""] * height
+    return [title, *(Text.assemble(f"{end:>{LABEL_WIDTH}}│", *row) for end, row in zip(ends, cells, strict=True))]
 
 
 def short(value: float | None) -> str:
@@ -122,17 +126,17 @@ def table(curves: Mapping[str, Curve]) -> list[str]:
     """First, best and last value of every curve, then a few rows over time."""
     lines = [f"{'':<15}{'first':>11}{'best':>11}{'at step':>11}{'last':>11}"]
     for name, curve in curves.items():
-        first, best, last = curve.ends or [None] * 3
-        cells = (first and first.value, best and best.value, best and best.step, last and last.value)
-        lines.append(
-            f"{name:<15}" + "".join(f"{one:>11,}" if isinstance(one, int) else f"{short(one):>11}" for one in cells)
-        )
-    widths = {name: max(len(name) + 2, 11) for name in curves}
-    lines += ["", f"{'step':>9}" + "".join(f"{name:>{width}}" for name, width in widths.items())]
-    steps = sorted({point.step for curve in curves.values() for point in curve.points})
-    for step in steps[:: -max(len(steps) // MOST_ROWS, 1)][MOST_ROWS - 1 :: -1] if steps else ():
-        cells = [short(curves[name].at(step)) for name in curves]
-        lines.append(
-            f"{step:>9,}" + "".join(f"{one:>{width}}" for one, width in zip(cells, widths.values(), strict=True))
-        )
+        values = [short(point.value) for point in curve.ends] or ["-"] * 3
+        values.insert(2, f"{curve.ends[1].step:,}" if curve.ends else "-")
+        lines.append(f"{name:<15}" + "".join(f"{value:>11}" for value in values))
+    lines += ["", f"{'step':>9}" + "".join(f"{name:>{width_of(name)}}" for name in curves)]
+    steps = sorted({point.step for curve in curves.values() for point in curve.points}, reverse=True)
+    for step in reversed(steps[:: -(-len(steps) // MOST_ROWS) or 1]):
+        values = [f"{short(curve.at(step)):>{width_of(name)}}" for name, curve in curves.items()]
+        lines.append(f"{step:>9,}" + "".join(values))
     return lines
+
+
+def width_of(name: str) -> int:
+    """The width of a column."""
+    return max(len(name) + 2, 11)
