@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.color import Color
@@ -35,6 +35,7 @@ def test_many_values_become_a_few_points_with_the_same_mean_and_exact_ends() -> 
     assert kept.ends[1].step == values.argmin() + 1
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     first=st.lists(st.floats(0, 1e300), max_size=40),
     second=st.lists(st.floats(0, 1e300), max_size=5),
@@ -57,6 +58,8 @@ def test_a_falling_curve_is_drawn_from_the_top_left_to_the_bottom_right_without_
     assert (tops, tops[0]) == (sorted(tops), 0)
     assert rows[-1][-1] != " "
     assert all(column.strip() for column in columns[columns.index(next(filter(str.strip, columns))) :])
+    cliff = drawn(chart({"loss": curve([9.0] * 100 + [1.0] * 100)}, 40, 5, 200))
+    assert all(row.strip() for row in cliff)
 
 
 def test_two_curves_are_told_apart_by_shape_alone() -> None:
