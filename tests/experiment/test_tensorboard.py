@@ -36,7 +36,7 @@ class Breaks(Watchers):
 
 
 def trained(corpus: Path, output: str, *overrides: str, name: str = "demo", watcher: Watchers | None = None) -> Path:
-    config = load_config(corpus / f"{name}.toml", [*SETTINGS[name], *overrides])
+    config = load_config(corpus / f"{name}.toml", [*SETTINGS[name], "training.validate_every=3", *overrides])
     watcher = watcher or Watchers()
     return train.train_run(config, corpus / output, device=torch.device("cpu"), watcher=watcher).path
 
@@ -96,9 +96,9 @@ def test_every_step_is_there_once_after_a_crash_with_the_numbers_of_the_journal(
 def test_each_validation_has_its_samples_and_one_picture_of_one_size(broken: Path) -> None:
     found = events(broken)
     assert found.Tags()["tensors"] == ["sample/1", "sample/2", "sample/3"]
-    assert [one.step for one in found.Tensors("sample/1")] == [6, 12]
+    assert [one.step for one in found.Tensors("sample/1")] == [3, 6, 9, 12]
     pictures = found.Images("attention")
-    assert [one.step for one in pictures] == [6, 12]
+    assert [one.step for one in pictures] == [3, 6, 9, 12]
     assert all(one.encoded_image_string.startswith(b"\x89PNG") for one in pictures)
     assert len({(one.width, one.height) for one in pictures}) == 1
 
