@@ -32,7 +32,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 MAY_CHANGE = frozenset(
     f"training.{key}"
     for key in (
-        "steps max_minutes log_every validate_every save_every keep_last patience average average_of samples".split()
+        "steps max_minutes log_every validate_every save_every keep_last patience average average_of samples tensorboard".split()
     )
 )
 """What a run may be continued with: how long it trains and what it shows and keeps, never what it computes."""

@@ -95,7 +95,7 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     from translator.config import load_config
     from translator.experiment import prepare as preparing
     from translator.experiment.begin import begin
-    from translator.experiment.watcher import Silence
+    from translator.experiment.watcher import Watchers
     from translator.text.tokenizer import Tokenizer
     from translator.training.loop import train
     from translator.training.processes import Processes
@@ -109,7 +109,7 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     ])  # fmt: skip
     began = time.monotonic()
     prepared = preparing.prepare(config, run, overwrite=False, tell=tell)
-    training = begin(prepared, config, torch.device("cpu"), Silence(), Processes())
+    training = begin(prepared, config, torch.device("cpu"), Watchers(), Processes())
     training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began
     outcomes = train(

@@ -24,7 +24,7 @@ from translator.experiment.export import export_run
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.train import train_run
 from translator.experiment.translate import load
-from translator.experiment.watcher import Silence
+from translator.experiment.watcher import Watchers
 from translator.ops.choice import Ops
 from translator.text.batches import EncodedLines
 from translator.text.sources import read_split
@@ -234,7 +234,7 @@ def trained(tmp_path_factory):
     config = load_config(DEMO, [*TINY, *TRAINING, f"corpus.folder={folder}"])
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    run = train_run(config, folder / "demo", device=torch.device("cpu"), watcher=Silence())
+    run = train_run(config, folder / "demo", device=torch.device("cpu"), watcher=Watchers())
     torch.set_num_threads(before)
     return run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from translator.errors import ModelError
-from translator.training.journal import Journal, read_journal, truncate_after
+from translator.training.journal import Journal, JournalReader, read_journal, truncate_after
 
 
 def written(path: Path, *steps: int) -> Path:
@@ -42,3 +42,28 @@ def test_going_on_forgets_what_came_later(tmp_path: Path) -> None:
     path = written(tmp_path / "j", 1, 2, 3)
     truncate_after(path, 2, 0)
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+def test_a_reader_goes_on_where_it_stopped_and_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
+    forgotten: list[None] = []
+    reader = JournalReader(tmp_path / "j", lambda: forgotten.append(None))
+    assert list(reader.read()) == []
+    whole = written(tmp_path / "other", 1, 2, 3).read_bytes()
+    with (tmp_path / "j").open("wb", buffering=0) as file:
+        seen = []
+        for byte in whole:
+            file.write(bytes([byte]))
+            seen += [record["step"] for record in reader.read()]
+    assert seen == [1, 2, 3]
+    assert (len(forgotten), reader.is_torn) == (2, False)  # before there was one, and when there was
+
+
+def test_a_reader_forgets_what_a_training_that_goes_on_has_taken_back(tmp_path: Path) -> None:
+    seen: list[int] = []
+    reader = JournalReader(written(tmp_path / "j", 1, 2, 3, 4), seen.clear)
+    seen += [record["step"] for record in reader.read()]
+    truncate_after(tmp_path / "j", 2, 0)
+    written(tmp_path / "j", 3, 4, 5, 6)
+    for record in reader.read():
+        seen.append(record["step"])
+    assert seen == [1, 2, 3, 4, 5, 6]

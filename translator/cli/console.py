@@ -66,9 +66,9 @@ def complain(text: str) -> None:
     tell(f"error: {text}")
 
 
-def is_lively() -> bool:
-    """Whether standard error is a terminal that can redraw a line."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+def is_lively(stream: TextIO | None = None) -> bool:
+    """Whether a stream, by default standard error, is a terminal that can redraw a line."""
+    return (stream or sys.stderr).isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
 
 
 @contextmanager

@@ -144,6 +144,37 @@ class RunFolder(NamedTuple):
             raise ModelError(str(self.final), reason, "train the run again")
         self.finish_record()
 
+    @property
+    def lock(self) -> Path:
+        """The file of its lock: beside the folder, so that the folder can be made, replaced and moved under it."""
+        path = self.path.resolve()
+        return path.parent / f".tmp-lock-{path.name}"
+
+    @property
+    def written_at(self) -> float:
+        """When its journal, or its record where there is none yet, was written to last, in seconds since 1970."""
+        journal = self.path / JOURNAL
+        return (journal if journal.exists() else self.path / RECORD).stat().st_mtime
+
+    def is_training(self, quiet_seconds: float) -> bool:
+        """Whether a process seems to train in it; the lock itself is not touched.
+
+        There is a lock file, and the process that it names is alive or, since that may be one of another machine, the
+        journal was written to not long ago.
+        """
+        try:
+            owner = int(self.lock.read_bytes())
+            if fcntl is not None and owner > 0:
+                os.kill(owner, 0)
+                return True
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            return True
+        except (OSError, OverflowError, ValueError):
+            pass
+        return time.time() - self.written_at < quiet_seconds
+
     def weights_digest(self) -> str:
         """SHA-256 of the weights that translate, as their manifest has it."""
         return str(self.read_json(f"{self.final.name}/{MANIFEST}")["parts"][MODEL]["sha256"])
@@ -164,11 +195,10 @@ class RunFolder(NamedTuple):
     def locked(self, tell: Callable[[str], None]) -> Iterator[None]:
         """Hold the folder, whether it is there yet or not, for one process. Raises MachineError where another has it.
 
-        The lock lies beside the folder, so that a folder can be made, replaced and moved under it, and goes with its
-        owner; a killed process leaves the file but not the lock.
+        The lock goes with its owner; a killed process leaves the file but not the lock.
         """
-        path = self.path.resolve()
-        lock, is_new = path.parent / f".tmp-lock-{path.name}", not path.parent.exists()
+        path, lock = self.path.resolve(), self.lock
+        is_new = not path.parent.exists()
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             descriptor = open_locked(lock, self.path, tell)
@@ -223,6 +253,14 @@ def latest_run(root: Path) -> RunFolder:
     if not by_train:
         raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name one with --run")
     return RunFolder(max(by_train)[1])
+
+
+def newest_run(root: Path) -> RunFolder:
+    """The run below `root` that was written to last, finished or not. Raises ModelError where there is none."""
+    runs = [run for run in map(RunFolder, root.glob("*")) if run.is_run]
+    if not runs:
+        raise ModelError(str(root), "holds no run", "type `translator train` first, or name one")
+    return max(runs, key=lambda run: run.written_at)
 
 
 def require_replaceable(folder: Path) -> None:

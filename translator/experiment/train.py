@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from translator.experiment.finish import is_done
 from translator.experiment.prepare import Prepared, prepare
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.signals import Stop, Stopped, stop_requests
-from translator.experiment.watcher import Silence, Watcher
+from translator.experiment.watcher import Watcher, Watchers
 from translator.training.loop import is_out_of_memory
 from translator.training.processes import Processes
 
@@ -31,17 +32,23 @@ def train_run(
 ) -> RunFolder:
     """Train in `folder`, from the start or from where it stopped; returns the finished run."""
     check_model(config)
+    if config.training.tensorboard:
+        require_tensorboard()
     run, training = RunFolder(folder), None
-    watcher = watcher if processes.is_first else Silence()
+    watchers = Watchers(watcher) if processes.is_first else Watchers()
     try:
         with stop_requests() as request, ExitStack() as held:
-            processes.first(lambda: held.enter_context(run.locked(watcher.notice)))
-            prepared = prepare_for_all(config, folder, overwrite, watcher, processes)
+            processes.first(lambda: held.enter_context(run.locked(watchers.notice)))
+            prepared = prepare_for_all(config, folder, overwrite, watchers, processes)
             if is_done(run, config):
-                watcher.notice(f"{folder} is already finished; give another --output, or more training.steps")
+                watchers.notice(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
-            training = begin(prepared, config, device, watcher, processes)
+            training = begin(prepared, config, device, watchers, processes)
             restore(training)
+            if config.training.tensorboard and processes.is_first:
+                from translator.experiment.tensorboard import EventFiles
+
+                watchers.watchers.append(EventFiles(run, training.translator, prepared.validation))
             reason = training.run_updates(request)
             training.alone(partial(training.finish, reason, made_by))
     except Stop as stop:
@@ -61,3 +68,11 @@ def prepare_for_all(config: Config, folder: Path, overwrite: bool, watcher: Watc
     overwrite = overwrite and not processes.restarted
     processes.first(lambda: made.append(prepare(config, folder, overwrite=overwrite, tell=watcher.notice)))
     return made[0] if made else prepare(config, folder, overwrite=False, tell=watcher.notice)
+
+
+def require_tensorboard() -> None:
+    """Raise MachineError unless what `training.tensorboard` needs is installed."""
+    for package in ("tensorboard", "matplotlib"):
+        if find_spec(package) is None:
+            advice = "pip install 'translator[tensorboard]', or set it to false"
+            raise MachineError("training.tensorboard", f"{package} is not installed", advice)

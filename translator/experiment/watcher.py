@@ -45,17 +45,28 @@ class Watcher(Protocol):
         ...
 
 
-class Silence:
-    """A watcher who keeps it to itself: all processes of a training but the first have this one."""
+class Watchers:
+    """Several watchers as one, told in this order. All processes of a training but the first have none."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self.watchers = list(watchers)
 
     def notice(self, text: str) -> None:
-        """Nothing."""
+        """Tell all."""
+        for one in self.watchers:
+            one.notice(text)
 
     def began(self, progress: Progress, config: Config) -> None:
-        """Nothing."""
+        """Tell all."""
+        for one in self.watchers:
+            one.began(progress, config)
 
     def updated(self, report: Report) -> None:
-        """Nothing."""
+        """Tell all."""
+        for one in self.watchers:
+            one.updated(report)
 
     def validated(self, validation: Validation) -> None:
-        """Nothing."""
+        """Tell all."""
+        for one in self.watchers:
+            one.validated(validation)

@@ -6,6 +6,7 @@ Shades of one hue from light to dark, so that their order shows without colour a
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,22 +40,24 @@ def require_matplotlib() -> None:
 
 def save_figure(maps: Sequence[HeatMap], caption: str, path: Path) -> None:
     """Draw the maps one below the other into a file of the kind that its suffix names; whole or not at all."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        temporary.write_bytes(render(maps, caption, path.suffix[1:]))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def render(maps: Sequence[HeatMap], caption: str, form: str) -> bytes:
+    """The content of such a file; `form` is its suffix without the dot."""
     from matplotlib import rc_context
 
-    temporary = path.with_name(f".tmp-{path.name}")
+    content, metadata = BytesIO(), {"Date": None} if form == "svg" else None
     with rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # in a PNG, a box stands for it
-        try:
-            draw_figure(maps, caption).savefig(
-                temporary,
-                format=path.suffix[1:],
-                dpi=DOTS_PER_INCH,
-                bbox_inches="tight",
-                metadata={"Date": None} if path.suffix == ".svg" else None,
-            )
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        figure = draw_figure(maps, caption)
+        figure.savefig(content, format=form, dpi=DOTS_PER_INCH, bbox_inches="tight", metadata=metadata)
+    return content.getvalue()
 
 
 def draw_figure(maps: Sequence[HeatMap], caption: str) -> "Figure":

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,21 +55,58 @@ def line_of(record: Mapping[str, Any]) -> bytes:
     return json.dumps(finite, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
-def read_journal(path: Path) -> tuple[list[dict[str, Any]], str | None]:
-    """(the records, a notice if the last line was torn by a crash). Raises ModelError for any other damage."""
-    if not path.exists():
-        return [], None
-    *lines, torn = path.read_bytes().split(b"\n")
-    records = []
-    for number, line in enumerate(lines, 1):
+class JournalReader:
+    """Reads a journal, also one that another process is writing: each time what came since the last time.
+
+    A training that goes on from an earlier step puts a shorter journal in its place; `forget` is called before that is read.
+    """
+
+    def __init__(self, path: Path, forget: Callable[[], None]) -> None:
+        self.path, self.forget = path, forget
+        self.position = self.number = 0
+        self.identity: tuple[int, int] | None = None
+        self.is_torn = False  # the last line has no end, be it because of a crash or because it is just being written
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """The new records, as far as their lines are whole. Raises ModelError for any other damage."""
+        if not self.path.is_file():
+            self.begin_anew(None)
+            return
+        with self.path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            if (found.st_dev, found.st_ino) != self.identity or found.st_size < self.position:
+                self.begin_anew((found.st_dev, found.st_ino))
+            file.seek(self.position)
+            for line in iter(file.readline, b""):
+                self.is_torn = not line.endswith(b"\n")
+                if self.is_torn:
+                    return
+                self.position, self.number = self.position + len(line), self.number + 1
+                yield self.record_of(line)
+
+    def begin_anew(self, identity: tuple[int, int] | None) -> None:
+        """Another file is the journal now."""
+        self.position, self.number, self.identity, self.is_torn = 0, 0, identity, False
+        self.forget()
+
+    def record_of(self, line: bytes) -> dict[str, Any]:
+        """A line's record."""
         try:
             record = json.loads(line)
             if not isinstance(record, dict) or not isinstance(record.get("step", 0), int):
                 raise ValueError("expected an object, at a step")
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"{path}:{number}", "is damaged", "restore the journal, or remove the line") from error
-        records.append(record)
-    return records, f"{path}: the last line is torn and not used" if torn else None
+            place = f"{self.path}:{self.number}"
+            raise ModelError(place, "is damaged", "restore the journal, or remove the line") from error
+        return record
+
+
+def read_journal(path: Path) -> tuple[list[dict[str, Any]], str | None]:
+    """(the records, a notice if the last line was torn by a crash). Raises ModelError for any other damage."""
+    records: list[dict[str, Any]] = []
+    reader = JournalReader(path, records.clear)
+    records.extend(reader.read())
+    return records, f"{path}: the last line is torn and not used" if reader.is_torn else None
 
 
 def truncate_after(path: Path, step: int, validated_step: int) -> None:

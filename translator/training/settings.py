@@ -39,4 +39,5 @@ class TrainingSettings(Settings):
     average: int = Field(5, ge=1, description="checkpoints whose weights are averaged at the end; 1 averages none")
     average_of: Literal["last", "best"] = Field("last", description="which ones: the newest, or the best by BLEU")
     samples: int = Field(3, ge=0, description="validation sentences whose translation is shown")
+    tensorboard: bool = Field(False, description="also write event files into RUN/tensorboard")
     initialise_from: str | None = Field(None, description="run folder whose final weights are the first ones here")

@@ -1,0 +1,221 @@
+"""`translator watch`: the state of any run, on a terminal and elsewhere, without touching it."""
+
+# ruff: noqa: F401, F811 - a fixture is that of the other commands
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import ROOT, Program, program
+from tests.report.test_heat_map import HOSTILE
+from translator.cli import console
+from translator.cli.watch import picture
+from translator.experiment.run_folder import JOURNAL, RECORD, RunFolder
+from translator.experiment.watch import Watched
+
+
+def update(step: int, loss: float | None = 2.0) -> dict[str, object]:
+    return {"event": "update", "step": step, "loss": loss, "num_tokens": 100, "seconds": 0.5, "learning_rate": 1e-3}
+
+
+def validation(step: int, text: str = "a dog") -> dict[str, object]:
+    sample = {"source": text, "hypothesis": text, "reference": text}
+    return {"event": "validation", "step": step, "loss": 1.5, "bleu": 33.25, "samples": [sample] * 3}
+
+
+def written(folder: Path, *records: dict[str, object]) -> Path:
+    """A run folder, as far as watching it goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_text("{}")
+    (folder / JOURNAL).write_text("".join(json.dumps(record) + "\n" for record in records))
+    return folder
+
+
+def lock(run: Path, owner: int) -> Path:
+    path = RunFolder(run).lock
+    path.write_text(str(owner))
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return written(Path("runs/one"), *map(update, range(1, 41)), validation(40))
+
+
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """The number of a process that is no more."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+def test_where_it_is_no_terminal_it_is_a_table_once(run: Path, program: Program) -> None:
+    result = program("watch", str(run))
+    assert (result.code, result.errors) == (0, "")
+    assert "\x1b" not in result.output
+    first, _, _, *lines = result.output.splitlines()
+    assert first == "runs/one: stopped after step 40; the same `translator train` goes on"
+    assert [line.split() for line in lines[:3]] == [
+        ["loss", "2.00", "2.00", "1", "2.00"],
+        ["validation", "loss", "1.50", "1.50", "40", "1.50"],
+        ["BLEU", "33.25", "33.25", "40", "33.25"],
+    ]
+    assert lines[4].split()[-1] == "200.00"
+    assert lines[-1] == "reference a dog"
+
+
+def test_it_says_whether_it_trains_was_stopped_or_is_finished(run: Path, nobody: int) -> None:
+    def state() -> tuple[bool, str]:
+        is_running, text = Watched(RunFolder(run)).look()
+        return is_running, text.split(",")[0]
+
+    assert state() == (False, "stopped after step 40; the same `translator train` goes on")
+    lock(run, os.getpid())
+    assert state() == (True, "training")
+    lock(run, nobody)  # killed, or alive on another machine that shares the disk
+    assert state() == (True, "training")
+    os.utime(run / JOURNAL, (0, 0))
+    assert state()[0] is False
+    record = {"format": 1, "finished_at": "", "made_by": "", "final": "", "weights": 1, "seconds": 1}
+    (run / "final").mkdir()
+    (run / "final/finished.json").write_text(json.dumps({**record, "step": 40, "reason": "all steps done"}))
+    assert state() == (False, "finished after step 40")
+    lock(run, os.getpid())  # longer than it was at first
+    assert state() == (True, "training")
+    lock(run, nobody).unlink()
+    (run / "final/finished.json").write_text(json.dumps({**record, "step": 30, "reason": "all steps done"}))
+    assert state()[1].startswith("stopped after step 40")
+
+
+def test_a_training_that_went_back_to_a_checkpoint_is_seen_to_go_on_from_there(run: Path) -> None:
+    watched = Watched(RunFolder(run))
+    watched.look()
+    other = written(Path("other"), *map(update, range(1, 31)), update(31, 1.0))
+    (other / JOURNAL).replace(run / JOURNAL)
+    watched.look()
+    assert watched.step == 31
+    assert [point.step for point in watched.curves["loss"].points] == list(range(1, 32))
+    assert watched.samples == []
+
+
+def test_without_a_name_it_is_the_run_that_was_written_to_last(run: Path, program: Program) -> None:
+    written(Path("runs/two"), update(1))
+    for name in ("two", "one"):
+        os.utime(f"runs/{name}/{JOURNAL}")
+        time.sleep(0.02)
+        assert program("watch").output.startswith(f"runs/{name}: ")
+
+
+def test_what_is_missing_or_damaged_is_one_message(run: Path, program: Program) -> None:
+    result = program("watch", "nowhere")
+    assert (result.code, result.output) == (4, "")
+    assert "nowhere: is not a run folder of this program" in result.errors
+    (run / JOURNAL).write_bytes((run / JOURNAL).read_bytes()[:-9])
+    result = program("watch", str(run))
+    assert (result.code, result.errors) == (0, f"{run}/{JOURNAL}: the last line is torn and not used\n")
+    (run / JOURNAL).write_text("[1]\n")
+    result = program("watch", str(run))
+    assert (result.code, result.output) == (4, "")
+    assert f"{JOURNAL}:1: is damaged" in result.errors
+    for missing in (False, True):
+        (run / JOURNAL).unlink() if missing else (run / JOURNAL).write_bytes(b"")
+        assert program("watch", str(run)).output.startswith("runs/one: stopped after step 0")
+    (run / RECORD).unlink()
+    result = program("watch")
+    assert (result.code, "runs: holds no run" in result.errors) == (4, True)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_samples_are_text_and_nothing_else(run: Path, program: Program, text: str) -> None:
+    written(run, update(1), validation(1, text))
+    output = program("watch", str(run)).output
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", output)
+    assert len(output.splitlines()) == len(
+        program("watch", str(written(run, update(1), validation(1)))).output.splitlines()
+    )
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 20), (20, 10), (200, 60), (3, 2)])
+def test_the_picture_fits_the_terminal(run: Path, width: int, height: int) -> None:
+    watched = Watched(RunFolder(run))
+    for state in (watched.look()._replace(text="x" * 300), watched.look()):
+        lines = picture(watched, state, width, height)
+        assert len(lines) < height
+        assert all(line.cell_len <= max(width, 20) for line in lines)
+    if (width, height) in ((80, 24), (40, 20)):
+        text = "\n".join(line.plain for line in lines)
+        for part in ("loss 2.00", "validation loss 1.50", "BLEU 33.25", "learning rate", "tokens/s", "reference a dog"):
+            assert part in text
+
+
+def test_nulls_and_nonsense_in_the_journal_are_left_out_of_the_curves(run: Path, program: Program) -> None:
+    odd = {"event": "validation", "step": 3, "loss": "x", "bleu": None, "samples": [1, {"source": 5}]}
+    written(run, update(1, None), {"event": "other"}, odd, {**update(2), "seconds": 0, "loss": 10**400})
+    result = program("watch", str(run))
+    assert result.code == 0
+    assert "source    5" in result.output
+
+
+def on_terminal(run: Path, **environment: str) -> tuple[subprocess.Popen[bytes], int]:
+    pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
+    ours, theirs = pty.openpty()
+    kept = {key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR", "COLUMNS", "LINES")}
+    environment = {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", "OMP_NUM_THREADS": "1", **environment}
+    words = [sys.executable, "-m", "translator", "watch", str(run)]
+    process = subprocess.Popen(words, env=environment, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    return process, ours
+
+
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    seen = b""
+    while wanted not in seen and (more := os.read(terminal, 100_000)):
+        seen += more
+    return seen
+
+
+def test_a_terminal_shows_a_training_until_it_ends_and_writes_nothing_into_the_run(run: Path) -> None:
+    held, before = lock(run, os.getpid()), sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*"))
+    process, terminal = on_terminal(run)
+    assert b"\x1b[?1049h" in read_until(terminal, b"step 40")
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*"))
+    with (run / JOURNAL).open("a") as file:
+        file.write(json.dumps(update(41)) + "\n")
+    read_until(terminal, b"step 41")
+    held.unlink()
+    seen = read_until(terminal, b"stopped after step 41")
+    assert b"\x1b[?1049l" in seen  # the screen of before is back, with the last picture on it
+    assert b"\x1b[?25h" in seen
+    assert process.wait() == 0
+
+
+def test_ctrl_c_leaves_and_the_cursor_is_back(run: Path) -> None:
+    lock(run, os.getpid())
+    process, terminal = on_terminal(run, NO_COLOR="1")
+    seen = read_until(terminal, b"step 40")
+    process.send_signal(signal.SIGINT)
+    seen += read_until(terminal, b"\x1b[?25h")
+    assert process.wait() == 130
+    assert not re.search(rb"\x1b\[3[0-9;]+m", seen)
+
+
+@pytest.mark.parametrize(("term", "is_lively"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_that_cannot_move_its_cursor_gets_the_table(
+    term: str, is_lively: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("CI", raising=False)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert console.is_lively(stream) is is_lively
