@@ -6,9 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import SETTINGS
 from tests.faults.harness import Commands
-from tests.faults.mutants import check_checkpoints, check_journal, check_translation, fixed_files, mutant
+from tests.faults.mutants import (
+    RECORDS,
+    check_checkpoints,
+    check_journal,
+    check_record,
+    check_translation,
+    fixed_files,
+    mutant,
+)
 from tests.long.conftest import SEED
+from translator.config import load_config
+from translator.experiment.run_folder import RunFolder
 
 COUNT = 2000
 MUTANTS = "mutants of files of a run folder"
@@ -21,6 +32,15 @@ def test_no_mutant_of_a_run_folder_changes_a_translation(
     for path in fixed_files(work / "runs" / run):
         assert check_translation(work / "runs" / run, path, count=COUNT, seed=SEED) > 0.9 * COUNT
         record_property(MUTANTS, COUNT)
+
+
+@pytest.mark.parametrize("run", ["demo", "demo-additive"])
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_with_a_value_of_another_kind_is_refused_or_as_good(
+    work: Path, run: str, name: str, record_property: Callable[[str, object], None]
+) -> None:
+    config = load_config(work / f"{run}.toml", SETTINGS[run])
+    record_property(MUTANTS, check_record(RunFolder(work / "runs" / run), name, config, count=COUNT, seed=SEED))
 
 
 @pytest.mark.parametrize("run", ["demo", "demo-additive"])

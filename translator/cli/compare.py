@@ -10,6 +10,7 @@ from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Devic
 
 if TYPE_CHECKING:
     from translator.experiment.compare import Comparison, Row
+    from translator.experiment.run_folder import RunFolder
 
 DEFAULT = ["demo-fixed-vector", "demo-additive", "demo"]
 
@@ -24,6 +25,9 @@ def compare(
     batch_size: BatchSize = 64,
     json: Json = False,
     allow_leaked: AllowLeaked = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out runs that are missing or damaged, and say which.")
+    ] = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
@@ -38,7 +42,7 @@ def compare(
       translator compare bahdanau luong --json
     """
     from translator.cli.console import TrainingDisplay
-    from translator.errors import UsageError
+    from translator.errors import ModelError, UsageError
     from translator.experiment.build import choose_device
     from translator.experiment.compare import compare_runs, find_or_train
     from translator.experiment.evaluate import read_test
@@ -51,9 +55,9 @@ def compare(
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
     plans = [RunFolder(Path(name)) if names_run(name) else find_config(name) for name in wanted]
-    for plan in plans:
-        if isinstance(plan, RunFolder):
-            plan.require_finished()
+    plans = [plan for plan in plans if not isinstance(plan, RunFolder) or is_whole(plan, skip_missing=skip_missing)]
+    if len(plans) < 2:
+        raise ModelError("compare", f"{len(plans)} of {len(wanted)} runs left, expected at least 2", "name other runs")
     test = read_test(source, reference) if source and reference else None
     for plan in plans:
         if isinstance(plan, RunFolder):
@@ -67,6 +71,21 @@ def compare(
         for notice in row.evaluation.notices:
             tell(f"notice: {row.evaluation.run}: {notice}")
     say(json_text(comparison) if json else plain_text(comparison))
+
+
+def is_whole(run: "RunFolder", *, skip_missing: bool) -> bool:
+    """Whether a run can be compared. Raises ModelError where it cannot, or says so where it may be left out."""
+    from translator.errors import ModelError
+
+    try:
+        run.require_finished()
+        run.config()
+    except ModelError as error:
+        if not skip_missing:
+            raise
+        tell(f"left out: {error}")
+        return False
+    return True
 
 
 def names_run(name: str) -> bool:
