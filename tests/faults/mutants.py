@@ -124,7 +124,7 @@ def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
     """What else commands do with the records of a run."""
     return [
         lambda: as_json(conditions(run.config(), run)),
-        lambda: [f"{conditions(run.config(), run)[key]:,.0f}" for key in ("steps", "weights", "training_seconds")],
+        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**conditions(run.config(), run)),
         lambda: leaked_lines(run, run.split("test")),
         lambda: is_done(run, config),
         lambda: latest_run(run.path.parent),

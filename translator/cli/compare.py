@@ -26,7 +26,7 @@ def compare(
     json: Json = False,
     allow_leaked: AllowLeaked = False,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out runs that are missing or damaged, and say which.")
+        bool, typer.Option("--skip-missing/--no-skip-missing", help="Leave out runs that are missing or damaged.")
     ] = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",

@@ -117,7 +117,7 @@ class RunFolder(NamedTuple):
             found: Any = content
             for part in key.split("."):
                 found = found.get(part) if isinstance(found, dict) else None
-            if not isinstance(found, kind) or (kind is float and not math.isfinite(found)):
+            if not isinstance(found, kind) or (isinstance(found, float) and not math.isfinite(found)):
                 raise ModelError(str(self.path / name), f"has no valid {key!r}", "the run folder is damaged")
         if content["format"] > FORMAT:
             raise ModelError(

@@ -112,7 +112,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: Path, expected: str) -> "Tokenizer":
-        """Read what `save` wrote. Raises ModelError where it is missing, another one than expected or harmful: that is never parsed."""
+        """Read what `save` wrote. Raises ModelError where it is missing, another one or harmful: that is never parsed."""
         try:
             models = (folder / "source.model").read_bytes(), (folder / "target.model").read_bytes()
             if fingerprint(models) != expected:
