@@ -57,7 +57,7 @@ def is_unrelated(source: Lines, target: Lines) -> bool:
     """
     products = standard_lengths(source) * standard_lengths(target)
     deviation = float(np.sqrt((products**2).sum()))
-    return len(products) >= FEWEST_TO_COMPARE and 0 < deviation and float(products.sum()) < 3 * deviation
+    return len(products) >= FEWEST_TO_COMPARE and deviation > 0 and float(products.sum()) < 3 * deviation
 
 
 def standard_lengths(lines: Lines) -> NDArray[np.float32]:
