@@ -333,3 +333,19 @@ def test_a_manifest_that_is_a_pipe_is_not_waited_for(commands: Commands, work: P
     done = commands.run(work, "translate", "--run", "runs/demo", "a dog")
     assert done.code == 4
     assert "manifest.json is damaged" in done.error_text
+
+
+def test_a_run_that_is_moved_while_it_trains_is_not_made_twice(trainings: Trainings, tmp_path: Path) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    training = trainings.start("transformer", run)
+    training.wait_for("step 1/")
+    training.send(signal.SIGSTOP)
+    run.rename(elsewhere)
+    training.send(signal.SIGCONT)
+    done = training.wait()
+    assert done.code == 5
+    assert f"{run}: is no longer there" in done.error_text
+    assert not run.exists()
+    elsewhere.rename(run)
+    assert trainings.run("transformer", run).code == 0
+    assert_equal(run, trainings.whole("transformer"))

@@ -1,6 +1,7 @@
 """A journal keeps numbers exactly and survives a crash."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,9 @@ def test_going_on_forgets_what_came_later(tmp_path: Path) -> None:
     path = written(tmp_path / "j", 1, 2, 3)
     truncate_after(path, 2, 0)
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+def test_a_pipe_in_place_of_the_journal_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.jsonl")
+    with pytest.raises(ModelError, match="is not a regular file"):
+        read_journal(tmp_path / "journal.jsonl")

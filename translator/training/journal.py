@@ -59,6 +59,8 @@ def read_journal(path: Path) -> tuple[list[dict[str, Any]], str | None]:
     """(the records, a notice if the last line was torn by a crash). Raises ModelError for any other damage."""
     if not path.exists():
         return [], None
+    if not path.is_file():
+        raise ModelError(str(path), "is not a regular file", "restore the journal, or remove it")
     *lines, torn = path.read_bytes().split(b"\n")
     records = []
     for number, line in enumerate(lines, 1):
