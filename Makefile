@@ -33,7 +33,7 @@ test: install
 	$(BIN)/pytest --numprocesses 2
 
 test-long: install
-	$(BIN)/pytest --numprocesses 2 tests/long
+	$(BIN)/python -m tests.long
 
 # The page of `translator report` in a real browser; Chromium must be installed.
 test-browser: install

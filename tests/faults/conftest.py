@@ -40,6 +40,14 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     served.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a failed test leaves running or held ends with it."""
+    yield
+    if "commands" in request.fixturenames:
+        request.getfixturevalue("commands").end_all()
+
+
 def small_corpus(folder: Path) -> Path:
     """A corner of the demo corpus, and configs `demo.toml` and `demo-additive.toml` that train on it."""
     folder.mkdir(parents=True)

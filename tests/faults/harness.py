@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 NOBODY = 65534
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = float(os.environ.get("LONGEST_SECONDS", "60"))
 
 
 class Result(NamedTuple):
@@ -61,6 +61,12 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    def end(self) -> None:
+        """Kill it and what it started, held or not, unless its end is known."""
+        if self.connection.fileno() >= 0 and not select.select([self.connection], [], [], 0)[0]:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def errors_so_far(self) -> str:
         """Standard error, as far as it goes."""
         return self.outputs[1].read_text("utf-8", "replace")
@@ -78,7 +84,7 @@ class Running:
         try:
             code = int(self.connection.makefile().readline())
         except TimeoutError:
-            os.kill(self.pid, signal.SIGKILL)
+            self.end()
             raise AssertionError(f"still running after {seconds} s: {self.errors_so_far()}") from None
         finally:
             self.connection.close()
@@ -101,6 +107,7 @@ class Commands:
 
     def __init__(self, place: Path) -> None:
         self.place, self.count = place, 0
+        self.running: list[Running] = []
         self.socket = place / "socket"
         words = [sys.executable, "-m", "tests.faults.forkserver", str(self.socket)]
         self.server = subprocess.Popen(
@@ -109,8 +116,15 @@ class Commands:
         assert self.server.stdout is not None
         assert self.server.stdout.readline() == "ready\n"
 
+    def end_all(self) -> None:
+        """Leave nothing running or held that a failed test began."""
+        for running in self.running:
+            running.end()
+        self.running.clear()
+
     def close(self) -> None:
-        """End the server."""
+        """End the server, and what it began."""
+        self.end_all()
         self.server.communicate()
 
     def start(
@@ -140,7 +154,8 @@ class Commands:
             "sabotage": list(sabotage),
         }
         with given.open("rb") as zero, outputs[0].open("wb") as one, outputs[1].open("wb") as two:
-            return Running(*self.send(request, (zero.fileno(), one.fileno(), two.fileno())), outputs)
+            self.running.append(Running(*self.send(request, (zero.fileno(), one.fileno(), two.fileno())), outputs))
+        return self.running[-1]
 
     def send(self, request: dict[str, object], descriptors: tuple[int, int, int]) -> tuple[int, socket.socket]:
         """Begin a command with these streams; returns its process and the connection that will tell its end."""

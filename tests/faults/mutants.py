@@ -1,15 +1,31 @@
-"""The law of mutants: a file of a run folder that changed is refused or fallen back from, and changes no translation."""
+"""The laws of mutants: a file of a run folder that changed is refused or fallen back from, and changes no translation.
+
+A record whose hashes were made to fit is refused, or what changed in it does not matter.
+"""
 
 import contextlib
+import json
+import math
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import translator
-from translator.errors import ModelError
+from tests.faults.harness import reseal
+from translator.cli.console import as_json
+from translator.config import Config
+from translator.errors import ModelError, UsageError
+from translator.experiment.evaluate import conditions, leaked_lines
+from translator.experiment.finish import is_done
+from translator.experiment.prepare import reopen
+from translator.experiment.run_folder import RunFolder, latest_run
 from translator.training.checkpoint import find_checkpoints
 from translator.training.journal import read_journal
 
 LINES = ["a dog sleeps", "", "the old man reads a book"]
+OTHERS = [None, True, -1, 10**400, 0.5, math.inf, "x", "\ud800", [], [[]], {}, {"x": {}}]
+RECORDS = ["run.json", "final/finished.json"]
 
 
 def mutant(content: bytes, draw: random.Random) -> bytes:
@@ -74,3 +90,49 @@ def check_journal(run: Path, *, count: int, seed: int) -> None:
         with contextlib.suppress(ModelError):
             read_journal(path)
     path.write_bytes(content)
+
+
+def retyped(value: Any) -> Iterator[Any]:
+    """Every copy of a record in which one value is missing or of another kind."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield {name: one for name, one in value.items() if name != key}
+            for other in (*OTHERS, *retyped(inner)):
+                yield {**value, key: other}
+
+
+def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed: int) -> int:
+    """Retype a record up to `count` times, with hashes that fit, and let the readers of every command at it."""
+    path, expected = run.path / name, translator.load(run).translate(LINES)
+    content = path.read_bytes()
+    variants = list(retyped(json.loads(content)))
+    random.Random(seed).shuffle(variants)
+    for variant in variants[:count]:
+        path.write_text(json.dumps(variant))
+        reseal_all(run)
+        with contextlib.suppress(ModelError):
+            assert translator.load(run).translate(LINES) == expected, variant
+        for use in readers(run, config):
+            with contextlib.suppress(ModelError, UsageError):
+                use()
+    path.write_bytes(content)
+    reseal_all(run)
+    return len(variants[:count])
+
+
+def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
+    """What else commands do with the records of a run."""
+    return [
+        lambda: as_json(conditions(run.config(), run)),
+        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**conditions(run.config(), run)),
+        lambda: leaked_lines(run, run.split("test")),
+        lambda: is_done(run, config),
+        lambda: latest_run(run.path.parent),
+        lambda: reopen(config, run),
+    ]
+
+
+def reseal_all(run: RunFolder) -> None:
+    """Hashes that fit whatever is there."""
+    for folder in (run.final, run.path):
+        reseal(folder)

@@ -24,8 +24,10 @@ KINDS: dict[str, tuple[str, list[str]]] = {
     "recurrent": ("demo-additive", []),
     "transformer": ("demo", []),
     "performer": ("demo", PERFORMER),
+    "side by side": ("demo", []),
 }
-"""A model kind's config and what makes it that kind."""
+"""A model kind's config and what makes it that kind; in the last one parts of a batch are computed by workers."""
+WORKERS = {"side by side": 2}
 
 
 EPOCHS = ["training.batch_tokens=1500", "training.average=3", "training.samples=1"]  # three epochs in twelve steps
@@ -55,11 +57,16 @@ class Trainings:
     """Trains kinds of model on one small corpus; uninterrupted runs are made once."""
 
     def __init__(self, commands: Commands, folder: Path) -> None:
-        self.commands, self.folder, self.count = commands, folder, 0
+        self.commands, self.folder = commands, folder
+        self.seconds: dict[Path, float] = {}  # that uninterrupted runs took
 
-    def start(self, kind: str, output: Path, *overrides: str, **options: Any) -> Running:
+    def start(
+        self, kind: str, output: Path, *overrides: str, sabotage: Sequence[Sequence[object]] = (), **options: Any
+    ) -> Running:
         """Begin or go on."""
-        return self.commands.start(self.folder, *arguments(kind, output, *overrides), **options)
+        threads = ("call", "torch.set_num_threads", WORKERS.get(kind, 1))
+        words = arguments(kind, output, *overrides)
+        return self.commands.start(self.folder, *words, sabotage=[threads, *sabotage], **options)
 
     def run(self, kind: str, output: Path, *overrides: str, **options: Any) -> Result:
         """Begin or go on, to the end."""
@@ -82,9 +89,11 @@ class Trainings:
         """A run that nobody interrupted."""
         digest = hashlib.sha256(repr((kind, overrides)).encode()).hexdigest()[:8]
         output = self.folder / "whole" / f"{kind}-{digest}"
-        if not (output / "final/finished.json").exists():
+        if output not in self.seconds:
+            began = time.monotonic()
             done = self.run(kind, output, *overrides)
             assert done.code == 0, done.error_text
+            self.seconds[output] = time.monotonic() - began
         return output
 
     def interrupted(self, kind: str, output: Path, place: str, number: int, *overrides: str) -> None:
@@ -105,18 +114,19 @@ class Trainings:
 def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: int, seed: int) -> None:
     """Trainings that are killed so many times at random moments end as if nothing had been, one after the other."""
     draw, done, run = random.Random(seed), 0, folder / "0"
+    whole = trainings.whole(kind)
     while done < kills:
         training = trainings.start(kind, run)
-        time.sleep(draw.uniform(0.05, 1.2))
+        time.sleep(draw.uniform(0, 0.8) * trainings.seconds[whole])
         training.send(signal.SIGKILL)
         code = training.wait().code
         assert code in (0, -signal.SIGKILL)
         done += code != 0
         if code == 0:
-            assert_equal(run, trainings.whole(kind))
+            assert_equal(run, whole)
             run = folder / str(done)
     assert trainings.run(kind, run).code == 0
-    assert_equal(run, trainings.whole(kind))
+    assert_equal(run, whole)
     assert leftovers(folder) == []
 
 

@@ -6,14 +6,15 @@ import os
 import pickle
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import SETTINGS, sets
-from tests.faults.harness import NOBODY, Commands, leftovers, snapshot
+from tests.faults.harness import NOBODY, Commands, leftovers, reseal, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal
 from translator.training.checkpoint import MODEL, OPTIMIZER
 from translator.training.folders import MANIFEST, write_manifest
@@ -193,6 +194,34 @@ def test_b12_a_disk_too_full_for_the_journal_is_named(trainings: Trainings, run:
     assert_equal(run, trainings.whole("transformer"))
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, in memory, of 64 KB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_b12_a_disk_that_is_full_again_and_again_costs_nothing_but_time(trainings: Trainings, small_disk: Path) -> None:
+    run, size, newest = small_disk / "run", 64, ""
+    while (done := trainings.run("transformer", run)).code != 0:
+        assert done.code == 5, done.error_text
+        assert "no space left" in done.error_text
+        assert f"{small_disk}/" in done.error_text
+        before, newest = newest, max((path.name for path in run.glob("checkpoints/step-*")), default="")
+        assert newest >= before
+        assert leftovers(small_disk) == []
+        size += 96
+        subprocess.run(["mount", "-o", f"remount,size={size}k", small_disk], check=True)
+    assert newest > "step-00000000"
+    assert_equal(run, trainings.whole("transformer"))
+
+
 def test_b14_a_run_that_becomes_read_only_is_named(trainings: Trainings, tmp_path: Path) -> None:
     user = NOBODY if os.geteuid() == 0 else None
     run = tmp_path / "open" / "run"
@@ -278,3 +307,45 @@ def test_a_journal_that_is_a_link_is_not_written_through(trainings: Trainings, r
     before = (tmp_path / "precious").read_bytes()
     assert trainings.run("transformer", run).code == 4
     assert (tmp_path / "precious").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["prepared/manifest.json", "run.json", "manifest.json", "tokenizer/source.model"])
+def test_a_damaged_run_beside_another_does_not_matter_to_it(commands: Commands, work: Path, name: str) -> None:
+    neighbour = work / "runs/demo"
+    expected = (neighbour / "tokenizer/source.model").read_bytes()
+    if name.endswith("manifest.json"):
+        content = json.loads((neighbour / name).read_bytes())
+        (neighbour / name).write_text(json.dumps({**content, "format": 99}))
+    else:
+        (neighbour / name).write_bytes(b"{}")
+        reseal(neighbour)
+    words = ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1"), "--output", "runs/new"]
+    done = commands.run(work, *words)
+    assert done.code == 0, done.error_text
+    assert "those of runs/demo\n" not in done.error_text
+    assert (work / "runs/new/tokenizer/source.model").read_bytes() == expected
+
+
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path) -> None:
+    manifest = work / "runs/demo/manifest.json"
+    manifest.unlink()
+    os.mkfifo(manifest)
+    done = commands.run(work, "translate", "--run", "runs/demo", "a dog")
+    assert done.code == 4
+    assert "manifest.json is damaged" in done.error_text
+
+
+def test_a_run_that_is_moved_while_it_trains_is_not_made_twice(trainings: Trainings, tmp_path: Path) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    training = trainings.start("transformer", run)
+    training.wait_for("step 1/")
+    training.send(signal.SIGSTOP)
+    run.rename(elsewhere)
+    training.send(signal.SIGCONT)
+    done = training.wait()
+    assert done.code == 5
+    assert f"{run}: is no longer there" in done.error_text
+    assert not run.exists()
+    elsewhere.rename(run)
+    assert trainings.run("transformer", run).code == 0
+    assert_equal(run, trainings.whole("transformer"))

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 import translator
-from tests.faults.mutants import check_checkpoints, check_journal, check_translation, fixed_files
+from tests.faults.conftest import SETTINGS
+from tests.faults.mutants import RECORDS, check_checkpoints, check_journal, check_record, check_translation, fixed_files
 from tests.faults.strings import check_texts, check_translations
+from translator.config import load_config
+from translator.experiment.run_folder import RunFolder
 
 RUNS = ["demo", "demo-additive"]
 
@@ -17,6 +20,12 @@ def test_no_mutant_of_a_run_folder_changes_a_translation(work: Path, run: str) -
     assert len(files) >= 12
     for path in files:
         assert check_translation(work / "runs" / run, path, count=4, seed=1) >= 1
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_with_a_value_of_another_kind_is_refused_or_as_good(work: Path, name: str) -> None:
+    config = load_config(work / "demo.toml", SETTINGS["demo"])
+    assert check_record(RunFolder(work / "runs/demo"), name, config, count=50, seed=1) == 50
 
 
 def test_a_mutant_of_a_checkpoint_is_fallen_back_from(work: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 
 from tests.faults.harness import Commands, execute, leftovers, snapshot
-from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random
+from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random, losses
 from translator.training.checkpoint import OPTIMIZER, PROGRESS, read_weights
 from translator.training.folders import MANIFEST, write_manifest
 
@@ -39,6 +39,19 @@ def test_a02_a_stop_and_going_on_change_nothing(
     override = f"training.accumulation={accumulation}"
     trainings.interrupted(kind, tmp_path / "run", place, number, override)
     assert_equal(tmp_path / "run", trainings.whole(kind, override))
+
+
+@pytest.mark.parametrize("number", [TERM, KILL])
+def test_a02_a_stop_changes_nothing_where_parts_are_computed_side_by_side(
+    number: int, trainings: Trainings, tmp_path: Path
+) -> None:
+    trainings.interrupted("side by side", tmp_path / "run", "twice", number)
+    whole = trainings.whole("side by side")
+    assert_equal(tmp_path / "run", whole)
+    for run in (tmp_path / "run", whole):
+        record = json.loads((run / "checkpoints" / "step-00000012" / PROGRESS).read_bytes())
+        assert record["environment"]["threads"] == "2"
+    assert losses(whole) != losses(trainings.whole("transformer"))  # each part has draws of its own
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "transformer"])

@@ -117,6 +117,23 @@ def test_g08_a_run_that_is_missing_or_damaged_is_named_and_the_others_are_left(
         assert "runs/demo-additive" in done.error_text
 
 
+@pytest.mark.parametrize("spoil", ["missing", "weights"])
+def test_g08_with_skip_missing_the_others_are_compared(commands: Commands, work: Path, spoil: str) -> None:
+    shutil.copytree(work / "runs/demo", work / "runs/copy")
+    if spoil == "missing":
+        shutil.rmtree(work / "runs/demo-additive")
+    else:
+        (work / "runs/demo-additive/final/model.safetensors").write_bytes(b"x")
+    words = ["compare", "runs/demo", "runs/demo-additive", "runs/copy", "--beam-size", "1", "--json", "--skip-missing"]
+    done = commands.run(work, *words)
+    assert done.code == 0, done.error_text
+    assert [row["run"] for row in json.loads(done.output)["runs"]] == ["demo", "copy"]
+    assert done.error_text.count("left out: runs/demo-additive") == 1
+    done = commands.run(work, "compare", "runs/demo", "runs/demo-additive", "--skip-missing")
+    assert (done.code, done.output) == (4, b"")
+    assert "compare: 1 of 2 runs left, expected at least 2" in done.error_text
+
+
 def test_g09_a_run_against_itself_differs_by_nothing(commands: Commands, work: Path) -> None:
     done = commands.run(work, "compare", "runs/demo", "runs/demo/../demo", "--json")
     rows = json.loads(done.output)["runs"]

@@ -23,6 +23,7 @@ from tests.faults.harness import (
 )
 from tests.faults.test_command_line import refused
 from translator.errors import ModelError
+from translator.text.tokenizer import fingerprint
 from translator.training.checkpoint import read_weights
 
 SHORT = [*SETTINGS["demo"], "training.steps=2", "training.validate_every=2", "tokenizer.vocab_size=380"]
@@ -160,6 +161,52 @@ def test_s06_a_tokenizer_that_is_not_the_runs_own_is_never_parsed(
     refused(commands.run(work, "translate", "--run", "runs/demo", "a dog"), 4, "tokenizer")
     more = [*SETTINGS["demo"], "training.steps=14"]
     refused(commands.run(work, "train", "demo.toml", *sets(*more), "--output", "runs/demo"), 4, "tokenizer")
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of a protocol buffer."""
+    size, length = len(content), b""
+    while size > 127:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+def piece(text: bytes, score: float = -1.0) -> bytes:
+    """A piece of a SentencePiece file."""
+    return field(1, field(1, text) + b"\x15" + struct.pack("<f", score))
+
+
+HOSTILE_TOKENIZERS = {
+    "long piece": (piece(b"x" * 2_000_000), b""),
+    "no text": (piece(b"\xff\xfe"), b""),
+    "half a character": (piece("\u2581".encode()[:2]), b""),
+    "no score": (piece(b"qqq", float("nan")), b""),
+    "endless score": (piece(b"qqq", float("inf")), b""),
+    "characters": (b"", field(3, field(2, b"\x10\0\0\0" + b"\xff" * 60))),
+    "characters of no size": (b"", field(3, field(2, b"\xff" * 8))),
+    "characters on the way back": (b"", field(5, field(2, b"\x10\0\0\0" + b"\xff" * 60))),
+    "a piece at the end": (b"", piece(b"x" * 200_000)),
+    "an endless number": (b"", b"\x1a" + b"\xff" * 100_000),
+    "a group": (b"", b"\x13" * 100_000),
+    "twice": (piece(b"qqq") * 2, b""),
+    "one more": (piece(b"qqq"), b""),
+}
+"""What stands before and after the pieces of a good file."""
+
+
+@pytest.mark.parametrize("kind", HOSTILE_TOKENIZERS)
+def test_s06_a_hostile_tokenizer_with_hashes_made_to_fit_takes_nothing_down(
+    commands: Commands, work: Path, kind: str
+) -> None:
+    run, (before, after) = work / "runs/demo", HOSTILE_TOKENIZERS[kind]
+    models = [before + (run / f"tokenizer/{side}.model").read_bytes() + after for side in ("source", "target")]
+    for side, model in zip(("source", "target"), models, strict=True):
+        (run / f"tokenizer/{side}.model").write_bytes(model)
+    record = json.loads((run / "run.json").read_bytes())
+    (run / "run.json").write_text(json.dumps({**record, "tokenizer": fingerprint(models)}))
+    reseal(run)
+    told = "weights of another model" if kind == "one more" else "is not a SentencePiece tokenizer of this program"
+    refused(commands.run(work, "translate", "--run", "runs/demo", "a dog"), 4, told)
 
 
 def test_s06_a_tokenizer_of_another_size_is_refused_by_shape(commands: Commands, work: Path) -> None:

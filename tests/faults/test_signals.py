@@ -135,6 +135,14 @@ def test_c09_a_terminal_that_closes_does_not_matter_under_nohup(trainings: Train
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 
 
+def test_a_command_that_is_held_ends_with_its_test(trainings: Trainings, tmp_path: Path) -> None:
+    training = trainings.start("transformer", tmp_path / "run")
+    training.wait_for("step 2/")
+    training.send(signal.SIGSTOP)
+    trainings.commands.end_all()
+    assert training.wait(5).code == -signal.SIGKILL
+
+
 def test_c10_a_training_that_is_held_and_let_go_is_the_same(trainings: Trainings, tmp_path: Path) -> None:
     training = trainings.start("transformer", tmp_path / "run")
     training.wait_for("step 2/")

@@ -1,5 +1,8 @@
 """Tests that take long; `make test-long` runs them. They stand on the fixtures of `tests/faults`."""
 
-from tests.faults.conftest import commands, corpus, finished, trainings, work
+from tests.faults.conftest import commands, corpus, finished, nothing_goes_on, trainings, work
 
-__all__ = ["commands", "corpus", "finished", "trainings", "work"]
+__all__ = ["commands", "corpus", "finished", "nothing_goes_on", "trainings", "work"]
+
+SEED = 20261124
+"""Of all kills and mutants; strings are always the same."""

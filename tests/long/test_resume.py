@@ -2,11 +2,13 @@
 
 import itertools
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults.runs import KINDS, Trainings, assert_equal, killed_at_random
+from tests.long.conftest import SEED
 
 PLACES = ["mid-epoch", "epoch boundary", "inside validation", "step 0", "last step", "twice"]
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL]
@@ -18,14 +20,24 @@ AT_ONCE = 20
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_stop_and_going_on_change_nothing(
-    kind: str, place: str, number: signal.Signals, accumulation: int, trainings: Trainings, tmp_path: Path
+    kind: str,
+    place: str,
+    number: signal.Signals,
+    accumulation: int,
+    trainings: Trainings,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     override = f"training.accumulation={accumulation}"
     trainings.interrupted(kind, tmp_path / "run", place, number, override)
     assert_equal(tmp_path / "run", trainings.whole(kind, override))
+    record_property("stops and continuations that changed no bit", 1)
 
 
-@pytest.mark.parametrize("seed", range(KILLS // AT_ONCE))
+@pytest.mark.parametrize("part", range(KILLS // AT_ONCE))
 @pytest.mark.parametrize("kind", KINDS)
-def test_kills_at_random_moments_change_nothing(kind: str, seed: int, trainings: Trainings, tmp_path: Path) -> None:
-    killed_at_random(trainings, kind, tmp_path, kills=AT_ONCE, seed=seed)
+def test_kills_at_random_moments_change_nothing(
+    kind: str, part: int, trainings: Trainings, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    killed_at_random(trainings, kind, tmp_path, kills=AT_ONCE, seed=SEED + part)
+    record_property("SIGKILLs at random moments", AT_ONCE)

@@ -12,7 +12,7 @@ from translator.errors import DataError
 from translator.text.corpus import Block, Corpus, CorpusSettings
 from translator.text.gate import Admitted, Gate, examine, looks_swapped, require_pairs
 from translator.text.lines import Lines, hash_lines, members, pair_hashes, visible_words
-from translator.text.misalignment import find_misalignment
+from translator.text.misalignment import find_misalignment, is_unrelated
 
 DATA = Path(__file__).parent.parent.parent / "data"
 TEXT = st.text(
@@ -148,6 +148,18 @@ def test_a_line_lost_and_another_added_later_is_found_between_them() -> None:
     assert found is not None
     assert abs(found.line - 500) <= 3
     assert abs(found.num_lines - 400) <= 5
+
+
+def test_a_shuffled_file_is_noticed_and_one_in_order_is_not() -> None:
+    source, target = demo("train")
+    for seed in range(20):
+        first, draw = 30 * seed, random.Random(seed)
+        ours, theirs = source[first : first + 100], target[first : first + 100]
+        assert not is_unrelated(Lines.of(ours), Lines.of(theirs))
+        assert is_unrelated(Lines.of(ours), Lines.of(draw.sample(theirs, len(theirs))))
+    assert not is_unrelated(Lines.of(["a dog."] * 500), Lines.of(["ein Hund."] * 500))
+    _, found = passed([*zip(source, random.Random(0).sample(target, len(target)), strict=True)])
+    assert any("as if one file were shuffled" in str(finding) and finding.is_warning for finding in found.findings)
 
 
 def test_numbers_alone_betray_a_lost_line() -> None:

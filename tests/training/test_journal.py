@@ -1,6 +1,7 @@
 """A journal keeps numbers exactly and survives a crash."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,9 @@ def test_a_reader_forgets_what_a_training_that_goes_on_has_taken_back(tmp_path: 
     for record in reader.read():
         seen.append(record["step"])
     assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_pipe_in_place_of_the_journal_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.jsonl")
+    with pytest.raises(ModelError, match="is not a regular file"):
+        read_journal(tmp_path / "journal.jsonl")

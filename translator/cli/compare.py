@@ -43,6 +43,9 @@ def compare(
     report: Annotated[Path | None, typer.Option(help="File for a page of it all, to be opened in a browser.")] = None,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing/--no-skip-missing", help="Leave out runs that are missing or damaged.")
+    ] = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
@@ -80,7 +83,7 @@ def compare(
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
     test = read_test(source, reference) if source and reference else None
-    runs = find_runs(wanted, seeds, place)
+    runs = find_runs(wanted, place, seeds=seeds, skip_missing=skip_missing)
     settings = None
     if overrides or beam_size is not None:
         config = runs[0].config().model_copy(update={"decoding": common_decoding(runs)})
@@ -98,20 +101,21 @@ def compare(
     say(json_text(comparison) if json else plain_text(comparison, sentences=sentences))
 
 
-def find_runs(wanted: Sequence[str], seeds: int, place: "torch.device") -> list["RunFolder"]:
+def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """The finished runs of these names, `seeds` of each config, trained first where there is none."""
     from translator.cli.console import TrainingDisplay
-    from translator.errors import UsageError
+    from translator.errors import ModelError, UsageError
     from translator.experiment.compare import find_or_train
     from translator.experiment.run_folder import RunFolder
 
     plans = [RunFolder(Path(name)) if names_run(name) else find_config(name) for name in wanted]
-    runs: list[RunFolder] = []
     for plan in plans:
-        if isinstance(plan, RunFolder):
-            plan.require_finished()
-            if seeds > 1:
-                raise UsageError(str(plan.path), "is a run, which has one seed", "name configs, or leave --seeds out")
+        if isinstance(plan, RunFolder) and seeds > 1:
+            raise UsageError(str(plan.path), "is a run, which has one seed", "name configs, or leave --seeds out")
+    plans = [plan for plan in plans if not isinstance(plan, RunFolder) or is_whole(plan, skip_missing=skip_missing)]
+    if len(plans) < 2:
+        raise ModelError("compare", f"{len(plans)} of {len(wanted)} runs left, expected at least 2", "name other runs")
+    runs: list[RunFolder] = []
     for plan in plans:
         if isinstance(plan, RunFolder):
             runs.append(plan)
@@ -120,6 +124,21 @@ def find_runs(wanted: Sequence[str], seeds: int, place: "torch.device") -> list[
             with TrainingDisplay() as display:
                 runs.append(find_or_train(plan, RUNS, device=place, watcher=display, seed_offset=offset))
     return runs
+
+
+def is_whole(run: "RunFolder", *, skip_missing: bool) -> bool:
+    """Whether a run can be compared. Raises ModelError where it cannot, or says so where it may be left out."""
+    from translator.errors import ModelError
+
+    try:
+        run.require_finished()
+        run.config()
+    except ModelError as error:
+        if not skip_missing:
+            raise
+        tell(f"left out: {error}")
+        return False
+    return True
 
 
 def names_run(name: str) -> bool:

@@ -8,13 +8,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sentencepiece
 
 from translator.config import Config
-from translator.errors import DataError
+from translator.errors import DataError, ModelError
 from translator.experiment.run_folder import RECORD, RunFolder
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
@@ -39,11 +40,14 @@ def encoded_pairs(
     if reason:
         with new_folder(folder) as temporary:
             if neighbour := find_neighbour(run, about):
-                link_parts(neighbour.path / PREPARED, temporary)
+                link_parts(neighbour[0].path / PREPARED, temporary)
             else:
                 encode(config, tokenizer, found, temporary)
             write_part(temporary / ABOUT, json.dumps(about, indent=1).encode())
-    return read_pairs(folder, tokenizer)
+    try:
+        return read_pairs(folder, tokenizer)
+    except ValueError as error:
+        raise ModelError(str(folder), str(error), "remove it; it is made again") from error
 
 
 def about_corpus(config: Config, found: Admitted) -> dict[str, Any]:
@@ -70,11 +74,13 @@ def unusable(folder: Path, about: dict[str, Any]) -> str | None:
     return None if is_same else "made from another corpus or tokenizer"
 
 
-def find_neighbour(run: RunFolder, about: dict[str, Any]) -> RunFolder | None:
+def find_neighbour(run: RunFolder, about: dict[str, Any]) -> tuple[RunFolder, Tokenizer] | None:
     """A run beside this one with the same corpus and tokenizer settings, its pieces and tokenizer undamaged."""
     for folder in sorted(run.path.parent.glob(f"*/{PREPARED}")):
-        if folder.parent != run.path and not unusable(folder, about) and not damage(folder.parent, RECORD):
-            return RunFolder(folder.parent)
+        other = RunFolder(folder.parent)
+        with suppress(ModelError):  # whatever is wrong with it is not ours to tell
+            if other.path != run.path and not unusable(folder, about) and not damage(other.path, RECORD):
+                return other, Tokenizer.load(other.tokenizer, other.record()["tokenizer"])
     return None
 
 

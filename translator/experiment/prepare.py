@@ -132,8 +132,8 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
 def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> Tokenizer:
     """A neighbour's, if it was learned from the same pairs in the same way, or a new one."""
     if neighbour := find_neighbour(run, about_corpus(config, read.admitted)):
-        tell(f"tokenizer and encoded pairs: those of {neighbour.path}")
-        return Tokenizer.load(neighbour.tokenizer, neighbour.record()["tokenizer"])
+        tell(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
+        return neighbour[1]
     tokenizer, notice = train_tokenizer(read.sample.corpus(), config.tokenizer)
     for line in (read.sample.notice, notice):
         if line:

@@ -12,6 +12,7 @@ What is on the left never changes; manifest.json has its hashes, and that of fin
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -44,12 +45,11 @@ VALIDATION_LINKS = "corpus/validation.align"
 FIXED = (CONFIG, RECORD, WORDS, "tokenizer/source.model", "tokenizer/target.model")
 FINAL = (MODEL, Path(FINISHED).name)
 FORMAT = 1
-FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
-    RECORD: {"format": int, "tokenizer": str, "corpus": dict},
-    FINISHED: {"format": int, "finished_at": str, "made_by": str, "step": int, "final": str, "weights": int}
-    | {"seconds": (int, float)},
+FIELDS: dict[str, dict[str, type]] = {
+    RECORD: {"tokenizer": str, "corpus.train.fingerprint": str, "corpus.validation.fingerprint": str},
+    FINISHED: {"finished_at": str, "made_by": str, "step": int, "final": str, "weights": int, "seconds": float},
 }
-"""What must be in the records for the commands to read them."""
+"""What must be in the records for the commands to read them, beside the format."""
 
 
 class HeldOut(NamedTuple):
@@ -115,10 +115,13 @@ class RunFolder(NamedTuple):
                 raise ValueError("expected an object")
         except (OSError, ValueError, RecursionError) as error:
             raise ModelError(str(self.path / name), f"cannot be read ({error})", "the run folder is damaged") from error
-        for key, kind in FIELDS.get(name, {}).items():
-            if not isinstance(content.get(key), kind):
+        for key, kind in {"format": int, **FIELDS.get(name, {})}.items():
+            found: Any = content
+            for part in key.split("."):
+                found = found.get(part) if isinstance(found, dict) else None
+            if not isinstance(found, kind) or (isinstance(found, float) and not math.isfinite(found)):
                 raise ModelError(str(self.path / name), f"has no valid {key!r}", "the run folder is damaged")
-        if content.get("format", FORMAT) > FORMAT:
+        if content["format"] > FORMAT:
             raise ModelError(
                 str(self.path), f"written in format {content['format']}, this program knows {FORMAT}", "upgrade it"
             )

@@ -10,6 +10,7 @@ import torch
 
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
+from translator.errors import MachineError
 from translator.evaluation.metrics import bleu
 from translator.experiment.finish import choose, leave, record_of
 from translator.experiment.run_folder import JOURNAL, RunFolder
@@ -104,6 +105,10 @@ class Training:
         """Let the first process work while the others wait; what it counted then holds for all."""
 
         def counted() -> dict[str, object]:
+            if not self.run.is_run:
+                raise MachineError(
+                    str(self.run.path), "is no longer there", "put it back, and the same command goes on"
+                )
             work()
             return asdict(self.progress)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from translator.errors import DataError
 from translator.text.corpus import Block, Corpus, CorpusSettings, Fingerprint
 from translator.text.lines import Lines, distinct, hash_lines, members, pair_hashes
-from translator.text.misalignment import find_misalignment
+from translator.text.misalignment import find_misalignment, is_unrelated
 
 CONTROL = "".join(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
 TROUBLES = {
@@ -164,6 +164,9 @@ class Gate:
     def check_alignment(self, source: Lines, target: Lines) -> None:
         """Raise DataError, or note it, where line n no longer seems to translate line n."""
         found = find_misalignment(source, target)
+        if found is None and is_unrelated(source, target):
+            what = "whose lengths have nothing to do with those of the other side, as if one file were shuffled"
+            self.findings[what] = Finding(what, len(source.length), self.places[0], 1, "")
         if found is None:
             return
         number = "a line" if abs(found.shift) == 1 else "two lines"

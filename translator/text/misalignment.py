@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from translator.text.lines import Lines
 
 SHIFTS = (1, -1, 2, -2)
-FEWEST_LINES = 20
+FEWEST_LINES, FEWEST_TO_COMPARE = 20, 100
 STRETCH = 100  # lines over which a correlation is measured
 CERTAIN = 20.0  # nats of evidence, beside one for each e-fold of lines that could be wrong by chance
 MOST_PER_PAIR = 4.0  # nats, so that no odd pair decides
@@ -48,6 +48,16 @@ def find_misalignment(source: Lines, target: Lines) -> Misalignment | None:
     if total < CERTAIN + np.log(count):
         return None
     return Misalignment(first + 1, shift, last - first)
+
+
+def is_unrelated(source: Lines, target: Lines) -> bool:
+    """Whether the lengths of both sides go together no more than by chance, as where one file was shuffled or is another's.
+
+    The sum of their products is then below three of its standard deviations, but for one shuffled file in a thousand.
+    """
+    products = standard_lengths(source) * standard_lengths(target)
+    deviation = float(np.sqrt((products**2).sum()))
+    return len(products) >= FEWEST_TO_COMPARE and deviation > 0 and float(products.sum()) < 3 * deviation
 
 
 def standard_lengths(lines: Lines) -> NDArray[np.float32]:

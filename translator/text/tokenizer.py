@@ -16,6 +16,7 @@ from pydantic import Field
 from translator.errors import ModelError, UsageError
 from translator.settings import Settings
 from translator.text.corpus import Block, Corpus
+from translator.text.pieces import require_harmless
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
@@ -111,20 +112,23 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: Path, expected: str) -> "Tokenizer":
-        """Read what `save` wrote. Raises ModelError where it is missing, or another one than expected: that is never parsed."""
+        """Read what `save` wrote. Raises ModelError where it is missing, another one or harmful: that is never parsed."""
         try:
             models = (folder / "source.model").read_bytes(), (folder / "target.model").read_bytes()
             if fingerprint(models) != expected:
                 raise ModelError(
                     str(folder), "is not the tokenizer of this model (SHA-256 differs)", "restore the run folder"
                 )
+            for model in {*models}:
+                require_harmless(model)
             return cls(*models)
         except OSError as error:
             raise ModelError(
                 str(error.filename), f"cannot be read ({error.strerror})", "restore the run folder"
             ) from error
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(str(folder), "is not a SentencePiece tokenizer", "restore the run folder") from error
+        except (RuntimeError, ValueError, IndexError) as error:
+            problem = "is not a SentencePiece tokenizer of this program"
+            raise ModelError(str(folder), problem, "restore the run folder") from error
 
 
 class Sample:

@@ -145,7 +145,8 @@ def damage(folder: Path, *expected: str, unread: tuple[str, ...] = ()) -> str | 
     Parts that are large and not about to be read may be left out.
     """
     try:
-        if (folder / MANIFEST).stat().st_size > LONGEST_MANIFEST:
+        found = (folder / MANIFEST).stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LONGEST_MANIFEST:
             return f"{MANIFEST} is damaged"
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if manifest["format"] > FORMAT:

@@ -69,9 +69,11 @@ class JournalReader:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The new records, as far as their lines are whole. Raises ModelError for any other damage."""
-        if not self.path.is_file():
+        if not self.path.exists():
             self.begin_anew(None)
             return
+        if not self.path.is_file():
+            raise ModelError(str(self.path), "is not a regular file", "restore the journal, or remove it")
         with self.path.open("rb") as file:
             found = os.fstat(file.fileno())
             if (found.st_dev, found.st_ino) != self.identity or found.st_size < self.position:
