@@ -60,7 +60,7 @@ def largest(x_RV: Tensor, count: int) -> tuple[Tensor, Tensor]:
     The `count` largest values lie in the `count` columns whose largest are the largest.
     """
     width = x_RV.shape[1] // TABLE_ROWS
-    table_RGW = x_RV[:, : TABLE_ROWS * width].unflatten(1, (TABLE_ROWS, width))
+    table_RGW = torch.unflatten(x_RV[:, : TABLE_ROWS * width], 1, (TABLE_ROWS, width))
     column_RC = table_RGW.amax(1).topk(min(count, width)).indices
     first_G1 = torch.arange(TABLE_ROWS, device=x_RV.device).unsqueeze(1) * width
     rest_X = torch.arange(TABLE_ROWS * width, x_RV.shape[1], device=x_RV.device)
