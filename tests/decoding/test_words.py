@@ -5,7 +5,7 @@ import torch
 
 from translator.decoding import SEARCHES, words
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import best_words, forbidden_words
+from translator.decoding.words import best_words, forbidden_words, largest
 from translator.errors import NumericalError
 from translator.models.interface import Output
 from translator.text.tokenizer import EOS
@@ -26,6 +26,14 @@ def test_the_best_words_in_chunks_are_those_of_the_whole_softmax(monkeypatch, el
     log_prob_RC, word_RC = best_words(hidden_RD, output, num_words=4, forbidden=[0, 1, 2])
     assert torch.allclose(log_prob_RC, expected.values, atol=1e-4)
     assert torch.equal(word_RC, expected.indices)
+
+
+@pytest.mark.parametrize(("size", "count"), [(5, 5), (16, 3), (203, 10), (203, 60), (1000, 1)])
+def test_the_largest_are_those_of_topk(size, count):
+    x_RV = torch.rand(6, size)
+    found, expected = largest(x_RV, count), x_RV.topk(count)
+    assert torch.equal(found[0], expected.values)
+    assert torch.equal(found[1], expected.indices)
 
 
 @pytest.mark.parametrize("search", SEARCHES)

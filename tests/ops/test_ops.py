@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from translator.errors import MachineError
-from translator.ops import choice, loss
+from translator.ops import choice, linear, loss
 from translator.ops.choice import Ops, OpsSettings, choose_ops
 from translator.ops.dropout import byte_dropout
 
@@ -26,6 +26,16 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
     for found, expected in zip(results[1], results[0], strict=True):
         assert found.dtype == torch.float32
         assert relative(found, expected) < tolerance
+
+
+@pytest.mark.parametrize("bias", [None, torch.linspace(-1, 1, 7)])
+def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monkeypatch, bias):
+    monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
+    x, weight = torch.randn(3, 5, 16, requires_grad=True), torch.randn(7, 16)
+    expected = linear.plain_linear(x, weight, bias)
+    assert linear.compiled_linear(x, weight, bias).requires_grad
+    with torch.inference_mode():
+        assert relative(linear.compiled_linear(x, weight, bias), expected) < 1e-6
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import finite_totals, forbidden_words
+from translator.decoding.words import forbidden_words, log_probs_of
 from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS
 
@@ -71,7 +71,7 @@ def next_words(
     logits_BV: Tensor, length: int, *, settings: DecodingSettings, live: list[Growing], choose: Choose
 ) -> tuple[Tensor, Tensor]:
     """(word_B, log_prob_B): what is chosen among the words allowed after `length` pieces, and its probability."""
-    total_B = finite_totals(torch.logsumexp(logits_BV, -1))
-    logits_BV[:, forbidden_words(length, settings.min_length)] = -math.inf
-    word_B = choose(logits_BV, [sentence.number for sentence in live])
-    return word_B, logits_BV.gather(1, word_B.unsqueeze(1)).squeeze(1) - total_B
+    log_prob_BV = log_probs_of(logits_BV)
+    log_prob_BV[:, forbidden_words(length, settings.min_length)] = -math.inf
+    word_B = choose(log_prob_BV, [sentence.number for sentence in live])
+    return word_B, log_prob_BV.gather(1, word_B.unsqueeze(1)).squeeze(1)

@@ -15,6 +15,8 @@ from translator.text.tokenizer import BOS, EOS, PAD, UNK
 
 NEVER = [PAD, UNK, BOS]
 """With byte fallback nothing a model learns is unknown, so it is not asked to write <unk>."""
+TABLE_ROWS = 8
+"""Rows that the words of one hypothesis are laid out in when the best are looked for."""
 CHUNK_ELEMENTS = 2**20
 """Logits held at once, so that they stay in the cache from their product to their sum."""
 
@@ -36,20 +38,32 @@ def best_words(hidden_RD: Tensor, output: Output, *, num_words: int, forbidden: 
 
 
 def best_of_chunk(logits_RV: Tensor, num_words: int, forbidden: list[int]) -> tuple[Tensor, Tensor]:
-    """The same for a few rows, whose logits it overwrites; forbidden words count in the total alone."""
-    kept_RF = logits_RV[:, forbidden]
-    logits_RV[:, forbidden] = -math.inf
-    best_RC, word_RC = logits_RV.topk(num_words, -1)
-    largest_R1 = torch.maximum(best_RC[:, :1], kept_RF.amax(1, keepdim=True))
-    allowed_R1 = logits_RV.sub_(largest_R1).exp_().sum(1, keepdim=True)
-    total_R1 = largest_R1 + torch.log(allowed_R1 + (kept_RF - largest_R1).exp_().sum(1, keepdim=True))
-    return best_RC - finite_totals(total_R1), word_RC
+    """The same for a few rows."""
+    log_prob_RV = log_probs_of(logits_RV)
+    log_prob_RV[:, forbidden] = -math.inf
+    return largest(log_prob_RV, num_words)
 
 
-def finite_totals(total: Tensor) -> Tensor:
-    """The logarithm of sum exp over all words, if it is a number: log_prob = logit - total."""
-    if not total.isfinite().all():
+def log_probs_of(logits_RV: Tensor) -> Tensor:
+    """log_prob_RV of all words, forbidden ones too. Raises NumericalError where they are not numbers."""
+    log_prob_RV = logits_RV.log_softmax(-1)
+    if log_prob_RV[:, EOS].isnan().any():  # one logit that is no number leaves none in its row
         raise NumericalError(
             "decoding", "the model's scores are not finite", "its weights are unusable: use another run"
         )
-    return total
+    return log_prob_RV
+
+
+def largest(x_RV: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """(value_RC, index_RC) of `topk`, in half its time: first among columns of a table, then within the best of those.
+
+    The `count` largest values lie in the `count` columns whose largest are the largest.
+    """
+    width = x_RV.shape[1] // TABLE_ROWS
+    table_RGW = torch.unflatten(x_RV[:, : TABLE_ROWS * width], 1, (TABLE_ROWS, width))
+    column_RC = table_RGW.amax(1).topk(min(count, width)).indices
+    first_G1 = torch.arange(TABLE_ROWS, device=x_RV.device).unsqueeze(1) * width
+    rest_X = torch.arange(TABLE_ROWS * width, x_RV.shape[1], device=x_RV.device)
+    index_RX = torch.cat(((column_RC.unsqueeze(1) + first_G1).flatten(1), rest_X.expand(len(x_RV), -1)), 1)
+    value_RC, place_RC = x_RV.gather(1, index_RX).topk(count)
+    return value_RC, index_RX.gather(1, place_RC)

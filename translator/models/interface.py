@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 from torch import Tensor, nn
 
 from translator.attention.interface import Mechanism
+from translator.ops.linear import compiled_linear
 
 
 class Output(NamedTuple):
@@ -19,7 +20,7 @@ class Output(NamedTuple):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits over the last axis: hidden W^T + b."""
-        return (hidden @ self.weight.T).add_(self.bias)
+        return compiled_linear(hidden, self.weight, self.bias)
 
 
 class State(Protocol):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from translator.errors import MachineError
 from translator.ops.dropout import byte_dropout, draws_from, plain_dropout
-from translator.ops.linear import plain_linear, rounded_linear
+from translator.ops.linear import compiled_linear, plain_linear, rounded_linear
 from translator.ops.loss import chunked_output_loss, plain_output_loss
 from translator.ops.threads import Item, Result, Workers
 from translator.settings import Settings
@@ -36,7 +36,7 @@ class Ops:
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
         if self.product_dtype.itemsize >= x.dtype.itemsize:
-            return plain_linear(x, weight, bias)
+            return (compiled_linear if self.fast else plain_linear)(x, weight, bias)
         return rounded_linear(x, weight, bias, self.product_dtype)
 
     def dropout(self, x: Tensor, probability: float, training: bool) -> Tensor:

@@ -1,4 +1,7 @@
-"""Linear maps: `plain_linear` is the library's, `rounded_linear` multiplies operands rounded to a shorter type."""
+"""Linear maps: `plain_linear` is the library's, `rounded_linear` multiplies operands rounded to a shorter type.
+
+`compiled_linear` is for searches: the same as the plain one by a product compiled for its shape, without gradients.
+"""
 
 from typing import Any
 
@@ -8,10 +11,26 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+LEAST_PRODUCT = 2**22
+"""Multiplications from which a product is worth a kernel of its own, which takes a millisecond to compile."""
+HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
 
 def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The map x W^T + b over the last axis of x."""
     return functional.linear(x, weight, bias)
+
+
+def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The map x W^T + b, by oneDNN where no gradient is wanted of a large product on a CPU.
+
+    The library asks MKL, whose products take twice as long on processors that are not its maker's.
+    """
+    is_large = x.numel() * len(weight) >= LEAST_PRODUCT and not torch.is_grad_enabled()
+    if is_large and HAS_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32:
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+        return product
+    return plain_linear(x, weight, bias)
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
