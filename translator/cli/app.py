@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli import compare, evaluate, export, report, train, translate
+from translator.cli import compare, evaluate, export, report, story, train, translate
 from translator.cli.console import complain, silence, tell
 from translator.errors import MachineError, TranslatorError, UsageError
 from translator.version import __version__
@@ -24,7 +24,15 @@ MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
 NO_MEMORY = re.compile("allocate memory|out of memory|bad_alloc")
 
 app = typer.Typer(help=HELP, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (train.train, translate.translate, evaluate.evaluate, compare.compare, report.report, export.export):
+for command in (
+    train.train,
+    translate.translate,
+    evaluate.evaluate,
+    compare.compare,
+    report.report,
+    story.story,
+    export.export,
+):
     app.command()(command)
 
 
