@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test test-long test-browser faults check format bench bench-peers bench-length bench-plain bench-scale clean
+.PHONY: install demo story test test-long test-browser faults check format bench bench-peers bench-length bench-plain bench-scale clean
 
 install: $(INSTALLED)
 
@@ -28,6 +28,9 @@ demo: install
 	@echo
 	@echo 'Next: $(BIN)/translator translate "the clever farmer sells a white horse"'
 	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 10 minutes)'
+
+story: install
+	$(BIN)/translator story
 
 test: install
 	$(BIN)/pytest --numprocesses 2

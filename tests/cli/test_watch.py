@@ -87,7 +87,7 @@ def test_it_says_whether_it_trains_was_stopped_or_is_finished(run: Path, nobody:
     assert state() == (True, "training")
     os.utime(run / JOURNAL, (0, 0))
     assert state()[0] is False
-    record = {"format": 1, "finished_at": "", "made_by": "", "final": "", "weights": 1, "seconds": 1}
+    record = {"format": 1, "finished_at": "", "made_by": "", "final": "", "weights": 1, "seconds": 1.0}
     (run / "final").mkdir()
     (run / "final/finished.json").write_text(json.dumps({**record, "step": 40, "reason": "all steps done"}))
     assert state() == (False, "finished after step 40")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli import compare, evaluate, export, report, train, translate, watch
+from translator.cli import compare, evaluate, export, report, story, train, translate, watch
 from translator.cli.console import complain, silence, tell
 from translator.errors import MachineError, TranslatorError, UsageError
 from translator.version import __version__
@@ -30,8 +30,9 @@ COMMANDS = (
     evaluate.evaluate,
     compare.compare,
     report.report,
-    export.export,
+    story.story,
     watch.watch,
+    export.export,
 )
 for command in COMMANDS:
     app.command()(command)

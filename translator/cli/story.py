@@ -1,0 +1,42 @@
+"""`translator story`: the history of attention, trained and told."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translator.cli.console import say, tell
+from translator.cli.options import RUNS, Device, Overrides, shipped
+
+
+def story(
+    output: Annotated[Path | None, typer.Option(help="Folder of the runs and the page; default: runs/story.")] = None,
+    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    device: Device = "auto",
+) -> None:
+    """Train fifteen models on the demo corpus, from one vector to cheaper attention, and say what each step brought.
+
+    About half an hour on two cores. Ctrl-C saves; the same command goes on, and finished runs are used again. Prints a table in
+    Markdown and writes it with a page: OUTPUT/story.md, OUTPUT/story.html.
+
+    \b
+    Examples:
+      translator story
+      translator story --set training.steps=100           a rehearsal
+    """
+    from translator.config import digest
+    from translator.experiment.build import choose_device
+    from translator.experiment.ladder import climb, plan_ladder
+    from translator.experiment.story import measure
+    from translator.training.folders import write_file
+
+    place, changes = choose_device(device), digest(overrides)
+    root = output or RUNS / (f"story-{changes}" if changes else "story")
+    plans = plan_ladder(overrides, lambda name: shipped(f"{name}.toml"))
+    runs = climb(plans, root, device=device, tell=tell)
+    tell(f"translating the test set with {len(runs)} models")
+    found = measure(plans, runs, device=place)
+    for name, text in (("story.md", found.markdown()), ("story.html", found.page())):
+        write_file(root / name, f"{text}\n".encode())
+        tell(f"written: {root / name}")
+    say(found.markdown())
