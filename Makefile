@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo test test-long faults check format bench bench-peers bench-length bench-plain bench-scale clean
+.PHONY: install demo test test-long faults check format bench bench-peers bench-length bench-plain bench-scale bench-gpu clean
 
 install: $(INSTALLED)
 
@@ -63,6 +63,9 @@ bench-plain: install
 
 bench-scale: install
 	$(BIN)/python -m tests.benchmarks.scale $(BENCH)
+
+bench-gpu: install
+	$(BIN)/python -m tests.benchmarks.gpu $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

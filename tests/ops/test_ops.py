@@ -31,7 +31,7 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_chunked_output_loss_equals_plain_in_value_and_gradients(dtype, tolerance, smoothing, monkeypatch):
-    monkeypatch.setitem(loss.CHUNK_ELEMENTS, "cpu", 4 * 31)  # four rows at a time, the last chunk ragged
+    monkeypatch.setattr(loss, "CHUNK_ELEMENTS", 4 * 31)  # four rows at a time, the last chunk ragged
     torch.manual_seed(0)
     hidden, weight, bias = torch.randn(10, 8), torch.randn(31, 8), torch.randn(31)
     target = torch.randint(31, (10,))
