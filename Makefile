@@ -8,7 +8,8 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-.PHONY: install demo story test test-long test-browser faults check format bench bench-peers bench-length bench-plain bench-scale clean
+BENCHES = bench bench-peers bench-length bench-plain bench-scale bench-gpu
+.PHONY: install demo story test test-long test-browser faults check format $(BENCHES) clean
 
 install: $(INSTALLED)
 
@@ -71,6 +72,9 @@ bench-plain: install
 
 bench-scale: install
 	$(BIN)/python -m tests.benchmarks.scale $(BENCH)
+
+bench-gpu: install
+	$(BIN)/python -m tests.benchmarks.gpu $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

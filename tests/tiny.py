@@ -24,7 +24,7 @@ TINY: dict[str, dict[str, dict[str, int]]] = {
 }
 
 
-def tiny(name: str, changes: Mapping[str, Mapping[str, Any]] = {}) -> AnyModel:
+def tiny(name: str, changes: Mapping[str, Mapping[str, Any]] = {}, ops: Ops = Ops()) -> AnyModel:  # noqa: B008
     """An architecture in its smallest form, with changes to its tables; one without an entry in TINY has its defaults."""
     architecture, sizes = MODELS[name], TINY.get(name, {})
     tables = [
@@ -32,4 +32,4 @@ def tiny(name: str, changes: Mapping[str, Mapping[str, Any]] = {}) -> AnyModel:
         for table in ("model", "encoder", "decoder")
     ]
     vocabularies = Vocabularies(VOCAB_SIZE, VOCAB_SIZE, True, PAD)
-    return architecture.build(*tables, vocabularies=vocabularies, ops=Ops())
+    return architecture.build(*tables, vocabularies=vocabularies, ops=ops)

@@ -82,7 +82,7 @@ def fused_attention(query_BHTK: Tensor, memory: FullMemory, *, causal: bool, sca
     Its `is_causal` puts the first query at the first position, so it serves only where there are as many of both.
     """
     num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-    is_square = causal and memory.mask is None and num_queries == length
+    is_square = causal and memory.mask is None and bool(num_queries == length)  # a compiler's numbers are none yet
     mask = None
     if not is_square:
         mask = visible(memory.mask, num_queries, length, causal=causal, device=query_BHTK.device)

@@ -37,6 +37,7 @@ def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Wat
     """Every object that a training needs, at step 0."""
     torch.manual_seed(config.training.seed)
     ops = choose_ops(config.ops, device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
     with device:
         model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
     if config.training.initialise_from is not None:
@@ -49,7 +50,7 @@ def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Wat
     return Training(
         run=prepared.run,
         config=config,
-        objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops),
+        objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops, tell=watcher.notice),
         optimizer=build_optimizer(model, config.training),
         translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
         updates=CorpusUpdates(

@@ -4,7 +4,7 @@ Not here: how anything is computed. `recurrent.py` and `transformer.py` fill the
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
@@ -44,6 +44,9 @@ StateT = TypeVar("StateT", bound=State)
 
 class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     """An encoder-decoder. Ids and masks come from `text/batches.py`; a mask is True at real tokens."""
+
+    may_compile: ClassVar[bool] = True
+    """False where `forward` goes word by word, which a compiler would unroll anew for every length."""
 
     @abstractmethod
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> EncodedT:

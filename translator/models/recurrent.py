@@ -190,6 +190,8 @@ class Step(NamedTuple):
 class Recurrent(Model[Encoded, RecurrentState]):
     """Bidirectional encoder, attentive decoder, maxout readout."""
 
+    may_compile = False
+
     def __init__(
         self,
         settings: RecurrentSettings,

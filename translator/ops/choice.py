@@ -23,6 +23,9 @@ class OpsSettings(Settings):
 
     fast: bool = Field(True, description="use the fast forms; false trains wholly on the plain ones")
     precision: Precision = Field("auto", description="operands of matrix products; auto takes bf16 where it is faster")
+    compile: bool | Literal["auto"] = Field(
+        "auto", description="let torch.compile fuse a training step of a model that permits it; auto does on a GPU"
+    )
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Ops:
     fast: bool = False
     product_dtype: torch.dtype = torch.float32
     workers: Workers | None = None  # where parts of a batch are computed side by side
+    compiles: bool = False  # where the forward pass of a training is to be compiled
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
@@ -43,7 +47,7 @@ class Ops:
         """Zero each element with `probability` and scale the others so that the mean is kept."""
         if not training or probability == 0.0:
             return x
-        if self.fast and x.device.type == "cpu":
+        if self.fast and x.device.type == "cpu" and not self.compiles:
             return byte_dropout(x, probability)
         return plain_dropout(x, probability)
 
@@ -88,8 +92,9 @@ def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
             "use 'fp32' or 'auto'",
         )
     rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and able)
-    workers = Workers(device) if settings.fast and device.type == "cpu" else None
-    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers)
+    compiles = settings.fast and device.type == "cuda" if settings.compile == "auto" else settings.compile
+    workers = Workers(device) if settings.fast and device.type == "cpu" and not compiles else None
+    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers, compiles)
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 CHUNK_ELEMENTS = 2**20
 """Logits held at once: 4 MB in fp32, so that a chunk stays in the cache from product to gradient."""
+CHUNK_ELEMENTS_OF_GPU = 2**26
+"""There a chunk is a few launches, whatever its size, so chunks are large and few."""
 
 
 def plain_output_loss(logits_MV: Tensor, target_M: Tensor, *, label_smoothing: float) -> Tensor:
@@ -64,7 +66,8 @@ class ChunkedOutputLoss(Function):
         uniform, word_sum_D = label_smoothing / len(weight_VD), weight_VD.sum(0)
         logit_sum = (hidden_MD @ word_sum_D).sum() + len(hidden_MD) * bias_V.sum()
         total = -uniform * logit_sum
-        num_rows = max(1, CHUNK_ELEMENTS // len(weight_VD))
+        elements = CHUNK_ELEMENTS if hidden_MD.device.type == "cpu" else CHUNK_ELEMENTS_OF_GPU
+        num_rows = max(1, elements // len(weight_VD))
         for first in range(0, len(hidden_MD), num_rows):
             chunk = slice(first, first + num_rows)
             short_hidden_RD = hidden_MD[chunk].to(dtype)

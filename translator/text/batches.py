@@ -1,7 +1,7 @@
 """Sentence pairs as padded batches: sorted by length within shuffled pools, cut by target tokens, always reproducible."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -29,13 +29,20 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Self:
         """The batch on a device."""
-        return type(self)(*(tensor.to(device) for tensor in self))
+        return type(self)(*(moved(tensor, device) for tensor in self))
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device; to a GPU it goes from pinned memory, so that nobody waits for the copy."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 class EncodedLines(NamedTuple):
-    """Many sentences as one array of pieces."""
+    """Many sentences as one array of pieces; where it is, batches are made, and only numbers of sentences go there."""
 
-    pieces: NDArray[np.integer[Any]]
+    pieces: Tensor  # of any integer type, on any device
     offsets: NDArray[np.int64]  # sentence i is pieces[offsets[i] : offsets[i + 1]]
 
     @classmethod
@@ -43,7 +50,11 @@ class EncodedLines(NamedTuple):
         """Pack lists of ids."""
         offsets = np.cumsum([0, *(len(sentence) for sentence in sentences)], dtype=np.int64)
         pieces = np.fromiter((piece for sentence in sentences for piece in sentence), np.int32, int(offsets[-1]))
-        return cls(pieces, offsets)
+        return cls(torch.from_numpy(pieces), offsets)
+
+    def to(self, device: torch.device) -> Self:
+        """With the pieces on a device, four bytes each: two-byte types are not for every operation there."""
+        return self._replace(pieces=self.pieces.int().to(device))
 
     def lengths(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
         """Pieces of each of these sentences."""
@@ -52,10 +63,22 @@ class EncodedLines(NamedTuple):
     def padded(self, sentences: NDArray[np.int64]) -> Tensor:
         """ids_BS of these sentences, PAD where they are shorter than the longest."""
         lengths = self.lengths(sentences)
-        place_BS = np.arange(int(lengths.max(initial=1)))[None, :]
-        index_BS = np.minimum(self.offsets[sentences][:, None] + place_BS, max(len(self.pieces) - 1, 0))
-        ids_BS = np.where(place_BS < lengths[:, None], self.pieces[index_BS], PAD)
-        return torch.from_numpy(ids_BS.astype(np.int64))
+        first_B, length_B = self.beside(self.offsets[sentences]), self.beside(lengths)
+        place_S = torch.arange(int(lengths.max(initial=1)), device=self.pieces.device)
+        index_BS = (first_B.unsqueeze(1) + place_S).clamp_(max=max(len(self.pieces) - 1, 0))
+        return self.pieces[index_BS].long().masked_fill_(place_S >= length_B.unsqueeze(1), PAD)
+
+    def real(self, sentences: NDArray[np.int64]) -> Tensor:
+        """real_M: where in the flattened `padded` pieces are. A search for them would make a GPU's caller wait."""
+        lengths = self.lengths(sentences)
+        num_pieces, width = int(lengths.sum()), int(lengths.max(initial=1))
+        padding_B = np.arange(len(lengths)) * width - (np.cumsum(lengths) - lengths)  # before each sentence
+        padding_M = self.beside(padding_B).repeat_interleave(self.beside(lengths), output_size=num_pieces)
+        return torch.arange(num_pieces, device=self.pieces.device) + padding_M
+
+    def beside(self, numbers: NDArray[np.int64]) -> Tensor:
+        """The numbers where the pieces are."""
+        return moved(torch.from_numpy(numbers), self.pieces.device)
 
 
 class EncodedPairs(NamedTuple):
@@ -69,6 +92,15 @@ class EncodedPairs(NamedTuple):
         """How many pairs."""
         return len(self.target.offsets) - 1
 
+    @property
+    def num_pieces(self) -> int:
+        """How many pieces, both sides."""
+        return len(self.source.pieces) + len(self.target.pieces)
+
+    def to(self, device: torch.device) -> Self:
+        """Both sides' pieces on a device."""
+        return type(self)(*(side.to(device) for side in self))
+
 
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
     """The pieces of a corpus."""
@@ -81,8 +113,8 @@ def collate(pairs: EncodedPairs, sentences: NDArray[np.int64]) -> Batch:
     source_BS, target_BT = pairs.source.padded(sentences), pairs.target.padded(sentences)
     previous_BT = torch.full_like(target_BT, BOS)
     previous_BT[:, 1:] = target_BT[:, :-1]
-    real_M = (target_BT != PAD).flatten().nonzero().squeeze(1)
-    return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, torch.from_numpy(sentences))
+    real_M, sentence_B = pairs.target.real(sentences), pairs.target.beside(sentences)
+    return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, sentence_B)
 
 
 class TokenBatches:

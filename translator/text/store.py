@@ -62,10 +62,10 @@ def read_pairs(folder: Path, tokenizer: Tokenizer) -> EncodedPairs:
 def read_side(folder: Path, side: str, processor: Any) -> EncodedLines:
     """One side, its pieces left on disk."""
     offsets = np.concatenate([[0], np.cumsum(np.fromfile(folder / f"{side}.lengths", np.int32), dtype=np.int64)])
-    pieces = np.memmap(folder / f"{side}.pieces", piece_type(processor), "r").view(np.ndarray)
+    pieces = np.memmap(folder / f"{side}.pieces", piece_type(processor), "c").view(np.ndarray)
     if len(pieces) != offsets[-1] or pieces.max() >= processor.get_piece_size() or (np.diff(offsets) < 1).any():
         raise ValueError(f"{side}.pieces are not those of this tokenizer")
-    return EncodedLines(pieces, offsets)
+    return EncodedLines(torch.from_numpy(pieces), offsets)
 
 
 def piece_type(processor: Any) -> type[np.uint16] | type[np.int32]:

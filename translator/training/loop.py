@@ -65,22 +65,37 @@ def train(
 def accumulate_in_memory(objective: Objective, updates: Updates, progress: Progress) -> tuple[Tensor, int]:
     """The gradients of the next update, for good in twice as many parts whenever memory runs out.
 
+    Where a compiled objective fails, it is the plain one from then on, which begins this update anew.
+
     Returns (this process's part of the mean loss, target tokens of the update). Raises MachineError where a single pair
     is too much.
     """
-    random = torch.get_rng_state()
+    restore_random = random_state(objective.model.output.weight.device)
     while True:
         share = updates.share(progress.epoch, progress.position, progress.parts * objective.ops.num_workers)
         try:
             return accumulate(objective, share), share.num_tokens
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            runs_out = is_out_of_memory(error)
+            if not (runs_out or objective.gives_up_compiling(error)):
                 raise
-            if all(len(batch.sentence_B) == 1 for batch in share.batches):
+            if runs_out and all(len(batch.sentence_B) == 1 for batch in share.batches):
                 raise too_large(progress, share) from error
         objective.zero_grad()  # only here, past the handler, is nothing of the failed try alive
-        torch.set_rng_state(random)
-        progress.parts *= 2
+        restore_random()
+        progress.parts *= 2 if runs_out else 1
+
+
+def random_state(device: torch.device) -> Callable[[], None]:
+    """What puts the generators that a model on this device draws from back to where they are now."""
+    state, state_there = torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def restore() -> None:
+        torch.set_rng_state(state)
+        if state_there is not None:
+            torch.cuda.set_rng_state(state_there, device)
+
+    return restore
 
 
 def accumulate(objective: Objective, share: Share) -> Tensor:
@@ -161,11 +176,12 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
 def mean_loss(objective: Objective, batches: Iterator[Batch]) -> float:
     """Mean loss over the target tokens of all batches, in nats, without dropout."""
     objective.eval()
-    total, num_tokens = 0.0, 0
+    total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
+    num_tokens = 0
     for batch in batches:
         loss_sum, count_of_batch = objective(batch)
-        total, num_tokens = total + loss_sum.item(), num_tokens + count_of_batch
-    return total / max(num_tokens, 1)
+        total, num_tokens = total + loss_sum, num_tokens + count_of_batch
+    return total.item() / max(num_tokens, 1)
 
 
 def average_weights(weights: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -1,5 +1,9 @@
 """The one callable of training: a batch in, its summed loss and its number of target tokens out."""
 
+import logging
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 
 from translator.models.interface import AnyModel
@@ -11,17 +15,41 @@ class Objective(nn.Module):
     """Label-smoothed cross-entropy of the real target tokens; padding never reaches the output layer.
 
     Losses are sums, so that micro-batches and processes add up to one big batch once divided by all their tokens.
+    In training the model's forward pass may be compiled, once for all shapes; the output layer has a fast form of its own.
     """
 
-    def __init__(self, model: AnyModel, *, label_smoothing: float, ops: Ops) -> None:
+    def __init__(
+        self, model: AnyModel, *, label_smoothing: float, ops: Ops, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         super().__init__()
-        self.model, self.label_smoothing, self.ops = model, label_smoothing, ops
+        self.model, self.label_smoothing, self.ops, self.tell = model, label_smoothing, ops, tell
+        self.compiles = ops.compiles and model.may_compile
+        self.compiled: Callable[..., Tensor] | None = None
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
         """(the loss summed over target tokens in nats, how many there are)."""
-        hidden_BTD = self.model(batch.source_BS, batch.mask_BS, batch.previous_BT)
+        hidden_BTD = self.hidden(batch.source_BS, batch.mask_BS, batch.previous_BT)
         hidden_MD = hidden_BTD.flatten(0, 1).index_select(0, batch.real_M)
         target_M = batch.target_BT.flatten().index_select(0, batch.real_M)
         weight_VD, bias_V = self.model.output
         loss = self.ops.output_loss(hidden_MD, weight_VD, bias_V, target_M, label_smoothing=self.label_smoothing)
         return loss, batch.num_tokens
+
+    def hidden(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
+        """hidden_BTD, by the compiled model where there is to be one and it trains."""
+        if not (self.compiles and self.training):
+            return self.model(source_BS, mask_BS, previous_BT)  # type: ignore[no-any-return]
+        if self.compiled is None:
+            self.tell("compiling the model's forward and backward pass; the first updates wait for it")
+            torch._logging.set_logs(dynamo=logging.ERROR, inductor=logging.ERROR)  # type: ignore[attr-defined]
+            self.compiled = torch.compile(self.model.forward, dynamic=True)
+        return self.compiled(source_BS, mask_BS, previous_BT)
+
+    def gives_up_compiling(self, error: BaseException) -> bool:
+        """After an error: let the plain model compute from now on; returns whether that is a change."""
+        if not self.compiles:
+            return False
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        self.tell(f"ops.compile: the compiled model failed ({reason}); going on without")
+        self.compiles, self.compiled = False, None
+        return True

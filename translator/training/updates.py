@@ -10,6 +10,9 @@ from translator.text.batches import Batch, EncodedPairs, TokenBatches
 from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
 
+RESIDENT_SHARE = 4
+"""The corpus goes to a GPU if it takes at most one in so many of the bytes that are free there."""
+
 
 class Share(NamedTuple):
     """What one process does of an update."""
@@ -39,6 +42,7 @@ class CorpusUpdates:
     def __init__(
         self, pairs: EncodedPairs, settings: TrainingSettings, device: torch.device, processes: Processes
     ) -> None:
+        pairs = resident(pairs, device)
         self.pairs, self.device, self.processes = pairs, device, processes
         self.batches = TokenBatches(
             pairs, batch_tokens=settings.batch_tokens, pool_size=settings.pool_sentences, seed=settings.seed
@@ -63,3 +67,11 @@ class CorpusUpdates:
         portions = self.batches.split(own, self.accumulation * parts) if len(own) else []
         batches = [self.batches.batch(portion).to(self.device) for portion in portions]
         return Share(batches, int(self.pairs.target.lengths(sentences).sum()))
+
+
+def resident(pairs: EncodedPairs, device: torch.device) -> EncodedPairs:
+    """The pairs with all their pieces on a GPU where there is room, else as they are: their batches are then moved."""
+    if device.type != "cuda":
+        return pairs
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return pairs.to(device) if 4 * pairs.num_pieces * RESIDENT_SHARE <= free_bytes else pairs
