@@ -21,7 +21,7 @@ from translator.experiment.begin import begin
 from translator.experiment.prepare import prepare
 from translator.experiment.train import train_run
 from translator.experiment.training import Training
-from translator.experiment.watcher import Silence, Validation
+from translator.experiment.watcher import Validation, Watchers
 from translator.training.loop import train
 from translator.training.processes import Processes
 
@@ -46,7 +46,7 @@ def built(path: str, folder: Path) -> Training:
     """A training at its first update."""
     config = load_config(CONFIG, overrides(path))
     prepared = prepare(config, folder / path, overwrite=False, tell=lambda _: None)
-    return begin(prepared, config, CUDA, Silence(), Processes())
+    return begin(prepared, config, CUDA, Watchers(), Processes())
 
 
 def figures(path: str, training: Training) -> dict[str, float]:
@@ -78,16 +78,17 @@ def figures(path: str, training: Training) -> dict[str, float]:
     }
 
 
-class Clock(Silence):
+class Clock(Watchers):
     """Prints each validation with the seconds since the start, everything included."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
+        super().__init__()
+        self.start = time.monotonic()
 
     def validated(self, validation: Validation) -> None:
         """One line."""
         show(f"gpu.validation.{validation.step}.bleu", validation.bleu)
-        show(f"gpu.validation.{validation.step}.seconds", time.monotonic() - self.began)
+        show(f"gpu.validation.{validation.step}.seconds", time.monotonic() - self.start)
 
 
 def show(figure: str, value: float) -> None:

@@ -20,7 +20,7 @@ from translator.experiment.compare import Comparison, compare_runs, find_or_trai
 from translator.experiment.conditions import require_equal, unequal_conditions
 from translator.experiment.run_folder import HeldOut, RunFolder
 from translator.experiment.train import train_run
-from translator.experiment.watcher import Silence
+from translator.experiment.watcher import Watchers
 
 CPU = torch.device("cpu")
 OVERRIDES = [*SETTINGS["demo"], "training.steps=2"]
@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run that has learned nothing yet."""
     folder = small_corpus(tmp_path_factory.mktemp("compared") / "corpus")
     config = load_config(folder / "demo.toml", OVERRIDES)
-    return train_run(config, folder / "runs/demo", device=CPU, watcher=Silence())
+    return train_run(config, folder / "runs/demo", device=CPU, watcher=Watchers())
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def config(trained: RunFolder, tmp_path: Path) -> Path:
 
 
 def found(config: Path, offset: int = 0) -> RunFolder:
-    return find_or_train(config, config.parent / "runs", device=CPU, watcher=Silence(), seed_offset=offset)
+    return find_or_train(config, config.parent / "runs", device=CPU, watcher=Watchers(), seed_offset=offset)
 
 
 def test_each_seed_is_trained_once_in_a_folder_of_its_own(trainings: Trainings, config: Path) -> None:
