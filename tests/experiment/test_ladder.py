@@ -85,7 +85,7 @@ class Trainings:
 
 
 def finished(config: Config) -> dict[str, object]:
-    record = {"format": 1, "finished_at": "", "made_by": "train", "step": 1, "final": "", "weights": 1, "seconds": 1}
+    record = {"format": 1, "finished_at": "", "made_by": "train", "step": 1, "final": "", "weights": 1, "seconds": 1.0}
     return {**record, "training": placeless(config)["training"]}
 
 

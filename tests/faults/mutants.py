@@ -16,7 +16,7 @@ from tests.faults.harness import reseal
 from translator.cli.console import as_json
 from translator.config import Config
 from translator.errors import ModelError, UsageError
-from translator.experiment.evaluate import conditions, leaked_lines
+from translator.experiment.evaluate import facts, leaked_lines
 from translator.experiment.finish import is_done
 from translator.experiment.prepare import reopen
 from translator.experiment.run_folder import RunFolder, latest_run
@@ -123,8 +123,8 @@ def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed:
 def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
     """What else commands do with the records of a run."""
     return [
-        lambda: as_json(conditions(run.config(), run)),
-        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**conditions(run.config(), run)),
+        lambda: as_json(facts(run.config(), run)),
+        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**facts(run.config(), run)),
         lambda: leaked_lines(run, run.split("test")),
         lambda: is_done(run, config),
         lambda: latest_run(run.path.parent),
