@@ -82,12 +82,12 @@ class Clock(Silence):
     """Prints each validation with the seconds since the start, everything included."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
+        self.start = time.monotonic()
 
     def validated(self, validation: Validation) -> None:
         """One line."""
         show(f"gpu.validation.{validation.step}.bleu", validation.bleu)
-        show(f"gpu.validation.{validation.step}.seconds", time.monotonic() - self.began)
+        show(f"gpu.validation.{validation.step}.seconds", time.monotonic() - self.start)
 
 
 def show(figure: str, value: float) -> None:
