@@ -20,6 +20,7 @@ def test_each_has_one_thread_and_the_caller_keeps_its_own() -> None:
     try:
         workers = Workers(CPU)
         assert workers.size == 2
+        list(workers.map(lambda _: None, range(4)))  # they are there, and torch has not yet looked
         assert set(workers.map(lambda _: torch.get_num_threads(), range(4))) == {1}
         assert torch.get_num_threads() == 2
     finally:

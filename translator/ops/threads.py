@@ -21,7 +21,7 @@ class Workers:
         self.size, self.pool = 1, None
         if device.type == "cpu":
             self.size = torch.get_num_threads()
-            self.pool = ThreadPoolExecutor(self.size, initializer=torch.set_num_threads, initargs=(1,))
+            self.pool = ThreadPoolExecutor(self.size, initializer=keep_one_thread)
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """work(item) of each, in order. Each has one thread, so their number changes no result."""
@@ -33,3 +33,12 @@ class Workers:
             yield from self.pool.map(work, items)
         finally:
             torch.set_num_threads(threads)  # a part of it is the whole process's
+
+
+def keep_one_thread() -> None:
+    """Let torch work on one thread whenever this thread calls it.
+
+    A thread takes over the whole process's number when torch first looks for it there, which must not come later.
+    """
+    torch.get_num_threads()
+    torch.set_num_threads(1)
