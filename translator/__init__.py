@@ -9,8 +9,8 @@ The floors, from the ground up; a file imports from floors below or from its own
     3  training/                    objective, schedules, loop, checkpoints, journal
     3  decoding/                    greedy and beam search, sampling
     3  evaluation/                  metrics, paired tests, word alignments
-    4  config, report/              all settings in one file; pictures of attention
-    5  experiment/                  whole jobs: train, translate, evaluate, compare, export, look at attention
+    4  config, report/              all settings in one file; pictures, curves and pages
+    5  experiment/                  whole jobs: train, translate, evaluate, compare, report, tell the story, export
     6  cli/                         the commands
 
 From Python: `translator.load("runs/demo").translate(["the old man reads a book"])`.

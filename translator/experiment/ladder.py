@@ -61,8 +61,8 @@ RUNGS = (
     Rung("linformer", "demo-linformer", (), BASE, "The encoder looks at mixtures of its words, fewer than words"),
     Rung("performer", "demo-performer", (), BASE, "Random features take the place of self-attention's softmax"),
     Rung("flash", "demo-flash", (), BASE, "The same attention in blocks, its matrix never written"),
-    Rung("transformer-additive", "demo", at(SELF + CROSS, "score=additive"), BASE,
-         "The small network scores in all three places"),
+    Rung("transformer-additive", "demo", at(CROSS, "score=additive"), BASE,
+         "The small network scores the source words for a Transformer's decoder"),
 )  # fmt: skip
 LADDER = {rung.name: rung for rung in RUNGS}
 
