@@ -100,7 +100,7 @@ class Chart(NamedTuple):
 def axis(values: Sequence[float], begin: float, end: float) -> Axis:
     """An axis with a few round ticks that reach around all values."""
     low, high = min(values), max(values)
-    rough = (high - low or abs(high) or 1.0) / (MOST_TICKS - 1)
+    rough = max((high - low or abs(high) or 1.0) / (MOST_TICKS - 1), 1e-300)  # a logarithm is taken of it
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
