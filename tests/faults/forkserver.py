@@ -28,7 +28,6 @@ def main() -> None:
     check_model(load_config(Path(__file__).parents[2] / "configs" / "demo.toml"))  # brings what torch imports late
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(sys.argv[1])
         server.listen(64)
