@@ -38,6 +38,15 @@ def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monk
         assert relative(linear.compiled_linear(x, weight, bias), expected) < 1e-6
 
 
+def test_a_slice_is_left_to_the_library_since_its_compiled_product_crawls(monkeypatch):
+    monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
+    x, weight = torch.randn(5, 16), torch.randn(7, 16)
+    with torch.inference_mode():
+        assert linear.gains_by_compiling(x, weight) == linear.HAS_ONEDNN
+        assert not linear.gains_by_compiling(x[:, :8], weight[:, :8].contiguous())
+        assert not linear.gains_by_compiling(x[:, :8].contiguous(), weight[:, :8])
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_chunked_output_loss_equals_plain_in_value_and_gradients(dtype, tolerance, smoothing, monkeypatch):

@@ -26,11 +26,17 @@ def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
 
     The library asks MKL, whose products take twice as long on processors that are not its maker's.
     """
-    is_large = x.numel() * len(weight) >= LEAST_PRODUCT and not torch.is_grad_enabled()
-    if is_large and HAS_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32:
+    if gains_by_compiling(x, weight):
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return product
     return plain_linear(x, weight, bias)
+
+
+def gains_by_compiling(x: Tensor, weight: Tensor) -> bool:
+    """Whether a product is one that oneDNN makes faster; of a slice of a matrix it makes one a thousand times slower."""
+    is_large = x.numel() * len(weight) >= LEAST_PRODUCT and not torch.is_grad_enabled()
+    is_whole = x.is_contiguous() and weight.is_contiguous()
+    return HAS_ONEDNN and is_large and is_whole and x.device.type == "cpu" and x.dtype == torch.float32
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
