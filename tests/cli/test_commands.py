@@ -238,6 +238,9 @@ def test_compare_refuses_other_references_and_single_runs(here: Path, program: P
     assert [row["paired_test"]["p_value"] for row in same["runs"]] == [1.0, 1.0]
 
 
+TEST_FILES = ("--source", "test.en", "--reference", "test.de")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -253,10 +256,13 @@ def test_compare_refuses_other_references_and_single_runs(here: Path, program: P
         (["translate", "--set", "decoding.length_penalty=nan", "x"], 2, "decoding.length_penalty"),
         (["translate", "--set", "training.steps=1", "x"], 2, "only decoding.* may be set here"),
         (["translate", "--input", "missing"], 3, "missing: no such file"),
+        (["translate", "--input", "missing", "--output", "test.en", "--force"], 3, "missing: no such file"),
         (["compare", "runs/demo", "runs/demo", "--seeds", "2"], 2, "runs/demo: is a run, which has one seed"),
         (["compare", "demo.toml", "demo-additive.toml"], 2, "runs/demo: was trained with other settings: decoder.num"),
         (["evaluate", "--source", "test.en"], 2, "one is given without the other"),
         (["evaluate", "--source", "test.en", "--reference", "train.de"], 3, "300 lines, but test.en has 12"),
+        (["evaluate", *TEST_FILES, "--output", "test.de", "--force"], 2, "test.de is the same file"),
+        (["evaluate", "--alignments", "test.en", "--output", "test.en", "--force"], 2, "test.en is the same file"),
     ],
 )
 def test_a_mistake_is_one_message_and_the_right_exit_code(

@@ -88,7 +88,7 @@ def test_tables_and_charts_show_the_figures_of_the_comparison(page: str) -> None
         for group in [*row.evaluation.by_length, *row.evaluation.by_kind]:
             assert f"{group.bleu:.4g}" in cells
     assert cells.count("the best") == 1
-    assert "3.1 [2.2, 4.0], p = 0.002" in cells
+    assert "3.1 [2.2, 4.0] (p = 0.002)" in cells
     for one in curves:
         assert all(f"{value:.4g}" in cells for _, value in one["validation_loss"])
     assert comparison.verdict in parsed.text_of("p")
@@ -151,7 +151,7 @@ def test_a_thousand_sentences_of_two_runs_are_less_than_three_megabytes() -> Non
 
 
 def test_one_run_and_three_make_a_page_too() -> None:
-    assert Parsed(example_page(demo_pairs(3), NAMES[:1])).data["runs"][0]["name"] == "demo-additive"  # type: ignore[index]
+    assert Parsed(example_page(demo_pairs(3), NAMES[:1])).data["runs"][0]["run"] == "demo-additive"  # type: ignore[index]
     third = Parsed(example_page(demo_pairs(3), [*NAMES, "demo-fixed-vector"])).data["runs"][2]  # type: ignore[index]
     assert (third["view"], third["no_view"]) == (None, "it has no weights over words")
 

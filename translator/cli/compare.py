@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import as_json, say, tell
-from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Json, Overrides, find_config
+from translator.cli.options import (
+    RUNS,
+    AllowLeaked,
+    BatchSize,
+    BeamSize,
+    Device,
+    Force,
+    Json,
+    Overrides,
+    Reference,
+    Source,
+    find_config,
+)
 
 if TYPE_CHECKING:
     import torch
 
-    from translator.evaluation.comparison import Difference, Gap
+    from translator.evaluation.comparison import Gap
     from translator.evaluation.seeds import OverSeeds
     from translator.experiment.compare import Comparison, Row
     from translator.experiment.run_folder import RunFolder
@@ -26,8 +38,8 @@ def compare(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[RUN|CONFIG]...", help="Run folders or configs.")
     ] = None,
-    source: Annotated[Path | None, typer.Option(help="Sentences to translate; default: the runs' test set.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
+    source: Source = None,
+    reference: Reference = None,
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Trainings of each config, with its seed and those after it.")
     ] = 1,
@@ -67,27 +79,18 @@ def compare(
       translator compare demo demo-additive --seeds 3 --strict
       translator compare bahdanau luong --json --report report.html
     """
-    from translator.cli.files import check_files
+    from translator.cli.files import read_given_test
     from translator.cli.report import write_report
     from translator.errors import UsageError
     from translator.experiment.build import choose_device
-    from translator.experiment.compare import common_decoding, compare_runs, with_seeds
-    from translator.experiment.evaluate import read_test
-    from translator.experiment.translate import decoding_settings
+    from translator.experiment.compare import compare_runs, given_decoding, with_seeds
 
-    if (source is None) != (reference is None):
-        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
-    for given in (source, reference):
-        check_files(None, given, report, force=force)
+    test = read_given_test(source, reference, report, force=force)
     wanted, place = names or DEFAULT, choose_device(device)
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
-    test = read_test(source, reference) if source and reference else None
     runs = find_runs(wanted, place, seeds=seeds, skip_missing=skip_missing)
-    settings = None
-    if overrides or beam_size is not None:
-        config = runs[0].config().model_copy(update={"decoding": common_decoding(runs)})
-        settings = decoding_settings(config, overrides, {"beam_size": beam_size}, many_allowed=False)
+    settings = given_decoding(runs, overrides, beam_size)
     comparison = compare_runs(
         runs, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked, strict=strict
     )
@@ -149,33 +152,13 @@ def names_run(name: str) -> bool:
 
 def json_text(comparison: "Comparison") -> str:
     """The whole comparison, but of its sentences only those that differ most, as JSON; rows number its runs from 0."""
-    record = {
-        "verdict": comparison.verdict,
-        "best": comparison.best,
-        "sentences": len(comparison.test.source),
-        "decoding": comparison.decoding.model_dump(mode="json"),
-        "conditions": comparison.conditions,
-        "over_seeds": comparison.seeds,
-        "runs": [
-            {
-                "run": row.evaluation.run,
-                "scores": row.evaluation.scores,
-                "paired_test": row.test,
-                "by_length": row.evaluation.by_length,
-                "by_kind": row.evaluation.by_kind,
-                "by_frequency": row.evaluation.by_frequency,
-                "most_different": {
-                    side: [{**gap._asdict(), **texts(comparison, row, gap)} for gap in gaps]
-                    for side, gaps in row.most_different._asdict().items()
-                },
-                "leaked": row.evaluation.leaked,
-                "facts": row.facts,
-                "translating_seconds": row.evaluation.seconds,
-            }
-            for row in comparison.rows
-        ],
-    }
-    return as_json(record, indent=1)
+    gaps = [
+        {side: [{**gap._asdict(), **texts(comparison, row, gap)} for gap in gaps] for side, gaps in both.items()}
+        for row in comparison.rows
+        for both in [row.most_different._asdict()]
+    ]
+    record = comparison.record([{"most_different": one} for one in gaps])
+    return as_json(record | {"sentences": len(comparison.test.source)}, indent=1)
 
 
 def texts(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
@@ -243,19 +226,14 @@ def seed_figures(found: "OverSeeds", names: Sequence[str]) -> list[dict[str, str
         {
             f"BLEU, mean of {found.num_seeds} seeds": f"{one.mean:.1f}",
             "standard deviation": f"{one.deviation:.1f}",
-            "mean below the best": below(one.difference),
+            "mean below the best": str(one.difference),
         }
         for one in found.configs
     ]
     for pair in found.pairs:
         config = next(index for index, one in enumerate(found.configs) if pair.other in one.rows)
-        columns[config][f"{names[pair.other]} below {names[pair.best]}"] = below(pair.test)
+        columns[config][f"{names[pair.other]} below {names[pair.best]}"] = str(pair.test)
     return columns
-
-
-def below(test: "Difference") -> str:
-    """How far below the best, and how sure that is."""
-    return f"{test.delta:.1f} [{test.low:.1f}, {test.high:.1f}] (p = {test.p_value:.3f})"
 
 
 def sentence_lines(comparison: "Comparison", row: "Row") -> list[str]:
@@ -280,7 +258,7 @@ def figures(row: "Row", num_sentences: int) -> dict[str, str]:
     """The column of one run."""
     column = {"BLEU": "", "below the best": f"{row.test.delta:.1f} (p = {row.test.p_value:.3f})"}
     for score in row.evaluation.scores:
-        column[score.metric] = f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
+        column[score.metric] = str(score)
     for group in [*row.evaluation.by_length, *row.evaluation.by_kind]:
         label = f"BLEU, {group.name} ({group.num_sentences})"
         column[label] = "-" if group.bleu is None else f"{group.bleu:.1f}"

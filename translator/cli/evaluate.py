@@ -7,7 +7,18 @@ import typer
 
 from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
 from translator.cli.console import as_json, say, tell
-from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Json, Overrides
+from translator.cli.options import (
+    RUNS,
+    AllowLeaked,
+    BatchSize,
+    BeamSize,
+    Device,
+    Force,
+    Json,
+    Overrides,
+    Reference,
+    Source,
+)
 
 if TYPE_CHECKING:
     from translator.experiment.evaluate import Evaluation
@@ -15,8 +26,8 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="Run folder; default: the one that `train` finished last.")] = None,
-    source: Annotated[Path | None, typer.Option(help="Sentences to translate; default: the run's test set.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
+    source: Source = None,
+    reference: Reference = None,
     output: Annotated[Path | None, typer.Option(help="File for the translations.")] = None,
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
@@ -41,30 +52,26 @@ def evaluate(
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
-    from translator.cli.files import check_files, written
-    from translator.errors import UsageError
+    from translator.cli.files import check_files, read_given_test, written
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
-    from translator.experiment.evaluate import evaluate_run, read_test
+    from translator.experiment.evaluate import evaluate_run
     from translator.experiment.run_folder import RunFolder, latest_run
     from translator.experiment.translate import decoding_settings, load
 
-    if (source is None) != (reference is None):
-        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
-    check_files(None, source, output, force=force)
+    test = read_given_test(source, reference, output, force=force)
+    check_files(None, alignments, output, force=force)
     wanted = read_wanted(attention, taken=(source, reference, output, alignments), force=force, forms=())
     if not wanted and not alignments:
         refuse_unused(layer, head)
     folder = RunFolder(run) if run else latest_run(RUNS)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
-    test = read_test(source, reference) if source and reference else folder.split("test")
-    looker = None
+    test, place, looker = test or folder.split("test"), choose_device(device), None
     if wanted or alignments:
-        looker = Looker(load(folder, device=choose_device(device)), folder, layer=layer, head=head)
+        looker = Looker(load(folder, device=place), folder, layer=layer, head=head)
     agreement = looker.agreement(test, alignments) if looker and alignments else None
     tell(f"translating {len(test.source):,} sentences with {folder.path}")
-    place = choose_device(device)
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
     if looker and wanted:
@@ -81,16 +88,9 @@ def evaluate(
 def json_text(evaluation: "Evaluation") -> str:
     """The whole evaluation but its sentences, as JSON."""
     record = {
-        "run": evaluation.run,
-        "decoding": evaluation.decoding.model_dump(mode="json"),
-        "scores": evaluation.scores,
-        "by_length": evaluation.by_length,
-        "by_kind": evaluation.by_kind,
-        "by_frequency": evaluation.by_frequency,
-        **({"alignment": evaluation.alignment} if evaluation.alignment else {}),
+        **evaluation.figures,
         "sentences": len(evaluation.hypotheses),
-        "leaked": evaluation.leaked,
-        "seconds": evaluation.seconds,
+        "decoding": evaluation.decoding.model_dump(mode="json"),
     }
     return as_json(record, indent=1)
 

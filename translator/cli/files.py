@@ -5,10 +5,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from translator.cli.console import say
 from translator.errors import DataError, MachineError, UsageError
 from translator.text.reader import decode_lines, read_lines
+
+if TYPE_CHECKING:
+    from translator.experiment.run_folder import HeldOut
 
 
 def check_files(text: list[str] | None, input: Path | None, output: Path | None, *, force: bool) -> None:  # noqa: A002
@@ -17,7 +21,7 @@ def check_files(text: list[str] | None, input: Path | None, output: Path | None,
         raise UsageError("--input", "given together with words to translate", "choose one of them")
     if output is None:
         return
-    if input is not None and output.exists() and output.samefile(input):
+    if input is not None and output.exists() and input.exists() and output.samefile(input):
         raise UsageError("--output", f"{output} is the same file as --input", "choose another name")
     if output.exists() and not output.is_file():
         raise MachineError(str(output), "is not a file", "choose another name, or leave --output out")
@@ -27,6 +31,19 @@ def check_files(text: list[str] | None, input: Path | None, output: Path | None,
         raise MachineError(str(output.parent), "no such folder", "make it first")
     if not os.access(output.absolute().parent, os.W_OK):
         raise MachineError(str(output.parent), "may not be written in", "choose another folder")
+
+
+def read_given_test(
+    source: Path | None, reference: Path | None, output: Path | None, *, force: bool
+) -> "HeldOut | None":
+    """The test set that a command was given, if it was. Refuses half of one, and an output as `check_files` does."""
+    from translator.experiment.evaluate import read_test
+
+    if (source is None) != (reference is None):
+        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
+    for given in (source, reference):
+        check_files(None, given, output, force=force)
+    return read_test(source, reference) if source and reference else None
 
 
 def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  # noqa: A002

@@ -18,6 +18,8 @@ AllowLeaked = Annotated[
     bool,
     typer.Option("--allow-leaked/--no-allow-leaked", help="Score also where test pairs are among the training pairs."),
 ]
+Source = Annotated[Path | None, typer.Option(help="Sentences to translate; default: the test set of training.")]
+Reference = Annotated[Path | None, typer.Option(help="Their human translations, line by line.")]
 RUNS = Path("runs")
 """Where runs are made and looked for: below the folder that the command is typed in."""
 

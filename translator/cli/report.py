@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import say, tell
-from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Overrides
+from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Overrides, Reference, Source
 
 if TYPE_CHECKING:
     import torch
@@ -21,8 +21,8 @@ def report(
         list[Path] | None, typer.Argument(metavar="[RUN]...", help="Run folders; default: the one trained last.")
     ] = None,
     output: Annotated[Path, typer.Option(help="File for the page.")] = Path("report.html"),
-    source: Annotated[Path | None, typer.Option(help="Sentences to translate; default: the runs' test set.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Their human translations, line by line.")] = None,
+    source: Source = None,
+    reference: Reference = None,
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
     force: Force = False,
@@ -40,26 +40,16 @@ def report(
       translator report runs/demo runs/demo-additive --output report.html
       translator report runs/mine --source test.en --reference test.de --force
     """
-    from translator.cli.files import check_files
-    from translator.errors import UsageError
+    from translator.cli.files import read_given_test
     from translator.experiment.build import choose_device
-    from translator.experiment.compare import common_decoding, compare_runs
-    from translator.experiment.evaluate import read_test
+    from translator.experiment.compare import compare_runs, given_decoding
     from translator.experiment.run_folder import RunFolder, latest_run
-    from translator.experiment.translate import decoding_settings
 
-    if (source is None) != (reference is None):
-        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
-    for given in (source, reference):
-        check_files(None, given, output, force=force)
+    test, place = read_given_test(source, reference, output, force=force), choose_device(device)
     folders = [RunFolder(path) for path in runs or []] or [latest_run(RUNS)]
     for folder in folders:
         folder.require_finished()
-    test, place = read_test(source, reference) if source and reference else None, choose_device(device)
-    settings = None
-    if overrides or beam_size is not None:
-        config = folders[0].config().model_copy(update={"decoding": common_decoding(folders)})
-        settings = decoding_settings(config, overrides, {"beam_size": beam_size}, many_allowed=False)
+    settings = given_decoding(folders, overrides, beam_size)
     comparison = compare_runs(folders, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     write_report(comparison, folders, output, place)
     say(str(output))

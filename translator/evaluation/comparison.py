@@ -31,6 +31,9 @@ class Difference(NamedTuple):
     high: float
     p_value: float  # corrected for the number of systems (Holm 1979)
 
+    def __str__(self) -> str:
+        return f"{self.delta:.1f} [{self.low:.1f}, {self.high:.1f}] (p = {self.p_value:.3f})"
+
 
 NO_DIFFERENCE = Difference(0.0, 0.0, 0.0, 1.0)
 """Of a system from itself."""

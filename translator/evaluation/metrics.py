@@ -22,6 +22,9 @@ class Score(NamedTuple):
     high: float
     signature: str
 
+    def __str__(self) -> str:
+        return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
+
 
 def make_bleu(*, lowercase: bool = False, effective_order: bool = False) -> Any:
     """BLEU (Papineni et al. 2002), tokenised by 13a; of single sentences with the effective order."""

@@ -23,6 +23,7 @@ from translator.experiment.conditions import WITHOUT_EFFECT, Condition, require_
 from translator.experiment.evaluate import Evaluation, evaluate_run, facts
 from translator.experiment.run_folder import HeldOut, RunFolder
 from translator.experiment.train import train_run
+from translator.experiment.translate import decoding_settings
 from translator.experiment.watcher import Watcher
 
 
@@ -45,6 +46,20 @@ class Comparison(NamedTuple):
     decoding: DecodingSettings
     conditions: list[Condition]
     seeds: OverSeeds | None = None  # where several seeds of each config were trained
+
+    def record(self, details: Sequence[dict[str, object]]) -> dict[str, object]:
+        """All but the sentences, by name, and `details` of each run; rows number the runs from 0."""
+        return {
+            "verdict": self.verdict,
+            "best": self.best,
+            "decoding": self.decoding.model_dump(mode="json"),
+            "conditions": self.conditions,
+            "over_seeds": self.seeds,
+            "runs": [
+                {**row.evaluation.figures, "facts": row.facts, "paired_test": row.test, **more}
+                for row, more in zip(self.rows, details, strict=True)
+            ],
+        }
 
 
 def find_or_train(
@@ -129,6 +144,16 @@ def common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:
     """The decoding of all runs where it is the same, else the program's own, so that no order of the runs decides."""
     first, *others = [run.config().decoding for run in runs]
     return first if all(one == first for one in others) else DecodingSettings()
+
+
+def given_decoding(
+    runs: Sequence[RunFolder], overrides: Sequence[str], beam_size: int | None
+) -> DecodingSettings | None:
+    """The common decoding with what was changed for all runs alike; None where nothing was."""
+    if not overrides and beam_size is None:
+        return None
+    config = runs[0].config().model_copy(update={"decoding": common_decoding(runs)})
+    return decoding_settings(config, overrides, {"beam_size": beam_size}, many_allowed=False)
 
 
 def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:

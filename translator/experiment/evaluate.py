@@ -44,6 +44,12 @@ class Evaluation(NamedTuple):
         """The translations."""
         return [candidate.text for candidate in self.best]
 
+    @property
+    def figures(self) -> dict[str, object]:
+        """All but the sentences, by name."""
+        names = ("run", "scores", "by_length", "by_kind", "by_frequency", "leaked", "seconds", "alignment")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
 
 def read_test(source: Path, reference: Path) -> HeldOut:
     """A test set from two files. Raises DataError where their counts differ."""

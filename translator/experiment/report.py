@@ -2,9 +2,8 @@
 
 The page carries its figures as data as well, in full, for its script and for whoever wants to compute them again:
 
-    verdict; best: which run; decoding, conditions; seeds: what several of each config say together
-    runs         name, facts, scores, difference (from the best run), by_length, by_kind, by_frequency, leaked, seconds;
-                 curves: name -> [[step, value], ...]; view: which weights are shown; no_view: why there are none
+    all of `Comparison.record`, and of each of its runs
+      curves: name -> [[step, value], ...]; view: which weights are shown; no_view: why there are none
     sentences    number, from 1; length of the source in words; source, reference, kind
       outputs    one a run: text; score: sentence BLEU
         attention  source, target: words with a space between; weights: percent, a byte each, a row a target word, base64;
@@ -19,9 +18,9 @@ import numpy as np
 import torch
 
 from translator.errors import UsageError
-from translator.evaluation.comparison import Difference, sentence_scores
+from translator.evaluation.comparison import sentence_scores
 from translator.experiment.attention import NOTICE, AttentionMap, Looker
-from translator.experiment.compare import Comparison, Row
+from translator.experiment.compare import Comparison
 from translator.experiment.curves import CURVES, Curves, learning_curves
 from translator.experiment.evaluate import Evaluation, leak_notice
 from translator.experiment.run_folder import JOURNAL, HeldOut, RunFolder
@@ -30,8 +29,6 @@ from translator.report.chart import Chart, Line, text_of
 from translator.report.page import Table, render
 from translator.training.journal import read_journal
 
-FIGURES = ("scores", "by_length", "by_kind", "by_frequency", "leaked", "seconds")
-"""What the data have of an evaluation, besides its sentences."""
 MOST_POINTS = 80
 """Points of a learning curve; each stands for as many updates as that takes."""
 MOST_WEIGHTS = 1_500_000
@@ -110,8 +107,8 @@ def score_tables(comparison: Comparison) -> list[Table]:
     rows = [
         [
             row.evaluation.run,
-            *(f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]" for score in row.evaluation.scores),
-            "the best" if number == comparison.best else difference(row.test),
+            *map(str, row.evaluation.scores),
+            "the best" if number == comparison.best else str(row.test),
         ]
         for number, row in enumerate(comparison.rows)
     ]
@@ -126,17 +123,12 @@ def score_tables(comparison: Comparison) -> list[Table]:
     if comparison.seeds:
         head = ["config", "mean BLEU", "standard deviation", "mean below the best"]
         rows = [
-            [one.config, f"{one.mean:.1f}", f"{one.deviation:.1f}", difference(one.difference)]
+            [one.config, f"{one.mean:.1f}", f"{one.deviation:.1f}", str(one.difference)]
             for one in comparison.seeds.configs
         ]
         note = f"{comparison.seeds.num_seeds} seeds each; 95 % intervals and p by Welch's t test over seeds."
         tables.insert(0, Table("Scores over seeds", head, rows, note))
     return tables
-
-
-def difference(test: Difference) -> str:
-    """A paired test in a cell."""
-    return f"{test.delta:.1f} [{test.low:.1f}, {test.high:.1f}], p = {test.p_value:.3f}"
 
 
 def condition_tables(comparison: Comparison) -> list[Table]:
@@ -229,26 +221,7 @@ def data_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Lo
         }
         for number, source in enumerate(test.source)
     ]
-    return {
-        "verdict": comparison.verdict,
-        "best": comparison.best,
-        "decoding": comparison.decoding.model_dump(mode="json"),
-        "conditions": comparison.conditions,
-        "seeds": comparison.seeds,
-        "runs": [run_data(*one) for one in zip(comparison.rows, curves, looks, strict=True)],
-        "sentences": sentences,
-    }
-
-
-def run_data(row: Row, curves: Curves, seen: Look) -> object:
-    """A run's figures."""
-    evaluation = row.evaluation
-    return {
-        "name": evaluation.run,
-        "facts": row.facts,
-        "difference": row.test,
-        **{name: getattr(evaluation, name) for name in FIGURES},
-        "curves": curves,
-        "view": seen.view,
-        "no_view": seen.why_not,
-    }
+    details: list[dict[str, object]] = [
+        {"curves": drawn, "view": seen.view, "no_view": seen.why_not} for drawn, seen in zip(curves, looks, strict=True)
+    ]
+    return comparison.record(details) | {"sentences": sentences}

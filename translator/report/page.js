@@ -47,7 +47,7 @@ function compared(text, others) {
 }
 
 function drawnOutput(sentence, number) {
-  const { text, score } = sentence.outputs[number], run = data.runs[number].name;
+  const { text, score } = sentence.outputs[number], { run } = data.runs[number];
   const others = sentence.outputs.filter((_, other) => other !== number).map((other) => other.text);
   const key = document.querySelectorAll(".legend .key")[number].cloneNode(true);
   const label = element("span", { className: "label" }, key, ` ${run} · BLEU ${score.toFixed(1)}`);
@@ -86,9 +86,9 @@ function heatMap({ source, target, weights }) {
 }
 
 function show(output, sentence, number) {
-  const { name, view, no_view: none } = data.runs[number], seen = sentence.outputs[number].attention ?? none;
+  const { run, view, no_view: none } = data.runs[number], seen = sentence.outputs[number].attention ?? none;
   const how = `${view}. Each row: how a word of the translation divides its look over the source, in percent`;
-  const caption = `${name}, sentence ${sentence.number}: ${typeof seen === "string" ? seen : how}.`;
+  const caption = `${run}, sentence ${sentence.number}: ${typeof seen === "string" ? seen : how}.`;
   map.replaceChildren(element("figcaption", { textContent: caption }));
   if (typeof seen !== "string") map.append(element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, heatMap(seen)));
   map.hidden = false;
@@ -105,7 +105,7 @@ const ORDERS = [
   ["longest source", (one) => -one.length],
 ];
 if (data.runs.length > 1) ORDERS.push(["largest difference of BLEU", (one) => Math.min(...scoresOf(one)) - Math.max(...scoresOf(one))]);
-data.runs.forEach(({ name }, run) => {
+data.runs.forEach(({ run: name }, run) => {
   ORDERS.push([`${name}: lowest BLEU`, (one) => one.outputs[run].score], [`${name}: highest BLEU`, (one) => -one.outputs[run].score]);
   const ahead = (one) => Math.max(...scoresOf(one).filter((_, other) => other !== run)) - one.outputs[run].score;
   if (data.runs.length > 1) ORDERS.push([`${name}: furthest ahead`, ahead]);
