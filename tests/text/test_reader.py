@@ -1,13 +1,15 @@
 """Lines end at LF and nowhere else; bytes that are no text are an error that says where."""
 
+import errno
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.errors import DataError
+from translator.errors import DataError, MachineError
 from translator.text.reader import decode_lines, read_lines
 
 
@@ -60,3 +62,19 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
         list(read_lines(tmp_path / "nothing"))
     with pytest.raises(DataError, match="is not a regular file"):
         list(read_lines(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.EMFILE, MachineError), (errno.EIO, MachineError), (errno.EACCES, DataError)]
+)
+def test_what_the_machine_refuses_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]
+) -> None:
+    (tmp_path / "a").write_text("x\n")
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(kind, match=f"cannot be read \\({os.strerror(number)}\\)"):
+        list(read_lines(tmp_path / "a"))

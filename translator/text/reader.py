@@ -3,6 +3,7 @@
 Python's own line reading disagrees with itself about CR, NEL and U+2028; here they stay inside a line (but a CR before LF goes).
 """
 
+import errno
 import gzip
 import unicodedata
 import zlib
@@ -12,10 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from translator.errors import DataError
+from translator.errors import DataError, MachineError
 
 BOM = b"\xef\xbb\xbf"
 BLOCK_BYTES = 2**20
+NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -26,12 +28,16 @@ def read_lines(path: Path) -> Iterator[str]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever a file refuses inside the block, as a DataError."""
+    """Whatever a file refuses inside the block, as a DataError; what the machine refuses, as a MachineError."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(str(path), f"damaged gzip file ({error})", "copy it again") from error
     except OSError as error:
+        if error.errno in NOT_OF_THE_FILE:
+            raise MachineError(
+                str(path), f"cannot be read ({error.strerror})", "mend that and give the command again"
+            ) from error
         raise DataError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
 
 
