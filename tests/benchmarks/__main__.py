@@ -142,10 +142,15 @@ def ours(trainings: dict[str, Training], folder: Path) -> dict[str, float]:
 
 def theirs(command: str) -> dict[str, float]:
     """Every figure that a peer's command prints."""
-    printed = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True).stdout
-    rows = [line.split() for line in printed.splitlines() if len(line.split()) == 3]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-    return {**{f"peer.{peer}.{figure}": float(value) for peer, figure, value in rows}, "peer.peak.megabytes": peak}
+    peer = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True)
+    assert peer.stdout is not None
+    rows = [line.split() for line in peer.stdout.read().splitlines() if len(line.split()) == 3]
+    _, status, usage = os.wait4(peer.pid, 0)  # of it and its children, not of ours
+    peer.returncode = os.waitstatus_to_exitcode(status)
+    if peer.returncode:
+        raise subprocess.CalledProcessError(peer.returncode, command)
+    figures = {f"peer.{name}.{figure}": float(value) for name, figure, value in rows}
+    return {**figures, "peer.peak.megabytes": usage.ru_maxrss / 1000}
 
 
 def main() -> None:

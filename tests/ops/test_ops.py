@@ -17,7 +17,7 @@ def relative(found, expected):
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
     torch.manual_seed(0)
-    x, weight, bias = torch.randn(3, 5, 16), torch.randn(7, 16), torch.randn(7)
+    x, weight, bias = torch.randn(3, 25, 16), torch.randn(7, 16), torch.randn(7)
     results = []
     for ops in (Ops(), Ops(True, dtype)):
         leaves = [one.clone().requires_grad_() for one in (x, weight, bias)]
@@ -31,7 +31,7 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
 @pytest.mark.parametrize("bias", [None, torch.linspace(-1, 1, 7)])
 def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monkeypatch, bias):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
-    x, weight = torch.randn(3, 5, 16, requires_grad=True), torch.randn(7, 16)
+    x, weight = torch.randn(3, 25, 16, requires_grad=True), torch.randn(7, 16)  # 75 rows, padded to 76
     expected = linear.plain_linear(x, weight, bias)
     assert linear.compiled_linear(x, weight, bias).requires_grad
     with torch.inference_mode():
@@ -47,13 +47,24 @@ def test_a_slice_is_left_to_the_library_since_its_compiled_product_crawls(monkey
         assert not linear.gains_by_compiling(x[:, :8].contiguous(), weight[:, :8])
 
 
+def test_rows_are_padded_with_zeros_to_few_numbers_at_little_cost():
+    wanted = [linear.rounded_up(num_rows) for num_rows in range(5000)]
+    assert all(0 <= more - num_rows <= num_rows / 16 for num_rows, more in enumerate(wanted))
+    assert len({more for more in wanted if 1024 < more <= 2048}) == linear.ROWS_IN_OCTAVE
+    rows = torch.randn(1999, 3)
+    padded = linear.padded(rows, torch.bfloat16)
+    assert padded.shape == (2048, 3)
+    assert torch.equal(padded[:1999], rows.bfloat16())
+    assert not padded[1999:].any()
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_chunked_output_loss_equals_plain_in_value_and_gradients(dtype, tolerance, smoothing, monkeypatch):
-    monkeypatch.setattr(loss, "CHUNK_ELEMENTS", 4 * 31)  # four rows at a time, the last chunk ragged
+    monkeypatch.setattr(loss, "CHUNK_ELEMENTS", 33 * 31)  # 34 rows at a time, the last 33 padded
     torch.manual_seed(0)
-    hidden, weight, bias = torch.randn(10, 8), torch.randn(31, 8), torch.randn(31)
-    target = torch.randint(31, (10,))
+    hidden, weight, bias = torch.randn(67, 8), torch.randn(31, 8), torch.randn(31)
+    target = torch.randint(31, (67,))
     results = []
     for ops in (Ops(), Ops(True, dtype)):
         leaves = [one.clone().requires_grad_() for one in (hidden, weight, bias)]

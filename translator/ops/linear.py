@@ -14,6 +14,8 @@ from torch.nn import functional
 LEAST_PRODUCT = 2**22
 """Multiplications from which a product is worth a kernel of its own, which takes a millisecond to compile."""
 HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+ROWS_IN_OCTAVE = 16
+"""Numbers of rows between n and 2 n that products are compiled for."""
 
 
 def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -27,8 +29,9 @@ def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     The library asks MKL, whose products take twice as long on processors that are not its maker's.
     """
     if gains_by_compiling(x, weight):
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-        return product
+        rows = x.view(-1, x.shape[-1])
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(padded(rows, x.dtype), weight, bias, "none", [], "")
+        return product[: len(rows)].view(*x.shape[:-1], len(weight))
     return plain_linear(x, weight, bias)
 
 
@@ -37,6 +40,26 @@ def gains_by_compiling(x: Tensor, weight: Tensor) -> bool:
     is_large = x.numel() * len(weight) >= LEAST_PRODUCT and not torch.is_grad_enabled()
     is_whole = x.is_contiguous() and weight.is_contiguous()
     return HAS_ONEDNN and is_large and is_whole and x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def rounded_up(num_rows: int) -> int:
+    """The next larger number of rows that products are compiled for."""
+    shift = max(num_rows.bit_length() - ROWS_IN_OCTAVE.bit_length(), 0)
+    return -(-num_rows >> shift) << shift
+
+
+def padded(rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """The rows in a type that oneDNN multiplies; on a CPU followed by zeros, so that few numbers of rows occur.
+
+    It compiles each product for its shape, which takes a millisecond and megabytes, and batches differ in their rows.
+    """
+    num_rows, wanted = len(rows), rounded_up(len(rows))
+    if wanted == num_rows or rows.device.type != "cpu":
+        return rows.to(dtype)
+    longer = rows.new_empty((wanted, rows.shape[1]), dtype=dtype)
+    longer[:num_rows] = rows
+    longer[num_rows:] = 0
+    return longer
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -55,19 +78,22 @@ class RoundedProduct(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """Multiply the rounded operands and keep them."""
-        rows, short_weight = x.reshape(-1, x.shape[-1]).to(dtype), weight.to(dtype)
-        ctx.save_for_backward(rows, short_weight)
-        return (rows @ short_weight.T).to(x.dtype).view(*x.shape[:-1], weight.shape[0])
+        rows = x.reshape(-1, x.shape[-1])
+        short_rows, short_weight = padded(rows, dtype), weight.to(dtype)
+        ctx.save_for_backward(short_rows, short_weight)
+        return (short_rows @ short_weight.T)[: len(rows)].to(x.dtype).view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         """Both gradients from the same rounded operands."""
-        rows, short_weight = ctx.saved_tensors
-        short_grad = grad.reshape(-1, grad.shape[-1]).to(rows.dtype)
+        short_rows, short_weight = ctx.saved_tensors
+        grad_rows = grad.reshape(-1, grad.shape[-1])
+        short_grad = padded(grad_rows, short_rows.dtype)
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
-            grad_x = (short_grad @ short_weight).to(grad.dtype).view(*grad.shape[:-1], short_weight.shape[1])
+            short_grad_x = (short_grad @ short_weight)[: len(grad_rows)]
+            grad_x = short_grad_x.to(grad.dtype).view(*grad.shape[:-1], short_weight.shape[1])
         if ctx.needs_input_grad[1]:
-            grad_weight = (short_grad.T @ rows).to(grad.dtype)
+            grad_weight = (short_grad.T @ short_rows).to(grad.dtype)
         return grad_x, grad_weight, None

@@ -12,6 +12,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from translator.ops.linear import padded, rounded_up
+
 CHUNK_ELEMENTS = 2**20
 """Logits held at once: 4 MB in fp32, so that a chunk stays in the cache from product to gradient."""
 CHUNK_ELEMENTS_OF_GPU = 2**26
@@ -67,15 +69,15 @@ class ChunkedOutputLoss(Function):
         logit_sum = (hidden_MD @ word_sum_D).sum() + len(hidden_MD) * bias_V.sum()
         total = -uniform * logit_sum
         elements = CHUNK_ELEMENTS if hidden_MD.device.type == "cpu" else CHUNK_ELEMENTS_OF_GPU
-        num_rows = max(1, elements // len(weight_VD))
+        num_rows = rounded_up(max(1, elements // len(weight_VD)))
         for first in range(0, len(hidden_MD), num_rows):
             chunk = slice(first, first + num_rows)
-            short_hidden_RD = hidden_MD[chunk].to(dtype)
-            logits_RV = (short_hidden_RD @ short_weight_VD.T).to(hidden_MD.dtype).add_(bias_V)
+            short_hidden_RD, size = padded(hidden_MD[chunk], dtype), len(target_M[chunk])
+            logits_RV = (short_hidden_RD @ short_weight_VD.T)[:size].to(hidden_MD.dtype).add_(bias_V)
             loss, grad_logits_RV = sharpened_cross_entropy(logits_RV, target_M[chunk], label_smoothing)
             total += loss
-            short_grad_RV = grad_logits_RV.to(dtype)
-            grad_hidden_MD[chunk] = short_grad_RV @ short_weight_VD
+            short_grad_RV = padded(grad_logits_RV, dtype)
+            grad_hidden_MD[chunk] = (short_grad_RV @ short_weight_VD)[:size]
             grad_weight_VD += short_grad_RV.T @ short_hidden_RD
             grad_bias_V += grad_logits_RV.sum(0)
         grad_hidden_MD -= uniform * word_sum_D
