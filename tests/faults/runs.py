@@ -41,6 +41,7 @@ PLACES = {
     "twice": [("translator.training.loop.count", 4), ("translator.training.loop.count", 3)],
     "inside accumulation": [("translator.training.objective.Objective.forward", 6)],
     "while saving": [("translator.training.checkpoint.write_part", 5)],
+    "between saving and pruning": [("translator.experiment.training.prune", 5)],  # the first call with one too many
     "while finishing": [("translator.experiment.finish.write_part", 1)],
 }
 """Where a signal comes, in one sitting or in two."""

@@ -31,6 +31,7 @@ def test_a01_two_trainings_are_one(trainings: Trainings, tmp_path: Path) -> None
         ("transformer", "twice", KILL, 1),
         ("performer", "twice", TERM, 1),
         ("performer", "while saving", KILL, 1),
+        ("transformer", "between saving and pruning", KILL, 1),
     ],
 )
 def test_a02_a_stop_and_going_on_change_nothing(

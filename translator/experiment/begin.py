@@ -104,6 +104,7 @@ def restore(training: Training) -> None:
     if processes.largest(progress.step) != -processes.largest(-progress.step):
         raise MachineError(str(run.path), "the processes see different checkpoints", "use a folder that all can see")
     processes.first(lambda: truncate_after(run.path / JOURNAL, progress.step, progress.validated_step))
+    processes.first(training.prune)  # a kill may have come between a save and this
 
 
 def newest_record(training: Training) -> Record | None:

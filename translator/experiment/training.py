@@ -159,19 +159,23 @@ class Training:
 
     def save(self, score: float | None, *, in_passing: bool = False) -> None:
         """A checkpoint of this very step, unless it is there already, and none that is no longer wanted."""
-        settings, step = self.config.training, self.progress.step
+        step = self.progress.step
         last = self.checkpoints[-1] if self.checkpoints else None
         if step == 0 or (last is not None and last.step == step and is_as_good(last, score, in_passing)):
             return
         record = Record(self.progress, score, in_passing, self.environment)
         checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
-        known = [one for one in self.checkpoints if one.step != step]
-        keep_last, keep_best = settings.keep_last, 1
+        self.checkpoints = [*(one for one in self.checkpoints if one.step != step), checkpoint]
+        self.prune()
+
+    def prune(self) -> None:
+        """Delete the checkpoints that are neither among the newest nor wanted for the final weights."""
+        settings, keep_last, keep_best = self.config.training, self.config.training.keep_last, 1
         if settings.average_of == "last":
             keep_last = max(keep_last, settings.average)
         else:
             keep_best = settings.average
-        self.checkpoints = prune([*known, checkpoint], keep_last=keep_last, keep_best=keep_best)
+        self.checkpoints = prune(self.checkpoints, keep_last=keep_last, keep_best=keep_best)
 
     def finish(self, reason: str, made_by: str) -> None:
         """Leave the better of the best checkpoint and the average as final weights."""
