@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -229,7 +229,7 @@ def learn(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tup
     model = io.BytesIO()
     try:
         SentencePieceTrainer.train(
-            sentence_iterator=without_nul(lines),
+            sentence_iterator=(line.replace("\0", " ") for line in lines),  # at a NUL it would end
             model_writer=model,
             model_type=settings.kind,
             vocab_size=vocab_size,
@@ -264,8 +264,3 @@ def too_small(vocab_size: int, needed: int, lines: list[str]) -> UsageError:
         f"found {vocab_size}, expected at least {needed} for {characters} characters and the marks",
         "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage",
     )
-
-
-def without_nul(lines: list[str]) -> Iterator[str]:
-    """The lines, with NUL as a space: SentencePiece would end there."""
-    return (line.replace("\0", " ") for line in lines)
