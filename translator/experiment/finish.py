@@ -88,6 +88,6 @@ def is_done(run: RunFolder, config: Config) -> bool:
     """Whether there is nothing left to train."""
     if not run.is_finished:
         return False
-    finished, step = run.finish_record(), run.finish_record().get("step")
+    finished = run.finish_record()
     is_same = finished.get("training") == placeless(config)["training"]
-    return is_same or (isinstance(step, int) and step >= config.training.steps)
+    return bool(is_same or finished["step"] >= config.training.steps)
