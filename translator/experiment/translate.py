@@ -85,7 +85,7 @@ class Translator:
         found: list[list[Hypothesis]] = [[] for _ in lines]
         for index, hypotheses in zip(filled, results, strict=True):
             found[index] = hypotheses
-        return [self.texts(*pair) for pair in zip(found, (len(ids) <= MOST_PIECES for ids in sources), strict=True)]
+        return [self.texts(one, len(ids) <= MOST_PIECES) for one, ids in zip(found, sources, strict=True)]
 
     def texts(self, hypotheses: list[Hypothesis], is_whole: bool) -> list[Candidate]:
         """Pieces back to text, each text once."""
