@@ -133,11 +133,10 @@ def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> To
     if neighbour := find_neighbour(run, about_corpus(config, read.admitted)):
         tell(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
         return neighbour[1]
-    tokenizer, notice = train_tokenizer(read.sample.corpus(), config.tokenizer)
-    for line in (read.sample.notice, notice):
-        if line:
-            tell(line)
-    return tokenizer
+    corpus = read.sample.corpus()
+    if read.sample.notice:
+        tell(read.sample.notice)
+    return train_tokenizer(corpus, config.tokenizer, tell)
 
 
 def reopen(config: Config, run: RunFolder) -> Prepared:

@@ -4,10 +4,10 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,30 +196,19 @@ def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     return [list(map(int, ids)) for ids in processor.encode(normal, add_eos=True)] if normal else []
 
 
-class Trained(NamedTuple):
-    """A new tokenizer, and what a person should know of it."""
-
-    tokenizer: Tokenizer
-    notice: str | None
-
-
-def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> Trained:
-    """Learn the pieces. A vocabulary too large for the corpus is lowered, and the notice says so.
+def train_tokenizer(
+    corpus: Corpus, settings: TokenizerSettings, tell: Callable[[str], None] = lambda _: None
+) -> Tokenizer:
+    """Learn the pieces. A vocabulary too large for the corpus is lowered, which a person is told.
 
     Raises UsageError where it is too small for the corpus's characters.
     """
-    sides = [corpus.source, corpus.target]
-    if settings.joint:
-        model, size = learn([line for side in sides for line in side], settings, settings.vocab_size)
-        models, sizes = (model, model), [size]
-    else:
-        (source, source_size), (target, target_size) = (learn(side, settings, settings.vocab_size) for side in sides)
-        models, sizes = (source, target), [source_size, target_size]
-    lowered = [str(size) for size in sizes if size != settings.vocab_size]
-    notice = None
-    if lowered:
-        notice = f"tokenizer.vocab_size lowered from {settings.vocab_size} to {' and '.join(lowered)}: the corpus has no more"
-    return Trained(Tokenizer(*models), notice)
+    texts = [[*corpus.source, *corpus.target]] if settings.joint else [corpus.source, corpus.target]
+    learned = [learn(lines, settings, settings.vocab_size) for lines in texts]
+    if lowered := [str(size) for _, size in learned if size != settings.vocab_size]:
+        sizes = " and ".join(lowered)
+        tell(f"tokenizer.vocab_size lowered from {settings.vocab_size} to {sizes}: the corpus has no more")
+    return Tokenizer(learned[0][0], learned[-1][0])
 
 
 def learn(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tuple[bytes, int]:
