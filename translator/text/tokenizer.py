@@ -17,9 +17,9 @@ from translator.errors import ModelError, UsageError
 from translator.settings import Settings
 from translator.text.corpus import Block, Corpus
 from translator.text.pieces import require_harmless
+from translator.text.visible import LINE_ENDS
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
-LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 LONGEST_SENTENCE_BYTES = 2**30
 
 
