@@ -127,10 +127,14 @@ class RunFolder(NamedTuple):
             )
         return content
 
-    def require_intact(self) -> None:
-        """Raise ModelError unless this is a run folder whose fixed parts are what was written, with no way out of it."""
+    def require_run(self) -> None:
+        """Raise ModelError unless this program made it."""
         if not self.is_run:
             raise ModelError(str(self.path), "is not a run folder of this program", "`translator train` makes one")
+
+    def require_intact(self) -> None:
+        """Raise ModelError unless this is a run folder whose fixed parts are what was written, with no way out of it."""
+        self.require_run()
         if link := next((path for path in self.path.rglob("*") if path.is_symlink()), None):
             raise ModelError(
                 str(link), "illegal path: a symbolic link inside a run folder", "put the file itself there"
