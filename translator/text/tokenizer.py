@@ -192,8 +192,8 @@ def fingerprint(models: Sequence[bytes]) -> str:
 
 def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     """Ids of each line, EOS last."""
-    normal = [unicodedata.normalize("NFC", line) for line in lines]
-    return [list(map(int, ids)) for ids in processor.encode(normal, add_eos=True)] if normal else []
+    found: list[list[int]] = processor.encode([unicodedata.normalize("NFC", line) for line in lines], add_eos=True)
+    return found
 
 
 def train_tokenizer(
