@@ -21,8 +21,7 @@ LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=F
 def read_split(settings: CorpusSettings, split: Split) -> Corpus:
     """All pairs of a split, in order, none left out."""
     stream = open_split(settings, split)
-    blocks = list(stream.blocks)
-    source, target = (list(chain.from_iterable(block[side] for block in blocks)) for side in (0, 1))
+    source, target = (list(chain.from_iterable(side)) for side in zip(*stream.blocks, strict=True))
     return Corpus(source, target, stream.places)
 
 
