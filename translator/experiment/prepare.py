@@ -156,8 +156,7 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
             raise UsageError(
                 str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite"
             )
-    tokenizer = Tokenizer.load(run.tokenizer, run.record()["tokenizer"])
-    return Prepared(run, config, tokenizer, validation, read.admitted)
+    return Prepared(run, config, run.tokenizer(), validation, read.admitted)
 
 
 def record_of(noted: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:

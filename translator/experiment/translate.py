@@ -153,7 +153,7 @@ def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", eng
     if engine not in ENGINES:
         raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
     folder.require_finished()
-    config, tokenizer = folder.config(), Tokenizer.load(folder.tokenizer, folder.record()["tokenizer"])
+    config, tokenizer = folder.config(), folder.tokenizer()
     device = torch.device(device)
     precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
     ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)
