@@ -61,7 +61,7 @@ def built(name: str, precision: str, folder: Path) -> Training:
     overrides = [f"corpus.folder={corpus}", f"corpus.test={test}", f"ops.precision={precision}"]
     config = load_config(HERE / f"peers-{name}.toml", overrides)
     prepared = prepare(config, folder / f"{name}-{precision}", overwrite=False, tell=lambda _: None)
-    return begin(prepared, config, torch.device("cpu"), Watchers(), Processes())
+    return begin(prepared, torch.device("cpu"), Watchers(), Processes())
 
 
 def training_figures(name: str, training: Training) -> dict[str, float]:

@@ -46,7 +46,7 @@ def built(path: str, folder: Path) -> Training:
     """A training at its first update."""
     config = load_config(CONFIG, overrides(path))
     prepared = prepare(config, folder / path, overwrite=False, tell=lambda _: None)
-    return begin(prepared, config, CUDA, Watchers(), Processes())
+    return begin(prepared, CUDA, Watchers(), Processes())
 
 
 def figures(path: str, training: Training) -> dict[str, float]:

@@ -109,7 +109,7 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     ])  # fmt: skip
     began = time.monotonic()
     prepared = preparing.prepare(config, run, overwrite=False, tell=tell)
-    training = begin(prepared, config, torch.device("cpu"), Watchers(), Processes())
+    training = begin(prepared, torch.device("cpu"), Watchers(), Processes())
     training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began
     outcomes = train(

@@ -21,7 +21,7 @@ GOLD = [Gold(frozenset({(0, 0), (1, 2)}), frozenset({(0, 0), (1, 2), (2, 1)}))]
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     lines = ["the old man reads a book", "der alte Mann liest ein Buch", "<s> </s> 狗 é"]
-    return train_tokenizer(Corpus(lines, lines), TokenizerSettings(vocab_size=320)).tokenizer
+    return train_tokenizer(Corpus(lines, lines), TokenizerSettings(vocab_size=320))
 
 
 @given(line=TEXT)

@@ -36,7 +36,7 @@ def translator(name: str, *changes: str) -> Translator:
     """An untrained one, whose translations are nonsense and whose attention is as lawful as any."""
     torch.manual_seed(5)
     corpus = Corpus(*((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de")))
-    tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=350)).tokenizer
+    tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=350))
     config, _ = load_config(ROOT / f"configs/{name}.toml", [*SMALL[name], "decoding.max_length=9", *changes]), None
     return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
 

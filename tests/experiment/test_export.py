@@ -72,7 +72,7 @@ def tokenizer_of(config):
     """Pieces of a corner of the demo corpus, learned once."""
     joint = config.tokenizer.joint
     if joint not in _TOKENIZERS:
-        _TOKENIZERS[joint] = train_tokenizer(read_split(config.corpus, "train"), config.tokenizer).tokenizer
+        _TOKENIZERS[joint] = train_tokenizer(read_split(config.corpus, "train"), config.tokenizer)
     return _TOKENIZERS[joint]
 
 

@@ -18,7 +18,6 @@ import torch
 from safetensors.torch import save
 
 from translator.experiment.run_folder import RunFolder
-from translator.text.tokenizer import Tokenizer
 from translator.training.checkpoint import MODEL, read_weights
 from translator.training.folders import write_manifest
 
@@ -256,7 +255,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 def make_it_write(run: Path, piece: str) -> None:
     """Spoil a run's final weights so that it writes this piece for ever."""
-    number = Tokenizer.load(run / "tokenizer", RunFolder(run).record()["tokenizer"]).target.piece_to_id(piece)
+    number = RunFolder(run).tokenizer().target.piece_to_id(piece)
     weights = read_weights(run / "final" / MODEL)
     weights["embeddings.bias_V"] = torch.zeros_like(weights["embeddings.bias_V"])
     weights["embeddings.bias_V"][number] = 1000.0

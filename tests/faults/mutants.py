@@ -123,8 +123,8 @@ def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed:
 def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
     """What else commands do with the records of a run."""
     return [
-        lambda: as_json(facts(run.config(), run)),
-        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**facts(run.config(), run)),
+        lambda: as_json(facts(run)),
+        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**facts(run)),
         lambda: leaked_lines(run, run.split("test")),
         lambda: is_done(run, config),
         lambda: latest_run(run.path.parent),

@@ -322,9 +322,9 @@ def test_e24_marks_in_the_text_are_text(commands: Commands, corpus: Path) -> Non
         alter(corpus / f"valid.{suffix}", 1, "</s> <pad>")
     assert train(commands, corpus).code == 0
     from translator.experiment.run_folder import RunFolder
-    from translator.text.tokenizer import EOS, Tokenizer
+    from translator.text.tokenizer import EOS
 
-    tokenizer = Tokenizer.load(corpus / "runs/demo/tokenizer", RunFolder(corpus / "runs/demo").record()["tokenizer"])
+    tokenizer = RunFolder(corpus / "runs/demo").tokenizer()
     (ids,) = tokenizer.encode_source(["<s> </s> <unk> <pad>"])
     assert ids[-1] == EOS
     assert min(ids[:-1]) > EOS

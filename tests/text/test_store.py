@@ -23,7 +23,7 @@ def blocks(size: int) -> list[Block]:
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_pairs_on_disk_are_the_pairs_encoded_in_memory(tmp_path: Path, joint: bool) -> None:
-    tokenizer = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300, joint=joint)).tokenizer
+    tokenizer = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300, joint=joint))
     write_pairs(blocks(7), tokenizer, tmp_path)
     found, expected = read_pairs(tmp_path, tokenizer), encode_corpus(CORPUS, tokenizer)
     assert found.source.pieces.dtype == torch.uint16
@@ -36,7 +36,7 @@ def test_pairs_on_disk_are_the_pairs_encoded_in_memory(tmp_path: Path, joint: bo
 
 
 def test_both_ways_into_sentencepiece_give_the_same_pieces() -> None:
-    processor = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300)).tokenizer.source
+    processor = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300)).source
 
     class Older:
         encode = processor.encode
@@ -47,8 +47,8 @@ def test_both_ways_into_sentencepiece_give_the_same_pieces() -> None:
 
 
 def test_pieces_of_another_tokenizer_are_not_read(tmp_path: Path) -> None:
-    write_pairs(blocks(50), train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300)).tokenizer, tmp_path)
-    smaller = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=290)).tokenizer
+    write_pairs(blocks(50), train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300)), tmp_path)
+    smaller = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=290))
     with pytest.raises(ValueError, match="not those of this tokenizer"):
         read_pairs(tmp_path, smaller)
     (tmp_path / "source.lengths").write_bytes(b"")

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from translator.errors import DataError
+from translator.text.visible import LINE_ENDS
 
 BOOTSTRAP_SAMPLES = 1000
-CONTROL_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
 
 class Score(NamedTuple):
@@ -98,7 +98,7 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
 
 def one_line(sentences: Sequence[str]) -> list[str]:
     """The same score for a sentence whether or not it has been through a file."""
-    return [sentence.translate(CONTROL_ENDS) for sentence in sentences]
+    return [sentence.translate(LINE_ENDS) for sentence in sentences]
 
 
 def rounded(value: float) -> float:

@@ -33,8 +33,9 @@ from translator.training.processes import Processes
 from translator.training.updates import CorpusUpdates
 
 
-def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Watcher, processes: Processes) -> Training:
+def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes: Processes) -> Training:
     """Every object that a training needs, at step 0."""
+    config = prepared.config
     torch.manual_seed(config.training.seed)
     ops = choose_ops(config.ops, device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
@@ -45,17 +46,14 @@ def begin(prepared: Prepared, config: Config, device: torch.device, watcher: Wat
     environment = environment_of(device, ops, processes.size)
     watcher.notice(f"{count_weights(model):,} weights, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
-    pairs: list[EncodedPairs] = []
-    processes.first(lambda: pairs.append(prepared.pairs(watcher.notice)))
+    pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notice))
     return Training(
         run=prepared.run,
         config=config,
         objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops, tell=watcher.notice),
         optimizer=build_optimizer(model, config.training),
         translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
-        updates=CorpusUpdates(
-            pairs[0] if pairs else prepared.pairs(watcher.notice), config.training, device, processes
-        ),
+        updates=CorpusUpdates(pairs, config.training, device, processes),
         validation=prepared.validation,
         validation_batches=[batch.to(device) for batch in all_batches(validation, config.training.batch_tokens)],
         watcher=watcher,

@@ -134,7 +134,7 @@ def compare_runs(
     best = max(range(len(runs)), key=lambda index: scores[index].value)
     by_sentence = [sentence_scores(system, references) for system in systems]
     rows = [
-        Row(evaluation, facts(run.config(), run), difference, most_different(by_sentence[best], sentences))
+        Row(evaluation, facts(run), difference, most_different(by_sentence[best], sentences))
         for run, evaluation, difference, sentences in zip(runs, evaluations, differences, by_sentence, strict=True)
     ]
     return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions)

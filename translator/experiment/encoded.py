@@ -80,7 +80,7 @@ def find_neighbour(run: RunFolder, about: dict[str, Any]) -> tuple[RunFolder, To
         other = RunFolder(folder.parent)
         with suppress(ModelError):  # whatever is wrong with it is not ours to tell
             if other.path != run.path and not unusable(folder, about) and not damage(other.path, RECORD):
-                return other, Tokenizer.load(other.tokenizer, other.record()["tokenizer"])
+                return other, other.tokenizer()
     return None
 
 

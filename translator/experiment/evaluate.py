@@ -3,14 +3,12 @@
 import hashlib
 import time
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from translator.config import Config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
@@ -18,7 +16,7 @@ from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.experiment.attention import Agreement
 from translator.experiment.run_folder import COUNTS, PAIRS, HeldOut, RunFolder
-from translator.experiment.translate import Candidate, Translator, load
+from translator.experiment.translate import Candidate, load
 from translator.text.lines import hash_lines, members, pair_hashes
 from translator.text.reader import read_lines
 from translator.text.words import load_counts
@@ -78,31 +76,23 @@ def evaluate_run(
         raise leak_error(run, test, leaked)
     translator = load(run, device=device)
     settings = settings or translator.config.decoding
-    best, seconds = timed_translations(translator, test.source, settings, batch_size)
+    began = time.monotonic()
+    best = [candidates[0] for candidates in translator.candidates(test.source, settings, batch_size=batch_size)]
+    seconds = time.monotonic() - began
     hypotheses = [candidate.text for candidate in best]
     seen = load_counts(run.path / COUNTS)
-    kinds = by_kind(hypotheses, test.target, test.kinds) if test.kinds else []
     return Evaluation(
         run=run.path.name,
         decoding=settings,
         scores=score_all(hypotheses, test.target),
         by_length=by_length(hypotheses, test.target, test.source),
-        by_kind=kinds,
+        by_kind=by_kind(hypotheses, test.target, test.kinds) if test.kinds else [],
         by_frequency=[] if seen is None else by_frequency(hypotheses, test.target, seen),
         best=best,
         seconds=seconds,
         leaked=leaked,
         notices=notices(hypotheses, test.target),
     )
-
-
-def timed_translations(
-    translator: Translator, lines: Sequence[str], settings: DecodingSettings, batch_size: int
-) -> tuple[list[Candidate], float]:
-    """(the best translation of each line, seconds that they took)."""
-    began = time.monotonic()
-    best = [candidates[0] for candidates in translator.candidates(lines, settings, batch_size=batch_size)]
-    return best, time.monotonic() - began
 
 
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
@@ -136,9 +126,9 @@ def leak_notice(leaked: list[int], num_sentences: int) -> str:
     return f"{len(leaked):,} of {num_sentences:,} test pairs are also training pairs; the scores flatter"
 
 
-def facts(config: Config, run: RunFolder) -> dict[str, object]:
+def facts(run: RunFolder) -> dict[str, object]:
     """What must be known beside a score to repeat it."""
-    finished = run.finish_record()
+    config, finished = run.config(), run.finish_record()
     return {
         "architecture": config.architecture,
         "seed": config.training.seed,

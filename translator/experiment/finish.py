@@ -15,7 +15,7 @@ from translator.config import Config, placeless
 from translator.experiment.build import count_weights
 from translator.experiment.run_folder import FINISHED, FORMAT, RunFolder, now
 from translator.models.interface import AnyModel
-from translator.training.checkpoint import MODEL, Checkpoint, load_weights, read_weights, unshared
+from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_weights, read_weights, unshared
 from translator.training.folders import new_folder, write_part
 from translator.training.loop import average_weights
 from translator.training.progress import Progress
@@ -37,7 +37,7 @@ def choose(
     tell: Callable[[str], None],
 ) -> Choice:
     """The better of the best checkpoint and the average."""
-    best = max(checkpoints, key=lambda one: (one.bleu is not None, one.bleu or 0.0, one.step))
+    best = (by_bleu(checkpoints) or checkpoints)[-1]
     alone = Choice(f"step {best.step}", read_weights(best.path / MODEL), best.bleu)
     averaged = to_average(checkpoints, settings)
     if len(averaged) < 2:
@@ -50,11 +50,9 @@ def choose(
 
 def to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> list[Checkpoint]:
     """The checkpoints whose weights are averaged; one that was saved in passing would not be there without the stop."""
-    due = [one for one in checkpoints if not one.in_passing]
     if settings.average_of == "last":
-        return due[-settings.average :]
-    scored = sorted((one for one in due if one.bleu is not None), key=lambda one: (one.bleu or 0.0, one.step))
-    return sorted(scored[-settings.average :], key=lambda one: one.step)
+        return [one for one in checkpoints if not one.in_passing][-settings.average :]
+    return sorted(by_bleu(checkpoints)[-settings.average :], key=lambda one: one.step)
 
 
 def leave(run: RunFolder, model: AnyModel, choice: Choice, record: dict[str, Any]) -> None:
@@ -88,6 +86,6 @@ def is_done(run: RunFolder, config: Config) -> bool:
     """Whether there is nothing left to train."""
     if not run.is_finished:
         return False
-    finished, step = run.finish_record(), run.finish_record().get("step")
+    finished = run.finish_record()
     is_same = finished.get("training") == placeless(config)["training"]
-    return is_same or (isinstance(step, int) and step >= config.training.steps)
+    return bool(is_same or finished["step"] >= config.training.steps)

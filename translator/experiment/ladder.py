@@ -5,7 +5,6 @@ Each training is a run of `translator train` in a process of its own, so that it
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from translator.config import Config, differences, load_config, placeless
 from translator.errors import ModelError, TranslatorError, UsageError
 from translator.experiment.build import check_model
 from translator.experiment.run_folder import RunFolder
-from translator.experiment.signals import ASKING
+from translator.experiment.signals import caught
 from translator.training.folders import write_file
 
 MEMORY = "memory.json"
@@ -149,13 +148,8 @@ def run_program(words: Sequence[str]) -> tuple[int, int]:
         with suppress(ProcessLookupError):
             os.kill(child.pid, number)
 
-    caught = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in caught}
-    try:
+    with caught(pass_on):
         _, status, usage = os.wait4(child.pid, 0)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     child.returncode = os.waitstatus_to_exitcode(status)
     code = 128 - child.returncode if child.returncode < 0 else child.returncode
     unit = 1 if sys.platform == "darwin" else 1024

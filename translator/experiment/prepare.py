@@ -20,7 +20,6 @@ from translator.experiment.run_folder import (
     FORMAT,
     PAIRS,
     RECORD,
-    VALIDATION_LINKS,
     WORDS,
     RunFolder,
     now,
@@ -121,11 +120,11 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         tokenizer.save(temporary / "tokenizer")
         save_words(read.words, temporary / WORDS)
         save_counts(read.counts, temporary / COUNTS)
-        write_split(temporary / "corpus", "validation", validation, None)
-        if gold := read_labels(config.corpus, "validation", ".align"):
-            write_part(temporary / VALIDATION_LINKS, "".join(f"{line}\n" for line in gold).encode())
+        gold = read_labels(config.corpus, "validation", ".align")
+        write_split(temporary / "corpus", "validation", validation, {"align": gold})
         if test is not None:
-            write_split(temporary / "corpus", "test", test, read_labels(config.corpus, "test", ".kind"))
+            kinds = read_labels(config.corpus, "test", ".kind")
+            write_split(temporary / "corpus", "test", test, {"kind": kinds})
     return Prepared(run, config, tokenizer, validation, read.admitted)
 
 
@@ -134,11 +133,10 @@ def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> To
     if neighbour := find_neighbour(run, about_corpus(config, read.admitted)):
         tell(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
         return neighbour[1]
-    tokenizer, notice = train_tokenizer(read.sample.corpus(), config.tokenizer)
-    for line in (read.sample.notice, notice):
-        if line:
-            tell(line)
-    return tokenizer
+    corpus = read.sample.corpus()
+    if read.sample.notice:
+        tell(read.sample.notice)
+    return train_tokenizer(corpus, config.tokenizer, tell)
 
 
 def reopen(config: Config, run: RunFolder) -> Prepared:
@@ -158,8 +156,7 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
             raise UsageError(
                 str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite"
             )
-    tokenizer = Tokenizer.load(run.tokenizer, run.record()["tokenizer"])
-    return Prepared(run, config, tokenizer, validation, read.admitted)
+    return Prepared(run, config, run.tokenizer(), validation, read.admitted)
 
 
 def record_of(noted: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
@@ -206,9 +203,9 @@ def describe(noted: dict[str, Any], findings: list[Finding]) -> list[str]:
     return lines
 
 
-def write_split(folder: Path, name: str, corpus: Corpus, kinds: list[str] | None) -> None:
-    """The run's own copy of sentences to be scored on."""
+def write_split(folder: Path, name: str, corpus: Corpus, labels: dict[str, list[str] | None]) -> None:
+    """The run's own copy of sentences to be scored on, and of what is said of each, where something is."""
     folder.mkdir(exist_ok=True)
-    for suffix, lines in (("source", corpus.source), ("target", corpus.target), ("kind", kinds)):
-        if lines is not None:
+    for suffix, lines in {"source": corpus.source, "target": corpus.target, **labels}.items():
+        if lines:
             write_part(folder / f"{name}.{suffix}", "".join(f"{line}\n" for line in lines).encode())

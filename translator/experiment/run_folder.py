@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from translator.config import Config, read_saved_config
 from translator.errors import MachineError, ModelError, TranslatorError
 from translator.text.reader import read_lines
+from translator.text.tokenizer import Tokenizer
 from translator.training.checkpoint import MODEL
 from translator.training.folders import MANIFEST, cannot_write, damage
 
@@ -85,11 +86,6 @@ class RunFolder(NamedTuple):
         """The folder of the weights that translate."""
         return self.path / "final"
 
-    @property
-    def tokenizer(self) -> Path:
-        """The folder of the tokenizer."""
-        return self.path / "tokenizer"
-
     def config(self) -> Config:
         """The config it was trained with. Raises ModelError where it is damaged."""
         try:
@@ -106,6 +102,10 @@ class RunFolder(NamedTuple):
     def finish_record(self) -> dict[str, Any]:
         """How the run ended."""
         return self.read_json(FINISHED)
+
+    def tokenizer(self) -> Tokenizer:
+        """What cuts its sentences into pieces. Raises ModelError where it is damaged."""
+        return Tokenizer.load(self.path / "tokenizer", self.record()["tokenizer"])
 
     def read_json(self, name: str) -> dict[str, Any]:
         """One of its JSON files. Raises ModelError where it is damaged."""
@@ -127,10 +127,14 @@ class RunFolder(NamedTuple):
             )
         return content
 
-    def require_intact(self) -> None:
-        """Raise ModelError unless this is a run folder whose fixed parts are what was written, with no way out of it."""
+    def require_run(self) -> None:
+        """Raise ModelError unless this program made it."""
         if not self.is_run:
             raise ModelError(str(self.path), "is not a run folder of this program", "`translator train` makes one")
+
+    def require_intact(self) -> None:
+        """Raise ModelError unless this is a run folder whose fixed parts are what was written, with no way out of it."""
+        self.require_run()
         if link := next((path for path in self.path.rglob("*") if path.is_symlink()), None):
             raise ModelError(
                 str(link), "illegal path: a symbolic link inside a run folder", "put the file itself there"

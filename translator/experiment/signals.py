@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -60,15 +60,22 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Catch the signals while the block runs; one that was ignored before (nohup) stays ignored."""
+    """Catch the signals while the block runs, where it runs in the main thread."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    caught = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, request.answer) for number in caught}
-    try:
+    with caught(request.answer):
         yield request
+
+
+@contextmanager
+def caught(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let `answer` have the signals while the block runs; one that was ignored before (nohup) stays ignored."""
+    numbers = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, answer) for number in numbers}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -12,7 +12,7 @@ from translator.errors import MachineError
 from translator.experiment.begin import begin, restore
 from translator.experiment.build import check_model
 from translator.experiment.finish import is_done
-from translator.experiment.prepare import Prepared, prepare
+from translator.experiment.prepare import prepare
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.signals import Stop, Stopped, stop_requests
 from translator.experiment.watcher import Watcher, Watchers
@@ -39,11 +39,14 @@ def train_run(
     try:
         with stop_requests() as request, ExitStack() as held:
             processes.first(lambda: held.enter_context(run.locked(watchers.notice)))
-            prepared = prepare_for_all(config, folder, overwrite, watchers, processes)
+            begins_anew = overwrite and processes.is_first and not processes.restarted
+            prepared = processes.first_then_others(
+                lambda: prepare(config, folder, overwrite=begins_anew, tell=watchers.notice)
+            )
             if is_done(run, config):
                 watchers.notice(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
-            training = begin(prepared, config, device, watchers, processes)
+            training = begin(prepared, device, watchers, processes)
             restore(training)
             if config.training.tensorboard and processes.is_first:
                 from translator.experiment.tensorboard import EventFiles
@@ -60,14 +63,6 @@ def train_run(
             raise
         raise MachineError("training", "out of memory", "choose a smaller model or batch; see [training]") from error
     return run
-
-
-def prepare_for_all(config: Config, folder: Path, overwrite: bool, watcher: Watcher, processes: Processes) -> Prepared:
-    """The first process makes or opens the run folder; the others read what it made."""
-    made: list[Prepared] = []
-    overwrite = overwrite and not processes.restarted
-    processes.first(lambda: made.append(prepare(config, folder, overwrite=overwrite, tell=watcher.notice)))
-    return made[0] if made else prepare(config, folder, overwrite=False, tell=watcher.notice)
 
 
 def require_tensorboard() -> None:

@@ -154,7 +154,7 @@ class Training:
     def samples(self, hypotheses: Sequence[str]) -> list[Sample]:
         """A few validation sentences, evenly spread."""
         wanted, found = self.config.training.samples, len(hypotheses)
-        numbers = sorted({index * found // wanted for index in range(wanted)}) if wanted else []
+        numbers = sorted({index * found // wanted for index in range(wanted)})
         return [Sample(self.validation.source[n], hypotheses[n], self.validation.target[n]) for n in numbers]
 
     def save(self, score: float | None, *, in_passing: bool = False) -> None:

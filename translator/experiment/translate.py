@@ -85,7 +85,7 @@ class Translator:
         found: list[list[Hypothesis]] = [[] for _ in lines]
         for index, hypotheses in zip(filled, results, strict=True):
             found[index] = hypotheses
-        return [self.texts(*pair) for pair in zip(found, (len(ids) <= MOST_PIECES for ids in sources), strict=True)]
+        return [self.texts(one, len(ids) <= MOST_PIECES) for one, ids in zip(found, sources, strict=True)]
 
     def texts(self, hypotheses: list[Hypothesis], is_whole: bool) -> list[Candidate]:
         """Pieces back to text, each text once."""
@@ -153,7 +153,7 @@ def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", eng
     if engine not in ENGINES:
         raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
     folder.require_finished()
-    config, tokenizer = folder.config(), Tokenizer.load(folder.tokenizer, folder.record()["tokenizer"])
+    config, tokenizer = folder.config(), folder.tokenizer()
     device = torch.device(device)
     precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
     ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)

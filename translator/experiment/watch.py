@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from translator.errors import ModelError
 from translator.experiment.run_folder import JOURNAL, RunFolder
 from translator.report.curves import Curve
 from translator.training.journal import JournalReader
@@ -25,8 +24,7 @@ class Watched:
     """What a run's journal has told so far. Raises ModelError for what is not a run."""
 
     def __init__(self, run: RunFolder) -> None:
-        if not run.is_run:
-            raise ModelError(str(run.path), "is not a run folder of this program", "`translator train` makes one")
+        run.require_run()
         self.run, self.reader = run, JournalReader(run.path / JOURNAL, self.forget)
         self.forget()
 

@@ -108,15 +108,6 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
     return EncodedPairs(source, EncodedLines.of(tokenizer.encode_target(corpus.target)))
 
 
-def collate(pairs: EncodedPairs, sentences: NDArray[np.int64]) -> Batch:
-    """One batch of these pairs."""
-    source_BS, target_BT = pairs.source.padded(sentences), pairs.target.padded(sentences)
-    previous_BT = torch.full_like(target_BT, BOS)
-    previous_BT[:, 1:] = target_BT[:, :-1]
-    real_M, sentence_B = pairs.target.real(sentences), pairs.target.beside(sentences)
-    return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, sentence_B)
-
-
 class TokenBatches:
     """Batches of at most `batch_tokens` target tokens; each epoch holds every pair once, in an order of its own.
 
@@ -154,7 +145,12 @@ class TokenBatches:
 
     def batch(self, sentences: NDArray[np.int64]) -> Batch:
         """These sentences, padded."""
-        return collate(self.pairs, sentences)
+        source, target = self.pairs
+        source_BS, target_BT = source.padded(sentences), target.padded(sentences)
+        previous_BT = torch.full_like(target_BT, BOS)
+        previous_BT[:, 1:] = target_BT[:, :-1]
+        real_M, sentence_B = target.real(sentences), target.beside(sentences)
+        return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, sentence_B)
 
     def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
         """The sentences of one update in at most `parts` micro-batches of about equal tokens."""

@@ -21,8 +21,7 @@ LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=F
 def read_split(settings: CorpusSettings, split: Split) -> Corpus:
     """All pairs of a split, in order, none left out."""
     stream = open_split(settings, split)
-    blocks = list(stream.blocks)
-    source, target = (list(chain.from_iterable(block[side] for block in blocks)) for side in (0, 1))
+    source, target = (list(chain.from_iterable(side)) for side in zip(*stream.blocks, strict=True))
     return Corpus(source, target, stream.places)
 
 
@@ -117,7 +116,7 @@ def read_tsv(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_jsonl(path: Path, settings: CorpusSettings) -> Iterator[tuple[str, str]]:
-    """An object a line, its fields named as in `columns`."""
+    """An object a line."""
     for number, line in enumerate(read_lines(path), 1):
         try:
             row = json.loads(line)
@@ -126,17 +125,12 @@ def read_jsonl(path: Path, settings: CorpusSettings) -> Iterator[tuple[str, str]
         yield fields_of(row, settings, f"{path}:{number}")
 
 
-def columns(settings: CorpusSettings) -> tuple[str, str]:
-    """The names of the source and target fields."""
-    hub = settings.hub
-    return hub.source_column or settings.source_language, hub.target_column or settings.target_language
-
-
 def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:
     """Source and target of a row, also where they are nested as {"translation": {"en": ..., "de": ...}}."""
     if isinstance(row, dict) and isinstance(row.get("translation"), dict):
         row = row["translation"]
-    names = columns(settings)
+    hub = settings.hub
+    names = hub.source_column or settings.source_language, hub.target_column or settings.target_language
     found = [row.get(name) if isinstance(row, dict) else None for name in names]
     if not all(isinstance(one, str) for one in found):
         there = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__

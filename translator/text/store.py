@@ -7,6 +7,7 @@ source.lengths, target.lengths   pieces of each sentence, the end mark included,
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import chain, compress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,19 +27,17 @@ PARTS = tuple(f"{side}.{part}" for side in SIDES for part in ("pieces", "lengths
 
 def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> None:
     """Encode all pairs into a folder, the next block being read while this one is encoded."""
-    files = [[(folder / f"{side}.{part}").open("wb") for part in ("pieces", "lengths")] for side in SIDES]
-    try:
+    with ExitStack() as held:
+        files = [held.enter_context((folder / part).open("wb")) for part in PARTS]
         for block in ahead(one for one in blocks if one.source):
-            for lines, processor, (pieces, lengths) in zip(block, tokenizer.processors, files, strict=True):
+            sides = zip(block, tokenizer.processors, files[::2], files[1::2], strict=True)
+            for lines, processor, pieces, lengths in sides:
                 ids = encode_all(processor, lines)
                 pieces.write(ids.astype(piece_type(processor)).tobytes())
                 lengths.write(np.diff(np.flatnonzero(ids == EOS), prepend=-1).astype(np.int32).tobytes())
-        for file in (one for pair in files for one in pair):
+        for file in files:
             file.flush()
             os.fsync(file.fileno())
-    finally:
-        for file in (one for pair in files for one in pair):
-            file.close()
 
 
 def encode_all(processor: Any, lines: list[str]) -> NDArray[np.int32]:

@@ -4,10 +4,10 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from translator.errors import ModelError, UsageError
 from translator.settings import Settings
 from translator.text.corpus import Block, Corpus
 from translator.text.pieces import require_harmless
+from translator.text.visible import LINE_ENDS
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
-LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 LONGEST_SENTENCE_BYTES = 2**30
 
 
@@ -192,34 +192,23 @@ def fingerprint(models: Sequence[bytes]) -> str:
 
 def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     """Ids of each line, EOS last."""
-    normal = [unicodedata.normalize("NFC", line) for line in lines]
-    return [list(map(int, ids)) for ids in processor.encode(normal, add_eos=True)] if normal else []
+    found: list[list[int]] = processor.encode([unicodedata.normalize("NFC", line) for line in lines], add_eos=True)
+    return found
 
 
-class Trained(NamedTuple):
-    """A new tokenizer, and what a person should know of it."""
-
-    tokenizer: Tokenizer
-    notice: str | None
-
-
-def train_tokenizer(corpus: Corpus, settings: TokenizerSettings) -> Trained:
-    """Learn the pieces. A vocabulary too large for the corpus is lowered, and the notice says so.
+def train_tokenizer(
+    corpus: Corpus, settings: TokenizerSettings, tell: Callable[[str], None] = lambda _: None
+) -> Tokenizer:
+    """Learn the pieces. A vocabulary too large for the corpus is lowered, which a person is told.
 
     Raises UsageError where it is too small for the corpus's characters.
     """
-    sides = [corpus.source, corpus.target]
-    if settings.joint:
-        model, size = learn([line for side in sides for line in side], settings, settings.vocab_size)
-        models, sizes = (model, model), [size]
-    else:
-        (source, source_size), (target, target_size) = (learn(side, settings, settings.vocab_size) for side in sides)
-        models, sizes = (source, target), [source_size, target_size]
-    lowered = [str(size) for size in sizes if size != settings.vocab_size]
-    notice = None
-    if lowered:
-        notice = f"tokenizer.vocab_size lowered from {settings.vocab_size} to {' and '.join(lowered)}: the corpus has no more"
-    return Trained(Tokenizer(*models), notice)
+    texts = [[*corpus.source, *corpus.target]] if settings.joint else [corpus.source, corpus.target]
+    learned = [learn(lines, settings, settings.vocab_size) for lines in texts]
+    if lowered := [str(size) for _, size in learned if size != settings.vocab_size]:
+        sizes = " and ".join(lowered)
+        tell(f"tokenizer.vocab_size lowered from {settings.vocab_size} to {sizes}: the corpus has no more")
+    return Tokenizer(learned[0][0], learned[-1][0])
 
 
 def learn(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tuple[bytes, int]:
@@ -229,7 +218,7 @@ def learn(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tup
     model = io.BytesIO()
     try:
         SentencePieceTrainer.train(
-            sentence_iterator=without_nul(lines),
+            sentence_iterator=(line.replace("\0", " ") for line in lines),  # at a NUL it would end
             model_writer=model,
             model_type=settings.kind,
             vocab_size=vocab_size,
@@ -264,8 +253,3 @@ def too_small(vocab_size: int, needed: int, lines: list[str]) -> UsageError:
         f"found {vocab_size}, expected at least {needed} for {characters} characters and the marks",
         "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage",
     )
-
-
-def without_nul(lines: list[str]) -> Iterator[str]:
-    """The lines, with NUL as a space: SentencePiece would end there."""
-    return (line.replace("\0", " ") for line in lines)

@@ -6,6 +6,9 @@ CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
 )
 
+LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
+"""For `translate`: a text on one line, whoever reads it."""
+
 
 def visible(text: str) -> str:
     """The text with control characters written out, so that a terminal shows them instead of obeying."""

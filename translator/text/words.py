@@ -39,7 +39,7 @@ def load_words(path: Path) -> frozenset[str]:
     """What `save_words` wrote. Raises ModelError where there is none."""
     if not path.is_file():
         raise ModelError(str(path), "no such file", "restore the run folder")
-    return frozenset(read_lines(path)) if path.stat().st_size else frozenset()
+    return frozenset(read_lines(path))
 
 
 def count_words(tokens: Mapping[str, int]) -> Counter[str]:
@@ -61,7 +61,6 @@ def load_counts(path: Path) -> dict[str, int] | None:
     if not path.is_file():
         return None
     try:
-        pairs = (line.split("\t") for line in (read_lines(path) if path.stat().st_size else ()))
-        return {word: int(count) for word, count in pairs}
+        return {word: int(count) for word, count in (line.split("\t") for line in read_lines(path))}
     except ValueError as error:
         raise ModelError(str(path), f"is damaged ({error})", "restore the run folder") from error

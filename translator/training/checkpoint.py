@@ -173,11 +173,16 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoi
     return found
 
 
+def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Those that were due and have a score, the best last; of equal ones the newest."""
+    scored = (one for one in checkpoints if one.bleu is not None and not one.in_passing)
+    return sorted(scored, key=lambda one: (one.bleu or 0.0, one.step))
+
+
 def prune(checkpoints: Iterable[Checkpoint], *, keep_last: int, keep_best: int) -> list[Checkpoint]:
     """Delete all but the newest and the best by BLEU, of those that were due; returns what is left, oldest first."""
     ordered = sorted(checkpoints, key=lambda one: one.step)
-    due = [one for one in ordered if not one.in_passing]
-    scored = sorted((one for one in due if one.bleu is not None), key=lambda one: (one.bleu or 0.0, one.step))
+    due, scored = [one for one in ordered if not one.in_passing], by_bleu(ordered)
     kept = {*ordered[-1:], *due[-keep_last:], *scored[len(scored) - keep_best :]}
     for one in ordered:
         if one not in kept:
