@@ -103,7 +103,7 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     torch.set_num_threads(threads)
     if tokenizer:
         models = [Path(tokenizer, f"{side}.model").read_bytes() for side in ("source", "target")]
-        preparing.find_tokenizer = lambda *_: Tokenizer(*models)
+        preparing.train_tokenizer = lambda *_: Tokenizer(*models)
     config = load_config(Path(__file__).parent.parent.parent / "configs" / "demo.toml", [
         f"corpus.folder={folder}", "tokenizer.vocab_size=8000",
     ])  # fmt: skip

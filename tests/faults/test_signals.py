@@ -72,8 +72,11 @@ def test_c06_a_validation_that_was_stopped_and_then_killed_is_in_the_journal_onc
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 
 
+WRITING = "translator.training.checkpoint.write_part"
+
+
 def test_c06_the_first_of_many_signals_counts(trainings: Trainings, tmp_path: Path) -> None:
-    send = ("send", TERM, "translator.experiment.training.mean_loss", 1), ("send", INT, "os.fsync", 27, 3)
+    send = ("send", TERM, "translator.experiment.training.mean_loss", 1), ("send", INT, WRITING, 5, 3)
     done = trainings.run("transformer", tmp_path / "run", sabotage=send)
     assert done.code == 143
     assert [record["event"] for record in journal(tmp_path / "run")] == ["update"] * 6

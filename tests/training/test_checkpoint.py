@@ -118,6 +118,24 @@ def test_damage_is_named_left_in_place_and_fallen_back_from(kind: str, tmp_path:
     assert bad.path.is_dir()
 
 
+def test_all_that_is_in_a_folder_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+
+    def noted(path: Path) -> None:
+        assert not (tmp_path / "step").exists() or path == tmp_path
+        flushed.append(path.relative_to(tmp_path).as_posix())
+
+    monkeypatch.setattr(folders, "sync", noted)
+    with new_folder(tmp_path / "step") as temporary:
+        (temporary / "a").write_bytes(b"x")
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "b").write_bytes(b"")
+    parts = ["a", "inner", "inner/b", MANIFEST]
+    assert sorted(flushed) == sorted([".", ".tmp-step", *(f".tmp-step/{part}" for part in parts)])
+
+
 def test_a_folder_that_failed_leaves_nothing(tmp_path: Path) -> None:
     def half() -> None:
         with new_folder(tmp_path / "step") as temporary:

@@ -26,10 +26,10 @@ from translator.experiment.run_folder import (
     require_replaceable,
 )
 from translator.text.batches import EncodedPairs
-from translator.text.corpus import Corpus
+from translator.text.corpus import Block, Corpus
 from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
 from translator.text.sources import open_split, read_labels, read_split
-from translator.text.tokenizer import Sample, Tokenizer, train_tokenizer
+from translator.text.tokenizer import Sample, Tokenizer, TokenizerSettings, train_tokenizer
 from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.folders import new_folder, write_part
 from translator.version import __version__
@@ -38,14 +38,19 @@ Tell = Callable[[str], None]
 UNFAMILIAR = 0.01  # share of pieces
 
 
-class Read(NamedTuple):
-    """What one pass over the training pairs left in memory."""
+class Gathered:
+    """What a new run notes of its training pairs as they pass."""
 
-    admitted: Admitted
-    sample: Sample
-    words: frozenset[str]  # of the source
-    counts: Counter[str]  # of the words of the target
-    revision: str | None
+    def __init__(self, settings: TokenizerSettings) -> None:
+        self.sample = Sample(settings)
+        self.source_tokens: set[str] = set()
+        self.target_tokens: Counter[str] = Counter()
+
+    def add(self, block: Block) -> None:
+        """The next pairs."""
+        self.sample.add(block)
+        self.source_tokens.update(" ".join(block.source).split())
+        self.target_tokens.update(" ".join(block.target).split())
 
 
 class Prepared(NamedTuple):
@@ -75,68 +80,61 @@ def prepare(config: Config, folder: Path, *, overwrite: bool, tell: Tell) -> Pre
     return make(config, run, tell)
 
 
-def read_training(config: Config) -> Read:
-    """Pass all training pairs through the gate once; the text itself is not kept."""
+def admit(config: Config, gathered: Gathered | None = None) -> tuple[Admitted, str | None]:
+    """Pass all training pairs through the gate once, without keeping them; returns what it found, and their revision."""
     stream = open_split(config.corpus, "train")
-    gate, sample = Gate(config.corpus, stream.places), Sample(config.tokenizer)
-    tokens: set[str] = set()
-    target_tokens: Counter[str] = Counter()
+    gate = Gate(config.corpus, stream.places)
     for block in stream.blocks:
         kept = gate.admit(block)
-        sample.add(kept)
-        tokens.update(" ".join(kept.source).split())
-        target_tokens.update(" ".join(kept.target).split())
+        if gathered is not None:
+            gathered.add(kept)
     found = gate.close()
     require_pairs(found.counts)
-    return Read(found, sample, known_words(tokens), count_words(target_tokens), stream.revision)
+    return found, stream.revision
 
 
 def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     """A new run folder, complete or not at all."""
-    read = read_training(config)
-    train = read.sample.corpus()
-    counts = {**read.admitted.counts._asdict(), "revision": read.revision}
-    noted: dict[str, Any] = {"train": {**counts, **facts(read.admitted.fingerprint, read.admitted.findings)}}
+    gathered = Gathered(config.tokenizer)
+    admitted, revision = admit(config, gathered)
+    train = gathered.sample.corpus()
+    counts = {**admitted.counts._asdict(), "revision": revision}
+    noted: dict[str, Any] = {"train": {**counts, **facts(admitted.fingerprint, admitted.findings)}}
     validation = read_split(config.corpus, "validation")
     test = read_split(config.corpus, "test") if config.corpus.has_test else None
-    findings = [one for one in read.admitted.findings if one.is_warning]
+    findings = [one for one in admitted.findings if one.is_warning]
     for name, split in (("validation", validation), ("test", test)):
         if split is not None:
-            seen = examine(split, config.corpus, read.admitted, train)
+            seen = examine(split, config.corpus, admitted, train)
             noted[name] = {"read": len(split.source), **seen._asdict(), **facts(split.fingerprint, seen.findings)}
             findings += seen.findings
-    for line in [*describe(noted, read.admitted.findings), *(f"warning: {finding}" for finding in findings)]:
+    for line in [*describe(noted, admitted.findings), *(f"warning: {finding}" for finding in findings)]:
         tell(line)
-    tokenizer = find_tokenizer(config, run, read, tell)
+    if neighbour := find_neighbour(run, about_corpus(config, admitted)):
+        tell(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
+        tokenizer = neighbour[1]
+    else:
+        if gathered.sample.notice:
+            tell(gathered.sample.notice)
+        tokenizer = train_tokenizer(train, config.tokenizer, tell)
     noted["validation"]["unknown_pieces"] = share = tokenizer.unknown_share(validation)
     if share >= UNFAMILIAR:
         tell(f"warning: {100 * share:.0f} % of the validation pieces are characters that the training pairs lack")
-    content = read.admitted.pairs.astype("<u8").tobytes()
+    content = admitted.pairs.astype("<u8").tobytes()
     with new_folder(run.path) as temporary:
         record = record_of(noted, tokenizer) | {"pairs": hashlib.sha256(content).hexdigest()}
         write_part(temporary / CONFIG, dump_config(config).encode())
         write_part(temporary / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
         write_part(temporary / PAIRS, content)
         tokenizer.save(temporary / "tokenizer")
-        save_words(read.words, temporary / WORDS)
-        save_counts(read.counts, temporary / COUNTS)
+        save_words(known_words(gathered.source_tokens), temporary / WORDS)
+        save_counts(count_words(gathered.target_tokens), temporary / COUNTS)
         gold = read_labels(config.corpus, "validation", ".align")
         write_split(temporary / "corpus", "validation", validation, {"align": gold})
         if test is not None:
             kinds = read_labels(config.corpus, "test", ".kind")
             write_split(temporary / "corpus", "test", test, {"kind": kinds})
-    return Prepared(run, config, tokenizer, validation, read.admitted)
-
-
-def find_tokenizer(config: Config, run: RunFolder, read: Read, tell: Tell) -> Tokenizer:
-    """A neighbour's, if it was learned from the same pairs in the same way, or a new one."""
-    if neighbour := find_neighbour(run, about_corpus(config, read.admitted)):
-        tell(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
-        return neighbour[1]
-    corpus = read.sample.corpus()
-    if read.sample.notice:
-        tell(read.sample.notice)
-    return train_tokenizer(corpus, config.tokenizer, tell)
+    return Prepared(run, config, tokenizer, validation, admitted)
 
 
 def reopen(config: Config, run: RunFolder) -> Prepared:
@@ -149,14 +147,14 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
             + ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed),
             "only how long it trains and what it logs and keeps may change; give another --output, or --overwrite",
         )
-    read, validation = read_training(config), read_split(config.corpus, "validation")
+    (admitted, _), validation = admit(config), read_split(config.corpus, "validation")
     recorded = run.record()["corpus"]
-    for split, fingerprint in (("train", read.admitted.fingerprint), ("validation", validation.fingerprint)):
+    for split, fingerprint in (("train", admitted.fingerprint), ("validation", validation.fingerprint)):
         if fingerprint != recorded[split]["fingerprint"]:
             raise UsageError(
                 str(run.path), f"was begun with other {split} sentences", "give another --output, or --overwrite"
             )
-    return Prepared(run, config, run.tokenizer(), validation, read.admitted)
+    return Prepared(run, config, run.tokenizer(), validation, admitted)
 
 
 def record_of(noted: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:

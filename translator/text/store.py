@@ -4,7 +4,6 @@ source.pieces, target.pieces     ids, two bytes each where the vocabulary allows
 source.lengths, target.lengths   pieces of each sentence, the end mark included, four bytes each
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -35,9 +34,6 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
                 ids = encode_all(processor, lines)
                 pieces.write(ids.astype(piece_type(processor)).tobytes())
                 lengths.write(np.diff(np.flatnonzero(ids == EOS), prepend=-1).astype(np.int32).tobytes())
-        for file in files:
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def encode_all(processor: Any, lines: list[str]) -> NDArray[np.int32]:

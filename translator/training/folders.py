@@ -1,6 +1,6 @@
 """Folders that are complete or not there, checked by hash.
 
-All parts are written into `.tmp-NAME` beside the target and flushed, the manifest last; one rename gives the folder its
+All parts are written into `.tmp-NAME` beside the target, the manifest last, and flushed; one rename gives the folder its
 name. Whoever writes a run holds its lock, so what a killed process left under such a name is nobody's and may go.
 """
 
@@ -36,7 +36,8 @@ def new_folder(target: Path, *, num_bytes: int = 0) -> Iterator[Path]:
         temporary.mkdir()
         yield temporary
         write_manifest(temporary)
-        sync(temporary)
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
         if os.path.lexists(target):
             target.rename(replaced)
         temporary.rename(target)
@@ -99,6 +100,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         temporary.unlink(missing_ok=True)
         write_part(temporary, content)
+        sync(temporary)
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
@@ -107,16 +109,14 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_part(path: Path, content: bytes) -> None:
-    """Write a new file and wait until the disk has it."""
+    """Write a new file."""
     with path.open("xb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
-def sync(folder: Path) -> None:
-    """Wait until the disk has a folder's names."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until the disk has a file's content, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
