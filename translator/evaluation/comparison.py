@@ -24,12 +24,19 @@ class GroupScore(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How a system differs from the best one."""
+    """How one system differs from another."""
 
-    delta: float  # BLEU, the best one's minus this one's
+    delta: float  # BLEU, the one's minus the other's
     low: float  # of the 95 % interval of delta
     high: float
-    p_value: float  # corrected for the number of systems (Holm 1979)
+    p_value: float  # corrected for the number of tests (Holm 1979)
+
+    @property
+    def outcome(self) -> str:
+        """'better' or 'worse' where the one is that by more than luck in the choice of test sentences, else 'alike'."""
+        if self.p_value >= SIGNIFICANT:
+            return "alike"
+        return "better" if self.delta > 0 else "worse"
 
     def __str__(self) -> str:
         return f"{self.delta:.1f} [{self.low:.1f}, {self.high:.1f}] (p = {self.p_value:.3f})"
@@ -88,7 +95,7 @@ def group_score(name: str, chosen: Sequence[int], hypotheses: Sequence[str], ref
 
 
 def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[Difference]:
-    """Each system against the one of highest BLEU, as `pair_tests` does it."""
+    """The one of highest BLEU against each system, as `pair_tests` does it."""
     scores = [bleu(hypotheses, references) for hypotheses in systems]
     best = scores.index(max(scores))
     others = [index for index in range(len(systems)) if index != best]
