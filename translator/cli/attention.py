@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from translator.cli.console import as_json, tell
+from translator.cli.console import PAGE_WIDTH, as_json, tell
 
 if TYPE_CHECKING:
     from translator.experiment.attention import AttentionMap, Looker
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 FORMS = ("terminal", "json", "pharaoh")
 SUFFIXES = {".json": "json", ".jsonl": "json", ".align": "pharaoh", ".png": "figure", ".svg": "figure"}
-PAGE_WIDTH = 80
-"""Columns of a picture that does not go to a terminal."""
 MOST_MAPS = 20
 """A figure shows no more sentences than these."""
 TOGETHER = 64
@@ -50,7 +48,7 @@ def read_wanted(
 
     Raises UsageError or MachineError for a form or a file that will not do, before any work.
     """
-    from translator.cli.files import check_files
+    from translator.cli.files import check_output
     from translator.errors import UsageError
     from translator.report.figure import require_matplotlib
 
@@ -62,7 +60,7 @@ def read_wanted(
         raise UsageError("--attention", f"found {option!r}, expected one of {known}", "choose a form or name a file")
     if file.resolve() in [other.resolve() for other in taken if other is not None]:
         raise UsageError("--attention", f"{option} is another file of this command too", "choose another name")
-    check_files(None, None, file, force=force)
+    check_output(file, force=force)
     if form == "figure":
         require_matplotlib()
     return Wanted(form, file)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from translator.experiment.watcher import Validation
     from translator.training.progress import Progress, Report
 
+PAGE_WIDTH = 80
+"""Columns of a picture that does not go to a terminal."""
 Item = TypeVar("Item")
 
 

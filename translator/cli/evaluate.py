@@ -52,7 +52,7 @@ def evaluate(
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
-    from translator.cli.files import check_files, read_given_test, written
+    from translator.cli.files import check_output, read_given_test, written
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.evaluate import evaluate_run
@@ -60,7 +60,7 @@ def evaluate(
     from translator.experiment.translate import decoding_settings, load
 
     test = read_given_test(source, reference, output, force=force)
-    check_files(None, alignments, output, force=force)
+    check_output(output, alignments, force=force)
     wanted = read_wanted(attention, taken=(source, reference, output, alignments), force=force, forms=())
     if not wanted and not alignments:
         refuse_unused(layer, head)

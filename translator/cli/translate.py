@@ -53,13 +53,16 @@ def translate(
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
-    from translator.cli.files import check_files, input_lines, is_prompt, written
+    from translator.cli.files import check_output, input_lines, is_prompt, written
+    from translator.errors import UsageError
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.run_folder import RunFolder, latest_run
     from translator.experiment.translate import BLOCK_LINES, Remarks, decoding_settings, load
 
-    check_files(text, input, output, force=force)
+    if text and input:
+        raise UsageError("--input", "given together with words to translate", "choose one of them")
+    check_output(output, input, force=force)
     wanted = read_wanted(attention, taken=(input, output), force=force, forms=("json",) if json else FORMS)
     if not wanted:
         refuse_unused(layer, head)
