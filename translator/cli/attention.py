@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from translator.cli.console import PAGE_WIDTH, as_json, tell
+from translator.cli.files import check_output, written
+from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.experiment.attention import AttentionMap, Looker
@@ -48,8 +50,6 @@ def read_wanted(
 
     Raises UsageError or MachineError for a form or a file that will not do, before any work.
     """
-    from translator.cli.files import check_output
-    from translator.errors import UsageError
     from translator.report.figure import require_matplotlib
 
     if option is None or option in forms:
@@ -68,8 +68,6 @@ def read_wanted(
 
 def refuse_unused(layer: int | None, head: int | None) -> None:
     """Raise UsageError for a layer or a head where nothing is looked at."""
-    from translator.errors import UsageError
-
     for name, number in (("--layer", layer), ("--head", head)):
         if number is not None:
             raise UsageError(name, "nothing is looked at", "add --attention terminal, or another form")
@@ -89,7 +87,6 @@ def follow(
 @contextmanager
 def attention_file(wanted: Wanted | None) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
     """A function that takes a source, its translation and its map into the wanted file, which appears if all ends well."""
-    from translator.cli.files import written
     from translator.experiment.attention import NOTICE
 
     maps: list[AttentionMap] = []

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import as_json, say, tell
+from translator.cli.console import TrainingDisplay, as_json, say, tell
+from translator.cli.files import read_given_test
 from translator.cli.options import (
     RUNS,
     AllowLeaked,
@@ -20,6 +21,7 @@ from translator.cli.options import (
     Source,
     find_config,
 )
+from translator.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -79,9 +81,7 @@ def compare(
       translator compare demo demo-additive --seeds 3 --strict
       translator compare bahdanau luong --json --report report.html
     """
-    from translator.cli.files import read_given_test
     from translator.cli.report import write_report
-    from translator.errors import UsageError
     from translator.experiment.build import choose_device
     from translator.experiment.compare import compare_runs, given_decoding, with_seeds
 
@@ -106,8 +106,6 @@ def compare(
 
 def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """The finished runs of these names, `seeds` of each config, trained first where there is none."""
-    from translator.cli.console import TrainingDisplay
-    from translator.errors import ModelError, UsageError
     from translator.experiment.compare import find_or_train
     from translator.experiment.run_folder import RunFolder
 
@@ -131,8 +129,6 @@ def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_
 
 def is_whole(run: "RunFolder", *, skip_missing: bool) -> bool:
     """Whether a run can be compared. Raises ModelError where it cannot, or says so where it may be left out."""
-    from translator.errors import ModelError
-
     try:
         run.require_finished()
         run.config()

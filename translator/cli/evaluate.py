@@ -7,6 +7,7 @@ import typer
 
 from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
 from translator.cli.console import as_json, say, tell
+from translator.cli.files import check_output, read_given_test, written
 from translator.cli.options import (
     RUNS,
     AllowLeaked,
@@ -52,7 +53,6 @@ def evaluate(
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
-    from translator.cli.files import check_output, read_given_test, written
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.evaluate import evaluate_run

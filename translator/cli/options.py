@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from translator.errors import UsageError
+
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set training.steps=500. May be repeated."),
@@ -33,8 +35,6 @@ def shipped(name: str) -> Path:
 
 def find_config(name: str) -> Path:
     """A config file by path, or a shipped one by name. Raises UsageError naming the shipped ones."""
-    from translator.errors import UsageError
-
     path = Path(name)
     if path.is_file():
         return path

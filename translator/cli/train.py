@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import say
+from translator.cli.console import TrainingDisplay, say
 from translator.cli.options import RUNS, Device, Overrides, find_config
 
 
@@ -26,7 +26,6 @@ def train(
       translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
     """
     path = find_config(config)
-    from translator.cli.console import TrainingDisplay
     from translator.config import digest, load_config
     from translator.experiment.build import choose_device
     from translator.experiment.train import train_run

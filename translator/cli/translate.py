@@ -19,7 +19,9 @@ from translator.cli.attention import (
     shown,
 )
 from translator.cli.console import as_json, counted, tell
+from translator.cli.files import check_output, input_lines, is_prompt, written
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
+from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.experiment.attention import AttentionMap
@@ -53,8 +55,6 @@ def translate(
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
-    from translator.cli.files import check_output, input_lines, is_prompt, written
-    from translator.errors import UsageError
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.run_folder import RunFolder, latest_run
