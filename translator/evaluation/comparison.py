@@ -143,8 +143,8 @@ def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDA
 def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
     """Sentence BLEU, smoothed, of as many n-gram orders as the sentence has: sacreBLEU's, as compare-mt ranks by it."""
     metric = make_bleu(effective_order=True)
-    counts = sentence_counts(hypotheses, references).tolist()
-    return [rounded(float(metric._compute_score_from_stats(one).score)) for one in counts]
+    pairs = zip(one_line(hypotheses), one_line(references), strict=True)
+    return [rounded(metric.sentence_score(hypothesis, [reference]).score) for hypothesis, reference in pairs]
 
 
 def most_different(best: Sequence[float], other: Sequence[float], *, most: int = 10) -> MostDifferent:
