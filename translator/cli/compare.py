@@ -148,13 +148,12 @@ def names_run(name: str) -> bool:
 
 def json_text(comparison: "Comparison") -> str:
     """The whole comparison, but of its sentences only those that differ most, as JSON; rows number its runs from 0."""
-    gaps = [
-        {side: [{**gap._asdict(), **texts(comparison, row, gap)} for gap in gaps] for side, gaps in both.items()}
-        for row in comparison.rows
-        for both in [row.most_different._asdict()]
-    ]
-    record = comparison.record([{"most_different": one} for one in gaps])
-    return as_json(record | {"sentences": len(comparison.test.source)}, indent=1)
+    details: list[dict[str, object]] = []
+    for row in comparison.rows:
+        sides = row.most_different._asdict().items()
+        told = {side: [gap._asdict() | texts(comparison, row, gap) for gap in gaps] for side, gaps in sides}
+        details.append({"most_different": told})
+    return as_json(comparison.record(details) | {"sentences": len(comparison.test.source)}, indent=1)
 
 
 def texts(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
@@ -171,14 +170,13 @@ def texts(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
 def plain_text(comparison: "Comparison", *, sentences: bool) -> str:
     """The verdict, what the seeds say, then a table of all runs, and what makes it repeatable."""
     lines, rows, decoding = [comparison.verdict, ""], comparison.rows, comparison.decoding
-    names = [row.evaluation.run for row in rows]
     if found := comparison.seeds:
-        lines += [*table([one.config for one in found.configs], seed_figures(found, names)), ""]
+        lines += [*table([one.config for one in found.configs], seed_figures(found, comparison.names)), ""]
     columns = [figures(row, len(comparison.test.source)) for row in rows]
     for condition in comparison.conditions:
         for column, value in zip(columns, condition.values, strict=True):
             column[f"unequal: {condition.name}"] = value
-    lines += [*table(names, columns), ""]
+    lines += [*table(comparison.names, columns), ""]
     if sentences:
         lines += [line for row in rows for line in sentence_lines(comparison, row)]
     if comparison.conditions:
@@ -234,19 +232,16 @@ def seed_figures(found: "OverSeeds", names: Sequence[str]) -> list[dict[str, str
 
 def sentence_lines(comparison: "Comparison", row: "Row") -> list[str]:
     """The sentences where this run and the best one differ most, both ways."""
-    lines, best, this = [], comparison.rows[comparison.best].evaluation.run, row.evaluation.run
+    lines, best, this = [], comparison.names[comparison.best], row.evaluation.run
     for better, worse, gaps in zip((best, this), (this, best), row.most_different, strict=True):
-        lines += [f"Sentences where {better} is most above {worse}, by sentence BLEU:"] if gaps else []
+        if not gaps:
+            continue
+        lines.append(f"Sentences where {better} is most above {worse}, by sentence BLEU:")
         for gap in gaps:
             labels = f"{gap.number}", "reference", f"{best} {gap.best:.1f}", f"{this} {gap.other:.1f}"
-            lines += [
-                "",
-                *(
-                    f"  {label}: {text}"
-                    for label, text in zip(labels, texts(comparison, row, gap).values(), strict=True)
-                ),
-            ]
-        lines += [""] if gaps else []
+            told = zip(labels, texts(comparison, row, gap).values(), strict=True)
+            lines += ["", *(f"  {label}: {text}" for label, text in told)]
+        lines.append("")
     return lines
 
 

@@ -1,7 +1,9 @@
 """Is one system better than another, or only luckier? Paired tests, groups of sentences, and a sentence that sums it up."""
 
 import hashlib
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -68,12 +70,11 @@ def fingerprint(references: Sequence[str]) -> str:
 
 def by_length(hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str]) -> list[GroupScore]:
     """BLEU of sentences whose source has under 10, 10 to 17, 18 to 24, and 25 or more words."""
-    edges = (0, *LENGTH_EDGES)
     lengths = [len(source.split()) for source in sources]
     groups = []
-    for low, high in zip(edges, (*LENGTH_EDGES, None), strict=True):
-        name = f"{low}+ words" if high is None else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
-        chosen = [index for index, length in enumerate(lengths) if low <= length and (high is None or length < high)]
+    for low, high in pairwise((0, *LENGTH_EDGES, math.inf)):
+        name = f"{low}+ words" if high == math.inf else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
+        chosen = [index for index, length in enumerate(lengths) if low <= length < high]
         groups.append(group_score(name, chosen, hypotheses, references))
     return groups
 

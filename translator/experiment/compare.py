@@ -47,6 +47,11 @@ class Comparison(NamedTuple):
     conditions: list[Condition]
     seeds: OverSeeds | None = None  # where several seeds of each config were trained
 
+    @property
+    def names(self) -> list[str]:
+        """What the runs are called."""
+        return [row.evaluation.run for row in self.rows]
+
     def record(self, details: Sequence[dict[str, object]]) -> dict[str, object]:
         """All but the sentences, by name, and `details` of each run; rows number the runs from 0."""
         return {
