@@ -13,7 +13,7 @@ from translator.errors import DataError
 from translator.evaluation.metrics import Score, bleu, check_counts, make_bleu, one_line, rounded
 
 LENGTH_EDGES = (10, 18, 25)
-RESAMPLES = 1000
+RESAMPLES, SEED = 1000, 12345
 SIGNIFICANT = 0.05
 
 
@@ -95,17 +95,17 @@ def group_score(name: str, chosen: Sequence[int], hypotheses: Sequence[str], ref
     return GroupScore(name, len(chosen), bleu([hypotheses[n] for n in chosen], [references[n] for n in chosen]))
 
 
-def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[Difference]:
+def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str]) -> list[Difference]:
     """The one of highest BLEU against each system, as `pair_tests` does it."""
     scores = [bleu(hypotheses, references) for hypotheses in systems]
     best = scores.index(max(scores))
     others = [index for index in range(len(systems)) if index != best]
-    tests = pair_tests(systems, references, [(best, other) for other in others], seed=seed)
+    tests = pair_tests(systems, references, [(best, other) for other in others])
     return [*tests[:best], NO_DIFFERENCE, *tests[best:]]
 
 
 def pair_tests(
-    systems: Sequence[Sequence[str]], references: Sequence[str], pairs: Sequence[tuple[int, int]], *, seed: int = 12345
+    systems: Sequence[Sequence[str]], references: Sequence[str], pairs: Sequence[tuple[int, int]]
 ) -> list[Difference]:
     """Pairs of systems, by paired bootstrap over the same resampled test sets for all (Koehn 2004).
 
@@ -118,7 +118,7 @@ def pair_tests(
         check_counts(hypotheses, references)
     counts = [sentence_counts(hypotheses, references) for hypotheses in systems]
     found = [corpus_bleu(one.sum(0)) for one in counts]
-    draws = np.random.default_rng(seed).integers(0, len(references), (RESAMPLES, len(references)))
+    draws = np.random.default_rng(SEED).integers(0, len(references), (RESAMPLES, len(references)))
     resampled = np.array([[corpus_bleu(one[draw].sum(0)) for draw in draws] for one in counts])
     raw = []
     for one, other in pairs:
