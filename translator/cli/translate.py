@@ -24,7 +24,6 @@ from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Jso
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.experiment.attention import AttentionMap
     from translator.experiment.translate import Candidate
 
 
@@ -84,14 +83,15 @@ def translate(
                 remarks.see(source, candidates[0])
                 keep(source, candidates[0].text, seen)
                 if json:
-                    write(as_json(record_of(source, candidates, {"attention": seen} if attention == "json" else {})))
+                    looked = {"attention": seen and seen.as_record()} if attention == "json" else {}
+                    write(as_json(record_of(source, candidates) | looked))
                 else:
                     write(shown(wanted, candidates[0].text, seen))
     for notice in remarks.notices():
         tell(notice)
 
 
-def record_of(source: str, candidates: "list[Candidate]", maps: "dict[str, AttentionMap | None]") -> dict[str, object]:
-    """All that is known of a translation, for a line of JSON."""
+def record_of(source: str, candidates: "list[Candidate]") -> dict[str, object]:
+    """All that is known of a sentence's translations, for a line of JSON."""
     found = [{key: value for key, value in one._asdict().items() if key != "ids"} for one in candidates]
-    return {"source": source, "translations": found, **{name: seen and seen.as_record() for name, seen in maps.items()}}
+    return {"source": source, "translations": found}
