@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.config import MAY_CHANGE, differences, digest, dump_config, flatten, load_config, read_saved_config
+from translator.config import MAY_CHANGE, differences, dump_config, flatten, load_config, read_saved_config, run_name
 from translator.errors import UsageError
 from translator.experiment.build import check_model
 
@@ -76,6 +76,7 @@ def test_only_the_length_of_training_and_its_log_may_change() -> None:
     assert "training.steps" in MAY_CHANGE
 
 
-def test_a_digest_names_what_was_changed_whatever_the_order() -> None:
-    assert digest([]) == ""
-    assert digest(["a=1", "b=2"]) == digest(["b=2", "a=1"]) != digest(["a=1"])
+def test_a_run_is_named_by_what_was_changed_whatever_the_order() -> None:
+    assert run_name("demo", []) == "demo"
+    assert run_name("demo", ["a=1", "b=2"]) == run_name("demo", ["b=2", "a=1"]) != run_name("demo", ["a=1"])
+    assert run_name("demo", ["a=1"]).startswith("demo-")

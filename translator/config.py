@@ -257,6 +257,7 @@ def differences(
     ]
 
 
-def digest(overrides: Sequence[str]) -> str:
-    """A short name for what `--set` changed; the order of the overrides does not matter."""
-    return hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8] if overrides else ""
+def run_name(name: str, overrides: Sequence[str]) -> str:
+    """The name with a digest of what `--set` changed, if anything; the order of the overrides does not matter."""
+    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]
+    return f"{name}-{digest}" if overrides else name

@@ -26,14 +26,13 @@ def train(
       translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
     """
     path = find_config(config)
-    from translator.config import digest, load_config
+    from translator.config import load_config, run_name
     from translator.experiment.build import choose_device
     from translator.experiment.train import train_run
     from translator.training.processes import joined
 
-    loaded, changes = load_config(path, overrides), digest(overrides)
-    folder = output or RUNS / (f"{path.stem}-{changes}" if changes else path.stem)
-    chosen = choose_device(device)
+    loaded, chosen = load_config(path, overrides), choose_device(device)
+    folder = output or RUNS / run_name(path.stem, overrides)
     with joined(chosen) as processes, TrainingDisplay() as display:
         train_run(loaded, folder, device=chosen, watcher=display, overwrite=overwrite, processes=processes)
     if processes.is_first:
