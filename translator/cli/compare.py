@@ -45,21 +45,15 @@ def compare(
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Trainings of each config, with its seed and those after it.")
     ] = 1,
-    strict: Annotated[
-        bool, typer.Option("--strict/--no-strict", help="Refuse runs of unequal conditions instead of listing them.")
-    ] = False,
-    sentences: Annotated[
-        bool, typer.Option("--sentences/--no-sentences", help="Print the sentences where the models differ most.")
-    ] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse runs of unequal conditions instead of listing them.")] = False,
+    sentences: Annotated[bool, typer.Option(help="Print the sentences where the models differ most.")] = False,
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(help="File for a page of it all, to be opened in a browser.")] = None,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing/--no-skip-missing", help="Leave out runs that are missing or damaged.")
-    ] = False,
+    skip_missing: Annotated[bool, typer.Option(help="Leave out runs that are missing or damaged.")] = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:

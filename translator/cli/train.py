@@ -14,7 +14,7 @@ def train(
     output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config name>.")] = None,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite/--no-overwrite", help="Begin a run folder anew.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Begin a run folder anew.")] = False,
 ) -> None:
     """Train a model, or go on with a training that was interrupted.
 
