@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.config import MAY_CHANGE, differences, digest, dump_config, load_config, read_saved_config
+from translator.config import MAY_CHANGE, differences, dump_config, flatten, load_config, read_saved_config, run_name
 from translator.errors import UsageError
 from translator.experiment.build import check_model
 
@@ -18,7 +18,7 @@ def test_every_shipped_config_builds_and_comes_back_from_its_saved_form(path: Pa
     (tmp_path / "config.toml").write_text(dump_config(config))
     saved = read_saved_config(tmp_path / "config.toml")
     assert dump_config(saved) == dump_config(config)
-    assert (differences(saved, config), saved.decoding) == ([], config.decoding)
+    assert (differences(flatten(saved), flatten(config)), saved.decoding) == ([], config.decoding)
     assert str(path.parent) not in dump_config(config)
 
 
@@ -66,13 +66,17 @@ def test_a_wrong_file_is_named_with_its_line(text: str, message: str, tmp_path: 
 
 def test_only_the_length_of_training_and_its_log_may_change() -> None:
     demo = CONFIGS[[path.stem for path in CONFIGS].index("demo")]
-    old = load_config(demo)
-    assert differences(old, load_config(demo, ["training.steps=7", "training.log_every=3"])) == []
-    changed = differences(old, load_config(demo, ["training.learning_rate=0.5", "model.dropout=0.3"]))
-    assert [(key, new) for key, _, new in changed] == [("model.dropout", 0.3), ("training.learning_rate", 0.5)]
+
+    def changed(*overrides: str) -> list[tuple[str, object, object]]:
+        return differences(flatten(load_config(demo)), flatten(load_config(demo, overrides)))
+
+    assert changed("training.steps=7", "training.log_every=3", "decoding.beam_size=2") == []
+    changes = changed("training.learning_rate=0.5", "model.dropout=0.3")
+    assert [(key, new) for key, _, new in changes] == [("model.dropout", 0.3), ("training.learning_rate", 0.5)]
     assert "training.steps" in MAY_CHANGE
 
 
-def test_a_digest_names_what_was_changed_whatever_the_order() -> None:
-    assert digest([]) == ""
-    assert digest(["a=1", "b=2"]) == digest(["b=2", "a=1"]) != digest(["a=1"])
+def test_a_run_is_named_by_what_was_changed_whatever_the_order() -> None:
+    assert run_name("demo", []) == "demo"
+    assert run_name("demo", ["a=1", "b=2"]) == run_name("demo", ["b=2", "a=1"]) != run_name("demo", ["a=1"])
+    assert run_name("demo", ["a=1"]).startswith("demo-")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import tomli_w
 from pydantic import SerializeAsAny, ValidationError
 
+from translator.attention import MECHANISMS
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.models import MODELS
@@ -172,8 +173,6 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
 
 def inner_settings(table: object, default: type[Settings]) -> type[Settings]:
     """The settings class that an attention table chose, for suggestions about its keys."""
-    from translator.attention import MECHANISMS
-
     name = table.get("mechanism", "full") if isinstance(table, dict) else ""
     return MECHANISMS[name].settings if name in MECHANISMS else default
 
@@ -235,7 +234,7 @@ def read_saved_config(path: Path) -> Config:
 
 
 def flatten(config: Config) -> dict[str, Any]:
-    """Dotted key to value, for comparing two configs."""
+    """Dotted key to value, for comparing two configs, whose corpora may lie in different folders."""
 
     def walk(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
@@ -247,16 +246,18 @@ def flatten(config: Config) -> dict[str, Any]:
     return dict(walk("", placeless(config)))
 
 
-def differences(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
-    """(key, old value, new value) of every setting that differs and may not; where the corpus lies does not count."""
-    before, after = flatten(old), flatten(new)
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, may_change: frozenset[str] = MAY_CHANGE
+) -> list[tuple[str, Any, Any]]:
+    """(key, old value, new value) of every setting of two flat configs that differs and may not; decoding always may."""
     return [
-        (key, before.get(key), after.get(key))
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key) and key not in MAY_CHANGE and not key.startswith("decoding.")
+        (key, old.get(key), new.get(key))
+        for key in sorted({*old, *new} - may_change)
+        if old.get(key) != new.get(key) and not key.startswith("decoding.")
     ]
 
 
-def digest(overrides: Sequence[str]) -> str:
-    """A short name for what `--set` changed; the order of the overrides does not matter."""
-    return hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8] if overrides else ""
+def run_name(name: str, overrides: Sequence[str]) -> str:
+    """The name with a digest of what `--set` changed, if anything; the order of the overrides does not matter."""
+    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]
+    return f"{name}-{digest}" if overrides else name

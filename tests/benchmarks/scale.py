@@ -15,6 +15,7 @@ import tempfile
 import time
 from itertools import islice
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -93,8 +94,8 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     import torch
 
     from translator.config import load_config
-    from translator.experiment import prepare as preparing
     from translator.experiment.begin import begin
+    from translator.experiment.prepare import prepare
     from translator.experiment.watcher import Watchers
     from translator.text.tokenizer import Tokenizer
     from translator.training.loop import train
@@ -103,12 +104,12 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     torch.set_num_threads(threads)
     if tokenizer:
         models = [Path(tokenizer, f"{side}.model").read_bytes() for side in ("source", "target")]
-        preparing.train_tokenizer = lambda *_: Tokenizer(*models)
+        patch("translator.experiment.prepare.train_tokenizer", lambda *_: Tokenizer(*models)).start()
     config = load_config(Path(__file__).parent.parent.parent / "configs" / "demo.toml", [
         f"corpus.folder={folder}", "tokenizer.vocab_size=8000",
     ])  # fmt: skip
     began = time.monotonic()
-    prepared = preparing.prepare(config, run, overwrite=False, tell=tell)
+    prepared = prepare(config, run, overwrite=False, tell=tell)
     training = begin(prepared, torch.device("cpu"), Watchers(), Processes())
     training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from translator.cli.story import story as command
-from translator.evaluation.comparison import holm, paired_tests
+from translator.evaluation.comparison import Difference, holm, paired_tests
+from translator.evaluation.metrics import Score
 from translator.experiment.ladder import LADDER
-from translator.experiment.story import Figures, Step, Story, all_steps, times
+from translator.experiment.story import Figures, Story, all_steps, times
 from translator.experiment.translate import Candidate
 
 STEPS = {
-    "better": Step(2.0, 1.0, 3.0, 0.014),
-    "worse": Step(-2.0, -3.0, -1.0, 0.014),
-    "alike": Step(0.5, -1.0, 2.0, 1.0),
+    "better": Difference(2.0, 1.0, 3.0, 0.014),
+    "worse": Difference(-2.0, -3.0, -1.0, 0.014),
+    "alike": Difference(0.5, -1.0, 2.0, 1.0),
 }
 AS_WRITTEN = {
     **dict.fromkeys(("additive", "general", "scaled-dot", "scaled-dot-4-heads", "transformer"), "better"),
@@ -36,8 +37,8 @@ def story(outcomes: dict[str, str], *, speeds: Mapping[str, float] = {}, **first
         if name == "fixed-vector":
             lengths = {"<10 words": 50.0, "10-17 words": 30.0, "25+ words": 10.0}
         one = Figures(
-            89.0, 88.0, 90.0, lengths, {"seen": 89.0, "unseen": 88.0}, "recurrent", 1_234_567, speeds.get(name, 3000.0),
-            memory=812.3, error_rate=None if name == "fixed-vector" else 0.1,
+            Score("BLEU", 89.0, 88.0, 90.0, ""), lengths, {"seen": 89.0, "unseen": 88.0}, "recurrent", 1_234_567,
+            speeds.get(name, 3000.0), memory=812.3, error_rate=None if name == "fixed-vector" else 0.1,
             step=STEPS[outcomes[name]] if name in outcomes else None,
         )  # fmt: skip
         figures[name] = one._replace(**first) if name in ("fixed-vector", "additive") else one
@@ -74,7 +75,7 @@ def test_each_step_has_one_claim_that_turns_with_it(name: str) -> None:
 def test_a_difference_is_called_luck_exactly_where_the_test_says_so() -> None:
     for p_value, words in ((0.049, "more than luck"), (0.05, "which may be luck")):
         found = story(AS_WRITTEN)
-        found.figures["dot"] = found.figures["dot"]._replace(step=Step(-1.23, -2.0, -0.5, p_value))
+        found.figures["dot"] = found.figures["dot"]._replace(step=Difference(-1.23, -2.0, -0.5, p_value))
         assert f"1.2 BLEU below additive, {words} (95 % interval -2.0 to -0.5" in found.brought("dot")
 
 

@@ -373,7 +373,7 @@ def test_s17_a_fault_of_ours_says_so_without_a_dump_of_the_environment(work: Pat
     (work / "sitecustomize.py").write_text(
         "import translator.cli.files as files\n"
         "def broken(*_, **__): raise ZeroDivisionError('\\x1b[2J')\n"
-        "files.check_files = broken\n"
+        "files.check_output = broken\n"
     )
     with pytest.raises(AssertionError, match="please report it") as shown:
         execute(work, "translate", "a dog", environment={"PYTHONPATH": f"{work}:{Path.cwd()}", "API_TOKEN": "s3cr3t"})

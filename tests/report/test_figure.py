@@ -45,9 +45,10 @@ def test_a_very_long_sentence_makes_no_larger_picture_than_the_largest() -> None
     assert max(drawn.get_size_inches()) <= figure.LARGEST + 1e-6
 
 
-def test_a_failed_picture_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("broken", ["translator.report.figure.draw_map", "translator.training.folders.os.fsync"])
+def test_a_failed_picture_leaves_nothing_behind(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_text("before")
-    monkeypatch.setattr(figure, "draw_map", lambda *_: 1 / 0)
+    monkeypatch.setattr(broken, lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         save_figure([heat_map()], "", tmp_path / "a.png")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.png", "before")]

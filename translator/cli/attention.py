@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from translator.cli.console import as_json, tell
+from translator.cli.console import PAGE_WIDTH, as_json, tell
+from translator.cli.files import check_output, written
+from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.experiment.attention import AttentionMap, Looker
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 FORMS = ("terminal", "json", "pharaoh")
 SUFFIXES = {".json": "json", ".jsonl": "json", ".align": "pharaoh", ".png": "figure", ".svg": "figure"}
-PAGE_WIDTH = 80
-"""Columns of a picture that does not go to a terminal."""
 MOST_MAPS = 20
 """A figure shows no more sentences than these."""
 TOGETHER = 64
@@ -50,8 +50,6 @@ def read_wanted(
 
     Raises UsageError or MachineError for a form or a file that will not do, before any work.
     """
-    from translator.cli.files import check_files
-    from translator.errors import UsageError
     from translator.report.figure import require_matplotlib
 
     if option is None or option in forms:
@@ -62,7 +60,7 @@ def read_wanted(
         raise UsageError("--attention", f"found {option!r}, expected one of {known}", "choose a form or name a file")
     if file.resolve() in [other.resolve() for other in taken if other is not None]:
         raise UsageError("--attention", f"{option} is another file of this command too", "choose another name")
-    check_files(None, None, file, force=force)
+    check_output(file, force=force)
     if form == "figure":
         require_matplotlib()
     return Wanted(form, file)
@@ -70,8 +68,6 @@ def read_wanted(
 
 def refuse_unused(layer: int | None, head: int | None) -> None:
     """Raise UsageError for a layer or a head where nothing is looked at."""
-    from translator.errors import UsageError
-
     for name, number in (("--layer", layer), ("--head", head)):
         if number is not None:
             raise UsageError(name, "nothing is looked at", "add --attention terminal, or another form")
@@ -91,7 +87,6 @@ def follow(
 @contextmanager
 def attention_file(wanted: Wanted | None) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
     """A function that takes a source, its translation and its map into the wanted file, which appears if all ends well."""
-    from translator.cli.files import written
     from translator.experiment.attention import NOTICE
 
     maps: list[AttentionMap] = []

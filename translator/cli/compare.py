@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import as_json, say, tell
+from translator.cli.console import TrainingDisplay, as_json, say, tell
+from translator.cli.files import read_given_test
 from translator.cli.options import (
     RUNS,
     AllowLeaked,
@@ -20,6 +21,7 @@ from translator.cli.options import (
     Source,
     find_config,
 )
+from translator.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -43,21 +45,15 @@ def compare(
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Trainings of each config, with its seed and those after it.")
     ] = 1,
-    strict: Annotated[
-        bool, typer.Option("--strict/--no-strict", help="Refuse runs of unequal conditions instead of listing them.")
-    ] = False,
-    sentences: Annotated[
-        bool, typer.Option("--sentences/--no-sentences", help="Print the sentences where the models differ most.")
-    ] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse runs of unequal conditions instead of listing them.")] = False,
+    sentences: Annotated[bool, typer.Option(help="Print the sentences where the models differ most.")] = False,
     beam_size: BeamSize = None,
     batch_size: BatchSize = 64,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(help="File for a page of it all, to be opened in a browser.")] = None,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing/--no-skip-missing", help="Leave out runs that are missing or damaged.")
-    ] = False,
+    skip_missing: Annotated[bool, typer.Option(help="Leave out runs that are missing or damaged.")] = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
@@ -79,9 +75,7 @@ def compare(
       translator compare demo demo-additive --seeds 3 --strict
       translator compare bahdanau luong --json --report report.html
     """
-    from translator.cli.files import read_given_test
     from translator.cli.report import write_report
-    from translator.errors import UsageError
     from translator.experiment.build import choose_device
     from translator.experiment.compare import compare_runs, given_decoding, with_seeds
 
@@ -106,8 +100,6 @@ def compare(
 
 def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """The finished runs of these names, `seeds` of each config, trained first where there is none."""
-    from translator.cli.console import TrainingDisplay
-    from translator.errors import ModelError, UsageError
     from translator.experiment.compare import find_or_train
     from translator.experiment.run_folder import RunFolder
 
@@ -131,8 +123,6 @@ def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_
 
 def is_whole(run: "RunFolder", *, skip_missing: bool) -> bool:
     """Whether a run can be compared. Raises ModelError where it cannot, or says so where it may be left out."""
-    from translator.errors import ModelError
-
     try:
         run.require_finished()
         run.config()
@@ -152,13 +142,12 @@ def names_run(name: str) -> bool:
 
 def json_text(comparison: "Comparison") -> str:
     """The whole comparison, but of its sentences only those that differ most, as JSON; rows number its runs from 0."""
-    gaps = [
-        {side: [{**gap._asdict(), **texts(comparison, row, gap)} for gap in gaps] for side, gaps in both.items()}
-        for row in comparison.rows
-        for both in [row.most_different._asdict()]
-    ]
-    record = comparison.record([{"most_different": one} for one in gaps])
-    return as_json(record | {"sentences": len(comparison.test.source)}, indent=1)
+    details: list[dict[str, object]] = []
+    for row in comparison.rows:
+        sides = row.most_different._asdict().items()
+        told = {side: [gap._asdict() | texts(comparison, row, gap) for gap in gaps] for side, gaps in sides}
+        details.append({"most_different": told})
+    return as_json(comparison.record(details) | {"sentences": len(comparison.test.source)}, indent=1)
 
 
 def texts(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
@@ -175,14 +164,13 @@ def texts(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
 def plain_text(comparison: "Comparison", *, sentences: bool) -> str:
     """The verdict, what the seeds say, then a table of all runs, and what makes it repeatable."""
     lines, rows, decoding = [comparison.verdict, ""], comparison.rows, comparison.decoding
-    names = [row.evaluation.run for row in rows]
     if found := comparison.seeds:
-        lines += [*table([one.config for one in found.configs], seed_figures(found, names)), ""]
+        lines += [*table([one.config for one in found.configs], seed_figures(found, comparison.names)), ""]
     columns = [figures(row, len(comparison.test.source)) for row in rows]
     for condition in comparison.conditions:
         for column, value in zip(columns, condition.values, strict=True):
             column[f"unequal: {condition.name}"] = value
-    lines += [*table(names, columns), ""]
+    lines += [*table(comparison.names, columns), ""]
     if sentences:
         lines += [line for row in rows for line in sentence_lines(comparison, row)]
     if comparison.conditions:
@@ -238,19 +226,16 @@ def seed_figures(found: "OverSeeds", names: Sequence[str]) -> list[dict[str, str
 
 def sentence_lines(comparison: "Comparison", row: "Row") -> list[str]:
     """The sentences where this run and the best one differ most, both ways."""
-    lines, best, this = [], comparison.rows[comparison.best].evaluation.run, row.evaluation.run
+    lines, best, this = [], comparison.names[comparison.best], row.evaluation.run
     for better, worse, gaps in zip((best, this), (this, best), row.most_different, strict=True):
-        lines += [f"Sentences where {better} is most above {worse}, by sentence BLEU:"] if gaps else []
+        if not gaps:
+            continue
+        lines.append(f"Sentences where {better} is most above {worse}, by sentence BLEU:")
         for gap in gaps:
             labels = f"{gap.number}", "reference", f"{best} {gap.best:.1f}", f"{this} {gap.other:.1f}"
-            lines += [
-                "",
-                *(
-                    f"  {label}: {text}"
-                    for label, text in zip(labels, texts(comparison, row, gap).values(), strict=True)
-                ),
-            ]
-        lines += [""] if gaps else []
+            told = zip(labels, texts(comparison, row, gap).values(), strict=True)
+            lines += ["", *(f"  {label}: {text}" for label, text in told)]
+        lines.append("")
     return lines
 
 

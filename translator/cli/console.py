@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from translator.text.visible import CONTROL, visible
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from translator.experiment.watcher import Validation
     from translator.training.progress import Progress, Report
 
+PAGE_WIDTH = 80
+"""Columns of a picture that does not go to a terminal."""
 Item = TypeVar("Item")
 
 
@@ -93,9 +95,6 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         self.task: TaskID | None = None
         self.total = self.every = 1
         self.tokens, self.seconds = 0, 0.0
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:

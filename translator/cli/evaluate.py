@@ -7,6 +7,7 @@ import typer
 
 from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
 from translator.cli.console import as_json, say, tell
+from translator.cli.files import check_output, read_given_test, written
 from translator.cli.options import (
     RUNS,
     AllowLeaked,
@@ -52,7 +53,6 @@ def evaluate(
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
-    from translator.cli.files import check_files, read_given_test, written
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.evaluate import evaluate_run
@@ -60,7 +60,7 @@ def evaluate(
     from translator.experiment.translate import decoding_settings, load
 
     test = read_given_test(source, reference, output, force=force)
-    check_files(None, alignments, output, force=force)
+    check_output(output, alignments, force=force)
     wanted = read_wanted(attention, taken=(source, reference, output, alignments), force=force, forms=())
     if not wanted and not alignments:
         refuse_unused(layer, head)

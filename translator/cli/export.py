@@ -7,6 +7,7 @@ import typer
 
 from translator.cli.console import say, tell
 from translator.cli.options import RUNS, Force
+from translator.errors import UsageError
 
 Quantization = Annotated[
     str | None, typer.Option(metavar="int8|int16|float16|...", help="Round the weights; default: as they are.")
@@ -37,7 +38,6 @@ def export(
       translator export runs/demo --to ctranslate2
       translator export runs/demo --to ctranslate2 --quantization int8 --output demo-int8
     """
-    from translator.errors import UsageError
     from translator.experiment.export import SAME, export_run
     from translator.experiment.run_folder import RunFolder, latest_run
 

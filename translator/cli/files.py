@@ -1,4 +1,4 @@
-"""Where `translate` reads from and writes to: checked before anything is translated, whole or not at all."""
+"""Where commands read from and write to: checked before any work, and written whole or not at all."""
 
 import os
 import sys
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from translator.experiment.run_folder import HeldOut
 
 
-def check_files(text: list[str] | None, input: Path | None, output: Path | None, *, force: bool) -> None:  # noqa: A002
-    """Refuse two inputs, an output that would be lost, and one that cannot be written."""
-    if text and input:
-        raise UsageError("--input", "given together with words to translate", "choose one of them")
+def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None:
+    """Refuse an output that would be lost, or take the place of an input, and one that cannot be written."""
     if output is None:
         return
-    if input is not None and output.exists() and input.exists() and output.samefile(input):
+    if output.exists() and any(one.exists() and output.samefile(one) for one in inputs if one is not None):
         raise UsageError("--output", f"{output} is the same file as --input", "choose another name")
     if output.exists() and not output.is_file():
         raise MachineError(str(output), "is not a file", "choose another name, or leave --output out")
@@ -36,13 +34,12 @@ def check_files(text: list[str] | None, input: Path | None, output: Path | None,
 def read_given_test(
     source: Path | None, reference: Path | None, output: Path | None, *, force: bool
 ) -> "HeldOut | None":
-    """The test set that a command was given, if it was. Refuses half of one, and an output as `check_files` does."""
+    """The test set that a command was given, if it was. Refuses half of one, and an output as `check_output` does."""
     from translator.experiment.evaluate import read_test
 
     if (source is None) != (reference is None):
         raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
-    for given in (source, reference):
-        check_files(None, given, output, force=force)
+    check_output(output, source, reference, force=force)
     return read_test(source, reference) if source and reference else None
 
 

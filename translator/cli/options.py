@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from translator.errors import UsageError
+
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set training.steps=500. May be repeated."),
@@ -12,12 +14,9 @@ Overrides = Annotated[
 Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Where to compute.")]
 BeamSize = Annotated[int | None, typer.Option(metavar="N", help="Hypotheses kept by beam search; default: the run's.")]
 BatchSize = Annotated[int, typer.Option(min=1, max=100_000, help="Sentences decoded together; it changes speed only.")]
-Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON instead of text.")]
-Force = Annotated[bool, typer.Option("--force/--no-force", help="Replace an output file that exists.")]
-AllowLeaked = Annotated[
-    bool,
-    typer.Option("--allow-leaked/--no-allow-leaked", help="Score also where test pairs are among the training pairs."),
-]
+Json = Annotated[bool, typer.Option(help="Print JSON instead of text.")]
+Force = Annotated[bool, typer.Option(help="Replace an output file that exists.")]
+AllowLeaked = Annotated[bool, typer.Option(help="Score also where test pairs are among the training pairs.")]
 Source = Annotated[Path | None, typer.Option(help="Sentences to translate; default: the test set of training.")]
 Reference = Annotated[Path | None, typer.Option(help="Their human translations, line by line.")]
 RUNS = Path("runs")
@@ -33,8 +32,6 @@ def shipped(name: str) -> Path:
 
 def find_config(name: str) -> Path:
     """A config file by path, or a shipped one by name. Raises UsageError naming the shipped ones."""
-    from translator.errors import UsageError
-
     path = Path(name)
     if path.is_file():
         return path

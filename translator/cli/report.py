@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import say, tell
+from translator.cli.files import read_given_test, written
 from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Overrides, Reference, Source
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def report(
       translator report runs/demo runs/demo-additive --output report.html
       translator report runs/mine --source test.en --reference test.de --force
     """
-    from translator.cli.files import read_given_test
     from translator.experiment.build import choose_device
     from translator.experiment.compare import compare_runs, given_decoding
     from translator.experiment.run_folder import RunFolder, latest_run
@@ -57,7 +57,6 @@ def report(
 
 def write_report(comparison: "Comparison", runs: "Sequence[RunFolder]", output: Path, device: "torch.device") -> None:
     """The page of a comparison of these runs, in a file."""
-    from translator.cli.files import written
     from translator.experiment.report import report as page_of_runs
 
     page = page_of_runs(comparison, runs, device=device)

@@ -24,14 +24,13 @@ def story(
       translator story
       translator story --set training.steps=100           a rehearsal
     """
-    from translator.config import digest
+    from translator.config import run_name
     from translator.experiment.build import choose_device
     from translator.experiment.ladder import climb, plan_ladder
     from translator.experiment.story import measure
     from translator.training.folders import write_file
 
-    place, changes = choose_device(device), digest(overrides)
-    root = output or RUNS / (f"story-{changes}" if changes else "story")
+    place, root = choose_device(device), output or RUNS / run_name("story", overrides)
     plans = plan_ladder(overrides, lambda name: shipped(f"{name}.toml"))
     runs = climb(plans, root, device=device, tell=tell)
     tell(f"translating the test set with {len(runs)} models")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import say
+from translator.cli.console import TrainingDisplay, say
 from translator.cli.options import RUNS, Device, Overrides, find_config
 
 
@@ -14,7 +14,7 @@ def train(
     output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config name>.")] = None,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite/--no-overwrite", help="Begin a run folder anew.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Begin a run folder anew.")] = False,
 ) -> None:
     """Train a model, or go on with a training that was interrupted.
 
@@ -26,15 +26,13 @@ def train(
       translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
     """
     path = find_config(config)
-    from translator.cli.console import TrainingDisplay
-    from translator.config import digest, load_config
+    from translator.config import load_config, run_name
     from translator.experiment.build import choose_device
     from translator.experiment.train import train_run
     from translator.training.processes import joined
 
-    loaded, changes = load_config(path, overrides), digest(overrides)
-    folder = output or RUNS / (f"{path.stem}-{changes}" if changes else path.stem)
-    chosen = choose_device(device)
+    loaded, chosen = load_config(path, overrides), choose_device(device)
+    folder = output or RUNS / run_name(path.stem, overrides)
     with joined(chosen) as processes, TrainingDisplay() as display:
         train_run(loaded, folder, device=chosen, watcher=display, overwrite=overwrite, processes=processes)
     if processes.is_first:

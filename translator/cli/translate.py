@@ -19,10 +19,11 @@ from translator.cli.attention import (
     shown,
 )
 from translator.cli.console import as_json, counted, tell
+from translator.cli.files import check_output, input_lines, is_prompt, written
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
+from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.experiment.attention import AttentionMap
     from translator.experiment.translate import Candidate
 
 
@@ -53,13 +54,14 @@ def translate(
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
-    from translator.cli.files import check_files, input_lines, is_prompt, written
     from translator.experiment.attention import Looker
     from translator.experiment.build import choose_device
     from translator.experiment.run_folder import RunFolder, latest_run
     from translator.experiment.translate import BLOCK_LINES, Remarks, decoding_settings, load
 
-    check_files(text, input, output, force=force)
+    if text and input:
+        raise UsageError("--input", "given together with words to translate", "choose one of them")
+    check_output(output, input, force=force)
     wanted = read_wanted(attention, taken=(input, output), force=force, forms=("json",) if json else FORMS)
     if not wanted:
         refuse_unused(layer, head)
@@ -81,14 +83,15 @@ def translate(
                 remarks.see(source, candidates[0])
                 keep(source, candidates[0].text, seen)
                 if json:
-                    write(as_json(record_of(source, candidates, {"attention": seen} if attention == "json" else {})))
+                    looked = {"attention": seen and seen.as_record()} if attention == "json" else {}
+                    write(as_json(record_of(source, candidates) | looked))
                 else:
                     write(shown(wanted, candidates[0].text, seen))
     for notice in remarks.notices():
         tell(notice)
 
 
-def record_of(source: str, candidates: "list[Candidate]", maps: "dict[str, AttentionMap | None]") -> dict[str, object]:
-    """All that is known of a translation, for a line of JSON."""
+def record_of(source: str, candidates: "list[Candidate]") -> dict[str, object]:
+    """All that is known of a sentence's translations, for a line of JSON."""
     found = [{key: value for key, value in one._asdict().items() if key != "ids"} for one in candidates]
-    return {"source": source, "translations": found, **{name: seen and seen.as_record() for name, seen in maps.items()}}
+    return {"source": source, "translations": found}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import is_lively, say, tell
+from translator.cli.console import PAGE_WIDTH, is_lively, say, tell
 from translator.cli.options import RUNS
 from translator.text.visible import visible
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
 NARROWEST, TWO_ABREAST, WIDEST = 20, 72, 100
 """Columns that the picture needs, from how many on two charts stand side by side, and how many it takes at most."""
-PAGE_WIDTH = 80
-"""Columns of what does not go to a terminal."""
 LOWEST, HIGHEST = 2, 12
 """Lines of a chart."""
 SAMPLE_LINES = 4

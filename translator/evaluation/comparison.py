@@ -1,7 +1,9 @@
 """Is one system better than another, or only luckier? Paired tests, groups of sentences, and a sentence that sums it up."""
 
 import hashlib
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from translator.errors import DataError
 from translator.evaluation.metrics import Score, bleu, check_counts, make_bleu, one_line, rounded
 
 LENGTH_EDGES = (10, 18, 25)
-RESAMPLES = 1000
+RESAMPLES, SEED = 1000, 12345
 SIGNIFICANT = 0.05
 
 
@@ -24,12 +26,19 @@ class GroupScore(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How a system differs from the best one."""
+    """How one system differs from another."""
 
-    delta: float  # BLEU, the best one's minus this one's
+    delta: float  # BLEU, the one's minus the other's
     low: float  # of the 95 % interval of delta
     high: float
-    p_value: float  # corrected for the number of systems (Holm 1979)
+    p_value: float  # corrected for the number of tests (Holm 1979)
+
+    @property
+    def outcome(self) -> str:
+        """'better' or 'worse' where the one is that by more than luck in the choice of test sentences, else 'alike'."""
+        if self.p_value >= SIGNIFICANT:
+            return "alike"
+        return "better" if self.delta > 0 else "worse"
 
     def __str__(self) -> str:
         return f"{self.delta:.1f} [{self.low:.1f}, {self.high:.1f}] (p = {self.p_value:.3f})"
@@ -61,12 +70,11 @@ def fingerprint(references: Sequence[str]) -> str:
 
 def by_length(hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str]) -> list[GroupScore]:
     """BLEU of sentences whose source has under 10, 10 to 17, 18 to 24, and 25 or more words."""
-    edges = (0, *LENGTH_EDGES)
     lengths = [len(source.split()) for source in sources]
     groups = []
-    for low, high in zip(edges, (*LENGTH_EDGES, None), strict=True):
-        name = f"{low}+ words" if high is None else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
-        chosen = [index for index, length in enumerate(lengths) if low <= length and (high is None or length < high)]
+    for low, high in pairwise((0, *LENGTH_EDGES, math.inf)):
+        name = f"{low}+ words" if high == math.inf else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
+        chosen = [index for index, length in enumerate(lengths) if low <= length < high]
         groups.append(group_score(name, chosen, hypotheses, references))
     return groups
 
@@ -87,17 +95,17 @@ def group_score(name: str, chosen: Sequence[int], hypotheses: Sequence[str], ref
     return GroupScore(name, len(chosen), bleu([hypotheses[n] for n in chosen], [references[n] for n in chosen]))
 
 
-def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str], *, seed: int = 12345) -> list[Difference]:
-    """Each system against the one of highest BLEU, as `pair_tests` does it."""
+def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str]) -> list[Difference]:
+    """The one of highest BLEU against each system, as `pair_tests` does it."""
     scores = [bleu(hypotheses, references) for hypotheses in systems]
     best = scores.index(max(scores))
     others = [index for index in range(len(systems)) if index != best]
-    tests = pair_tests(systems, references, [(best, other) for other in others], seed=seed)
+    tests = pair_tests(systems, references, [(best, other) for other in others])
     return [*tests[:best], NO_DIFFERENCE, *tests[best:]]
 
 
 def pair_tests(
-    systems: Sequence[Sequence[str]], references: Sequence[str], pairs: Sequence[tuple[int, int]], *, seed: int = 12345
+    systems: Sequence[Sequence[str]], references: Sequence[str], pairs: Sequence[tuple[int, int]]
 ) -> list[Difference]:
     """Pairs of systems, by paired bootstrap over the same resampled test sets for all (Koehn 2004).
 
@@ -110,7 +118,7 @@ def pair_tests(
         check_counts(hypotheses, references)
     counts = [sentence_counts(hypotheses, references) for hypotheses in systems]
     found = [corpus_bleu(one.sum(0)) for one in counts]
-    draws = np.random.default_rng(seed).integers(0, len(references), (RESAMPLES, len(references)))
+    draws = np.random.default_rng(SEED).integers(0, len(references), (RESAMPLES, len(references)))
     resampled = np.array([[corpus_bleu(one[draw].sum(0)) for draw in draws] for one in counts])
     raw = []
     for one, other in pairs:
@@ -136,8 +144,8 @@ def sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDA
 def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
     """Sentence BLEU, smoothed, of as many n-gram orders as the sentence has: sacreBLEU's, as compare-mt ranks by it."""
     metric = make_bleu(effective_order=True)
-    counts = sentence_counts(hypotheses, references).tolist()
-    return [rounded(float(metric._compute_score_from_stats(one).score)) for one in counts]
+    pairs = zip(one_line(hypotheses), one_line(references), strict=True)
+    return [rounded(metric.sentence_score(hypothesis, [reference]).score) for hypothesis, reference in pairs]
 
 
 def most_different(best: Sequence[float], other: Sequence[float], *, most: int = 10) -> MostDifferent:

@@ -50,10 +50,10 @@ def make_ter(*, lowercase: bool = False) -> Any:
 METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf, "TER": make_ter}
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool = False) -> float:
+def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """Corpus BLEU without an interval, for validation."""
     check_counts(hypotheses, references)
-    return rounded(make_bleu(lowercase=lowercase).corpus_score(one_line(hypotheses), [one_line(references)]).score)
+    return rounded(make_bleu().corpus_score(one_line(hypotheses), [one_line(references)]).score)
 
 
 def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:

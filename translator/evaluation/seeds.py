@@ -103,8 +103,8 @@ def t_quantile(tails: float, freedom: float) -> float:
 
 def verdict_over_seeds(found: OverSeeds) -> str:
     """One sentence: which config is better, by how much, or that the data do not tell."""
-    ranked = sorted(found.configs, key=lambda one: -one.mean)
-    best, second = found.configs[found.best], next(one for one in ranked if one is not found.configs[found.best])
+    best = found.configs[found.best]
+    second = max((one for one in found.configs if one is not best), key=lambda one: one.mean)
     low, high, p_value = second.difference[1:]
     how = f"95 % interval {low:.1f} to {high:.1f}, {found.num_seeds} seeds each, p = {p_value:.3f} by Welch's t test over seeds"
     if p_value < SIGNIFICANT:

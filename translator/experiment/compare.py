@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from translator.config import flatten, load_config
+from translator.config import Config, differences, flatten, load_config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.comparison import (
@@ -47,6 +47,11 @@ class Comparison(NamedTuple):
     conditions: list[Condition]
     seeds: OverSeeds | None = None  # where several seeds of each config were trained
 
+    @property
+    def names(self) -> list[str]:
+        """What the runs are called."""
+        return [row.evaluation.run for row in self.rows]
+
     def record(self, details: Sequence[dict[str, object]]) -> dict[str, object]:
         """All but the sentences, by name, and `details` of each run; rows number the runs from 0."""
         return {
@@ -77,24 +82,19 @@ def find_or_train(
     run = RunFolder(root / name)
     if run.is_finished:
         run.require_finished()
-        require_settings(run, flatten(asked), str(config))
+        require_settings(run, asked, config)
         return run
     watcher.notice(f"{name}: no finished run yet, training it first")
     return train_run(asked, run.path, device=device, watcher=watcher, made_by="compare")
 
 
-def require_settings(run: RunFolder, asked: dict[str, object], config: str) -> None:
-    """Raise UsageError where a finished run is not what the config would give; its decoding does not count."""
-    had = settings_of(run)
-    changed = [
-        f"{key} was {had.get(key)!r}, is {asked.get(key)!r} in {config}"
-        for key in sorted({*had, *asked} - WITHOUT_EFFECT)
-        if had.get(key) != asked.get(key) and not key.startswith("decoding.")
-    ]
-    if changed:
+def require_settings(run: RunFolder, asked: Config, path: Path) -> None:
+    """Raise UsageError where a finished run is not what the config of this file would give, but for its decoding."""
+    if changed := differences(settings_of(run), flatten(asked), may_change=WITHOUT_EFFECT):
+        listed = "; ".join(f"{key} was {old!r}, is {new!r} in {path}" for key, old, new in changed)
         raise UsageError(
             str(run.path),
-            f"was trained with other settings: {'; '.join(changed)}",
+            f"was trained with other settings: {listed}",
             f"compare it as it is by typing {run.path}, or move it away to have the config trained",
         )
 

@@ -63,8 +63,8 @@ def facts_of(run: RunFolder, tables: tuple[str, ...]) -> dict[str, object]:
 
 
 def settings_of(run: RunFolder) -> dict[str, object]:
-    """Every setting of a finished run, those of [training] as they were when it ended."""
-    last = run.finish_record().get("training", {})
+    """Every setting of a run, those of [training] as they were when it ended, if it did."""
+    last = run.finish_record().get("training", {}) if run.is_finished else {}
     return flatten(run.config()) | {f"training.{key}": value for key, value in last.items()}
 
 

@@ -43,6 +43,11 @@ def portions(records: Records, event: str, every: int) -> Iterator[tuple[int, Re
 
 
 def values(records: Records, field: str) -> list[float]:
-    """The numbers of a field; the journal has null for what was not finite."""
-    found = (record.get(field) for record in records)
-    return [float(value) for value in found if isinstance(value, int | float) and abs(value) < LARGEST]
+    """The numbers of a field."""
+    found = (number(record.get(field)) for record in records)
+    return [value for value in found if value is not None]
+
+
+def number(value: object) -> float | None:
+    """A value of the journal as one that can be drawn; it has null for what was not finite."""
+    return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else None

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from translator.config import Config, differences, load_config, placeless
+from translator.config import Config, differences, flatten, load_config
 from translator.errors import ModelError, TranslatorError, UsageError
 from translator.experiment.build import check_model
+from translator.experiment.conditions import settings_of
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.signals import caught
 from translator.training.folders import write_file
@@ -76,10 +77,7 @@ class Plan(NamedTuple):
 
     def is_config_of(self, run: RunFolder) -> bool:
         """Whether a run was trained as this asks, to the last update."""
-        record = run.finish_record() if run.is_finished else placeless(run.config())
-        return record.get("training") == placeless(self.config)["training"] and not differences(
-            run.config(), self.config
-        )
+        return not differences(settings_of(run), flatten(self.config), may_change=frozenset())
 
 
 def plan_ladder(overrides: Sequence[str], find: Callable[[str], Path]) -> list[Plan]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sentencepiece
 import torch
 
-from translator.config import Config, differences, dump_config
+from translator.config import Config, differences, dump_config, flatten
 from translator.errors import MachineError, UsageError
 from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
 from translator.experiment.run_folder import (
@@ -140,7 +140,7 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
 def reopen(config: Config, run: RunFolder) -> Prepared:
     """An existing run, if it is the same experiment on the same data."""
     run.require_intact()
-    if changed := differences(run.config(), config):
+    if changed := differences(flatten(run.config()), flatten(config)):
         raise UsageError(
             str(run.path),
             "was begun with other settings: "

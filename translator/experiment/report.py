@@ -75,7 +75,7 @@ def report(comparison: Comparison, runs: Sequence[RunFolder], *, device: torch.d
 
 def page_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Look]) -> str:
     """The page of what was collected."""
-    names = names_of(comparison)
+    names = comparison.names
     page = ReportPage(
         title=f"{'Comparison of' if len(names) > 1 else 'Report on'} {' and '.join(names)}",
         verdict=comparison.verdict,
@@ -88,11 +88,6 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Lo
         attention_notice=NOTICE,
     )
     return render("page.html", page, data_of(comparison, curves, looks), script="page.js")
-
-
-def names_of(comparison: Comparison) -> list[str]:
-    """What the runs are called."""
-    return [row.evaluation.run for row in comparison.rows]
 
 
 def notices(evaluation: Evaluation) -> list[str]:
@@ -133,7 +128,7 @@ def score_tables(comparison: Comparison) -> list[Table]:
 
 def condition_tables(comparison: Comparison) -> list[Table]:
     """What was unequal, and what must be known of each run to repeat it."""
-    head = ["", *names_of(comparison)]
+    head = ["", *comparison.names]
     unequal = [[condition.name, *condition.values] for condition in comparison.conditions]
     facts = [
         [name.replace("_", " "), *(cell(row.facts[name]) for row in comparison.rows)]

@@ -11,7 +11,8 @@ from typing import ClassVar, NamedTuple
 import torch
 
 from translator.errors import DataError, UsageError
-from translator.evaluation.comparison import SIGNIFICANT, check_same_references, holm, paired_tests
+from translator.evaluation.comparison import Difference, check_same_references, pair_tests
+from translator.evaluation.metrics import Score
 from translator.experiment.attention import Looker
 from translator.experiment.evaluate import Evaluation, evaluate_run
 from translator.experiment.ladder import LADDER, RUNGS, Plan, read_memory
@@ -24,28 +25,10 @@ CLEAR = 1.05
 """How many times as fast counts as faster; less is the weather of a shared machine."""
 
 
-class Step(NamedTuple):
-    """How a rung differs from the one that it is compared with."""
-
-    delta: float  # BLEU, this one's minus the other's
-    low: float  # of the 95 % interval of delta
-    high: float
-    p_value: float  # corrected for all steps of the ladder (Holm 1979)
-
-    @property
-    def outcome(self) -> str:
-        """'better' or 'worse' where it is more than luck in the choice of test sentences, else 'alike'."""
-        if self.p_value >= SIGNIFICANT:
-            return "alike"
-        return "better" if self.delta > 0 else "worse"
-
-
 class Figures(NamedTuple):
     """What was measured of one rung."""
 
-    bleu: float
-    low: float  # of the 95 % interval of BLEU
-    high: float
+    bleu: Score
     by_length: dict[str, float]  # BLEU of short sentences first
     by_kind: dict[str, float]  # where all combinations of words occur in training, and where one does not
     architecture: str
@@ -53,7 +36,7 @@ class Figures(NamedTuple):
     speed: float  # target tokens a second of training
     memory: float | None = None  # the most that its training held, in MB; None where nobody noted it
     error_rate: float | None = None  # of alignment; None where nothing has weights
-    step: Step | None = None  # None on the first rung
+    step: Difference | None = None  # from the rung that it is compared with; None on the first one
 
     @property
     def short(self) -> float:
@@ -80,17 +63,14 @@ class Story:
     figures: dict[str, Figures]  # by the names of the ladder
     conditions: dict[str, str]
     title: ClassVar = "The story of attention"
-    columns: ClassVar = (
-        *("rung", "compared with", "BLEU", "25+ words", "unseen", "AER"),
-        *("parameters", "tokens/s", "memory"),
-    )
+    columns: ClassVar = "rung, compared with, BLEU, 25+ words, unseen, AER, parameters, tokens/s, memory".split(", ")
     ladder: ClassVar = RUNGS
 
     def step(self, name: str, *outcomes: str) -> Verdict:
         """Whether the step to a rung has one of these outcomes."""
         step, than = self.figures[name].step, LADDER[name].than
         if step is None:
-            return Verdict(False, f"{self.figures[name].bleu:.1f} BLEU, the first rung")
+            return Verdict(False, f"{self.figures[name].bleu.value:.1f} BLEU, the first rung")
         gap = f"{abs(step.delta):.1f} BLEU {'below' if step.delta < 0 else 'above'} {than}"
         luck = "which may be luck" if step.outcome == "alike" else "more than luck"
         interval = f"95 % interval {step.low:+.1f} to {step.high:+.1f}, p = {step.p_value:.3f}"
@@ -114,7 +94,7 @@ class Story:
             (
                 name,
                 LADDER[name].than or "",
-                f"{one.bleu:.1f} [{one.low:.1f}, {one.high:.1f}]",
+                str(one.bleu),
                 f"{one.long:.1f}",
                 f"{one.by_kind['unseen']:.1f}",
                 "" if one.error_rate is None else f"{one.error_rate:.2f}",
@@ -185,25 +165,19 @@ def measure(plans: Sequence[Plan], runs: Sequence[RunFolder], *, device: torch.d
     return Story(figures, conditions(plans, runs[0], test, found[names[0]].scores[0].signature))
 
 
-def all_steps(found: dict[str, Evaluation], references: Sequence[str]) -> dict[str, Step]:
-    """Each rung against the one that it is compared with, corrected for all of them."""
-    steps = {}
-    for name, mine in found.items():
-        if than := LADDER[name].than:
-            behind, ahead = paired_tests([mine.hypotheses, found[than].hypotheses], references)
-            lost = Step(-behind.delta, -behind.high, -behind.low, behind.p_value)
-            steps[name] = lost if behind.delta else Step(*ahead)
-    corrected = holm([step.p_value for step in steps.values()])
-    return {name: step._replace(p_value=p) for (name, step), p in zip(steps.items(), corrected, strict=True)}
+def all_steps(found: dict[str, Evaluation], references: Sequence[str]) -> dict[str, Difference]:
+    """Each rung against the one that it is compared with, corrected for all of them (Holm 1979)."""
+    place = {name: number for number, name in enumerate(found)}
+    pairs = {name: (place[name], place[than]) for name in found if (than := LADDER[name].than)}
+    tests = pair_tests([one.hypotheses for one in found.values()], references, list(pairs.values()))
+    return dict(zip(pairs, tests, strict=True))
 
 
 def figures_of(found: Evaluation, run: RunFolder) -> Figures:
     """What an evaluation and a finished run say by themselves."""
-    score, ended = found.scores[0], run.finish_record()
+    ended = run.finish_record()
     return Figures(
-        bleu=score.value,
-        low=score.low,
-        high=score.high,
+        bleu=found.scores[0],
         by_length={group.name: group.bleu for group in found.by_length if group.bleu is not None},
         by_kind={group.name: group.bleu for group in found.by_kind if group.bleu is not None},
         architecture=run.config().architecture,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from translator.experiment.curves import number
 from translator.experiment.run_folder import JOURNAL, RunFolder
 from translator.report.curves import Curve
 from translator.training.journal import JournalReader
@@ -10,7 +11,6 @@ from translator.training.progress import MEMORY
 
 QUIET_SECONDS = 60.0
 """A training whose process cannot be seen from here counts as stopped after so long without a line in its journal."""
-LARGEST = 1e300
 
 
 class State(NamedTuple):
@@ -68,8 +68,3 @@ class Watched:
         """A running mean, as `Progress.usual_loss` is one."""
         self.usual[name] = MEMORY * self.usual.get(name, value) + (1 - MEMORY) * value
         return self.usual[name]
-
-
-def number(value: object) -> float | None:
-    """A JSON value as a number that can be drawn."""
-    return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else None

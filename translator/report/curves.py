@@ -129,14 +129,10 @@ def table(curves: Mapping[str, Curve]) -> list[str]:
         values = [short(point.value) for point in curve.ends] or ["-"] * 3
         values.insert(2, f"{curve.ends[1].step:,}" if curve.ends else "-")
         lines.append(f"{name:<15}" + "".join(f"{value:>11}" for value in values))
-    lines += ["", f"{'step':>9}" + "".join(f"{name:>{width_of(name)}}" for name in curves)]
+    widths = {name: max(len(name) + 2, 11) for name in curves}
+    lines += ["", f"{'step':>9}" + "".join(f"{name:>{width}}" for name, width in widths.items())]
     steps = sorted({point.step for curve in curves.values() for point in curve.points}, reverse=True)
     for step in reversed(steps[:: -(-len(steps) // MOST_ROWS) or 1]):
-        values = [f"{short(curve.at(step)):>{width_of(name)}}" for name, curve in curves.items()]
+        values = [f"{short(curve.at(step)):>{widths[name]}}" for name, curve in curves.items()]
         lines.append(f"{step:>9,}" + "".join(values))
     return lines
-
-
-def width_of(name: str) -> int:
-    """The width of a column."""
-    return max(len(name) + 2, 11)

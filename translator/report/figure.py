@@ -14,12 +14,12 @@ import numpy as np
 
 from translator.errors import MachineError
 from translator.report.heat_map import HeatMap, cells
+from translator.training.folders import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg")
 COLOURS = "Blues"
 CELL, LETTER, GAP = 0.24, 0.085, 0.7  # inches: a cell's side, a letter of a label, between two maps
 LARGEST, DOTS_PER_INCH = 40.0, 150
@@ -40,12 +40,7 @@ def require_matplotlib() -> None:
 
 def save_figure(maps: Sequence[HeatMap], caption: str, path: Path) -> None:
     """Draw the maps one below the other into a file of the kind that its suffix names; whole or not at all."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        temporary.write_bytes(render(maps, caption, path.suffix[1:]))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, render(maps, caption, path.suffix[1:]))
 
 
 def render(maps: Sequence[HeatMap], caption: str, form: str) -> bytes:

@@ -4,7 +4,6 @@ What does not fit the width goes on in further panels, long words are cut with a
 else: control characters are written out, wide characters take two columns, combining ones none.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
 from textwrap import wrap
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 
 from translator.text.visible import visible
 
@@ -76,11 +76,4 @@ def cells(word: str, widest: int) -> list[str]:
 
 def columns_of(characters: Sequence[str]) -> int:
     """How many columns a terminal gives these characters."""
-    return sum(width_of(character) for text in characters for character in text)
-
-
-def width_of(character: str) -> int:
-    """Two columns for wide characters, none for those that combine or have no shape, one for all others."""
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return sum(cell_len(character) for text in characters for character in text)

@@ -39,16 +39,11 @@ def render(template: str, page: object, data: object, *, script: str = "") -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, code = (read_own(name) if name else "" for name in ("style.css", script))
+    style, code = ((FOLDER / name).read_text("utf-8") if name else "" for name in ("style.css", script))
     policy = POLICY.format(source_hash(style), source_hash(code))
     return environment.get_template(template).render(
         page=page, policy=policy, style=Markup(style), script=Markup(code), data=Markup(json_block(data))
     )
-
-
-def read_own(name: str) -> str:
-    """A file of this folder."""
-    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def source_hash(text: str) -> str:

@@ -104,8 +104,9 @@ def write_file(path: Path, content: bytes) -> None:
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise cannot_write(path, error, len(content)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_part(path: Path, content: bytes) -> None:
