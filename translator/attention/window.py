@@ -6,10 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from translator.attention.full import FullMemory
-from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
+from translator.attention.full import Full, FullMemory
+from translator.attention.interface import AttentionSettings, MechanismOptions
 from translator.attention.masks import masked_softmax, visible
-from translator.ops.layers import Dropout
 
 
 class WindowSettings(AttentionSettings):
@@ -22,7 +21,7 @@ class WindowSettings(AttentionSettings):
     global_positions: int = Field(0, ge=0, description="first positions that all see, and that see all they may")
 
 
-class Window(Mechanism[FullMemory]):
+class Window(Full):
     """Query t sees position s where |t - s| <= window, and s <= t where causal. Time and memory grow with n x window.
 
     Queries are cut into blocks of at most `window`; a block needs no keys but its own and `window` on either side. Each
@@ -37,16 +36,6 @@ class Window(Mechanism[FullMemory]):
     def __init__(self, settings: WindowSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
         self.window, self.num_global = settings.window, settings.global_positions
-        self.score, self.causal = options.score, options.causal
-        self.dropout = Dropout(settings.dropout, ops=options.ops)
-
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
-        """Keep everything."""
-        return FullMemory(key_BHSK, value_BHSK, mask_BS)
-
-    def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append."""
-        return memory.extended(key_BHSK, value_BHSK)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Band by band; weights come as weight_BHTS, zero outside the band."""
