@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 
 from translator.attention import MECHANISMS
-from translator.attention.build import Site, build_attention
-from translator.attention.core import Attention
+from translator.attention.build import build_attention
+from translator.attention.core import Attention, Site
 from translator.ops.choice import Ops
 
 WIDTH, HEADS = 256, 4

@@ -17,16 +17,16 @@ Luong feeds tanh(W [c; s]) back; here it is the context alone, as later systems 
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 import torch
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from translator.attention.build import Site, build_attention, read_attention
+from translator.attention.build import AttentionTable, build_attention
+from translator.attention.core import Site
 from translator.attention.full import FullSettings
-from translator.attention.interface import AttentionSettings
 from translator.errors import UsageError
 from translator.models.interface import Model, Output
 from translator.models.layers import Embeddings, Tying, Vocabularies
@@ -72,7 +72,7 @@ class RecurrentDecoderSettings(Settings):
     initial_state: Literal["backward", "both"] = Field(
         "backward", description="s_0 comes from the encoder's last backward state, as in the paper, or from both"
     )
-    cross_attention: Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)] = Field(
+    cross_attention: AttentionTable = Field(
         FullSettings(score="additive"), description="target words look at source words"
     )
 

@@ -9,15 +9,15 @@ Pre-norm normalises what goes into each sublayer (Xiong et al. 2020), post-norm 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from translator.attention.build import Site, build_attention, read_attention
-from translator.attention.core import Attention
+from translator.attention.build import AttentionTable, build_attention
+from translator.attention.core import Attention, Site
 from translator.attention.full import FullSettings
 from translator.attention.interface import AttentionSettings
 from translator.models.interface import Model, Output
@@ -27,7 +27,6 @@ from translator.ops.choice import Ops
 from translator.ops.layers import Dropout, Linear
 from translator.settings import Probability, Settings
 
-AttentionTable = Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)]
 FOUR_HEADS = FullSettings(num_heads=4)
 
 
