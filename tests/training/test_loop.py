@@ -80,7 +80,7 @@ def test_parts_side_by_side_have_the_gradients_of_parts_in_turn(name: str) -> No
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     gradients = []
-    for workers in (None, Workers(torch.device("cpu"))):
+    for workers in (None, Workers()):
         objective, _ = begin(name)
         objective.eval()
         objective.ops = Ops(workers=workers)

@@ -1,6 +1,6 @@
-"""Linear maps: `plain_linear` is the library's, `rounded_linear` multiplies operands rounded to a shorter type.
+"""Linear maps: `rounded_linear` multiplies operands rounded to a shorter type.
 
-`compiled_linear` is for searches: the same as the plain one by a product compiled for its shape, without gradients.
+`compiled_linear` is for searches: the library's map by a product compiled for its shape, without gradients.
 """
 
 from typing import Any
@@ -16,11 +16,6 @@ LEAST_PRODUCT = 2**22
 HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The map x W^T + b over the last axis of x."""
-    return functional.linear(x, weight, bias)
-
-
 def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The map x W^T + b, by oneDNN where no gradient is wanted of a large product on a CPU.
 
@@ -29,7 +24,7 @@ def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     if gains_by_compiling(x, weight):
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return product
-    return plain_linear(x, weight, bias)
+    return functional.linear(x, weight, bias)
 
 
 def gains_by_compiling(x: Tensor, weight: Tensor) -> bool:
