@@ -104,7 +104,7 @@ def accumulate(objective: Objective, share: Share) -> Tensor:
     total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
 
     def part(batch: Batch) -> tuple[Tensor, Sequence[Tensor | None]]:
-        loss_sum, _ = objective(batch)
+        loss_sum = objective(batch)
         return loss_sum.detach(), torch.autograd.grad(loss_sum / share.num_tokens, weights, allow_unused=True)
 
     for loss, gradients in objective.ops.each(part, share.batches):
@@ -179,8 +179,7 @@ def mean_loss(objective: Objective, batches: Iterator[Batch]) -> float:
     total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
     num_tokens = 0
     for batch in batches:
-        loss_sum, count_of_batch = objective(batch)
-        total, num_tokens = total + loss_sum, num_tokens + count_of_batch
+        total, num_tokens = total + objective(batch), num_tokens + batch.num_tokens
     return total.item() / max(num_tokens, 1)
 
 
