@@ -64,8 +64,13 @@ class Full(Mechanism[FullMemory]):
             return fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
         num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
         mask = visible(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
+        context_BHTK, weight_BHTS = self.average(query_BHTK, memory, mask)
+        return context_BHTK, weight_BHTS if want_weights else None
+
+    def average(self, query_BHTK: Tensor, memory: FullMemory, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(context_BHTK, weight_BHTS) of what the mask leaves visible; the memory's own mask is not looked at."""
         weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
-        return self.dropout(weight_BHTS) @ memory.value, weight_BHTS if want_weights else None
+        return self.dropout(weight_BHTS) @ memory.value, weight_BHTS
 
     def may_fuse(self, want_weights: bool) -> bool:
         """The fused kernel returns no weights, and its own dropout is not ours."""

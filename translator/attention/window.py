@@ -8,7 +8,7 @@ from torch import Tensor
 
 from translator.attention.full import Full, FullMemory
 from translator.attention.interface import AttentionSettings, MechanismOptions
-from translator.attention.masks import masked_softmax, visible
+from translator.attention.masks import visible
 
 
 class WindowSettings(AttentionSettings):
@@ -46,9 +46,8 @@ class Window(Full):
         mask = near_CWL.repeat(len(query_BHTK), 1, 1).unsqueeze(1)  # (B C, 1, W, L)
         if memory.mask is not None:
             mask = mask & memory.mask[:, span_CL.flatten()].view(-1, 1, 1, span_CL.shape[1])
-        score = self.score(as_rows(padded, blocks), as_rows(memory.key.index_select(2, span_CL.flatten()), blocks))
-        weight = masked_softmax(score, mask)
-        context = self.dropout(weight) @ as_rows(memory.value.index_select(2, span_CL.flatten()), blocks)
+        key, value = (as_rows(x.index_select(2, span_CL.flatten()), blocks) for x in (memory.key, memory.value))
+        context, weight = self.average(as_rows(padded, blocks), FullMemory(key, value, None), mask)
         context_BHTK = from_rows(context, blocks)[:, :, :num_queries]
         weight_BHTS = None
         if want_weights:
@@ -83,8 +82,8 @@ class Window(Full):
         rows = 0 if self.causal else max(self.num_global - (length - query_BHTK.shape[2]), 0)
         if rows:
             mask = visible(memory.mask, rows, length, causal=False, device=query_BHTK.device)
-            weight = masked_softmax(self.score(query_BHTK[:, :, :rows], memory.key), mask)
-            context_BHTK = torch.cat((self.dropout(weight) @ memory.value, context_BHTK[:, :, rows:]), 2)
+            context, weight = self.average(query_BHTK[:, :, :rows], memory, mask)
+            context_BHTK = torch.cat((context, context_BHTK[:, :, rows:]), 2)
             weight_BHTS = None if weight_BHTS is None else torch.cat((weight, weight_BHTS[:, :, rows:]), 2)
         return context_BHTK, weight_BHTS
 
