@@ -7,7 +7,6 @@ from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
-from translator.text.tokenizer import PAD
 
 VOCAB_SIZE = 7  # the four marks and three words
 TINY: dict[str, dict[str, dict[str, int]]] = {
@@ -31,5 +30,5 @@ def tiny(name: str, changes: Mapping[str, Mapping[str, Any]] = {}, ops: Ops = Op
         getattr(architecture, table)(**{**sizes.get(table, {}), **changes.get(table, {})})
         for table in ("model", "encoder", "decoder")
     ]
-    vocabularies = Vocabularies(VOCAB_SIZE, VOCAB_SIZE, True, PAD)
+    vocabularies = Vocabularies(VOCAB_SIZE, VOCAB_SIZE, True)
     return architecture.build(*tables, vocabularies=vocabularies, ops=ops)

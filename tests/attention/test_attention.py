@@ -10,8 +10,8 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from translator.attention import MECHANISMS, SCORES
-from translator.attention.build import Site, build_attention
-from translator.attention.core import join_heads, split_heads
+from translator.attention.build import build_attention
+from translator.attention.core import Site, join_heads, split_heads
 from translator.attention.masks import causal_mask, masked_softmax
 from translator.errors import UsageError
 from translator.ops.choice import Ops

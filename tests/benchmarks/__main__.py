@@ -21,18 +21,12 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-import torch
-
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
+from tests.benchmarks.figures import show
 from tests.benchmarks.products import seconds_of_products
-from translator.config import load_config
+from tests.benchmarks.trainings import begun, outcomes_of
 from translator.decoding.settings import DecodingSettings
-from translator.experiment.begin import begin
-from translator.experiment.prepare import prepare
 from translator.experiment.training import Training
-from translator.experiment.watcher import Watchers
-from translator.training.loop import train
-from translator.training.processes import Processes
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "data"
@@ -59,21 +53,12 @@ def built(name: str, precision: str, folder: Path) -> Training:
     corpus = Path(os.environ.get("TRANSLATOR_MULTI30K", DEMO))
     test = "test2016" if (corpus / "test2016.en").is_file() else "test"
     overrides = [f"corpus.folder={corpus}", f"corpus.test={test}", f"ops.precision={precision}"]
-    config = load_config(HERE / f"peers-{name}.toml", overrides)
-    prepared = prepare(config, folder / f"{name}-{precision}", overwrite=False, tell=lambda _: None)
-    return begin(prepared, torch.device("cpu"), Watchers(), Processes())
+    return begun(HERE / f"peers-{name}.toml", overrides, folder / f"{name}-{precision}")
 
 
 def training_figures(name: str, training: Training) -> dict[str, float]:
     """Real target tokens a second, end marks included, padding not; and how much of a step are its matrix products."""
-    outcomes = train(
-        training.objective,
-        training.updates,
-        training.optimizer,
-        lambda _: 1e-4,
-        settings=training.config.training,
-        progress=training.progress,
-    )
+    outcomes = outcomes_of(training)
     list(islice(outcomes, WARM_UP))
     measured = [outcome.report for outcome in islice(outcomes, UPDATES)]
     seconds = sum(report.seconds for report in measured)
@@ -167,20 +152,18 @@ def main() -> None:
             for figure, value in figures.items():
                 values[figure].append(value)
     for figure, found in values.items():
-        show(figure, found)
+        summarise(figure, found)
     for mine, other in RATIOS:
         if values[mine] and values[other]:
             name = f"ratio.{mine.rpartition('.')[0]}.over.{other.split('.')[1]}"
-            show(name, [a / b for a, b in zip(values[mine], values[other], strict=True)])
+            summarise(name, [a / b for a, b in zip(values[mine], values[other], strict=True)])
 
 
-def show(figure: str, found: list[float]) -> None:
+def summarise(figure: str, found: list[float]) -> None:
     """A line of `figure value unit`; after several measurements also the smallest and the largest."""
-    last = figure.rpartition(".")[2]
-    unit = "times" if figure.startswith("ratio.") else "of_a_step" if last == "share_of_products" else last
+    unit = "times" if figure.startswith("ratio.") else "of_a_step" if figure.endswith("share_of_products") else None
     spread = f"  min {min(found):.4g}  max {max(found):.4g}" if len(found) > 1 else ""
-    sys.stdout.write(f"{figure} {median(found):.4g} {unit.replace('_per_', '/')}{spread}\n")
-    sys.stdout.flush()
+    show(figure, median(found), unit, note=spread)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,12 @@ from pathlib import Path
 
 import torch
 
+from tests.benchmarks.figures import show
+from tests.benchmarks.trainings import begun, outcomes_of
 from translator.config import load_config
-from translator.experiment.begin import begin
-from translator.experiment.prepare import prepare
 from translator.experiment.train import train_run
 from translator.experiment.training import Training
 from translator.experiment.watcher import Validation, Watchers
-from translator.training.loop import train
-from translator.training.processes import Processes
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "multi30k-transformer-gpu.toml"
 PATHS = {
@@ -32,7 +30,6 @@ PATHS = {
     "plain": ["ops.fast=false", "ops.compile=false", "ops.precision=fp32"],
 }
 WARM_UP, UPDATES, REPEATS = 40, 100, 3
-CUDA = torch.device("cuda")
 
 
 def overrides(path: str) -> list[str]:
@@ -42,25 +39,11 @@ def overrides(path: str) -> list[str]:
     return [*found, "training.steps=100000", *PATHS[path]]
 
 
-def built(path: str, folder: Path) -> Training:
-    """A training at its first update."""
-    config = load_config(CONFIG, overrides(path))
-    prepared = prepare(config, folder / path, overwrite=False, tell=lambda _: None)
-    return begin(prepared, CUDA, Watchers(), Processes())
-
-
 def figures(path: str, training: Training) -> dict[str, float]:
     """Real target tokens a second, and the share of the time that kernels ran."""
     is_bf16 = training.objective.ops.product_dtype == torch.bfloat16  # as `begin` sets it, for the whole process
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = is_bf16
-    outcomes = train(
-        training.objective,
-        training.updates,
-        training.optimizer,
-        lambda _: 1e-4,
-        settings=training.config.training,
-        progress=training.progress,
-    )
+    outcomes = outcomes_of(training)
     list(islice(outcomes, WARM_UP))
     torch.cuda.synchronize()
     began = time.monotonic()
@@ -91,12 +74,6 @@ class Clock(Watchers):
         show(f"gpu.validation.{validation.step}.seconds", time.monotonic() - self.start)
 
 
-def show(figure: str, value: float) -> None:
-    """One figure."""
-    sys.stdout.write(f"{figure} {value:.4g}\n")
-    sys.stdout.flush()
-
-
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.gpu", description="How fast a GPU trains.")
@@ -106,10 +83,10 @@ def main() -> None:
     if not torch.cuda.is_available():
         why = "torch was built without CUDA" if torch.version.cuda is None else "none is found"
         sys.exit(f"bench-gpu: needs a GPU ({why}); `make bench` measures the CPU")
-    show(f"gpu.{torch.cuda.get_device_name()}.torch_{torch.__version__}", 1)
+    show(f"gpu.{torch.cuda.get_device_name()}.torch_{torch.__version__}", 1, "device")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trainings = {path: built(path, folder) for path in PATHS}
+        trainings = {path: begun(CONFIG, overrides(path), folder / path, device="cuda") for path in PATHS}
         speeds: dict[str, list[float]] = {path: [] for path in PATHS}
         for _ in range(REPEATS):
             for path, training in trainings.items():
@@ -119,13 +96,13 @@ def main() -> None:
                     show(figure, value)
         for other in ("uncompiled", "plain"):
             ratios = sorted(a / b for a, b in zip(speeds["fast"], speeds[other], strict=True))
-            show(f"ratio.gpu.fast.over.{other}", ratios[len(ratios) // 2])
+            show(f"ratio.gpu.fast.over.{other}", ratios[len(ratios) // 2], "times")
         show("gpu.peak.megabytes", torch.cuda.max_memory_allocated() / 1e6)
         for seed in range(1, options.seeds + 1) if options.minutes else ():
             changes = [f"training.max_minutes={options.minutes}", f"training.seed={seed}"]
             corpus = [one for one in overrides("fast") if one.startswith("corpus.")]
             config = load_config(CONFIG, [*corpus, *changes])
-            train_run(config, folder / f"seed-{seed}", device=CUDA, watcher=Clock())
+            train_run(config, folder / f"seed-{seed}", device=torch.device("cuda"), watcher=Clock())
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import torch
 
+from tests.benchmarks.figures import show
 from translator.attention import MECHANISMS
-from translator.attention.build import Site, build_attention
-from translator.attention.core import Attention
+from translator.attention.build import build_attention
+from translator.attention.core import Attention, Site
 from translator.ops.choice import Ops
 
 WIDTH, HEADS = 256, 4
@@ -87,9 +88,9 @@ def curve(name: str) -> list[Cost]:
         guess = predicted(costs) if len(costs) > 2 else None
         cost = guess if guess and guess.bytes > MOST_BYTES else alone(name, length)
         costs.append(cost)
-        note = "  predicted" if cost.is_predicted else ""
-        print_figure(f"length.{name.replace(', ', '.')}.{length}.milliseconds", cost.seconds * 1000, note)
-        print_figure(f"length.{name.replace(', ', '.')}.{length}.megabytes", cost.bytes / 1e6, note)
+        label, note = name.replace(", ", "."), "  predicted" if cost.is_predicted else ""
+        show(f"length.{label}.{length}.milliseconds", cost.seconds * 1000, note=note)
+        show(f"length.{label}.{length}.megabytes", cost.bytes / 1e6, note=note)
     return costs
 
 
@@ -98,12 +99,6 @@ def exponent(costs: list[Cost], value: Callable[[Cost], float]) -> float:
     points = [(math.log2(length), math.log2(value(cost))) for length, cost in zip(LENGTHS, costs, strict=True)][-4:]
     centre = sum(x for x, _ in points) / len(points)
     return sum((x - centre) * y for x, y in points) / sum((x - centre) ** 2 for x, _ in points)
-
-
-def print_figure(figure: str, value: float, note: str = "") -> None:
-    """A line of `figure value unit`."""
-    sys.stdout.write(f"{figure} {value:.4g} {figure.rsplit('.', 1)[-1]}{note}\n")
-    sys.stdout.flush()
 
 
 def draw(curves: dict[str, list[Cost]]) -> None:
@@ -128,15 +123,15 @@ def main() -> None:
     curves = {name: curve(name) for name in CASES}
     for name, costs in curves.items():
         label = name.replace(", ", ".")
-        print_figure(f"length.{label}.time.exponent", exponent(costs, lambda cost: cost.seconds))
-        print_figure(f"length.{label}.memory.exponent", exponent(costs, lambda cost: cost.bytes))
+        show(f"length.{label}.time.exponent", exponent(costs, lambda cost: cost.seconds))
+        show(f"length.{label}.memory.exponent", exponent(costs, lambda cost: cost.bytes))
         faster = [
             n
             for n, one, other in zip(LENGTHS, costs, curves["full, fused"], strict=True)
             if one.seconds < other.seconds
         ]
         if name != "full, fused":
-            print_figure(f"length.{label}.faster_than_fused_from.positions", faster[0] if faster else math.inf)
+            show(f"length.{label}.faster_than_fused_from.positions", faster[0] if faster else math.inf)
     draw(curves)
     sys.stdout.write(f"{PICTURE}\n")
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import mean
 
+from tests.benchmarks.figures import show
 from translator.experiment.run_folder import JOURNAL
 from translator.training.journal import read_journal
 
@@ -32,10 +33,15 @@ def main() -> None:
             for form in FORMS:
                 loss, seconds = trained(config, form, seed, options.steps)
                 losses[form].append(loss)
-                show(f"plain.{config}.{form}.seed{seed}.validation_loss", loss, f"nats, {seconds:.0f} seconds")
+                show(
+                    f"plain.{config}.{form}.seed{seed}.validation_loss",
+                    loss,
+                    f"nats, {seconds:.0f} seconds",
+                    form=".4f",
+                )
         low, high, fast = min(losses["plain"]), max(losses["plain"]), mean(losses["fast"])
-        show(f"plain.{config}.plain.mean", mean(losses["plain"]), f"nats, {low:.4f} to {high:.4f}")
-        show(f"plain.{config}.fast.mean", fast, "nats, " + ("within" if low <= fast <= high else "outside"))
+        show(f"plain.{config}.plain.mean", mean(losses["plain"]), f"nats, {low:.4f} to {high:.4f}", form=".4f")
+        show(f"plain.{config}.fast.mean", fast, "nats, " + ("within" if low <= fast <= high else "outside"), form=".4f")
 
 
 def trained(config: str, form: str, seed: int, steps: int) -> tuple[float, float]:
@@ -49,12 +55,6 @@ def trained(config: str, form: str, seed: int, steps: int) -> tuple[float, float
         records, _ = read_journal(run / JOURNAL)
     losses = [record["loss"] for record in records if record["event"] == "validation"]
     return losses[-1], sum(record["seconds"] for record in records if record["event"] == "update")
-
-
-def show(figure: str, value: float, unit: str) -> None:
-    """A line of `figure value unit`."""
-    sys.stdout.write(f"{figure} {value:.4f} {unit}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from unittest.mock import patch
 
 import numpy as np
 
+from tests.benchmarks.figures import show
+
 VOCABULARY = 30_000
 BLOCK = 50_000
 LETTERS = ("abcdefghiklmnoprstuvw", "abcdefghiklmnoprstuvwäöüß")
@@ -93,31 +95,19 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     """From the files to the first update; with `tokenizer` another run's is taken, but nothing else of it."""
     import torch
 
-    from translator.config import load_config
-    from translator.experiment.begin import begin
-    from translator.experiment.prepare import prepare
-    from translator.experiment.watcher import Watchers
+    from tests.benchmarks.trainings import begun, outcomes_of
     from translator.text.tokenizer import Tokenizer
-    from translator.training.loop import train
-    from translator.training.processes import Processes
 
     torch.set_num_threads(threads)
     if tokenizer:
         models = [Path(tokenizer, f"{side}.model").read_bytes() for side in ("source", "target")]
         patch("translator.experiment.prepare.train_tokenizer", lambda *_: Tokenizer(*models)).start()
-    config = load_config(Path(__file__).parent.parent.parent / "configs" / "demo.toml", [
-        f"corpus.folder={folder}", "tokenizer.vocab_size=8000",
-    ])  # fmt: skip
+    config, overrides = Path(__file__).parents[2] / "configs" / "demo.toml", ["tokenizer.vocab_size=8000"]
     began = time.monotonic()
-    prepared = prepare(config, run, overwrite=False, tell=tell)
-    training = begin(prepared, torch.device("cpu"), Watchers(), Processes())
+    training = begun(config, [f"corpus.folder={folder}", *overrides], run, tell=tell)
     training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began
-    outcomes = train(
-        training.objective, training.updates, training.optimizer, lambda _: 1e-4,
-        settings=config.training, progress=training.progress,
-    )  # fmt: skip
-    list(islice(outcomes, 1))
+    next(outcomes_of(training))
     report(seconds)
 
 
@@ -159,12 +149,6 @@ def report(seconds: float) -> None:
 def tell(line: str) -> None:
     """A notice."""
     sys.stderr.write(f"  {line}\n")
-
-
-def show(figure: str, value: float, unit: str) -> None:
-    """A line of `figure value unit`."""
-    sys.stdout.write(f"{figure} {value:.4g} {unit}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import torch
 
-from translator.decoding.forced import forced_log_probs
+from tests.forced import forced_log_probs
 from translator.text.tokenizer import EOS
 
 

@@ -7,8 +7,8 @@ import typing
 import pytest
 import torch
 
+from tests.forced import forced_log_probs
 from translator.decoding import SEARCHES
-from translator.decoding.forced import forced_log_probs
 from translator.decoding.hypothesis import length_penalty
 from translator.decoding.settings import DecodingSettings
 from translator.text.tokenizer import BOS, EOS, PAD, UNK

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
+from tests.forced import forced_log_probs
 from translator.cli.app import run as run_program
 from translator.config import load_config
-from translator.decoding.forced import forced_log_probs
 from translator.decoding.settings import DecodingSettings
 from translator.decoding.words import NEVER
 from translator.errors import DataError, MachineError, ModelError, UsageError

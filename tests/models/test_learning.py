@@ -35,7 +35,7 @@ def build(name: str, decoder: Mapping[str, Any] = {}) -> AnyModel:
     tables["decoder"] |= decoder
     settings = [getattr(architecture, table)(**tables[table]) for table in ("model", "encoder", "decoder")]
     size = 4 + NUM_WORDS
-    return architecture.build(*settings, vocabularies=Vocabularies(size, size, True, PAD), ops=Ops())
+    return architecture.build(*settings, vocabularies=Vocabularies(size, size, True), ops=Ops())
 
 
 def sentences(length: int, *, reverse: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:

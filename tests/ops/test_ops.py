@@ -32,7 +32,7 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
 def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monkeypatch, bias):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
     x, weight = torch.randn(3, 25, 16, requires_grad=True), torch.randn(7, 16)  # 75 rows, padded to 76
-    expected = linear.plain_linear(x, weight, bias)
+    expected = functional.linear(x, weight, bias)
     assert linear.compiled_linear(x, weight, bias).requires_grad
     with torch.inference_mode():
         assert relative(linear.compiled_linear(x, weight, bias), expected) < 1e-6

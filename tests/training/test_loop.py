@@ -80,7 +80,7 @@ def test_parts_side_by_side_have_the_gradients_of_parts_in_turn(name: str) -> No
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     gradients = []
-    for workers in (None, Workers(torch.device("cpu"))):
+    for workers in (None, Workers()):
         objective, _ = begin(name)
         objective.eval()
         objective.ops = Ops(workers=workers)
@@ -118,10 +118,10 @@ class Spoilt(Objective):
         super().__init__(inner.model, label_smoothing=inner.label_smoothing, ops=inner.ops)
         self.spoil, self.calls = spoil, 0
 
-    def forward(self, batch: Batch) -> tuple[Tensor, int]:
-        loss, num_tokens = super().forward(batch)
+    def forward(self, batch: Batch) -> Tensor:
+        loss = super().forward(batch)
         self.calls += 1
-        return self.spoil(self.calls, batch, loss), num_tokens
+        return self.spoil(self.calls, batch, loss)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -199,7 +199,7 @@ def test_a_training_ends_when_its_minutes_are_over() -> None:
 def test_the_mean_loss_does_not_depend_on_the_batches() -> None:
     objective, _ = begin("transformer")
     batches = corpus_updates(3).share(0, 0, 1).batches
-    total = sum(objective(batch)[0].item() for batch in batches) if not objective.eval().training else 0.0
+    total = sum(objective(batch).item() for batch in batches) if not objective.eval().training else 0.0
     tokens = sum(batch.num_tokens for batch in batches)
     assert mean_loss(objective, iter(batches)) == pytest.approx(total / tokens)
 

@@ -1,28 +1,19 @@
 """From one attention table of a config to a `core.Attention`, refusing what cannot work before anything is read."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
 
 from translator.attention import MECHANISMS, SCORES
-from translator.attention.core import Attention, Widths
+from translator.attention.core import Attention, Site
 from translator.attention.dot import Dot
-from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions, Place, Projection, Score
+from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions, Projection, Score
 from translator.errors import UsageError
 from translator.ops.choice import Ops
 
 
-class Site(NamedTuple):
-    """Where in a model an attention stands."""
-
-    place: Place
-    key: str  # the config table, for errors: "decoder.cross_attention"
-    query_dim: int
-    memory_dim: int
-    causal: bool
-    project_value: bool
-
-
 def read_attention(table: Any) -> AttentionSettings:
-    """The settings class of the mechanism that a table names, filled in. For use as a pydantic validator."""
+    """The settings class of the mechanism that a table names, filled in."""
     if isinstance(table, AttentionSettings):
         return table
     if not isinstance(table, dict):
@@ -35,81 +26,62 @@ def read_attention(table: Any) -> AttentionSettings:
     return MECHANISMS[name].settings.model_validate(table)
 
 
+AttentionTable = Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)]
+"""The type of a setting that is such a table."""
+
+
 def build_attention(settings: AttentionSettings, site: Site, *, ops: Ops) -> Attention:
     """The attention that these settings describe. Raises UsageError for widths or places that do not fit."""
-    mechanism_class = MECHANISMS[settings.mechanism]
-    if site.place not in mechanism_class.serves:
-        able = ", ".join(name for name, other in MECHANISMS.items() if site.place in other.serves)
-        raise UsageError(
-            f"{site.key}.mechanism",
-            f"{settings.mechanism!r} cannot stand here: {mechanism_class.why_not}",
-            f"there are {able}",
-        )
-    if site.project_value and not mechanism_class.has_context:
-        raise UsageError(
-            f"{site.key}.mechanism", f"{settings.mechanism!r} needs a recurrent decoder", "take another mechanism"
-        )
-    if not mechanism_class.has_context:
-        options = MechanismOptions(Dot(1, 0, 0), site.causal, ops)
-        return assemble(mechanism_class(settings, options), settings, site, "none", ops)
-    score_class = SCORES[settings.score]
-    projection = score_class.projection if settings.projection == "score" else settings.projection
-    if settings.dim is not None and projection != "both":
-        raise UsageError(
-            f"{site.key}.dim", f"found {settings.dim}, but queries are not projected", "set projection to 'both'"
-        )
-    query_dim, key_dim = compared_widths(settings, site, projection)
-    check_widths(settings, site, score_class, (query_dim, key_dim))
-    heads = settings.num_heads
-    score = score_class(heads, query_dim // heads, key_dim // heads)
-    if mechanism_class.needs_dot and score.dot_scale is None:
+    kind = MECHANISMS[settings.mechanism]
+    check_place(settings.mechanism, kind, site)
+    if kind.has_context:
+        num_heads = settings.num_heads
+        score, projection = build_score(settings, site)
+    else:  # nothing is compared
+        num_heads, score, projection = 1, Dot(1, 0, 0), Dot.projection
+    if kind.needs_dot and score.dot_scale is None:
         raise UsageError(
             f"{site.key}.score",
             f"{settings.mechanism!r} cannot take {settings.score!r}",
             "it needs dot, scaled_dot or general",
         )
-    mechanism = mechanism_class(settings, MechanismOptions(score, site.causal, ops))
-    return assemble(mechanism, settings, site, projection, ops)
+    mechanism = kind(settings, MechanismOptions(score, site.causal, ops))
+    projected_dim = settings.dim or site.query_dim
+    return Attention(mechanism, site, num_heads=num_heads, projection=projection, projected_dim=projected_dim, ops=ops)
 
 
-def assemble(
-    mechanism: Mechanism[Any], settings: AttentionSettings, site: Site, projection: Projection, ops: Ops
-) -> Attention:
-    """Put the mechanism between its projections."""
-    widths = Widths(site.query_dim, site.memory_dim, settings.dim or site.query_dim)
-    project_value = site.project_value and mechanism.has_context
-    return Attention(
-        mechanism,
-        widths,
-        num_heads=settings.num_heads if mechanism.has_context else 1,
-        projection=projection,
-        project_value=project_value,
-        ops=ops,
-    )
+def check_place(name: str, kind: type[Mechanism[Any]], site: Site) -> None:
+    """Refuse a mechanism that cannot stand here."""
+    if site.place not in kind.serves:
+        able = ", ".join(other for other, its in MECHANISMS.items() if site.place in its.serves)
+        raise UsageError(f"{site.key}.mechanism", f"{name!r} cannot stand here: {kind.why_not}", f"there are {able}")
+    if site.project_value and not kind.has_context:
+        raise UsageError(f"{site.key}.mechanism", f"{name!r} needs a recurrent decoder", "take another mechanism")
 
 
-def compared_widths(settings: AttentionSettings, site: Site, projection: Projection) -> tuple[int, int]:
-    """The widths of query and key as the score sees them, all heads."""
+def build_score(settings: AttentionSettings, site: Site) -> tuple[Score, Projection]:
+    """The score, and what is projected before it. Raises UsageError for widths that it cannot compare."""
+    score_class, heads = SCORES[settings.score], settings.num_heads
+    projection = score_class.projection if settings.projection == "score" else settings.projection
+    query_dim = key_dim = site.query_dim
     if projection == "both":
-        dim = settings.dim or site.query_dim
-        return dim, dim
-    return site.query_dim, site.query_dim if projection == "key" else site.memory_dim
-
-
-def check_widths(settings: AttentionSettings, site: Site, score: type[Score], compared: tuple[int, int]) -> None:
-    """Refuse heads that do not divide a width, and widths that a score cannot compare."""
-    query_dim, key_dim = compared
+        query_dim = key_dim = settings.dim or site.query_dim
+    elif settings.dim is not None:
+        raise UsageError(
+            f"{site.key}.dim", f"found {settings.dim}, but queries are not projected", "set projection to 'both'"
+        )
+    elif projection == "none":
+        key_dim = site.memory_dim
     value_dim = site.query_dim if site.project_value else site.memory_dim
     for what, dim in (("queries", query_dim), ("keys", key_dim), ("values", value_dim)):
-        if dim % settings.num_heads:
+        if dim % heads:
             raise UsageError(
-                f"{site.key}.num_heads",
-                f"{dim} ({what}) is not divisible by {settings.num_heads}",
-                "change one of them",
+                f"{site.key}.num_heads", f"{dim} ({what}) is not divisible by {heads}", "change one of them"
             )
-    if score.needs_equal_widths and query_dim != key_dim:
+    if score_class.needs_equal_widths and query_dim != key_dim:
         raise UsageError(
             f"{site.key}.score",
             f"{settings.score!r} needs queries and keys of one width, found {query_dim} and {key_dim}",
             f"make them equal or set {site.key}.projection to 'key' or 'both'",
         )
+    return score_class(heads, query_dim // heads, key_dim // heads), projection

@@ -11,25 +11,27 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from translator.attention.interface import Mechanism, Projection
+from translator.attention.interface import Mechanism, Place, Projection
 from translator.ops.choice import Ops
 from translator.ops.layers import Linear
 
 
-class Widths(NamedTuple):
-    """The widths that meet in one attention, all heads together."""
+class Site(NamedTuple):
+    """Where in a model an attention stands."""
 
-    query: int
-    memory: int
-    projected: int
-    """of queries and keys once projected"""
+    place: Place
+    key: str  # the config table, for errors: "decoder.cross_attention"
+    query_dim: int  # all heads together, as the other widths
+    memory_dim: int
+    causal: bool
+    project_value: bool
 
 
 class Attention(nn.Module):
     """Queries of one sequence look at a memory made of another, or of the same.
 
     The key projection has no bias: in a dot product it would shift all scores of a query alike, which a softmax does
-    not see, and in an additive score the query's bias stands beside it already. With `project_value`, values and
+    not see, and in an additive score the query's bias stands beside it already. With `site.project_value`, values and
     contexts are projected too (Vaswani et al. 2017, section 3.2.2); without, the context is an average of the memory
     itself (Bahdanau et al. 2015, eq. 5).
     """
@@ -37,24 +39,24 @@ class Attention(nn.Module):
     def __init__(
         self,
         mechanism: Mechanism[Any],
-        widths: Widths,
+        site: Site,
         *,
         num_heads: int,
         projection: Projection,
-        project_value: bool,
+        projected_dim: int,
         ops: Ops,
     ) -> None:
         super().__init__()
         self.mechanism, self.num_heads = mechanism, num_heads
-        inner = widths.query if project_value else widths.memory
+        inner = site.query_dim if site.project_value else site.memory_dim
         self.context_dim = inner if mechanism.has_context else 0
-        self.query_proj = Linear(widths.query, widths.projected, ops=ops) if projection == "both" else nn.Identity()
+        self.query_proj = Linear(site.query_dim, projected_dim, ops=ops) if projection == "both" else nn.Identity()
         self.key_proj: nn.Module = nn.Identity()
         if projection != "none":
-            key_dim = widths.projected if projection == "both" else widths.query
-            self.key_proj = Linear(widths.memory, key_dim, ops=ops, bias=False)
-        self.value_proj = Linear(widths.memory, inner, ops=ops) if project_value else nn.Identity()
-        self.output_proj = Linear(inner, inner, ops=ops) if project_value else nn.Identity()
+            key_dim = projected_dim if projection == "both" else site.query_dim
+            self.key_proj = Linear(site.memory_dim, key_dim, ops=ops, bias=False)
+        self.value_proj = Linear(site.memory_dim, inner, ops=ops) if site.project_value else nn.Identity()
+        self.output_proj = Linear(inner, inner, ops=ops) if site.project_value else nn.Identity()
 
     def remember(self, memory_BSD: Tensor, mask_BS: Tensor | None) -> Any:
         """Project a whole memory once; mask_BS is True at real tokens, None where all are."""

@@ -7,9 +7,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from translator.attention.full import FullMemory, fused_attention
-from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
-from translator.attention.masks import masked_softmax, visible
+from translator.attention.full import Full, FullMemory
+from translator.attention.interface import AttentionSettings
 
 BLOCK = 128  # keys taken at once
 
@@ -78,38 +77,18 @@ def block_scores(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, 
     return score
 
 
-class Flash(Mechanism[FullMemory]):
+class Flash(Full):
     """Equal to `full` to rounding, in memory that grows with n. Scores: those that are a dot product.
 
-    The fast form is the library's fused kernel, the plain one is above. Where weights are wanted, they are computed
-    as `full` does: to show a matrix one must have it.
+    The fast form is the library's fused kernel, as in `full`, the plain one is above. Where weights are wanted, they are
+    computed as `full` does: to show a matrix one must have it.
     """
 
     settings = FlashSettings
-    serves = frozenset({"encoder", "decoder", "cross"})
     needs_dot = True
-
-    def __init__(self, settings: FlashSettings, options: MechanismOptions) -> None:
-        super().__init__(settings, options)
-        self.score, self.scale = options.score, options.score.dot_scale or 1.0
-        self.causal, self.is_fast = options.causal, options.ops.fast
-
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
-        """Keep everything."""
-        return FullMemory(key_BHSK, value_BHSK, mask_BS)
-
-    def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append."""
-        return memory.extended(key_BHSK, value_BHSK)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """The context of full attention."""
-        if want_weights:
-            num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-            mask = visible(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
-            weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
-            return weight_BHTS @ memory.value, weight_BHTS
-        if self.is_fast:
-            return fused_attention(query_BHTK, memory, causal=self.causal, scale=self.scale), None
-        context = BlockAttention.apply(query_BHTK, memory.key, memory.value, memory.mask, self.causal, self.scale)  # type: ignore[no-untyped-call]
-        return context, None
+        if want_weights or self.ops.fast:
+            return super().attend(query_BHTK, memory, want_weights=want_weights)
+        return BlockAttention.apply(query_BHTK, *memory, self.causal, self.score.dot_scale), None  # type: ignore[no-untyped-call]

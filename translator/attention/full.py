@@ -1,6 +1,6 @@
 """The mechanism of both founding papers: every query looks at all of its memory (Bahdanau 2015; Vaswani 2017, eq. 1)."""
 
-from typing import Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -32,22 +32,18 @@ class FullMemory(NamedTuple):
             mask=None if self.mask is None else self.mask.index_select(0, row_B),
         )
 
-    def extended(self, key_BHSK: Tensor, value_BHSK: Tensor) -> Self:
-        """With new positions at the end, all of them real."""
-        mask = None if self.mask is None else functional.pad(self.mask, (0, key_BHSK.shape[2]), value=True)
-        return type(self)(torch.cat((self.key, key_BHSK), 2), torch.cat((self.value, value_BHSK), 2), mask)
-
 
 class Full(Mechanism[FullMemory]):
     """weight = softmax(score over the visible memory), context = the weighted average of the values.
 
     Where nobody asks for the weights and the score is a dot product, the library's fused kernel computes the same.
+    What remembers the same and differs in `attend` alone (window, flash) is derived from it.
     """
 
-    settings = FullSettings
+    settings: ClassVar[type[AttentionSettings]] = FullSettings
     serves = frozenset({"encoder", "decoder", "cross"})
 
-    def __init__(self, settings: FullSettings, options: MechanismOptions) -> None:
+    def __init__(self, settings: AttentionSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
         self.score, self.causal, self.ops = options.score, options.causal, options.ops
         self.dropout = Dropout(settings.dropout, ops=options.ops)
@@ -57,8 +53,9 @@ class Full(Mechanism[FullMemory]):
         return FullMemory(key_BHSK, value_BHSK, mask_BS)
 
     def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append."""
-        return memory.extended(key_BHSK, value_BHSK)
+        """Append the new positions, all of them real."""
+        mask = None if memory.mask is None else functional.pad(memory.mask, (0, key_BHSK.shape[2]), value=True)
+        return FullMemory(torch.cat((memory.key, key_BHSK), 2), torch.cat((memory.value, value_BHSK), 2), mask)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Average the values by the softmax of the scores."""
@@ -67,8 +64,13 @@ class Full(Mechanism[FullMemory]):
             return fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
         num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
         mask = visible(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
+        context_BHTK, weight_BHTS = self.average(query_BHTK, memory, mask)
+        return context_BHTK, weight_BHTS if want_weights else None
+
+    def average(self, query_BHTK: Tensor, memory: FullMemory, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(context_BHTK, weight_BHTS) of what the mask leaves visible; the memory's own mask is not looked at."""
         weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
-        return self.dropout(weight_BHTS) @ memory.value, weight_BHTS if want_weights else None
+        return self.dropout(weight_BHTS) @ memory.value, weight_BHTS
 
     def may_fuse(self, want_weights: bool) -> bool:
         """The fused kernel returns no weights, and its own dropout is not ours."""

@@ -95,9 +95,9 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> MemoryT:
         """Take in all keys and values at once; mask_BS is True at real tokens, None where all are."""
 
-    @abstractmethod
     def extend(self, memory: MemoryT, key_BHSK: Tensor, value_BHSK: Tensor) -> MemoryT:
-        """Add positions at the end while decoding; consumes the memory."""
+        """Add positions at the end while decoding; consumes the memory. Only those that serve a decoder have it."""
+        raise NotImplementedError
 
     @abstractmethod
     def attend(self, query_BHTK: Tensor, memory: MemoryT, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:

@@ -66,10 +66,6 @@ class Linformer(Mechanism[LinformerMemory]):
             key_BHSK, value_BHSK = key_BHSK.masked_fill(~real, 0.0), value_BHSK.masked_fill(~real, 0.0)
         return LinformerMemory(self.key_rows_RS[:, :length] @ key_BHSK, self.value_rows_RS[:, :length] @ value_BHSK)
 
-    def extend(self, memory: LinformerMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> LinformerMemory:
-        """Never called: the mechanism serves no place where a memory grows."""
-        raise NotImplementedError(self.why_not)
-
     def attend(
         self, query_BHTK: Tensor, memory: LinformerMemory, *, want_weights: bool
     ) -> tuple[Tensor, Tensor | None]:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Self
 
 from torch import Tensor
 
-from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
+from translator.attention.interface import AttentionSettings, Mechanism
 
 
 class NoneSettings(AttentionSettings):
@@ -32,16 +32,9 @@ class NoAttention(Mechanism[NoMemory]):
     has_context = False
     has_weights = False
 
-    def __init__(self, settings: NoneSettings, options: MechanismOptions) -> None:
-        super().__init__(settings, options)
-
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> NoMemory:
         """Keep nothing."""
         return NoMemory()
-
-    def extend(self, memory: NoMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> NoMemory:
-        """Keep nothing."""
-        return memory
 
     def attend(self, query_BHTK: Tensor, memory: NoMemory, *, want_weights: bool) -> tuple[Tensor, None]:
         """context_BHT0."""

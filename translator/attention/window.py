@@ -6,10 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from translator.attention.full import FullMemory
-from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
-from translator.attention.masks import masked_softmax, visible
-from translator.ops.layers import Dropout
+from translator.attention.full import Full, FullMemory
+from translator.attention.interface import AttentionSettings, MechanismOptions
+from translator.attention.masks import visible
 
 
 class WindowSettings(AttentionSettings):
@@ -22,7 +21,7 @@ class WindowSettings(AttentionSettings):
     global_positions: int = Field(0, ge=0, description="first positions that all see, and that see all they may")
 
 
-class Window(Mechanism[FullMemory]):
+class Window(Full):
     """Query t sees position s where |t - s| <= window, and s <= t where causal. Time and memory grow with n x window.
 
     Queries are cut into blocks of at most `window`; a block needs no keys but its own and `window` on either side. Each
@@ -37,16 +36,6 @@ class Window(Mechanism[FullMemory]):
     def __init__(self, settings: WindowSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
         self.window, self.num_global = settings.window, settings.global_positions
-        self.score, self.causal = options.score, options.causal
-        self.dropout = Dropout(settings.dropout, ops=options.ops)
-
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
-        """Keep everything."""
-        return FullMemory(key_BHSK, value_BHSK, mask_BS)
-
-    def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append."""
-        return memory.extended(key_BHSK, value_BHSK)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """Band by band; weights come as weight_BHTS, zero outside the band."""
@@ -57,9 +46,8 @@ class Window(Mechanism[FullMemory]):
         mask = near_CWL.repeat(len(query_BHTK), 1, 1).unsqueeze(1)  # (B C, 1, W, L)
         if memory.mask is not None:
             mask = mask & memory.mask[:, span_CL.flatten()].view(-1, 1, 1, span_CL.shape[1])
-        score = self.score(as_rows(padded, blocks), as_rows(memory.key.index_select(2, span_CL.flatten()), blocks))
-        weight = masked_softmax(score, mask)
-        context = self.dropout(weight) @ as_rows(memory.value.index_select(2, span_CL.flatten()), blocks)
+        key, value = (as_rows(x.index_select(2, span_CL.flatten()), blocks) for x in (memory.key, memory.value))
+        context, weight = self.average(as_rows(padded, blocks), FullMemory(key, value, None), mask)
         context_BHTK = from_rows(context, blocks)[:, :, :num_queries]
         weight_BHTS = None
         if want_weights:
@@ -94,8 +82,8 @@ class Window(Mechanism[FullMemory]):
         rows = 0 if self.causal else max(self.num_global - (length - query_BHTK.shape[2]), 0)
         if rows:
             mask = visible(memory.mask, rows, length, causal=False, device=query_BHTK.device)
-            weight = masked_softmax(self.score(query_BHTK[:, :, :rows], memory.key), mask)
-            context_BHTK = torch.cat((self.dropout(weight) @ memory.value, context_BHTK[:, :, rows:]), 2)
+            context, weight = self.average(query_BHTK[:, :, :rows], memory, mask)
+            context_BHTK = torch.cat((context, context_BHTK[:, :, rows:]), 2)
             weight_BHTS = None if weight_BHTS is None else torch.cat((weight, weight_BHTS[:, :, rows:]), 2)
         return context_BHTK, weight_BHTS
 

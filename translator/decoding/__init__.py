@@ -1,7 +1,7 @@
 """Search: from a model's next-word probabilities to whole translations. A model is seen through its interface alone.
 
 SEARCHES names the ways; each maps (model in eval mode, source_BS, mask_BS, settings) to hypotheses, best first. A new
-one is one file here, one line there, and its name in `DecodingSettings.search`. `forced` scores given translations.
+one is one file here, one line there, and its name in `DecodingSettings.search`.
 """
 
 from collections.abc import Callable

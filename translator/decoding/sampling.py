@@ -5,6 +5,7 @@ nor its place in a file changes what it gets.
 """
 
 import hashlib
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ def sampling(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: Deco
     sources = [row_S[real_S].tolist() for row_S, real_S in zip(source_BS, mask_BS, strict=True)]
     drawn = []
     for draw in range(settings.num_best):
-        choose = Drawing([generator_of(ids, settings.seed, draw) for ids in sources], settings)
+        generators = [generator_of(ids, settings.seed, draw) for ids in sources]
+        choose = partial(drawn_words, generators=generators, settings=settings)
         drawn.append(decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=choose))
     return [ranked(found, settings.num_best) for found in zip(*drawn, strict=True)]
 
@@ -31,20 +33,16 @@ def generator_of(ids: list[int], seed: int, draw: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-class Drawing:
-    """Draws the next word of each sentence from that sentence's generator, always on the CPU."""
-
-    def __init__(self, generators: list[torch.Generator], settings: DecodingSettings) -> None:
-        self.generators, self.settings = generators, settings
-
-    def __call__(self, logits_BV: Tensor, sentences: list[int]) -> Tensor:
-        """The next word_B of the sentences with these numbers."""
-        prob_BV = distribution(logits_BV, self.settings).cpu()
-        words = [
-            torch.multinomial(prob_V, 1, generator=self.generators[sentence])
-            for prob_V, sentence in zip(prob_BV, sentences, strict=True)
-        ]
-        return torch.cat(words).to(logits_BV.device)
+def drawn_words(
+    logits_BV: Tensor, sentences: list[int], *, generators: list[torch.Generator], settings: DecodingSettings
+) -> Tensor:
+    """The next word_B of these sentences, each drawn from its sentence's generator, always on the CPU."""
+    prob_BV = distribution(logits_BV, settings).cpu()
+    words = [
+        torch.multinomial(prob_V, 1, generator=generators[sentence])
+        for prob_V, sentence in zip(prob_BV, sentences, strict=True)
+    ]
+    return torch.cat(words).to(logits_BV.device)
 
 
 def distribution(logits_BV: Tensor, settings: DecodingSettings) -> Tensor:

@@ -10,7 +10,7 @@ from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
-from translator.text.tokenizer import PAD, Tokenizer
+from translator.text.tokenizer import Tokenizer
 
 MOST_WEIGHTS = 2_000_000_000
 
@@ -43,7 +43,7 @@ def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[s
 
 def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
     """What a model needs to know of a tokenizer."""
-    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, PAD)
+    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint)
 
 
 def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyModel:
@@ -60,7 +60,7 @@ def check_model(config: Config) -> int:
     size = config.tokenizer.vocab_size
     try:
         with torch.device("meta"):
-            model = build_model(config, Vocabularies(size, size, config.tokenizer.joint, PAD), ops=Ops())
+            model = build_model(config, Vocabularies(size, size, config.tokenizer.joint), ops=Ops())
         num_weights = count_weights(model)
     except (RuntimeError, OverflowError) as error:
         raise UsageError(

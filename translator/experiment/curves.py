@@ -13,8 +13,8 @@ CURVES = {
     "learning_rate": "Learning rate",
 }
 """The curves, each with its title."""
-LARGEST = 1e30
-"""Numbers beyond this are no measurements."""
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Numbers beyond these are no measurements."""
 
 Records: TypeAlias = Sequence[dict[str, Any]]
 Curves: TypeAlias = dict[str, list[tuple[int, float]]]
@@ -50,4 +50,6 @@ def values(records: Records, field: str) -> list[float]:
 
 def number(value: object) -> float | None:
     """A value of the journal as one that can be drawn; it has null for what was not finite."""
-    return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else None
+    if isinstance(value, int | float) and (value == 0 or SMALLEST < abs(value) < LARGEST):
+        return float(value)
+    return None

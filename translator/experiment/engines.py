@@ -42,7 +42,7 @@ class TorchEngine:
 
     def __init__(self, model: AnyModel) -> None:
         self.model, self.device = model, model.output.weight.device
-        self.workers = Workers(self.device)
+        self.map = Workers().map if self.device.type == "cpu" else map
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
         """Longest first, a batch a worker."""
@@ -52,7 +52,7 @@ class TorchEngine:
             return SEARCHES[settings.search](self.model, batch.source_BS.to(device), batch.mask_BS.to(device), settings)
 
         found: list[list[Hypothesis]] = [[] for _ in sources]
-        for batch, results in zip(batches, self.workers.map(search, batches), strict=True):
+        for batch, results in zip(batches, self.map(search, batches), strict=True):
             for index, hypotheses in zip(batch.sentence_B.tolist(), results, strict=True):
                 found[index] = hypotheses
         return found

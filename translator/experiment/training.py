@@ -25,7 +25,7 @@ from translator.training.loop import Outcome, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, count_validation, examine, reason_to_end
-from translator.training.schedules import SCHEDULES
+from translator.training.schedules import learning_rate
 from translator.training.updates import CorpusUpdates
 
 GREEDY = DecodingSettings(search="greedy")
@@ -54,17 +54,11 @@ class Training:
     def run_updates(self, request: StopRequest) -> str:
         """Train until done; returns why it ended. Raises Stop, with the state saved, if a signal asks."""
         settings = self.config.training
-        schedule = partial(
-            SCHEDULES[settings.schedule],
-            peak=settings.learning_rate,
-            warmup_steps=settings.warmup_steps,
-            total_steps=settings.steps,
-        )
         outcomes = train(
             self.objective,
             self.updates,
             self.optimizer,
-            schedule,
+            partial(learning_rate, settings),
             settings=settings,
             progress=self.progress,
             processes=self.processes,

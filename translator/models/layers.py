@@ -18,7 +18,6 @@ class Vocabularies(NamedTuple):
     source_size: int
     target_size: int
     is_joint: bool
-    pad: int
 
 
 class Embeddings(nn.Module):
@@ -36,7 +35,7 @@ class Embeddings(nn.Module):
                 "'all' needs one vocabulary for both sides",
                 "set tokenizer.joint=true or model.tied_embeddings=output",
             )
-        self.scale, self.pad = scale, vocabularies.pad
+        self.scale = scale
         self.target_VD = nn.Parameter(torch.randn(vocabularies.target_size, dim) * dim**-0.5)
         self.source_VD = self.target_VD
         if tying != "all":

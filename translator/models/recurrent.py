@@ -17,19 +17,21 @@ Luong feeds tanh(W [c; s]) back; here it is the context alone, as later systems 
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 import torch
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from translator.attention.build import Site, build_attention, read_attention
+from translator.attention.build import AttentionTable, build_attention
+from translator.attention.core import Site
 from translator.attention.full import FullSettings
-from translator.attention.interface import AttentionSettings
+from translator.attention.interface import Memory
 from translator.errors import UsageError
 from translator.models.interface import Model, Output
 from translator.models.layers import Embeddings, Tying, Vocabularies
+from translator.models.state import RowsState
 from translator.ops.choice import Ops
 from translator.ops.layers import Dropout, Linear
 from translator.settings import Probability, Settings
@@ -72,7 +74,7 @@ class RecurrentDecoderSettings(Settings):
     initial_state: Literal["backward", "both"] = Field(
         "backward", description="s_0 comes from the encoder's last backward state, as in the paper, or from both"
     )
-    cross_attention: Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)] = Field(
+    cross_attention: AttentionTable = Field(
         FullSettings(score="additive"), description="target words look at source words"
     )
 
@@ -85,7 +87,6 @@ class Encoder(nn.Module):
         self.recurrence = RECURRENCES[settings.cell](
             settings.embedding_dim, encoder.hidden_dim, encoder.num_layers, batch_first=True, bidirectional=True
         )
-        self.annotation_dim = 2 * encoder.hidden_dim
 
     def forward(self, embedded_BSD: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
         """(annotation_BSD, last_BD): last is the forward state at the true end beside the backward state at the start."""
@@ -146,37 +147,21 @@ def next_of_lstm(gate_RG: Tensor, recurrent_RG: Tensor, hidden: Hidden) -> Hidde
 class Encoded(NamedTuple):
     """The source as the decoder needs it."""
 
-    source: Any  # the attention's memory
+    source: Memory  # of the attention
     first_BD: Tensor  # the decoder's state before the first word
 
 
 @dataclass(frozen=True)
-class RecurrentState:
+class RecurrentState(RowsState):
     """What the decoder carries from word to word."""
 
-    source: Any  # the attention's memory, one row a sentence
-    hidden: Hidden  # (R, D) each, R = B N hypotheses
+    hidden: Hidden  # (R, D) each
     context_RC: Tensor
-    num_hypotheses: int
 
-    def reorder(self, parent_BN: Tensor) -> Self:
-        """States and contexts move; the source does not."""
-        first_row_B1 = torch.arange(len(parent_BN), device=parent_BN.device).unsqueeze(1) * self.num_hypotheses
-        return self.take((first_row_B1 + parent_BN).flatten(), parent_BN.shape[1])
-
-    def keep(self, sentence_B: Tensor) -> Self:
-        """Sentences that stay, with their hypotheses."""
-        row_BN = sentence_B.unsqueeze(1) * self.num_hypotheses + torch.arange(
-            self.num_hypotheses, device=sentence_B.device
-        )
-        kept = self.take(row_BN.flatten(), self.num_hypotheses)
-        return replace(kept, source=self.source.select(sentence_B))
-
-    def take(self, row_R: Tensor, num_hypotheses: int) -> Self:
-        """These rows of what hypotheses own."""
+    def take(self, row_R: Tensor) -> Self:
+        """States and contexts."""
         hidden = tuple(part.index_select(0, row_R) for part in self.hidden)
-        context_RC = self.context_RC.index_select(0, row_R)
-        return replace(self, hidden=hidden, context_RC=context_RC, num_hypotheses=num_hypotheses)
+        return replace(self, hidden=hidden, context_RC=self.context_RC.index_select(0, row_R))
 
 
 class Step(NamedTuple):
@@ -205,7 +190,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         self.decoder = decoder
         self.embeddings = Embeddings(vocabularies, settings.embedding_dim, tying=settings.tied_embeddings)
         self.encoder = Encoder(settings, encoder)
-        hidden_dim, annotation_dim = decoder.hidden_dim, self.encoder.annotation_dim
+        hidden_dim, annotation_dim = decoder.hidden_dim, 2 * encoder.hidden_dim
         site = Site("cross", "decoder.cross_attention", hidden_dim, annotation_dim, causal=False, project_value=False)
         self.attention = build_attention(decoder.cross_attention, site, ops=ops)
         context_dim = self.attention.context_dim
@@ -215,9 +200,8 @@ class Recurrent(Model[Encoded, RecurrentState]):
             )
         fed_dim = context_dim if decoder.input_feeding else 0
         self.cell = Cell(settings.cell, settings.embedding_dim, fed_dim, hidden_dim, ops=ops)
-        self.context_cell: Cell | None = None
-        if decoder.query == "conditional":
-            self.context_cell = Cell(settings.cell, context_dim, 0, hidden_dim, ops=ops)
+        is_conditional = decoder.query == "conditional"
+        self.context_cell = Cell(settings.cell, context_dim, 0, hidden_dim, ops=ops) if is_conditional else None
         bridge_dim = annotation_dim if decoder.initial_state == "both" else annotation_dim // 2
         self.bridge = Linear(bridge_dim, hidden_dim, ops=ops)
         self.readout_proj = Linear(
@@ -247,7 +231,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         first_RD = encoded.first_BD.repeat_interleave(num_hypotheses, 0)
         hidden = (first_RD, torch.zeros_like(first_RD))[: self.num_parts]
         context_RC = first_RD.new_zeros(len(first_RD), self.attention.context_dim)
-        return RecurrentState(encoded.source, hidden, context_RC, num_hypotheses)
+        return RecurrentState((encoded.source,), num_hypotheses, hidden, context_RC)
 
     def advance(self, previous_BN: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
         """One word for every hypothesis."""
@@ -269,7 +253,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
 
     def decode(self, embedded_BTE: Tensor, state: RecurrentState, *, want_weights: bool) -> Step:
         """All positions: in one sweep where no state depends on a context, else word by word."""
-        if self.decoder.query != "conditional" and not self.decoder.input_feeding:
+        if self.context_cell is None and not self.decoder.input_feeding:
             return self.sweep(embedded_BTE, state, want_weights)
         steps = []
         for gate_BG in self.cell.gates(embedded_BTE).unbind(1):
@@ -285,28 +269,27 @@ class Recurrent(Model[Encoded, RecurrentState]):
         query_BTD = state_BTD
         if self.decoder.query == "previous":
             query_BTD = torch.cat((state.hidden[0].unsqueeze(1), state_BTD[:, :-1]), 1)
-        context_BTC, weight_BHTS = self.attention(query_BTD, state.source, want_weights=want_weights)
+        context_BTC, weight_BHTS = self.attention(query_BTD, state.sources[0], want_weights=want_weights)
         return Step(state_BTD, context_BTC, weight_BHTS)
 
     def step(self, gate_RG: Tensor, state: RecurrentState, want_weights: bool = False) -> tuple[Step, RecurrentState]:
         """One position, its word's share of the gates given: the equations at the top of this file."""
         hidden, context_RC, weight_BH1S = state.hidden, state.context_RC, None
         if self.decoder.query == "previous":
-            context_RC, weight_BH1S = self.look(hidden, state, want_weights)
+            context_RC, weight_BH1S = self.look(hidden[0], state, want_weights)
         fed_RC = context_RC if self.decoder.input_feeding else context_RC[:, :0]
         hidden = self.cell.step(gate_RG, fed_RC, hidden)
         if self.decoder.query != "previous":
-            context_RC, weight_BH1S = self.look(hidden, state, want_weights)
+            context_RC, weight_BH1S = self.look(hidden[0], state, want_weights)
         if self.context_cell is not None:
             hidden = self.context_cell.step(self.context_cell.gates(context_RC), context_RC[:, :0], hidden)
         step = Step(hidden[0].unsqueeze(1), context_RC.unsqueeze(1), weight_BH1S)
         return step, replace(state, hidden=hidden, context_RC=context_RC)
 
-    def look(self, hidden: Hidden, state: RecurrentState, want_weights: bool) -> tuple[Tensor, Tensor | None]:
+    def look(self, query_RD: Tensor, state: RecurrentState, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """(context_RC, weights): the N hypotheses of a sentence are N queries to its one memory."""
-        query_RD = hidden[0]
         query_BND = query_RD.view(-1, state.num_hypotheses, query_RD.shape[-1])
-        context_BNC, weight = self.attention(query_BND, state.source, want_weights=want_weights)
+        context_BNC, weight = self.attention(query_BND, state.sources[0], want_weights=want_weights)
         return context_BNC.reshape(len(query_RD), -1), weight
 
     def readout(self, step: Step, embedded_RTE: Tensor) -> Tensor:

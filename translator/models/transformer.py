@@ -9,26 +9,28 @@ Pre-norm normalises what goes into each sublayer (Xiong et al. 2020), post-norm 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
-import torch
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from translator.attention.build import Site, build_attention, read_attention
-from translator.attention.core import Attention
+from translator.attention.build import AttentionTable, build_attention
+from translator.attention.core import Attention, Site
 from translator.attention.full import FullSettings
-from translator.attention.interface import AttentionSettings
+from translator.attention.interface import AttentionSettings, Memory
 from translator.models.interface import Model, Output
 from translator.models.layers import Embeddings, Tying, Vocabularies
 from translator.models.positions import LearnedPositions, NoPositions, Positions, SinusoidalPositions
+from translator.models.state import RowsState
 from translator.ops.choice import Ops
 from translator.ops.layers import Dropout, Linear
 from translator.settings import Probability, Settings
 
-AttentionTable = Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)]
 FOUR_HEADS = FullSettings(num_heads=4)
+
+Sources: TypeAlias = tuple[Memory, ...]
+"""The source as the decoder needs it: one cross-attention memory a layer, projected once a sentence."""
 
 
 class TransformerSettings(Settings):
@@ -156,7 +158,7 @@ class DecoderLayer(nn.Module):
 class Past:
     """What one decoder layer carries along."""
 
-    memory: Any | None  # of its self-attention, R rows; None before the first word
+    memory: Any  # of its self-attention, R rows; None before the first word
     num_hypotheses: int
 
 
@@ -177,43 +179,18 @@ def attend(attention: Attention, query_BTD: Tensor, memory: Any, seen: list[Tens
 
 
 @dataclass(frozen=True)
-class TransformerState:
+class TransformerState(RowsState):
     """What each decoder layer remembers while words are produced."""
 
-    sources: tuple[Any, ...]  # cross-attention memories, B rows, one a layer
-    pasts: tuple[Any, ...]  # self-attention memories, R = B N rows; empty before the first word
-    batch_size: int
-    num_hypotheses: int
+    pasts: tuple[Memory, ...]  # of self-attention, R rows, one a layer; empty before the first word
     length: int  # words consumed so far
 
-    def reorder(self, parent_BN: Tensor) -> Self:
-        """Only the self-attention memories belong to hypotheses."""
-        first_row_B1 = torch.arange(self.batch_size, device=parent_BN.device).unsqueeze(1) * self.num_hypotheses
-        row_R = (first_row_B1 + parent_BN).flatten()
-        pasts = tuple(past.select(row_R) for past in self.pasts)
-        return replace(self, pasts=pasts, num_hypotheses=parent_BN.shape[1])
-
-    def keep(self, sentence_B: Tensor) -> Self:
-        """Sentences that stay, with their hypotheses."""
-        row_R = sentence_B.unsqueeze(1) * self.num_hypotheses + torch.arange(
-            self.num_hypotheses, device=sentence_B.device
-        )
-        return replace(
-            self,
-            sources=tuple(source.select(sentence_B) for source in self.sources),
-            pasts=tuple(past.select(row_R.flatten()) for past in self.pasts),
-            batch_size=len(sentence_B),
-        )
+    def take(self, row_R: Tensor) -> Self:
+        """The self-attention memories."""
+        return replace(self, pasts=tuple(past.select(row_R) for past in self.pasts))
 
 
-class Encoded(NamedTuple):
-    """The source as the decoder needs it: one cross-attention memory a layer, projected once a sentence."""
-
-    sources: tuple[Any, ...]
-    batch_size: int
-
-
-class Transformer(Model[Encoded, TransformerState]):
+class Transformer(Model[Sources, TransformerState]):
     """Encoder and decoder stacks between tied embeddings."""
 
     def __init__(
@@ -249,24 +226,23 @@ class Transformer(Model[Encoded, TransformerState]):
         """Learned positions end; the last one is the end mark's."""
         return self.target_positions.longest and self.target_positions.longest - 1
 
-    def encode(self, source_BS: Tensor, mask_BS: Tensor, seen: Seen | None = None) -> Encoded:
+    def encode(self, source_BS: Tensor, mask_BS: Tensor, seen: Seen | None = None) -> Sources:
         """Run the encoder, and project its result for every cross-attention."""
         x_BSD = self.dropout(self.source_positions(self.embeddings.source(source_BS)))
         for layer in self.encoder_layers:
             x_BSD = layer(x_BSD, mask_BS, seen and seen.encoder)
         memory_BSD = self.encoder_norm(x_BSD)
-        sources = tuple(layer.cross_attention.remember(memory_BSD, mask_BS) for layer in self.decoder_layers)  # type: ignore[operator, union-attr]
-        return Encoded(sources, len(source_BS))
+        return tuple(layer.cross_attention.remember(memory_BSD, mask_BS) for layer in self.decoder_layers)  # type: ignore[operator, union-attr]
 
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor, seen: Seen | None = None) -> Tensor:
         """Hidden states of all target positions at once."""
-        encoded = self.encode(source_BS, mask_BS, seen)
+        sources = self.encode(source_BS, mask_BS, seen)
         pasts = [Past(None, 1) for _ in self.decoder_layers]
-        return self.decode(previous_BT, encoded.sources, pasts, first=0, seen=seen)
+        return self.decode(previous_BT, sources, pasts, first=0, seen=seen)
 
-    def start(self, encoded: Encoded, num_hypotheses: int) -> TransformerState:
+    def start(self, encoded: Sources, num_hypotheses: int) -> TransformerState:
         """Nothing consumed yet."""
-        return TransformerState(encoded.sources, (), encoded.batch_size, num_hypotheses, 0)
+        return TransformerState(encoded, num_hypotheses, (), 0)
 
     def advance(self, previous_BN: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
         """One more position for every hypothesis."""
@@ -277,7 +253,7 @@ class Transformer(Model[Encoded, TransformerState]):
         return hidden_R1D.view(*previous_BN.shape, -1), state
 
     def decode(
-        self, previous_RT: Tensor, sources: tuple[Any, ...], pasts: list[Past], *, first: int, seen: Seen | None = None
+        self, previous_RT: Tensor, sources: Sources, pasts: list[Past], *, first: int, seen: Seen | None = None
     ) -> Tensor:
         """Run the decoder stack over new positions that begin at `first`; each layer's past takes them in."""
         x_RTD = self.dropout(self.target_positions(self.embeddings.target(previous_RT), first))

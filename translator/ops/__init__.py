@@ -1,4 +1,4 @@
-"""The arithmetic worth making fast, each piece in a plain form and a fast one that a law holds equal.
+"""The arithmetic worth making fast, each piece in the library's plain form and a fast one that a law holds equal.
 
     linear.py    x W^T + b, with bf16 operands where the machine multiplies those faster
     dropout.py   dropout from random bytes, where the library's own mask is slow

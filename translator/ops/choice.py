@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
 from translator.errors import MachineError
-from translator.ops.dropout import byte_dropout, draws_from, plain_dropout
-from translator.ops.linear import compiled_linear, plain_linear, rounded_linear
-from translator.ops.loss import chunked_output_loss, plain_output_loss
+from translator.ops.dropout import byte_dropout, draws_from
+from translator.ops.linear import compiled_linear, rounded_linear
+from translator.ops.loss import ChunkedOutputLoss
 from translator.ops.threads import Item, Result, Workers
 from translator.settings import Settings
 
@@ -40,7 +41,7 @@ class Ops:
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
         if self.product_dtype.itemsize >= x.dtype.itemsize:
-            return (compiled_linear if self.fast else plain_linear)(x, weight, bias)
+            return (compiled_linear if self.fast else functional.linear)(x, weight, bias)
         return rounded_linear(x, weight, bias, self.product_dtype)
 
     def dropout(self, x: Tensor, probability: float, training: bool) -> Tensor:
@@ -49,7 +50,7 @@ class Ops:
             return x
         if self.fast and x.device.type == "cpu" and not self.compiles:
             return byte_dropout(x, probability)
-        return plain_dropout(x, probability)
+        return functional.dropout(x, probability)
 
     @property
     def num_workers(self) -> int:
@@ -76,10 +77,12 @@ class Ops:
     ) -> Tensor:
         """Sum over rows of the label-smoothed cross-entropy of hidden_MD W^T + b against target_M."""
         if self.fast:
-            return chunked_output_loss(
-                hidden_MD, weight_VD, bias_V, target_M, label_smoothing=label_smoothing, dtype=self.product_dtype
+            total: Tensor = ChunkedOutputLoss.apply(  # type: ignore[no-untyped-call]
+                hidden_MD, weight_VD, bias_V, target_M, label_smoothing, self.product_dtype
             )
-        return plain_output_loss(self.linear(hidden_MD, weight_VD, bias_V), target_M, label_smoothing=label_smoothing)
+            return total
+        logits_MV = self.linear(hidden_MD, weight_VD, bias_V)
+        return functional.cross_entropy(logits_MV, target_M, label_smoothing=label_smoothing, reduction="sum")
 
 
 def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
@@ -93,7 +96,7 @@ def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
         )
     rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and able)
     compiles = settings.fast and device.type == "cuda" if settings.compile == "auto" else settings.compile
-    workers = Workers(device) if settings.fast and device.type == "cpu" and not compiles else None
+    workers = Workers() if settings.fast and device.type == "cpu" and not compiles else None
     return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers, compiles)
 
 

@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al. 2014): `plain_dropout` is the library's, `byte_dropout` draws its mask as random bytes."""
+"""Dropout (Srivastava et al. 2014) whose mask is drawn as random bytes."""
 
 import threading
 from collections.abc import Iterator
@@ -9,16 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
-
-
-def plain_dropout(x: Tensor, probability: float) -> Tensor:
-    """Zero each element with `probability`; divide the others by 1 - probability."""
-    return functional.dropout(x, probability)
 
 
 def byte_dropout(x: Tensor, probability: float) -> Tensor:
-    """The same, with the probability rounded to a 256th and the scale to match, so that the mean is kept exactly.
+    """Dropout with the probability rounded to a 256th and the scale to match, so that the mean is kept exactly.
 
     On a CPU the library draws one Bernoulli variable at a time; eight bytes at a time are about twenty times faster.
     """

@@ -1,6 +1,6 @@
-"""Linear maps: `plain_linear` is the library's, `rounded_linear` multiplies operands rounded to a shorter type.
+"""Linear maps: `rounded_linear` multiplies operands rounded to a shorter type.
 
-`compiled_linear` is for searches: the same as the plain one by a product compiled for its shape, without gradients.
+`compiled_linear` is for searches: the library's map by a product compiled for its shape, without gradients.
 """
 
 from typing import Any
@@ -18,11 +18,6 @@ ROWS_IN_OCTAVE = 16
 """Numbers of rows between n and 2 n that products are compiled for."""
 
 
-def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The map x W^T + b over the last axis of x."""
-    return functional.linear(x, weight, bias)
-
-
 def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The map x W^T + b, by oneDNN where no gradient is wanted of a large product on a CPU.
 
@@ -32,7 +27,7 @@ def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
         rows = x.view(-1, x.shape[-1])
         product: Tensor = torch.ops.mkldnn._linear_pointwise(padded(rows, x.dtype), weight, bias, "none", [], "")
         return product[: len(rows)].view(*x.shape[:-1], len(weight))
-    return plain_linear(x, weight, bias)
+    return functional.linear(x, weight, bias)
 
 
 def gains_by_compiling(x: Tensor, weight: Tensor) -> bool:

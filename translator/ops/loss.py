@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
 
 from translator.ops.linear import padded, rounded_up
 
@@ -20,33 +19,10 @@ CHUNK_ELEMENTS_OF_GPU = 2**26
 """There a chunk is a few launches, whatever its size, so chunks are large and few."""
 
 
-def plain_output_loss(logits_MV: Tensor, target_M: Tensor, *, label_smoothing: float) -> Tensor:
-    """Sum over rows, by the library's cross-entropy over all logits at once."""
-    return functional.cross_entropy(logits_MV, target_M, label_smoothing=label_smoothing, reduction="sum")
-
-
-def chunked_output_loss(
-    hidden_MD: Tensor,
-    weight_VD: Tensor,
-    bias_V: Tensor,
-    target_M: Tensor,
-    *,
-    label_smoothing: float,
-    dtype: torch.dtype,
-) -> Tensor:
-    """The same sum without ever holding all logits: each chunk of rows leaves only its share of the gradients.
-
-    Matrix products take operands rounded to `dtype`. The result is differentiable once.
-    """
-    total: Tensor = ChunkedOutputLoss.apply(  # type: ignore[no-untyped-call]
-        hidden_MD, weight_VD, bias_V, target_M, label_smoothing, dtype
-    )
-    return total
-
-
 class ChunkedOutputLoss(Function):
-    """Loss and gradients in one forward pass; the backward pass only scales them.
+    """Loss and gradients in one forward pass; the backward pass, which may come once, only scales them.
 
+    No more than a chunk of the logits is ever held. Matrix products take operands rounded to `dtype`.
     The gradient of a row's logits is softmax - (1 - smoothing) onehot - smoothing / V. Its last part is the same for
     every word, so that part's share of each product is a sum over rows or words, added at the end.
     """
@@ -61,7 +37,7 @@ class ChunkedOutputLoss(Function):
         label_smoothing: float,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Go over the rows in chunks, keeping gradients only."""
+        """The loss summed over rows: go over them in chunks, keeping gradients only."""
         short_weight_VD = weight_VD.to(dtype)
         grad_hidden_MD = torch.empty_like(hidden_MD)
         grad_weight_VD, grad_bias_V = torch.zeros_like(weight_VD), torch.zeros_like(bias_V)

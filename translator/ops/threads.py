@@ -15,19 +15,14 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """As many workers as torch had threads when they were made; on anything but a CPU one, the caller itself."""
+    """As many workers on the CPU as torch had threads when they were made."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.size, self.pool = 1, None
-        if device.type == "cpu":
-            self.size = torch.get_num_threads()
-            self.pool = ThreadPoolExecutor(self.size, initializer=keep_one_thread)
+    def __init__(self) -> None:
+        self.size = torch.get_num_threads()
+        self.pool = ThreadPoolExecutor(self.size, initializer=keep_one_thread)
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """work(item) of each, in order. Each has one thread, so their number changes no result."""
-        if self.pool is None:
-            yield from map(work, items)
-            return
         threads = torch.get_num_threads()
         try:
             yield from self.pool.map(work, items)

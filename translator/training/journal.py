@@ -11,9 +11,6 @@ from typing import Any, Self
 from translator.errors import ModelError
 from translator.training.folders import cannot_write, write_file
 
-TIMING_FIELDS = frozenset({"seconds"})
-"""Fields that differ between two equal trainings."""
-
 
 class Journal:
     """An open journal; use it as a context manager. One that is not kept takes records and forgets them."""

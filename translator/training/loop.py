@@ -14,7 +14,7 @@ from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, reason_to_end
 from translator.training.settings import TrainingSettings
-from translator.training.updates import Share, Updates
+from translator.training.updates import CorpusUpdates, Share
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
 """How allocators say it that have no exception of their own."""
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 def train(
     objective: Objective,
-    updates: Updates,
+    updates: CorpusUpdates,
     optimizer: torch.optim.Optimizer,
     schedule: Callable[[int], float],
     *,
@@ -62,7 +62,7 @@ def train(
         yield Outcome(report, torch.stack((loss.double(), norm.double())))
 
 
-def accumulate_in_memory(objective: Objective, updates: Updates, progress: Progress) -> tuple[Tensor, int]:
+def accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress: Progress) -> tuple[Tensor, int]:
     """The gradients of the next update, for good in twice as many parts whenever memory runs out.
 
     Where a compiled objective fails, it is the plain one from then on, which begins this update anew.
@@ -104,7 +104,7 @@ def accumulate(objective: Objective, share: Share) -> Tensor:
     total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
 
     def part(batch: Batch) -> tuple[Tensor, Sequence[Tensor | None]]:
-        loss_sum, _ = objective(batch)
+        loss_sum = objective(batch)
         return loss_sum.detach(), torch.autograd.grad(loss_sum / share.num_tokens, weights, allow_unused=True)
 
     for loss, gradients in objective.ops.each(part, share.batches):
@@ -132,7 +132,7 @@ def apply(
     return norm
 
 
-def count(progress: Progress, updates: Updates, num_tokens: int, seconds: float) -> None:
+def count(progress: Progress, updates: CorpusUpdates, num_tokens: int, seconds: float) -> None:
     """One update more."""
     progress.step += 1
     progress.position += 1
@@ -179,8 +179,7 @@ def mean_loss(objective: Objective, batches: Iterator[Batch]) -> float:
     total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
     num_tokens = 0
     for batch in batches:
-        loss_sum, count_of_batch = objective(batch)
-        total, num_tokens = total + loss_sum, num_tokens + count_of_batch
+        total, num_tokens = total + objective(batch), num_tokens + batch.num_tokens
     return total.item() / max(num_tokens, 1)
 
 

@@ -1,4 +1,4 @@
-"""The one callable of training: a batch in, its summed loss and its number of target tokens out."""
+"""The one callable of training: a batch in, its summed loss out."""
 
 import logging
 from collections.abc import Callable
@@ -26,14 +26,13 @@ class Objective(nn.Module):
         self.compiles = ops.compiles and model.may_compile
         self.compiled: Callable[..., Tensor] | None = None
 
-    def forward(self, batch: Batch) -> tuple[Tensor, int]:
-        """(the loss summed over target tokens in nats, how many there are)."""
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss summed over the batch's target tokens, in nats."""
         hidden_BTD = self.hidden(batch.source_BS, batch.mask_BS, batch.previous_BT)
         hidden_MD = hidden_BTD.flatten(0, 1).index_select(0, batch.real_M)
         target_M = batch.target_BT.flatten().index_select(0, batch.real_M)
         weight_VD, bias_V = self.model.output
-        loss = self.ops.output_loss(hidden_MD, weight_VD, bias_V, target_M, label_smoothing=self.label_smoothing)
-        return loss, batch.num_tokens
+        return self.ops.output_loss(hidden_MD, weight_VD, bias_V, target_M, label_smoothing=self.label_smoothing)
 
     def hidden(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         """hidden_BTD, by the compiled model where there is to be one and it trains."""

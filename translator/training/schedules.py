@@ -1,23 +1,39 @@
-"""Learning-rate schedules: pure functions of the step, all rising in a straight line to `peak` at the end of the warm-up.
+"""Learning-rate schedules. All rise in a straight line to the peak at the end of the warm-up; then each falls, or stays.
 
-Steps count from 1. After the warm-up each falls, or stays, in its own way.
+Steps count from 1. An entry of SCHEDULES gives the share of the peak at any step after the warm-up, also past the last one.
 """
 
 import math
-from typing import Protocol
+from collections.abc import Callable
+
+from translator.training.settings import TrainingSettings
 
 
-class Schedule(Protocol):
+def learning_rate(settings: TrainingSettings, step: int) -> float:
     """The learning rate of a step."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step / settings.warmup_steps)
+    return settings.learning_rate * SCHEDULES[settings.schedule](step, settings.warmup_steps, settings.steps)
 
-    def __call__(self, step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-        """Between 0 and `peak`; defined for any step from 1, also past the last one."""
-        ...
+
+def inverse_sqrt(step: int, warmup_steps: int, total_steps: int) -> float:
+    """sqrt(warmup / step), the decay of Vaswani et al. (2017, eq. 3); without warm-up, from step 1."""
+    return math.sqrt(max(warmup_steps, 1) / step)
 
 
-def warmed(step: int, warmup_steps: int) -> float | None:
-    """The share of the peak that a warm-up step has, None after the warm-up."""
-    return step / warmup_steps if step < warmup_steps else None
+def cosine(step: int, warmup_steps: int, total_steps: int) -> float:
+    """Half a cosine wave down to zero at the last step (Loshchilov and Hutter 2017)."""
+    return (1 + math.cos(math.pi * progress(step, warmup_steps, total_steps))) / 2
+
+
+def linear(step: int, warmup_steps: int, total_steps: int) -> float:
+    """A straight line down to zero at the last step."""
+    return 1 - progress(step, warmup_steps, total_steps)
+
+
+def constant(step: int, warmup_steps: int, total_steps: int) -> float:
+    """The peak, for good."""
+    return 1.0
 
 
 def progress(step: int, warmup_steps: int, total_steps: int) -> float:
@@ -25,31 +41,7 @@ def progress(step: int, warmup_steps: int, total_steps: int) -> float:
     return min(1.0, (step - warmup_steps) / max(total_steps - warmup_steps, 1))
 
 
-def inverse_sqrt(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """Peak * sqrt(warmup / step), the decay of Vaswani et al. (2017, eq. 3); without warm-up, from step 1."""
-    share = warmed(step, warmup_steps)
-    return peak * (math.sqrt(max(warmup_steps, 1) / step) if share is None else share)
-
-
-def cosine(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """Half a cosine wave down to zero at the last step (Loshchilov and Hutter 2017)."""
-    share = warmed(step, warmup_steps)
-    return peak * ((1 + math.cos(math.pi * progress(step, warmup_steps, total_steps))) / 2 if share is None else share)
-
-
-def linear(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """A straight line down to zero at the last step."""
-    share = warmed(step, warmup_steps)
-    return peak * (1 - progress(step, warmup_steps, total_steps) if share is None else share)
-
-
-def constant(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """The peak, for good."""
-    share = warmed(step, warmup_steps)
-    return peak * (1.0 if share is None else share)
-
-
-SCHEDULES: dict[str, Schedule] = {
+SCHEDULES: dict[str, Callable[[int, int, int], float]] = {
     "inverse_sqrt": inverse_sqrt,
     "cosine": cosine,
     "linear": linear,

@@ -1,6 +1,6 @@
 """The corpus as updates: which sentences each has, cut into micro-batches and shared out among processes."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,20 +21,8 @@ class Share(NamedTuple):
     num_tokens: int  # target tokens of the whole update, over all its micro-batches and processes
 
 
-class Updates(Protocol):
-    """The corpus as updates, always the same for the same numbers."""
-
-    def num_updates(self, epoch: int) -> int:
-        """How many updates an epoch has."""
-        ...
-
-    def share(self, epoch: int, position: int, parts: int) -> Share:
-        """One process's share of an update, each of its micro-batches cut in so many parts."""
-        ...
-
-
 class CorpusUpdates:
-    """The encoded training pairs as updates of micro-batches on a device.
+    """The encoded training pairs as updates of micro-batches on a device, always the same for the same numbers.
 
     The sentences of an update do not depend on the number of processes, so neither does what is learned from it.
     """
@@ -61,7 +49,10 @@ class CorpusUpdates:
         return len(self.epoch(epoch))
 
     def share(self, epoch: int, position: int, parts: int) -> Share:
-        """Every so-manieth sentence, as they are sorted by length: shares are disjoint, complete and about equal."""
+        """What one process does of an update, each of its micro-batches cut in so many parts.
+
+        It is every so-manieth sentence, as they are sorted by length: shares are disjoint, complete and about equal.
+        """
         sentences = self.epoch(epoch)[position]
         own = sentences[self.processes.rank :: self.processes.size]
         portions = self.batches.split(own, self.accumulation * parts) if len(own) else []

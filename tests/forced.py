@@ -1,4 +1,4 @@
-"""Forced decoding: what a model thinks of given translations, in one pass over all positions."""
+"""Forced decoding, the yardstick of every search: what a model thinks of given translations, in one pass over all positions."""
 
 import torch
 from torch import Tensor

@@ -1,0 +1,40 @@
+"""A training to be measured: at its first update, and its updates."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from translator.config import load_config
+from translator.experiment.begin import begin
+from translator.experiment.prepare import prepare
+from translator.experiment.training import Training
+from translator.experiment.watcher import Watchers
+from translator.training.loop import Outcome, train
+from translator.training.processes import Processes
+
+
+def begun(
+    config: Path,
+    overrides: list[str],
+    folder: Path,
+    *,
+    device: str = "cpu",
+    tell: Callable[[str], None] = lambda _: None,
+) -> Training:
+    """A training at its first update."""
+    settings = load_config(config, overrides)
+    prepared = prepare(settings, folder, overwrite=False, tell=tell)
+    return begin(prepared, torch.device(device), Watchers(), Processes())
+
+
+def outcomes_of(training: Training) -> Iterator[Outcome]:
+    """Its updates from where it is, at a small learning rate."""
+    return train(
+        training.objective,
+        training.updates,
+        training.optimizer,
+        lambda _: 1e-4,
+        settings=training.config.training,
+        progress=training.progress,
+    )
