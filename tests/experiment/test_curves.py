@@ -39,3 +39,7 @@ def test_what_was_not_finite_or_is_no_number_is_left_out() -> None:
     curves = learning_curves(records, every=5)
     assert (curves["loss"], curves["bleu"]) == ([(3, 2.0)], [])
     assert learning_curves([], every=1)["loss"] == []
+
+
+def test_an_impossible_time_is_no_speed() -> None:
+    assert learning_curves([update(1, 2.0, seconds=1e-320)], every=1)["speed"] == []
