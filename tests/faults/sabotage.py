@@ -86,11 +86,11 @@ def scale_loss(factor: float, first: int, last: int, in_training: bool = True) -
 
     def wrapped(self: Any, batch: Any) -> Any:
         nonlocal calls
-        loss, num_tokens = inner(self, batch)
+        loss = inner(self, batch)
         if self.training != in_training:
-            return loss, num_tokens
+            return loss
         calls += 1
-        return (loss * factor if first <= calls <= last else loss), num_tokens
+        return loss * factor if first <= calls <= last else loss
 
     Objective.forward = wrapped  # type: ignore[method-assign]
 
