@@ -9,7 +9,6 @@ The corpus is that of TRANSLATOR_MULTI30K, or else the demo's.
 
 import argparse
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from statistics import median
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from tests.benchmarks.figures import show
 from tests.benchmarks.products import seconds_of_products
+from tests.benchmarks.programs import Programs
 from tests.benchmarks.trainings import begun, outcomes_of
 from translator.decoding.settings import DecodingSettings
 from translator.experiment.training import Training
@@ -48,11 +48,16 @@ RATIOS = [
 """Figures of ours with those that they are divided by, where both were measured."""
 
 
-def built(name: str, precision: str, folder: Path) -> Training:
-    """A training of the peers' model, at its first update."""
+def corpus_settings() -> list[str]:
+    """The corpus that all trainings have."""
     corpus = Path(os.environ.get("TRANSLATOR_MULTI30K", DEMO))
     test = "test2016" if (corpus / "test2016.en").is_file() else "test"
-    overrides = [f"corpus.folder={corpus}", f"corpus.test={test}", f"ops.precision={precision}"]
+    return [f"corpus.folder={corpus}", f"corpus.test={test}"]
+
+
+def built(name: str, precision: str, folder: Path) -> Training:
+    """A training of the peers' model, at its first update."""
+    overrides = [*corpus_settings(), f"ops.precision={precision}"]
     return begun(HERE / f"peers-{name}.toml", overrides, folder / f"{name}-{precision}")
 
 
@@ -122,20 +127,25 @@ def ours(trainings: dict[str, Training], folder: Path) -> dict[str, float]:
     for name, training in trainings.items():
         found |= training_figures(name, training)
     found |= decoding_figures(trainings) | cold_figures(folder)
-    return {**found, "peak.megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000}
+    return found
 
 
-def theirs(command: str) -> dict[str, float]:
-    """Every figure that a peer's command prints."""
-    peer = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True)
-    assert peer.stdout is not None
-    rows = [line.split() for line in peer.stdout.read().splitlines() if len(line.split()) == 3]
-    _, status, usage = os.wait4(peer.pid, 0)  # of it and its children, not of ours
-    peer.returncode = os.waitstatus_to_exitcode(status)
-    if peer.returncode:
-        raise subprocess.CalledProcessError(peer.returncode, command)
-    figures = {f"peer.{name}.{figure}": float(value) for name, figure, value in rows}
-    return {**figures, "peer.peak.megabytes": usage.ru_maxrss / 1000}
+def memory_figures(programs: Programs, folder: Path) -> dict[str, float]:
+    """The most memory of a short training of each architecture, with a validation, by the command."""
+    found = {}
+    for name in ARCHITECTURES:
+        settings = [*corpus_settings(), f"training.steps={WARM_UP + UPDATES}", "training.average=1"]
+        words = ["train", str(HERE / f"peers-{name}.toml"), "--output", str(folder / f"{name}-memory")]
+        command = [sys.executable, "-m", "translator", *words, *(f"--set={one}" for one in settings)]
+        found[f"training.{name}.peak.megabytes"] = programs.run(command)[1]
+    return found
+
+
+def theirs(programs: Programs, command: str) -> dict[str, float]:
+    """Every figure that a peer's command prints, and the most memory that any of its programs held."""
+    printed, peak = programs.run(shlex.split(command))
+    rows = [line.split() for line in printed.splitlines() if len(line.split()) == 3]
+    return {**{f"peer.{peer}.{figure}": float(value) for peer, figure, value in rows}, "peer.peak.megabytes": peak}
 
 
 def main() -> None:
@@ -145,12 +155,14 @@ def main() -> None:
     parser.add_argument("--peer", metavar="COMMAND", help="a command that takes turns with ours")
     options = parser.parse_args()
     values: dict[str, list[float]] = defaultdict(list)
+    programs = Programs()
     with tempfile.TemporaryDirectory() as folder:
         trainings = {f"{name}.{one}": built(name, one, Path(folder)) for name in ARCHITECTURES for one in PRECISIONS}
         for _ in range(options.repeats):
-            figures = {**ours(trainings, Path(folder)), **(theirs(options.peer) if options.peer else {})}
+            figures = ours(trainings, Path(folder)) | (theirs(programs, options.peer) if options.peer else {})
             for figure, value in figures.items():
                 values[figure].append(value)
+        values |= {figure: [value] for figure, value in memory_figures(programs, Path(folder)).items()}
     for figure, found in values.items():
         summarise(figure, found)
     for mine, other in RATIOS:
