@@ -139,7 +139,7 @@ def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
     """The settings class of each table; the three of the model depend on its architecture."""
     model = table.get("model", {})
     name = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         known = ", ".join(repr(one) for one in MODELS)
         raise UsageError(origin.place("model.architecture"), f"found {name!r}, expected one of {known}")
     architecture = MODELS[name]
@@ -174,7 +174,7 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
 def inner_settings(table: object, default: type[Settings]) -> type[Settings]:
     """The settings class that an attention table chose, for suggestions about its keys."""
     name = table.get("mechanism", "full") if isinstance(table, dict) else ""
-    return MECHANISMS[name].settings if name in MECHANISMS else default
+    return MECHANISMS[name].settings if isinstance(name, str) and name in MECHANISMS else default
 
 
 def fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, object]:

@@ -67,9 +67,10 @@ def test_k01_a_slip_of_the_finger_is_named_in_one_line(
         ("learning_rate = 6e-3", "lerning_rate = 6e-3", ["training.lerning_rate: unknown option", "'learning_rate'?"]),
         ("[training]", "[trainig]", ["trainig: unknown table", "'training'?"]),
         ("num_layers = 2", "num_layer = 2", ["encoder.num_layer: unknown option", "'num_layers'?"]),
+        ('mechanism = "full"', "mechanism = [1]", ["encoder.self_attention.mechanism: found [1], expected 'full'"]),
     ],
 )
-def test_k02_an_unknown_key_is_named_with_file_and_line(
+def test_k02_an_unknown_key_or_name_is_named_with_file_and_line(
     commands: Commands, corpus: Path, old: str, new: str, messages: list[str]
 ) -> None:
     text = (corpus / "demo.toml").read_text().replace(old, new, 1)
@@ -94,6 +95,14 @@ def test_k02_an_unknown_key_is_named_with_file_and_line(
         ("=3", ["expected KEY=VALUE"]),
         ("training.steps", ["expected KEY=VALUE"]),
         (os.fsdecode(b"corpus.source_language=\xff"), ["corpus.source_language"]),
+        ("model.architecture=[1]", ["--set model.architecture: found [1], expected one of 'recurrent'"]),
+        ("model.architecture={a=1}", ["--set model.architecture: found {'a': 1}, expected one of 'recurrent'"]),
+        (
+            "encoder.self_attention.mechanism=[1]",
+            ["--set encoder.self_attention.mechanism: found [1], expected 'full'"],
+        ),
+        ("encoder.self_attention.mechanism={a=1}", ["self_attention.mechanism: found {'a': 1}, expected 'full'"]),
+        ("encoder.self_attention.score=[1]", ["--set encoder.self_attention.score: found [1], expected 'additive'"]),
     ],
 )
 def test_k03_an_impossible_value_is_named_with_what_is_possible(
