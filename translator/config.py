@@ -30,6 +30,12 @@ Table: TypeAlias = dict[str, Any]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
+MOST_CHARACTERS = 200
+"""Of a value that an error quotes."""
+LONG_INTEGER = re.compile(r"[0-9_]{4301}")
+"""More digits than Python makes an integer of."""
+EXPECTED = {"int_parsing_size": "less than 9223372036854775808"}
+"""What to call what pydantic has no good words for."""
 MAY_CHANGE = frozenset(
     f"training.{key}"
     for key in (
@@ -88,6 +94,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         line = re.search(r"line (\d+)", str(error))
         place = f"{path}:{line[1]}" if line else str(path)
         raise UsageError(place, f"not TOML ({error})", "see configs/demo.toml for an example") from error
+    except ValueError as error:
+        raise UsageError(
+            long_integer(path, text), "an integer of more than 4,300 digits, expected one less than 2**63"
+        ) from error
     except RecursionError as error:
         raise UsageError(str(path), "is nested too deeply", "expected a TOML file with one level of tables") from error
     corpus = table.get("corpus")
@@ -98,6 +108,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return check_config(table, Origin(str(path), text, tuple(overrides)))
 
 
+def long_integer(path: Path, text: str) -> str:
+    """`file:line: key` of an integer with too many digits."""
+    lines = (
+        f"{path}:{number}: {line.partition('=')[0].strip()}"
+        for number, line in enumerate(text.splitlines(), 1)
+        if LONG_INTEGER.search(line)
+    )
+    return next(lines, str(path))
+
+
 def apply_override(table: Table, override: str) -> None:
     """Put `a.b=value` into the nested tables; the value is TOML, or else text as it stands."""
     key, separator, written = override.partition("=")
@@ -106,7 +126,7 @@ def apply_override(table: Table, override: str) -> None:
         raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
     try:
         value = tomllib.loads(f"value = {written}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also an integer of too many digits
         value = written
     for parent in parents:
         table = table.setdefault(parent, {})
@@ -141,7 +161,7 @@ def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
     name = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
     if not isinstance(name, str) or name not in MODELS:
         known = ", ".join(repr(one) for one in MODELS)
-        raise UsageError(origin.place("model.architecture"), f"found {name!r}, expected one of {known}")
+        raise UsageError(origin.place("model.architecture"), f"found {quoted(name)}, expected one of {known}")
     architecture = MODELS[name]
     return {
         "corpus": CorpusSettings,
@@ -165,10 +185,19 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
         return explain(inner, key, inner_settings(fault["input"], settings), origin)
     if fault["type"] == "extra_forbidden":
         return UsageError(origin.place(key), "unknown option", suggestion(path[-1], fields_at(settings, path[:-1])))
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if fault["type"] == "value_error":
-        return UsageError(origin.place(key), message)
-    return UsageError(origin.place(key), f"found {fault['input']!r}, expected {message}")
+        return UsageError(origin.place(key), fault["msg"].removeprefix("Value error, "))
+    expected = EXPECTED.get(fault["type"], fault["msg"].removeprefix("Input should be "))
+    return UsageError(origin.place(key), f"found {quoted(fault['input'])}, expected {expected}")
+
+
+def quoted(value: object) -> str:
+    """The value as an error shows it: a long one is cut."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "an integer of more than 4,300 digits"
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}... ({len(text):,} characters)"
 
 
 def inner_settings(table: object, default: type[Settings]) -> type[Settings]:
