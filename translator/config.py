@@ -34,6 +34,8 @@ MOST_CHARACTERS = 200
 """Of a value that an error quotes."""
 LONG_INTEGER = re.compile(r"[0-9_]{4301}")
 """More digits than Python makes an integer of."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of a typed byte that is not UTF-8."""
 EXPECTED = {"int_parsing_size": "less than 9223372036854775808"}
 """What to call what pydantic has no good words for."""
 MAY_CHANGE = frozenset(
@@ -124,6 +126,8 @@ def apply_override(table: Table, override: str) -> None:
     *parents, last = key.strip().split(".")
     if not separator or not all((*parents, last)):
         raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
+    if SURROGATE.search(override):
+        raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "type it in UTF-8")
     try:
         value = tomllib.loads(f"value = {written}")["value"]
     except (ValueError, RecursionError):  # also an integer of too many digits
@@ -288,5 +292,5 @@ def differences(
 
 def run_name(name: str, overrides: Sequence[str]) -> str:
     """The name with a digest of what `--set` changed, if anything; the order of the overrides does not matter."""
-    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256("\n".join(sorted(overrides)).encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{name}-{digest}" if overrides else name

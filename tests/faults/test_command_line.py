@@ -94,7 +94,13 @@ def test_k02_an_unknown_key_or_name_is_named_with_file_and_line(
         ("training.steps.more=1", ["'steps' is a value, not a table"]),
         ("=3", ["expected KEY=VALUE"]),
         ("training.steps", ["expected KEY=VALUE"]),
-        (os.fsdecode(b"corpus.source_language=\xff"), ["corpus.source_language"]),
+        (
+            os.fsdecode(b"corpus.source_language=\xff"),
+            ["--set corpus.source_language: found '\\udcff', which is not UTF-8"],
+        ),
+        (os.fsdecode(b"corpus.folder=\xff"), ["--set corpus.folder: found '\\udcff', which is not UTF-8"]),
+        (os.fsdecode(b"training.steps=5 # \xff"), ["--set training.steps: found '5 # \\udcff', which is not UTF-8"]),
+        (os.fsdecode(b"\xff=5"), ["is not UTF-8"]),
         ("model.architecture=[1]", ["--set model.architecture: found [1], expected one of 'recurrent'"]),
         ("model.architecture={a=1}", ["--set model.architecture: found {'a': 1}, expected one of 'recurrent'"]),
         (
@@ -125,6 +131,11 @@ def test_k03_an_impossible_value_is_named_with_what_is_possible(
 ) -> None:
     refused(commands.run(corpus, "train", "demo.toml", "--set", override), 2, *messages)
     assert not (corpus / "runs").exists()
+
+
+def test_k03_story_refuses_what_train_refuses(commands: Commands, tmp_path: Path) -> None:
+    done = commands.run(tmp_path, "story", *sets(os.fsdecode(b"training.steps=5 # \xff")))
+    refused(done, 2, "--set training.steps: found '5 # \\udcff', which is not UTF-8")
 
 
 def test_k05_a_contradiction_is_found_before_any_data_is_read(commands: Commands, corpus: Path) -> None:
