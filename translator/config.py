@@ -129,9 +129,11 @@ def apply_override(table: Table, override: str) -> None:
     if SURROGATE.search(override):
         raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "type it in UTF-8")
     try:
-        value = tomllib.loads(f"value = {written}")["value"]
+        value, *more = tomllib.loads(f"value = {written}").values()
     except (ValueError, RecursionError):  # also an integer of too many digits
-        value = written
+        value, more = written, []
+    if more:
+        raise UsageError(f"--set {key}", f"found {quoted(written)}, expected one value", "give each key a --set")
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):

@@ -13,9 +13,11 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="wrap")
     @classmethod
-    def check_size(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-        """Refuse an integer that TOML does not have."""
+    def check_number(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        """Refuse true and false for a number, and an integer that TOML does not have."""
         checked = check(value)
+        if isinstance(value, bool) and not isinstance(checked, bool):
+            raise PydanticCustomError("bool", "a number")
         if isinstance(checked, int) and checked >= 2**63:
             raise PydanticCustomError("integer_size", "less than 9223372036854775808")
         return checked

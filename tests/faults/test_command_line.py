@@ -67,10 +67,11 @@ def test_k01_a_slip_of_the_finger_is_named_in_one_line(
         ("learning_rate = 6e-3", "lerning_rate = 6e-3", ["training.lerning_rate: unknown option", "'learning_rate'?"]),
         ("[training]", "[trainig]", ["trainig: unknown table", "'training'?"]),
         ("num_layers = 2", "num_layer = 2", ["encoder.num_layer: unknown option", "'num_layers'?"]),
+        ("steps = 1200", "steps = true", ["training.steps: found True, expected a number"]),
         ('mechanism = "full"', "mechanism = [1]", ["encoder.self_attention.mechanism: found [1], expected 'full'"]),
     ],
 )
-def test_k02_an_unknown_key_or_name_is_named_with_file_and_line(
+def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
     commands: Commands, corpus: Path, old: str, new: str, messages: list[str]
 ) -> None:
     text = (corpus / "demo.toml").read_text().replace(old, new, 1)
@@ -123,6 +124,11 @@ def test_k02_an_unknown_key_or_name_is_named_with_file_and_line(
         ("corpus.train=[0x" + "f" * 5000 + "]", ["corpus.train"]),
         ("model.architecture=0x" + "f" * 5000, ["model.architecture: found an integer of more than 4,300 digits"]),
         ("encoder.self_attention.mechanism=0x" + "f" * 5000, ["self_attention.mechanism: found an integer of more"]),
+        ("training.steps=true", ["--set training.steps: found True, expected a number"]),
+        ("training.max_minutes=true", ["--set training.max_minutes: found True, expected a number"]),
+        ("model.dropout=false", ["--set model.dropout: found False, expected a number"]),
+        ("encoder.self_attention.num_heads=true", ["encoder.self_attention.num_heads: found True, expected a number"]),
+        ("training.steps=5\nmodel.dim=3", ["--set training.steps: found '5\\nmodel.dim=3', expected one value"]),
         ("encoder.self_attention.score=[1]", ["--set encoder.self_attention.score: found [1], expected 'additive'"]),
     ],
 )
