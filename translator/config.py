@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import tomli_w
 from pydantic import SerializeAsAny, ValidationError
+from pydantic_core import ErrorDetails
 
 from translator.attention import MECHANISMS
 from translator.decoding.settings import DecodingSettings
@@ -36,8 +37,15 @@ LONG_INTEGER = re.compile(r"[0-9_]{4301}")
 """More digits than Python makes an integer of."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 """What Python makes of a typed byte that is not UTF-8."""
-EXPECTED = {"int_parsing_size": "less than 9223372036854775808"}
-"""What to call what pydantic has no good words for."""
+EXPECTED = {
+    "int_parsing_size": "less than 9223372036854775808",
+    "model_type": "a table",
+    "path_type": "a path",
+    "str": "a text",
+    "tuple[str, str]": "a pair of texts",
+    "bool": "true or false",
+}
+"""What to call the faults, and of a value that may be of several kinds the kinds, that pydantic has no good words for."""
 MAY_CHANGE = frozenset(
     f"training.{key}"
     for key in (
@@ -73,14 +81,16 @@ class Origin(NamedTuple):
     overrides: tuple[str, ...] = ()
     options: Mapping[str, str] = {}  # of keys that have one of their own
 
-    def place(self, key: str) -> str:
-        """The option that set this key, else `file:line: key`."""
-        if key in self.options:
-            return self.options[key]
-        if any(override.split("=")[0].strip() == key for override in self.overrides):
-            return f"--set {key}"
-        line = line_of(key, self.text)
-        return f"{self.file}:{line}: {key}" if line else f"{self.file}: {key}"
+    def place(self, *keys: str) -> str:
+        """The first option that set one of these keys or its table, else `file:line: key` of the first."""
+        overridden = [override.split("=")[0].strip() for override in self.overrides]
+        for key in keys:
+            if key in self.options:
+                return self.options[key]
+            if any(f"{key}.".startswith(f"{one}.") for one in overridden):
+                return f"--set {key}"
+        line = line_of(keys[0], self.text)
+        return f"{self.file}:{line}: {keys[0]}" if line else f"{self.file}: {keys[0]}"
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -183,8 +193,8 @@ def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
 
 def explain(error: ValidationError, prefix: str, settings: type[Settings], origin: Origin) -> UsageError:
     """The first fault of a table, as one sentence about the key that has it."""
-    fault = error.errors(include_url=False)[0]
-    path = [str(part) for part in fault["loc"]]
+    faults = error.errors(include_url=False)
+    fault, path = faults[0], [str(part) for part in faults[0]["loc"]]
     key = ".".join([prefix, *path])
     inner = fault.get("ctx", {}).get("error")
     if isinstance(inner, ValidationError):
@@ -192,9 +202,21 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
     if fault["type"] == "extra_forbidden":
         return UsageError(origin.place(key), "unknown option", suggestion(path[-1], fields_at(settings, path[:-1])))
     if fault["type"] == "value_error":
-        return UsageError(origin.place(key), fault["msg"].removeprefix("Value error, "))
-    expected = EXPECTED.get(fault["type"], fault["msg"].removeprefix("Input should be "))
-    return UsageError(origin.place(key), f"found {quoted(fault['input'])}, expected {expected}")
+        message = fault["msg"].removeprefix("Value error, ")
+        named = (
+            [] if path else [f"{key}.{word}" for word in re.findall(r"\w+", message) if word in settings.model_fields]
+        )
+        return UsageError(origin.place(*named, key), message)
+    depth = next((depth for depth, part in enumerate(path) if part not in fields_at(settings, path[:depth])), len(path))
+    expected = {in_words(one, depth): None for one in faults if one["loc"][:depth] == fault["loc"][:depth]}
+    place = origin.place(".".join([prefix, *path[:depth]]))
+    return UsageError(place, f"found {quoted(fault['input'])}, expected {' or '.join(expected)}")
+
+
+def in_words(fault: ErrorDetails, depth: int) -> str:
+    """What was expected; below the key, which is so deep, stands which of several kinds it is about."""
+    kind = str(fault["loc"][depth]) if len(fault["loc"]) > depth else fault["type"]
+    return EXPECTED.get(kind, fault["msg"].removeprefix("Input should be "))
 
 
 def quoted(value: object) -> str:

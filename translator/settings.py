@@ -17,7 +17,7 @@ class Settings(BaseModel):
         """Refuse true and false for a number, and an integer that TOML does not have."""
         checked = check(value)
         if isinstance(value, bool) and not isinstance(checked, bool):
-            raise PydanticCustomError("bool", "a number")
+            raise PydanticCustomError("number_type", "a number")
         if isinstance(checked, int) and checked >= 2**63:
             raise PydanticCustomError("integer_size", "less than 9223372036854775808")
         return checked

@@ -129,6 +129,14 @@ def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
         ("model.dropout=false", ["--set model.dropout: found False, expected a number"]),
         ("encoder.self_attention.num_heads=true", ["encoder.self_attention.num_heads: found True, expected a number"]),
         ("training.steps=5\nmodel.dim=3", ["--set training.steps: found '5\\nmodel.dim=3', expected one value"]),
+        ('corpus.train=["a"]', ["--set corpus.train: found ['a'], expected a text or a pair of texts"]),
+        ("corpus.test=[1, 2]", ["--set corpus.test: found [1, 2], expected a text or a pair of texts"]),
+        ("ops.compile=5", ["--set ops.compile: found 5, expected true or false or 'auto'"]),
+        ("corpus.folder=5", ["--set corpus.folder: found 5, expected a path"]),
+        ("corpus.hub=5", ["--set corpus.hub: found 5, expected a table"]),
+        ("corpus.hub={nam=5}", ["--set corpus.hub.nam: unknown option; did you mean 'name'?"]),
+        ("decoding.num_best=9", ["--set decoding.num_best: num_best = 9 is more than the 5 that beam search keeps"]),
+        ("encoder.self_attention=5", ["--set encoder.self_attention: expected a table"]),
         ("encoder.self_attention.score=[1]", ["--set encoder.self_attention.score: found [1], expected 'additive'"]),
     ],
 )
@@ -137,6 +145,21 @@ def test_k03_an_impossible_value_is_named_with_what_is_possible(
 ) -> None:
     refused(commands.run(corpus, "train", "demo.toml", "--set", override), 2, *messages)
     assert not (corpus / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (sets("decoding.max_length=5", "decoding.min_length=10000"), "--set decoding.min_length"),
+        (sets("decoding.beam_size=1", "decoding.num_best=2"), "--set decoding.num_best"),
+        (["--num-best", "9", "--json"], "--num-best"),
+        (["--beam-size", "1", *sets("decoding.num_best=2")], "--set decoding.num_best"),
+    ],
+)
+def test_k03_a_contradiction_is_blamed_on_what_was_typed(
+    commands: Commands, finished: Path, words: list[str], place: str
+) -> None:
+    refused(commands.run(finished, "translate", "--run", "runs/demo", "a dog", *words), 2, f"error: {place}: ")
 
 
 def test_k03_story_refuses_what_train_refuses(commands: Commands, tmp_path: Path) -> None:
