@@ -38,6 +38,8 @@ def test_every_shipped_config_builds_and_comes_back_from_its_saved_form(path: Pa
         ("encoder.self_attention.widow=3", r"encoder\.self_attention\.widow: unknown option"),
         ("model.architecture=transfomer", r"architecture.*'transfomer'.*transformer"),
         ("model.dim=1000000000", r"weights, at most|cannot be built"),
+        ("training.accumulation=9223372036854775807", r"training\.accumulation: found 9.* less than or equal to 10000"),
+        ("training.samples=9223372036854775807", r"training\.samples: found 9.* less than or equal to 10000"),
         ("nonsense", r"--set nonsense"),
     ],
 )
@@ -45,6 +47,13 @@ def test_a_wrong_override_is_one_clear_error(override: str, message: str) -> Non
     with pytest.raises(UsageError, match=message) as caught:
         check_model(load_config(CONFIGS[[path.stem for path in CONFIGS].index("demo")], [override]))
     assert "\n" not in str(caught.value)
+
+
+def test_a_recurrence_too_wide_for_its_sizes_to_be_multiplied_is_refused() -> None:
+    demo = CONFIGS[[path.stem for path in CONFIGS].index("demo-additive")]
+    for key in ("encoder.hidden_dim", "decoder.hidden_dim"):
+        with pytest.raises(UsageError, match=rf"--set {key}: found 9.* less than or equal to 1000000"):
+            check_model(load_config(demo, [f"{key}={2**63 - 1}"]))
 
 
 @pytest.mark.parametrize(

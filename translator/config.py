@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import tomli_w
 from pydantic import SerializeAsAny, ValidationError
+from pydantic_core import ErrorDetails
 
 from translator.attention import MECHANISMS
 from translator.decoding.settings import DecodingSettings
@@ -30,6 +31,21 @@ Table: TypeAlias = dict[str, Any]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
+MOST_CHARACTERS = 200
+"""Of a value that an error quotes."""
+LONG_INTEGER = re.compile(r"[0-9_]{4301}")
+"""More digits than Python makes an integer of."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of a typed byte that is not UTF-8."""
+EXPECTED = {
+    "int_parsing_size": "less than 9223372036854775808",
+    "model_type": "a table",
+    "path_type": "a path",
+    "str": "a text",
+    "tuple[str, str]": "a pair of texts",
+    "bool": "true or false",
+}
+"""What to call the faults, and of a value that may be of several kinds the kinds, that pydantic has no good words for."""
 MAY_CHANGE = frozenset(
     f"training.{key}"
     for key in (
@@ -65,14 +81,16 @@ class Origin(NamedTuple):
     overrides: tuple[str, ...] = ()
     options: Mapping[str, str] = {}  # of keys that have one of their own
 
-    def place(self, key: str) -> str:
-        """The option that set this key, else `file:line: key`."""
-        if key in self.options:
-            return self.options[key]
-        if any(override.split("=")[0].strip() == key for override in self.overrides):
-            return f"--set {key}"
-        line = line_of(key, self.text)
-        return f"{self.file}:{line}: {key}" if line else f"{self.file}: {key}"
+    def place(self, *keys: str) -> str:
+        """The first option that set one of these keys or its table, else `file:line: key` of the first."""
+        overridden = [override.split("=")[0].strip() for override in self.overrides]
+        for key in keys:
+            if key in self.options:
+                return self.options[key]
+            if any(f"{key}.".startswith(f"{one}.") for one in overridden):
+                return f"--set {key}"
+        line = line_of(keys[0], self.text)
+        return f"{self.file}:{line}: {keys[0]}" if line else f"{self.file}: {keys[0]}"
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -88,6 +106,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         line = re.search(r"line (\d+)", str(error))
         place = f"{path}:{line[1]}" if line else str(path)
         raise UsageError(place, f"not TOML ({error})", "see configs/demo.toml for an example") from error
+    except ValueError as error:
+        raise UsageError(
+            long_integer(path, text), "an integer of more than 4,300 digits, expected one less than 2**63"
+        ) from error
     except RecursionError as error:
         raise UsageError(str(path), "is nested too deeply", "expected a TOML file with one level of tables") from error
     corpus = table.get("corpus")
@@ -98,16 +120,30 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return check_config(table, Origin(str(path), text, tuple(overrides)))
 
 
+def long_integer(path: Path, text: str) -> str:
+    """`file:line: key` of an integer with too many digits."""
+    lines = (
+        f"{path}:{number}: {line.partition('=')[0].strip()}"
+        for number, line in enumerate(text.splitlines(), 1)
+        if LONG_INTEGER.search(line)
+    )
+    return next(lines, str(path))
+
+
 def apply_override(table: Table, override: str) -> None:
     """Put `a.b=value` into the nested tables; the value is TOML, or else text as it stands."""
     key, separator, written = override.partition("=")
     *parents, last = key.strip().split(".")
     if not separator or not all((*parents, last)):
         raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
+    if SURROGATE.search(override):
+        raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "type it in UTF-8")
     try:
-        value = tomllib.loads(f"value = {written}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        value = written
+        value, *more = tomllib.loads(f"value = {written}").values()
+    except (ValueError, RecursionError):  # also an integer of too many digits
+        value, more = written, []
+    if more:
+        raise UsageError(f"--set {key}", f"found {quoted(written)}, expected one value", "give each key a --set")
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
@@ -139,9 +175,9 @@ def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
     """The settings class of each table; the three of the model depend on its architecture."""
     model = table.get("model", {})
     name = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         known = ", ".join(repr(one) for one in MODELS)
-        raise UsageError(origin.place("model.architecture"), f"found {name!r}, expected one of {known}")
+        raise UsageError(origin.place("model.architecture"), f"found {quoted(name)}, expected one of {known}")
     architecture = MODELS[name]
     return {
         "corpus": CorpusSettings,
@@ -157,24 +193,45 @@ def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
 
 def explain(error: ValidationError, prefix: str, settings: type[Settings], origin: Origin) -> UsageError:
     """The first fault of a table, as one sentence about the key that has it."""
-    fault = error.errors(include_url=False)[0]
-    path = [str(part) for part in fault["loc"]]
+    faults = error.errors(include_url=False)
+    fault, path = faults[0], [str(part) for part in faults[0]["loc"]]
     key = ".".join([prefix, *path])
     inner = fault.get("ctx", {}).get("error")
     if isinstance(inner, ValidationError):
         return explain(inner, key, inner_settings(fault["input"], settings), origin)
     if fault["type"] == "extra_forbidden":
         return UsageError(origin.place(key), "unknown option", suggestion(path[-1], fields_at(settings, path[:-1])))
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if fault["type"] == "value_error":
-        return UsageError(origin.place(key), message)
-    return UsageError(origin.place(key), f"found {fault['input']!r}, expected {message}")
+        message = fault["msg"].removeprefix("Value error, ")
+        named = (
+            [] if path else [f"{key}.{word}" for word in re.findall(r"\w+", message) if word in settings.model_fields]
+        )
+        return UsageError(origin.place(*named, key), message)
+    depth = next((depth for depth, part in enumerate(path) if part not in fields_at(settings, path[:depth])), len(path))
+    expected = {in_words(one, depth): None for one in faults if one["loc"][:depth] == fault["loc"][:depth]}
+    place = origin.place(".".join([prefix, *path[:depth]]))
+    return UsageError(place, f"found {quoted(fault['input'])}, expected {' or '.join(expected)}")
+
+
+def in_words(fault: ErrorDetails, depth: int) -> str:
+    """What was expected; below the key, which is so deep, stands which of several kinds it is about."""
+    kind = str(fault["loc"][depth]) if len(fault["loc"]) > depth else fault["type"]
+    return EXPECTED.get(kind, fault["msg"].removeprefix("Input should be "))
+
+
+def quoted(value: object) -> str:
+    """The value as an error shows it: a long one is cut."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "an integer of more than 4,300 digits"
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}... ({len(text):,} characters)"
 
 
 def inner_settings(table: object, default: type[Settings]) -> type[Settings]:
     """The settings class that an attention table chose, for suggestions about its keys."""
     name = table.get("mechanism", "full") if isinstance(table, dict) else ""
-    return MECHANISMS[name].settings if name in MECHANISMS else default
+    return MECHANISMS[name].settings if isinstance(name, str) and name in MECHANISMS else default
 
 
 def fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, object]:
@@ -259,5 +316,5 @@ def differences(
 
 def run_name(name: str, overrides: Sequence[str]) -> str:
     """The name with a digest of what `--set` changed, if anything; the order of the overrides does not matter."""
-    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256("\n".join(sorted(overrides)).encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{name}-{digest}" if overrides else name

@@ -67,9 +67,11 @@ def test_k01_a_slip_of_the_finger_is_named_in_one_line(
         ("learning_rate = 6e-3", "lerning_rate = 6e-3", ["training.lerning_rate: unknown option", "'learning_rate'?"]),
         ("[training]", "[trainig]", ["trainig: unknown table", "'training'?"]),
         ("num_layers = 2", "num_layer = 2", ["encoder.num_layer: unknown option", "'num_layers'?"]),
+        ("steps = 1200", "steps = true", ["training.steps: found True, expected a number"]),
+        ('mechanism = "full"', "mechanism = [1]", ["encoder.self_attention.mechanism: found [1], expected 'full'"]),
     ],
 )
-def test_k02_an_unknown_key_is_named_with_file_and_line(
+def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
     commands: Commands, corpus: Path, old: str, new: str, messages: list[str]
 ) -> None:
     text = (corpus / "demo.toml").read_text().replace(old, new, 1)
@@ -93,7 +95,49 @@ def test_k02_an_unknown_key_is_named_with_file_and_line(
         ("training.steps.more=1", ["'steps' is a value, not a table"]),
         ("=3", ["expected KEY=VALUE"]),
         ("training.steps", ["expected KEY=VALUE"]),
-        (os.fsdecode(b"corpus.source_language=\xff"), ["corpus.source_language"]),
+        (
+            os.fsdecode(b"corpus.source_language=\xff"),
+            ["--set corpus.source_language: found '\\udcff', which is not UTF-8"],
+        ),
+        (os.fsdecode(b"corpus.folder=\xff"), ["--set corpus.folder: found '\\udcff', which is not UTF-8"]),
+        (os.fsdecode(b"training.steps=5 # \xff"), ["--set training.steps: found '5 # \\udcff', which is not UTF-8"]),
+        (os.fsdecode(b"\xff=5"), ["is not UTF-8"]),
+        ("model.architecture=[1]", ["--set model.architecture: found [1], expected one of 'recurrent'"]),
+        ("model.architecture={a=1}", ["--set model.architecture: found {'a': 1}, expected one of 'recurrent'"]),
+        (
+            "encoder.self_attention.mechanism=[1]",
+            ["--set encoder.self_attention.mechanism: found [1], expected 'full'"],
+        ),
+        ("encoder.self_attention.mechanism={a=1}", ["self_attention.mechanism: found {'a': 1}, expected 'full'"]),
+        (
+            "training.steps=" + "9" * 5000,
+            ["--set training.steps: found '999", "(5,002 characters), expected less than 922"],
+        ),
+        (
+            "training.steps=0x" + "f" * 5000,
+            ["training.steps: found an integer of more than 4,300 digits, expected less"],
+        ),
+        ("training.seed=0x" + "f" * 5000, ["training.seed: found an integer of more than 4,300 digits, expected less"]),
+        ("training.learning_rate=0x" + "f" * 5000, ["training.learning_rate: found an integer of", "a valid number"]),
+        ("training.steps=9223372036854775808", ["found 9223372036854775808, expected less than 9223372036854775808"]),
+        ("training.steps=" + "x" * 10_000, ["training.steps: found 'xxx", "(10,002 characters), expected a valid"]),
+        ("corpus.train=[0x" + "f" * 5000 + "]", ["corpus.train"]),
+        ("model.architecture=0x" + "f" * 5000, ["model.architecture: found an integer of more than 4,300 digits"]),
+        ("encoder.self_attention.mechanism=0x" + "f" * 5000, ["self_attention.mechanism: found an integer of more"]),
+        ("training.steps=true", ["--set training.steps: found True, expected a number"]),
+        ("training.max_minutes=true", ["--set training.max_minutes: found True, expected a number"]),
+        ("model.dropout=false", ["--set model.dropout: found False, expected a number"]),
+        ("encoder.self_attention.num_heads=true", ["encoder.self_attention.num_heads: found True, expected a number"]),
+        ("training.steps=5\nmodel.dim=3", ["--set training.steps: found '5\\nmodel.dim=3', expected one value"]),
+        ('corpus.train=["a"]', ["--set corpus.train: found ['a'], expected a text or a pair of texts"]),
+        ("corpus.test=[1, 2]", ["--set corpus.test: found [1, 2], expected a text or a pair of texts"]),
+        ("ops.compile=5", ["--set ops.compile: found 5, expected true or false or 'auto'"]),
+        ("corpus.folder=5", ["--set corpus.folder: found 5, expected a path"]),
+        ("corpus.hub=5", ["--set corpus.hub: found 5, expected a table"]),
+        ("corpus.hub={nam=5}", ["--set corpus.hub.nam: unknown option; did you mean 'name'?"]),
+        ("decoding.num_best=9", ["--set decoding.num_best: num_best = 9 is more than the 5 that beam search keeps"]),
+        ("encoder.self_attention=5", ["--set encoder.self_attention: expected a table"]),
+        ("encoder.self_attention.score=[1]", ["--set encoder.self_attention.score: found [1], expected 'additive'"]),
     ],
 )
 def test_k03_an_impossible_value_is_named_with_what_is_possible(
@@ -101,6 +145,26 @@ def test_k03_an_impossible_value_is_named_with_what_is_possible(
 ) -> None:
     refused(commands.run(corpus, "train", "demo.toml", "--set", override), 2, *messages)
     assert not (corpus / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (sets("decoding.max_length=5", "decoding.min_length=10000"), "--set decoding.min_length"),
+        (sets("decoding.beam_size=1", "decoding.num_best=2"), "--set decoding.num_best"),
+        (["--num-best", "9", "--json"], "--num-best"),
+        (["--beam-size", "1", *sets("decoding.num_best=2")], "--set decoding.num_best"),
+    ],
+)
+def test_k03_a_contradiction_is_blamed_on_what_was_typed(
+    commands: Commands, finished: Path, words: list[str], place: str
+) -> None:
+    refused(commands.run(finished, "translate", "--run", "runs/demo", "a dog", *words), 2, f"error: {place}: ")
+
+
+def test_k03_story_refuses_what_train_refuses(commands: Commands, tmp_path: Path) -> None:
+    done = commands.run(tmp_path, "story", *sets(os.fsdecode(b"training.steps=5 # \xff")))
+    refused(done, 2, "--set training.steps: found '5 # \\udcff', which is not UTF-8")
 
 
 def test_k05_a_contradiction_is_found_before_any_data_is_read(commands: Commands, corpus: Path) -> None:
@@ -116,6 +180,7 @@ def test_k05_a_contradiction_is_found_before_any_data_is_read(commands: Commands
         (b"[training\nsteps = 1\n", ["bad.toml:1"]),
         (b"[training]\nsteps = 1\nsteps = 2\n", ["bad.toml:3"]),
         (b"[training]\nsteps = 0x\n", ["bad.toml:2"]),
+        (b"[training]\nsteps = " + b"9" * 5000, ["bad.toml:2: steps: an integer of more than 4,300 digits, expected "]),
         (b"# caf\xe9\n", ["bad.toml", "is not UTF-8"]),
         (b"\xff\xfe[\0t\0", ["bad.toml", "is not UTF-8"]),
         (b"a = " + b"[" * 100_000, ["bad.toml", "nested too deeply"]),

@@ -1,8 +1,10 @@
 """From one attention table of a config to a `core.Attention`, refusing what cannot work before anything is read."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic_core import InitErrorDetails
 
 from translator.attention import MECHANISMS, SCORES
 from translator.attention.core import Attention, Site
@@ -18,12 +20,18 @@ def read_attention(table: Any) -> AttentionSettings:
         return table
     if not isinstance(table, dict):
         raise ValueError("expected a table")
-    name = table.get("mechanism", "full")
-    if name not in MECHANISMS:
-        raise ValueError(f"unknown mechanism {name!r}; there are {', '.join(MECHANISMS)}")
-    if (score := table.get("score", "scaled_dot")) not in SCORES:
-        raise ValueError(f"unknown score {score!r}; there are {', '.join(SCORES)}")
+    name = chosen("mechanism", table.get("mechanism", "full"), MECHANISMS)
+    chosen("score", table.get("score", "scaled_dot"), SCORES)
     return MECHANISMS[name].settings.model_validate(table)
+
+
+def chosen(key: str, name: Any, registry: Mapping[str, object]) -> str:
+    """The name, where the registry has it. Raises ValidationError about this key."""
+    if isinstance(name, str) and name in registry:
+        return name
+    known = " or ".join(map(repr, registry))
+    fault = InitErrorDetails(type="literal_error", loc=(key,), input=name, ctx={"expected": known})
+    raise ValidationError.from_exception_data(key, [fault])
 
 
 AttentionTable = Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)]

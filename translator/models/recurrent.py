@@ -60,13 +60,15 @@ class RecurrentEncoderSettings(Settings):
     """`[encoder]` of a recurrent model."""
 
     num_layers: int = Field(1, ge=1, le=1000, description="how many bidirectional layers")
-    hidden_dim: int = Field(256, ge=1, description="width of one direction; an annotation is twice as wide")
+    hidden_dim: int = Field(
+        256, ge=1, le=1_000_000, description="width of one direction; an annotation is twice as wide"
+    )
 
 
 class RecurrentDecoderSettings(Settings):
     """`[decoder]` of a recurrent model."""
 
-    hidden_dim: int = Field(256, ge=1, description="width of the decoder's state")
+    hidden_dim: int = Field(256, ge=1, le=1_000_000, description="width of the decoder's state")
     query: Literal["previous", "current", "conditional"] = Field(
         "previous", description="the state that attention sees"
     )

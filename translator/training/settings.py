@@ -15,7 +15,7 @@ class TrainingSettings(Settings):
     max_minutes: float | None = Field(None, gt=0, description="stop before the first update that would begin later")
     batch_tokens: int = Field(4096, ge=1, description="target tokens of one update, end marks included, padding not")
     accumulation: int = Field(
-        1, ge=1, description="parts that an update is computed in; it changes memory, not results"
+        1, ge=1, le=10_000, description="parts that an update is computed in; it changes memory, not results"
     )
     pool_sentences: int = Field(
         20_000, ge=1, description="sentences shuffled together before they are sorted by length"
@@ -38,6 +38,6 @@ class TrainingSettings(Settings):
     patience: int = Field(0, ge=0, description="validations without a better BLEU before it stops early; 0 never does")
     average: int = Field(5, ge=1, description="checkpoints whose weights are averaged at the end; 1 averages none")
     average_of: Literal["last", "best"] = Field("last", description="which ones: the newest, or the best by BLEU")
-    samples: int = Field(3, ge=0, description="validation sentences whose translation is shown")
+    samples: int = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
     tensorboard: bool = Field(False, description="also write event files into RUN/tensorboard")
     initialise_from: str | None = Field(None, description="run folder whose final weights are the first ones here")
