@@ -133,17 +133,15 @@ def test_e11_a_nul_byte_never_cuts_a_line(commands: Commands, corpus: Path) -> N
     alter(corpus / "train.de", 5, "Der alte\0 Mann")
     refused(train(commands, corpus), 3, "train.de:5: a NUL byte at column 9")
     alter(corpus / "train.de", 5, "Der alte Mann")
-    rows = [
-        json.dumps({"en": source, "de": target + "\0 und mehr"})
-        for source, target in zip(lines_of(corpus / "train.en"), lines_of(corpus / "train.de"), strict=True)
-    ]
-    write(corpus / "train.jsonl", rows)
-    for split in ("valid", "test"):
+    for split in ("train", "valid", "test"):
         sides = [lines_of(corpus / f"{split}.{suffix}") for suffix in ("en", "de")]
         write(corpus / f"{split}.jsonl", [json.dumps({"en": one, "de": two}) for one, two in zip(*sides, strict=True)])
-    done = train(commands, corpus, "corpus.format=jsonl")
-    assert done.code == 0, done.error_text
-    assert "200 lines with control characters" in done.error_text
+    for split, number in (("train", 101), ("valid", 12), ("test", 1)):
+        whole = lines_of(corpus / f"{split}.jsonl")
+        alter(corpus / f"{split}.jsonl", number, json.dumps({"en": "The old\0 man", "de": "Der alte Mann"}))
+        refused(train(commands, corpus, "corpus.format=jsonl"), 3, f"{split}.jsonl:{number}: a NUL character")
+        write(corpus / f"{split}.jsonl", whole)
+    assert train(commands, corpus, "corpus.format=jsonl").code == 0
 
 
 def test_e12_blank_lines_are_skipped_counted_and_shift_nothing(commands: Commands, corpus: Path) -> None:

@@ -92,6 +92,7 @@ def test_no_network_is_an_error_that_points_at_local_files(monkeypatch: pytest.M
         ("tsv", "a\n", r"train\.tsv:1: found 1 fields, expected 2"),
         ("jsonl", '{"en": "a", "de": "b"}\n{"en": \n', r"train\.jsonl:2: not JSON"),
         ("jsonl", '{"en": "a", "de": "\\ud800"}\n', r"train\.jsonl:1: half of a surrogate pair"),
+        ("jsonl", '{"en": "a", "de": "b"}\n{"en": "a\\u0000", "de": "b"}\n', r"train\.jsonl:2: a NUL character"),
         ("jsonl", "[" * 100_000, r"train\.jsonl:1: not JSON"),
         ("jsonl", '{"en": "a", "fr": "b"}\n', r"train\.jsonl:1: expected text fields 'en' and 'de', found en, fr"),
     ],

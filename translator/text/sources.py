@@ -137,6 +137,8 @@ def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]
         advice = "set corpus.hub.source_column and corpus.hub.target_column"
         raise DataError(place, f"expected text fields {names[0]!r} and {names[1]!r}, found {there}", advice)
     source, target = (str(one).replace("\r\n", " ").replace("\n", " ") for one in found)
+    if "\0" in source + target:
+        raise DataError(place, "a NUL character", "remove it; text has none")
     try:
         (source + target).encode()
     except UnicodeEncodeError as error:
