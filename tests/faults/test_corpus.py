@@ -403,6 +403,26 @@ def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands:
     assert sorted(places) == [("train.de", 3), ("train.de", 9), ("train.en", 4)]
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "message"),
+    [
+        ("valid.align", ["0-0"], "valid.align: 1 lines, but there are 12 validation pairs"),
+        ("valid.align", [], "valid.align: 0 lines, but there are 12 validation pairs"),
+        ("valid.align", ["0-0", "x-y", *["0-0"] * 10], "valid.align:2: found 'x-y', expected a link"),
+        ("valid.align", [*["0-0"] * 11, "0-99"], "valid.align:12: '0-99' names target word 99 of "),
+        ("test.kind", ["seen", "seen"], "test.kind: 2 lines, but there are 12 test pairs"),
+        ("test.kind", ["seen"] * 13, "test.kind: 13 lines, but there are 12 test pairs"),
+        ("test.kind", [*["seen"] * 11, "un\0seen"], "test.kind:12: a NUL byte"),
+    ],
+)
+def test_what_is_said_beside_a_corpus_is_said_of_each_of_its_pairs(
+    commands: Commands, corpus: Path, name: str, lines: list[str], message: str
+) -> None:
+    write(corpus / name, lines)
+    refused(train(commands, corpus), 3, message)
+    assert not (corpus / "runs").exists()
+
+
 def test_what_was_encoded_is_used_again_and_nothing_damaged_is(commands: Commands, corpus: Path) -> None:
     prepared = corpus / "runs/demo/prepared"
     assert train(commands, corpus).code == 0

@@ -152,6 +152,6 @@ def test_one_file_for_both_sides_is_refused(tmp_path: Path) -> None:
 
 def test_kinds_lie_beside_the_sentences(tmp_path: Path) -> None:
     write_files(tmp_path)
-    assert read_labels(settings("files", tmp_path), "train", ".kind") is None
+    assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) is None
     (tmp_path / "train.kind").write_text("a\nb\na\nb\n")
-    assert read_labels(settings("files", tmp_path), "train", ".kind") == ["a", "b", "a", "b"]
+    assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) == ["a", "b", "a", "b"]
