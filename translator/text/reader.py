@@ -16,6 +16,7 @@ from typing import BinaryIO
 from translator.errors import DataError, MachineError
 
 BOM = b"\xef\xbb\xbf"
+WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 BLOCK_BYTES = 2**20
 NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
@@ -90,8 +91,9 @@ def decode_lines(raw: Iterable[bytes], place: str, first: int = 1) -> Iterator[s
 
 def decode_line(line: bytes, place: str, *, is_first: bool) -> str:
     """One line as text."""
-    if is_first and (line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0\0" in (line[1:4:2], line[:3:2])):
-        raise DataError(place, "looks like UTF-16", "convert the file with iconv -f UTF-16 -t UTF-8")
+    if is_first and (line.startswith(WIDE_BOMS) or b"\0\0" in (line[1:4:2], line[:3:2])):
+        found = "UTF-32" if b"\0\0" in line[:4] else "UTF-16"
+        raise DataError(place, f"looks like {found}", f"convert the file with iconv -f {found} -t UTF-8")
     if (nul := line.find(b"\0")) >= 0:
         raise DataError(place, f"a NUL byte at column {nul + 1}", "remove it; text files have none")
     try:
