@@ -9,9 +9,9 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from translator.errors import DataError, MachineError
 
@@ -42,7 +42,7 @@ def reading(path: Path) -> Iterator[None]:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
 
 
-def open_binary(path: Path) -> BinaryIO | gzip.GzipFile:
+def open_binary(path: Path) -> BufferedReader:
     """The file's bytes; a .gz that is none is read as it is."""
     if not path.exists():
         raise DataError(str(path), "no such file", "check the name")
@@ -50,7 +50,7 @@ def open_binary(path: Path) -> BinaryIO | gzip.GzipFile:
         raise DataError(str(path), "is not a regular file", "give a text file")
     with path.open("rb") as file:
         is_gzip = path.suffix == ".gz" and file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if is_gzip else path.open("rb")
+    return BufferedReader(gzip.open(path, "rb")) if is_gzip else path.open("rb")  # by itself, gzip is slow at lines
 
 
 class BlockReader:
