@@ -160,8 +160,8 @@ def test_the_picture_fits_the_terminal(run: Path, width: int, height: int) -> No
 
 
 def test_nulls_and_nonsense_in_the_journal_are_left_out_of_the_curves(run: Path, program: Program) -> None:
-    odd = {"event": "validation", "step": 3, "loss": "x", "bleu": None, "samples": [1, {"source": 5}]}
-    written(run, update(1, None), {"event": "other"}, odd, {**update(2), "seconds": 0, "loss": 10**400})
+    odd = {"event": "validation", "step": 2, "loss": "x", "bleu": None, "samples": [{}, {"source": "5"}]}
+    written(run, update(1, None), {"event": "other", "step": 1}, odd, {**update(3), "seconds": 0, "loss": 10**400})
     result = program("watch", str(run))
     assert result.code == 0
     assert "source    5" in result.output

@@ -41,7 +41,9 @@ def test_top_k_leaves_the_best_words_in_their_proportions():
     assert torch.allclose(prob_1V, torch.tensor([[0.7311, 0.2689, 0.0, 0.0]]), atol=1e-4)  # sigmoid(1)
 
 
-@pytest.mark.parametrize(("top_p", "left"), [(0.6, 1), (0.65, 2), (0.88, 2), (0.9, 3), (0.99, 4), (1.0, 4)])
+@pytest.mark.parametrize(
+    ("top_p", "left"), [(1e-300, 1), (0.6, 1), (0.65, 2), (0.88, 2), (0.9, 3), (0.99, 4), (1.0, 4)]
+)
 def test_top_p_leaves_the_fewest_words_that_hold_as_much(top_p, left):
     shuffled_1V = LOGITS_1V[:, [2, 0, 3, 1]]
     prob_1V = distribution(shuffled_1V, settings_of(top_p=top_p))

@@ -66,3 +66,14 @@ def test_translations_that_sometimes_match_nothing_still_have_an_interval() -> N
     hypotheses = [references[0], *("x" for _ in range(11))]
     score = score_all(hypotheses, references)[0]
     assert score.low <= score.value <= score.high
+
+
+def test_no_interval_leaves_what_the_metric_can_be() -> None:
+    weak = score_all([*REFERENCES[:1], *["x"] * 19], REFERENCES)
+    good = score_all([*REFERENCES[:19], "Er singt."], REFERENCES)
+    for score in (*weak, *good):
+        assert 0.0 <= score.low <= score.high
+        assert score.high <= (float("inf") if score.metric.startswith("TER") else 100.0)
+    assert weak[0].low == 0.0
+    assert good[0].high == 100.0
+    assert max(score.high for score in score_all(["x " * 30] * 20, REFERENCES)) > 100.0

@@ -327,12 +327,46 @@ def test_a_damaged_run_beside_another_does_not_matter_to_it(commands: Commands, 
 
 
 def test_a_manifest_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path) -> None:
-    manifest = work / "runs/demo/manifest.json"
+    manifest = work / "runs/demo/final/manifest.json"
     manifest.unlink()
     os.mkfifo(manifest)
-    done = commands.run(work, "translate", "--run", "runs/demo", "a dog")
+    done = commands.run(work, "translate", "a dog")
     assert done.code == 4
     assert "manifest.json is damaged" in done.error_text
+
+
+@pytest.mark.parametrize(
+    "name", ["pairs.u64", "words.txt", "journal.jsonl", "prepared/about.json", "ctranslate2/export.json"]
+)
+def test_a_part_of_a_run_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path, name: str) -> None:
+    part = work / "runs/demo" / name
+    part.parent.mkdir(exist_ok=True)
+    part.unlink(missing_ok=True)
+    os.mkfifo(part)
+    reseal(part.parent)
+    more = ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=14"), "--output", "runs/demo"]
+    for words in (["evaluate", "runs/demo"], ["report", "runs/demo"], more):
+        done = commands.run(work, *words)
+        assert done.code == 4
+        assert f"{name}: illegal path" in done.error_text
+
+
+def test_a_neighbour_with_a_pipe_in_it_is_not_waited_for(commands: Commands, work: Path) -> None:
+    for part in ("tokenizer/source.model", "prepared/about.json"):
+        place = work / "runs/demo" / part
+        place.unlink()
+        os.mkfifo(place)
+        reseal(place.parent if "prepared" in part else work / "runs/demo")
+        words = ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1"), "--output", f"runs/new-{part[0]}"]
+        done = commands.run(work, *words)
+        assert done.code == 0, done.error_text
+
+
+@pytest.mark.parametrize("command", ["watch", "train"])
+def test_a_lock_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path, command: str) -> None:
+    os.mkfifo(work / "runs/.tmp-lock-demo")
+    more = ["demo.toml", *sets(*SETTINGS["demo"], "training.steps=14"), "--output"] if command == "train" else []
+    assert commands.run(work, command, *more, "runs/demo").code in (0, 5)
 
 
 def test_a_run_that_is_moved_while_it_trains_is_not_made_twice(trainings: Trainings, tmp_path: Path) -> None:

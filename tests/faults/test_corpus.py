@@ -133,17 +133,15 @@ def test_e11_a_nul_byte_never_cuts_a_line(commands: Commands, corpus: Path) -> N
     alter(corpus / "train.de", 5, "Der alte\0 Mann")
     refused(train(commands, corpus), 3, "train.de:5: a NUL byte at column 9")
     alter(corpus / "train.de", 5, "Der alte Mann")
-    rows = [
-        json.dumps({"en": source, "de": target + "\0 und mehr"})
-        for source, target in zip(lines_of(corpus / "train.en"), lines_of(corpus / "train.de"), strict=True)
-    ]
-    write(corpus / "train.jsonl", rows)
-    for split in ("valid", "test"):
+    for split in ("train", "valid", "test"):
         sides = [lines_of(corpus / f"{split}.{suffix}") for suffix in ("en", "de")]
         write(corpus / f"{split}.jsonl", [json.dumps({"en": one, "de": two}) for one, two in zip(*sides, strict=True)])
-    done = train(commands, corpus, "corpus.format=jsonl")
-    assert done.code == 0, done.error_text
-    assert "200 lines with control characters" in done.error_text
+    for split, number in (("train", 101), ("valid", 12), ("test", 1)):
+        whole = lines_of(corpus / f"{split}.jsonl")
+        alter(corpus / f"{split}.jsonl", number, json.dumps({"en": "The old\0 man", "de": "Der alte Mann"}))
+        refused(train(commands, corpus, "corpus.format=jsonl"), 3, f"{split}.jsonl:{number}: a NUL character")
+        write(corpus / f"{split}.jsonl", whole)
+    assert train(commands, corpus, "corpus.format=jsonl").code == 0
 
 
 def test_e12_blank_lines_are_skipped_counted_and_shift_nothing(commands: Commands, corpus: Path) -> None:
@@ -403,6 +401,26 @@ def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands:
     assert "\x9b" not in seen
     places = [(finding["place"], finding["line"]) for finding in record(corpus)["train"]["findings"]]
     assert sorted(places) == [("train.de", 3), ("train.de", 9), ("train.en", 4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "message"),
+    [
+        ("valid.align", ["0-0"], "valid.align: 1 lines, but there are 12 validation pairs"),
+        ("valid.align", [], "valid.align: 0 lines, but there are 12 validation pairs"),
+        ("valid.align", ["0-0", "x-y", *["0-0"] * 10], "valid.align:2: found 'x-y', expected a link"),
+        ("valid.align", [*["0-0"] * 11, "0-99"], "valid.align:12: '0-99' names target word 99 of "),
+        ("test.kind", ["seen", "seen"], "test.kind: 2 lines, but there are 12 test pairs"),
+        ("test.kind", ["seen"] * 13, "test.kind: 13 lines, but there are 12 test pairs"),
+        ("test.kind", [*["seen"] * 11, "un\0seen"], "test.kind:12: a NUL byte"),
+    ],
+)
+def test_what_is_said_beside_a_corpus_is_said_of_each_of_its_pairs(
+    commands: Commands, corpus: Path, name: str, lines: list[str], message: str
+) -> None:
+    write(corpus / name, lines)
+    refused(train(commands, corpus), 3, message)
+    assert not (corpus / "runs").exists()
 
 
 def test_what_was_encoded_is_used_again_and_nothing_damaged_is(commands: Commands, corpus: Path) -> None:

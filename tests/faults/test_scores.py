@@ -169,14 +169,39 @@ def test_g10_a_torn_last_line_of_the_journal_is_left_out_and_training_goes_on(co
     assert steps == list(range(1, 15))
 
 
-def test_g10_a_journal_with_a_damaged_line_is_refused_by_its_number(commands: Commands, work: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"event": "update", "loss": 1.0}',
+        '{"event": "update", "step": 2, "loss": 1.0}',
+        f'{{"event": "update", "step": {"9" * 4000}, "loss": 1.0}}',
+        '{"event": "update", "step": true, "loss": 1.0}',
+        '{"event": "update", "step": 4, "loss": NaN}',
+        '{"event": "validation", "step": 4, "samples": 5}',
+        '{"event": "validation", "step": 4, "samples": null}',
+        '{"event": "validation", "step": 4, "samples": [5]}',
+        '{"event": "validation", "step": 4, "samples": [{"source": NaN}]}',
+        '{"event": "validation", "step": 4, "samples": [{"source": "\\ud800"}]}',
+    ],
+    ids=lambda line: line[:80],
+)
+def test_g10_a_journal_with_a_line_that_nobody_wrote_is_refused_by_its_number(
+    commands: Commands, work: Path, line: str
+) -> None:
     path = work / "runs/demo/journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:4], b"[" * 100_000 + b"\n", *lines[4:]]))
-    more = [*SETTINGS["demo"], "training.steps=14"]
-    done = commands.run(work, "train", "demo.toml", *sets(*more), "--output", "runs/demo")
-    assert done.code == 4
-    assert "journal.jsonl:5: is damaged" in done.error_text
+    path.write_bytes(b"".join([*lines[:4], line.encode() + b"\n", *lines[4:], b"torn"]))
+    before = snapshot(work / "runs")
+    more = ["demo.toml", *sets(*SETTINGS["demo"], "training.steps=14"), "--output"]
+    for words in (["train", *more, "runs/demo"], ["watch", "runs/demo"], ["report", "runs/demo"]):
+        done = commands.run(work, *words)
+        assert (done.code, done.output) == (4, b"")
+        assert "journal.jsonl:5: is damaged" in done.error_text
+    seen = commands.on_terminal(work, "watch", "runs/demo")
+    assert seen.code == 4
+    assert "journal.jsonl:5: is damaged" in seen.error_text
+    assert snapshot(work / "runs") == before
 
 
 def test_g11_what_is_no_number_is_null_and_the_journal_stays_json(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def test_crlf_a_byte_order_mark_and_a_missing_last_lf_change_nothing(tmp_path: P
     ("content", "message"),
     [
         (b"good\nf\xfcr\n", r"a:2: not UTF-8 \(byte 0xfc at column 2\); convert the file with iconv"),
-        ("gut".encode("utf-16"), "a:1: looks like UTF-16"),
+        *(("gut".encode(f"utf-16{end}"), "a:1: looks like UTF-16; .* -f UTF-16 ") for end in ("", "-le", "-be")),
+        *(("gut".encode(f"utf-32{end}"), "a:1: looks like UTF-32; .* -f UTF-32 ") for end in ("", "-le", "-be")),
+        ("\ufeffgut".encode("utf-32-be"), "a:1: looks like UTF-32; .* -f UTF-32 "),
         (b"good\nno\0pe\n", "a:2: a NUL byte at column 3"),
     ],
 )

@@ -92,6 +92,7 @@ def test_no_network_is_an_error_that_points_at_local_files(monkeypatch: pytest.M
         ("tsv", "a\n", r"train\.tsv:1: found 1 fields, expected 2"),
         ("jsonl", '{"en": "a", "de": "b"}\n{"en": \n', r"train\.jsonl:2: not JSON"),
         ("jsonl", '{"en": "a", "de": "\\ud800"}\n', r"train\.jsonl:1: half of a surrogate pair"),
+        ("jsonl", '{"en": "a", "de": "b"}\n{"en": "a\\u0000", "de": "b"}\n', r"train\.jsonl:2: a NUL character"),
         ("jsonl", "[" * 100_000, r"train\.jsonl:1: not JSON"),
         ("jsonl", '{"en": "a", "fr": "b"}\n', r"train\.jsonl:1: expected text fields 'en' and 'de', found en, fr"),
     ],
@@ -151,6 +152,6 @@ def test_one_file_for_both_sides_is_refused(tmp_path: Path) -> None:
 
 def test_kinds_lie_beside_the_sentences(tmp_path: Path) -> None:
     write_files(tmp_path)
-    assert read_labels(settings("files", tmp_path), "train", ".kind") is None
+    assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) is None
     (tmp_path / "train.kind").write_text("a\nb\na\nb\n")
-    assert read_labels(settings("files", tmp_path), "train", ".kind") == ["a", "b", "a", "b"]
+    assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) == ["a", "b", "a", "b"]

@@ -19,8 +19,9 @@ def written(path: Path, *steps: int) -> Path:
 
 def test_floats_come_back_exactly_and_what_is_not_finite_is_null(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
-        journal.write({"loss": 0.1 + 0.2, "text": "ü\u2028", "norm": float("nan"), "rate": float("inf")})
-    assert read_journal(tmp_path / "j") == ([{"loss": 0.1 + 0.2, "text": "ü\u2028", "norm": None, "rate": None}], None)
+        journal.write({"step": 1, "loss": 0.1 + 0.2, "text": "ü\u2028", "norm": float("nan"), "rate": float("inf")})
+    expected = {"step": 1, "loss": 0.1 + 0.2, "text": "ü\u2028", "norm": None, "rate": None}
+    assert read_journal(tmp_path / "j") == ([expected], None)
 
 
 def test_a_torn_last_line_is_noticed_and_the_rest_is_read(tmp_path: Path) -> None:

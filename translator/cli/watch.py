@@ -110,7 +110,7 @@ def sample_lines(watched: "Watched", width: int) -> list[str]:
     for sample in watched.samples:
         lines.append("")
         for label, name in (("source", "source"), ("model", "hypothesis"), ("reference", "reference")):
-            lines.append(f"{label:<10}" + "".join(cells(str(sample.get(name, "")), width - 10)))
+            lines.append(f"{label:<10}" + "".join(cells(sample.get(name, ""), width - 10)))
     return lines
 
 

@@ -66,4 +66,5 @@ def nucleus(logits_BV: Tensor, top_p: float) -> Tensor:
     sorted_BV, order_BV = logits_BV.sort(-1, descending=True)
     prob_BV = sorted_BV.softmax(-1)
     beyond_BV = prob_BV.cumsum(-1) - prob_BV >= top_p
+    beyond_BV[:, 0] = False  # the best word stays, also where `top_p` is nothing to a float32
     return logits_BV.masked_fill(beyond_BV.scatter(-1, order_BV, beyond_BV), -torch.inf)

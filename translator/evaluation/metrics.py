@@ -3,6 +3,7 @@
 Never compare figures whose signatures differ. Lowercased BLEU (case:lc) is what papers on Multi30k report.
 """
 
+import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -48,6 +49,8 @@ def make_ter(*, lowercase: bool = False) -> Any:
 
 
 METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf, "TER": make_ter}
+HIGHEST = {"BLEU": 100.0, "chrF2": 100.0, "TER": math.inf}
+"""What no text can exceed, so that no interval does; zero is the least of each."""
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -70,7 +73,8 @@ def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lo
     value = rounded(result.score)
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
     label = f"{name} lc" if lowercase else name
-    return Score(label, value, rounded(mean - half), rounded(mean + half), str(signature))
+    low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), HIGHEST[name])
+    return Score(label, value, low, high, str(signature))
 
 
 def with_plain_floats(metric: Any) -> Any:

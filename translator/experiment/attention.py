@@ -28,7 +28,7 @@ from translator.experiment.run_folder import VALIDATION_LINKS, HeldOut, RunFolde
 from translator.experiment.translate import MOST_PIECES, Candidate, Translator
 from translator.report.heat_map import HeatMap
 from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
-from translator.text.tokenizer import BOS, EOS
+from translator.text.tokenizer import BOS, EOS, Tokenizer
 
 NOTICE = "Weights show where the model looked, not why (Jain and Wallace 2019; Wiegreffe and Pinter 2019)."
 PASS_TOKENS = 2048
@@ -112,6 +112,13 @@ class Agreement(NamedTuple):
     view: str
 
 
+def word_counts(tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
+    """Words of both sides of each pair, as alignments count them."""
+    sources = map(tokenizer.source_pieces, tokenizer.encode_source([line.strip() for line in source]))
+    targets = map(tokenizer.target_pieces, tokenizer.encode_target([line.strip() for line in target]))
+    return [(Words.of(one).num_words, Words.of(two).num_words) for one, two in zip(sources, targets, strict=True)]
+
+
 class Looker:
     """Looks into a loaded run. Raises UsageError for a layer or head that is not there, or where nothing has weights."""
 
@@ -135,15 +142,14 @@ class Looker:
 
     def scores(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
         """The same for each of some views."""
-        sources = self.translator.tokenizer.encode_source([line.strip() for line in test.source])
-        targets = self.translator.tokenizer.encode_target([line.strip() for line in test.target])
+        tokenizer = self.translator.tokenizer
+        expected = read_gold(gold, word_counts(tokenizer, test.source, test.target))
+        sources = tokenizer.encode_source([line.strip() for line in test.source])
+        targets = tokenizer.encode_target([line.strip() for line in test.target])
         found: list[list[Links]] = [[frozenset()] * len(sources) for _ in views]
-        lengths = [(0, 0)] * len(sources)
         for number, maps in self.maps(sources, targets, views):
-            lengths[number] = maps[0].num_unread + maps[0].source.num_words, maps[0].target.num_words
             for one, place in zip(maps, found, strict=True):
                 place[number] = one.links
-        expected = read_gold(gold, lengths)
         return [score_links(one, expected) for one in found]
 
     def choose(self, run: RunFolder, layer: int | None, head: int | None) -> View:

@@ -16,7 +16,7 @@ import sentencepiece
 
 from translator.config import Config
 from translator.errors import DataError, ModelError
-from translator.experiment.run_folder import RECORD, RunFolder
+from translator.experiment.run_folder import RunFolder
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
 from translator.text.gate import Admitted
@@ -78,8 +78,11 @@ def find_neighbour(run: RunFolder, about: dict[str, Any]) -> tuple[RunFolder, To
     """A run beside this one with the same corpus and tokenizer settings, its pieces and tokenizer undamaged."""
     for folder in sorted(run.path.parent.glob(f"*/{PREPARED}")):
         other = RunFolder(folder.parent)
-        with suppress(ModelError):  # whatever is wrong with it is not ours to tell
-            if other.path != run.path and not unusable(folder, about) and not damage(other.path, RECORD):
+        with suppress(ModelError, OSError):  # whatever is wrong with it is not ours to tell
+            if other.path == run.path:
+                continue
+            other.require_intact()
+            if not unusable(folder, about):
                 return other, other.tokenizer()
     return None
 

@@ -13,6 +13,8 @@ import torch
 
 from translator.config import Config, differences, dump_config, flatten
 from translator.errors import MachineError, UsageError
+from translator.evaluation.alignment import read_gold
+from translator.experiment.attention import word_counts
 from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
 from translator.experiment.run_folder import (
     CONFIG,
@@ -28,7 +30,7 @@ from translator.experiment.run_folder import (
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Block, Corpus
 from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
-from translator.text.sources import open_split, read_labels, read_split
+from translator.text.sources import labels_path, open_split, read_labels, read_split
 from translator.text.tokenizer import Sample, Tokenizer, TokenizerSettings, train_tokenizer
 from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.folders import new_folder, write_part
@@ -102,6 +104,8 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     noted: dict[str, Any] = {"train": {**counts, **facts(admitted.fingerprint, admitted.findings)}}
     validation = read_split(config.corpus, "validation")
     test = read_split(config.corpus, "test") if config.corpus.has_test else None
+    gold = read_labels(config.corpus, "validation", ".align", num_pairs=len(validation.source))
+    kinds = read_labels(config.corpus, "test", ".kind", num_pairs=len(test.source)) if test is not None else None
     findings = [one for one in admitted.findings if one.is_warning]
     for name, split in (("validation", validation), ("test", test)):
         if split is not None:
@@ -120,6 +124,8 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     noted["validation"]["unknown_pieces"] = share = tokenizer.unknown_share(validation)
     if share >= UNFAMILIAR:
         tell(f"warning: {100 * share:.0f} % of the validation pieces are characters that the training pairs lack")
+    if path := labels_path(config.corpus, "validation", ".align"):
+        read_gold(path, word_counts(tokenizer, validation.source, validation.target))
     content = admitted.pairs.astype("<u8").tobytes()
     with new_folder(run.path) as temporary:
         record = record_of(noted, tokenizer) | {"pairs": hashlib.sha256(content).hexdigest()}
@@ -129,10 +135,8 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         tokenizer.save(temporary / "tokenizer")
         save_words(known_words(gathered.source_tokens), temporary / WORDS)
         save_counts(count_words(gathered.target_tokens), temporary / COUNTS)
-        gold = read_labels(config.corpus, "validation", ".align")
         write_split(temporary / "corpus", "validation", validation, {"align": gold})
         if test is not None:
-            kinds = read_labels(config.corpus, "test", ".kind")
             write_split(temporary / "corpus", "test", test, {"kind": kinds})
     return Prepared(run, config, tokenizer, validation, admitted)
 

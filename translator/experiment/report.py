@@ -63,7 +63,7 @@ class Look(NamedTuple):
 def report(comparison: Comparison, runs: Sequence[RunFolder], *, device: torch.device) -> str:
     """The page of a comparison of these runs, as HTML. Raises ModelError where a journal is damaged."""
     journals = [read_journal(run.path / JOURNAL)[0] for run in runs]
-    last = max((record.get("step", 0) for records in journals for record in records), default=0)
+    last = max((record["step"] for records in journals for record in records), default=0)
     curves = [learning_curves(records, every=max(1, -(-last // MOST_POINTS))) for records in journals]
     most = MOST_WEIGHTS // len(runs)
     looks = [

@@ -45,6 +45,13 @@ VALIDATION_LINKS = "corpus/validation.align"
 """Gold alignments of the validation pairs, where the corpus has them."""
 FIXED = (CONFIG, RECORD, WORDS, "tokenizer/source.model", "tokenizer/target.model")
 FINAL = (MODEL, Path(FINISHED).name)
+UNTOUCHED: dict[str, Callable[[Path], bool]] = {
+    "a symbolic link": Path.is_symlink,
+    "a pipe": Path.is_fifo,
+    "a socket": Path.is_socket,
+    "a device": lambda path: path.is_block_device() or path.is_char_device(),
+}
+"""What has no place in a run folder: it leads out of it, or whoever opens it may wait for ever."""
 FORMAT = 1
 FIELDS: dict[str, dict[str, type]] = {
     RECORD: {"tokenizer": str, "corpus.train.fingerprint": str, "corpus.validation.fingerprint": str},
@@ -135,10 +142,9 @@ class RunFolder(NamedTuple):
     def require_intact(self) -> None:
         """Raise ModelError unless this is a run folder whose fixed parts are what was written, with no way out of it."""
         self.require_run()
-        if link := next((path for path in self.path.rglob("*") if path.is_symlink()), None):
-            raise ModelError(
-                str(link), "illegal path: a symbolic link inside a run folder", "put the file itself there"
-            )
+        for path in self.path.rglob("*"):
+            if found := next((what for what, is_one in UNTOUCHED.items() if is_one(path)), None):
+                raise ModelError(str(path), f"illegal path: {found} inside a run folder", "put the file itself there")
         if reason := damage(self.path, *FIXED, unread=(PAIRS,)):
             raise ModelError(str(self.path), reason, "restore the run folder, or train the run again")
 
@@ -169,6 +175,8 @@ class RunFolder(NamedTuple):
         There is a lock file, and the process that it names is alive or, since that may be one of another machine, the
         journal was written to not long ago.
         """
+        if not self.lock.is_file():
+            return False
         try:
             owner = int(self.lock.read_bytes())
             if fcntl is not None and owner > 0:

@@ -32,7 +32,7 @@ class Watched:
         """Nothing is known yet, or what was known holds no longer, because the training went back to a checkpoint."""
         self.step = 0
         self.usual: dict[str, float] = {}
-        self.samples: list[Mapping[str, object]] = []
+        self.samples: list[Mapping[str, str]] = []
         better = {"loss": min, "validation loss": min, "BLEU": max, "learning rate": max, "target tokens/s": max}
         self.curves = {name: Curve(one) for name, one in better.items()}
 
@@ -49,13 +49,13 @@ class Watched:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Note an update or a validation; what is not finite is null in the journal and has no place in a curve."""
-        step = record.get("step", 0)
+        step = record["step"]
         self.step = max(self.step, step)
         keys = ("loss", "bleu", "learning_rate", "num_tokens", "seconds")
         loss, bleu, rate, tokens, seconds = (number(record.get(key)) for key in keys)
         if record.get("event") == "validation":
             found = {"validation loss": loss, "BLEU": bleu}
-            self.samples = [one for one in record.get("samples", ()) if isinstance(one, dict)]
+            self.samples = record.get("samples", [])
         else:
             found = {"loss": loss and self.smooth("loss", loss), "learning rate": rate}
             if tokens and seconds:

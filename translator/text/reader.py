@@ -9,13 +9,14 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from translator.errors import DataError, MachineError
 
 BOM = b"\xef\xbb\xbf"
+WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 BLOCK_BYTES = 2**20
 NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
@@ -41,7 +42,7 @@ def reading(path: Path) -> Iterator[None]:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
 
 
-def open_binary(path: Path) -> BinaryIO | gzip.GzipFile:
+def open_binary(path: Path) -> BufferedReader:
     """The file's bytes; a .gz that is none is read as it is."""
     if not path.exists():
         raise DataError(str(path), "no such file", "check the name")
@@ -49,7 +50,7 @@ def open_binary(path: Path) -> BinaryIO | gzip.GzipFile:
         raise DataError(str(path), "is not a regular file", "give a text file")
     with path.open("rb") as file:
         is_gzip = path.suffix == ".gz" and file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if is_gzip else path.open("rb")
+    return BufferedReader(gzip.open(path, "rb")) if is_gzip else path.open("rb")  # by itself, gzip is slow at lines
 
 
 class BlockReader:
@@ -90,8 +91,9 @@ def decode_lines(raw: Iterable[bytes], place: str, first: int = 1) -> Iterator[s
 
 def decode_line(line: bytes, place: str, *, is_first: bool) -> str:
     """One line as text."""
-    if is_first and (line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0\0" in (line[1:4:2], line[:3:2])):
-        raise DataError(place, "looks like UTF-16", "convert the file with iconv -f UTF-16 -t UTF-8")
+    if is_first and (line.startswith(WIDE_BOMS) or b"\0\0" in (line[1:4:2], line[:3:2])):
+        found = "UTF-32" if b"\0\0" in line[:4] else "UTF-16"
+        raise DataError(place, f"looks like {found}", f"convert the file with iconv -f {found} -t UTF-8")
     if (nul := line.find(b"\0")) >= 0:
         raise DataError(place, f"a NUL byte at column {nul + 1}", "remove it; text files have none")
     try:

@@ -137,6 +137,8 @@ def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]
         advice = "set corpus.hub.source_column and corpus.hub.target_column"
         raise DataError(place, f"expected text fields {names[0]!r} and {names[1]!r}, found {there}", advice)
     source, target = (str(one).replace("\r\n", " ").replace("\n", " ") for one in found)
+    if "\0" in source + target:
+        raise DataError(place, "a NUL character", "remove it; text has none")
     try:
         (source + target).encode()
     except UnicodeEncodeError as error:
@@ -188,10 +190,18 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def read_labels(settings: CorpusSettings, split: Split, suffix: str) -> list[str] | None:
-    """What is said of each pair of a split (`.kind`, `.align`), beside plain files; None where there is no such file."""
+def labels_path(settings: CorpusSettings, split: Split, suffix: str) -> Path | None:
+    """The file beside plain ones that says something of each pair of a split (`.kind`, `.align`), where there is one."""
     name = getattr(settings, split)
     path = settings.folder / f"{name}{suffix}"
-    if settings.format != "files" or not isinstance(name, str) or not path.is_file():
-        return None
-    return list(read_lines(path))
+    return path if settings.format == "files" and isinstance(name, str) and path.is_file() else None
+
+
+def read_labels(settings: CorpusSettings, split: Split, suffix: str, *, num_pairs: int) -> list[str] | None:
+    """What `labels_path` says, None where there is no such file. Raises DataError where it is not of so many pairs."""
+    path = labels_path(settings, split, suffix)
+    lines = None if path is None else list(read_lines(path))
+    if lines is not None and len(lines) != num_pairs:
+        found = f"{len(lines):,} lines, but there are {num_pairs:,} {split} pairs"
+        raise DataError(str(path), found, "line n must be about pair n; mend it, or take it away")
+    return lines

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from translator.errors import ModelError
 from translator.training.folders import cannot_write, write_file
 
@@ -52,6 +54,14 @@ def line_of(record: Mapping[str, Any]) -> bytes:
     return json.dumps(finite, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
+class Shape(BaseModel):
+    """What a record must have, beside being such that it can be written again."""
+
+    model_config = ConfigDict(strict=True)
+    step: int = Field(ge=0, lt=2**53)
+    samples: list[dict[str, str]] = []
+
+
 class JournalReader:
     """Reads a journal, also one that another process is writing: each time what came since the last time.
 
@@ -60,7 +70,7 @@ class JournalReader:
 
     def __init__(self, path: Path, forget: Callable[[], None]) -> None:
         self.path, self.forget = path, forget
-        self.position = self.number = 0
+        self.position = self.number = self.step = 0
         self.identity: tuple[int, int] | None = None
         self.is_torn = False  # the last line has no end, be it because of a crash or because it is just being written
 
@@ -85,15 +95,17 @@ class JournalReader:
 
     def begin_anew(self, identity: tuple[int, int] | None) -> None:
         """Another file is the journal now."""
-        self.position, self.number, self.identity, self.is_torn = 0, 0, identity, False
+        self.position, self.number, self.step, self.identity, self.is_torn = 0, 0, 0, identity, False
         self.forget()
 
     def record_of(self, line: bytes) -> dict[str, Any]:
-        """A line's record."""
+        """A line's record, which a `Journal` can hold after the one before: steps never fall."""
         try:
-            record = json.loads(line)
-            if not isinstance(record, dict) or not isinstance(record.get("step", 0), int):
-                raise ValueError("expected an object, at a step")
+            record: dict[str, Any] = json.loads(line)
+            json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+            before, self.step = self.step, Shape.model_validate(record).step
+            if self.step < before:
+                raise ValueError("expected a later step")
         except (ValueError, RecursionError) as error:
             place = f"{self.path}:{self.number}"
             raise ModelError(place, "is damaged", "restore the journal, or remove the line") from error
@@ -114,7 +126,7 @@ def truncate_after(path: Path, step: int, validated_step: int) -> None:
     kept = [
         record
         for record in records
-        if record.get("step", 0) <= (validated_step if record.get("event") == "validation" else step)
+        if record["step"] <= (validated_step if record.get("event") == "validation" else step)
     ]
     if len(kept) < len(records) or torn is not None:
         write_file(path, b"".join(line_of(record) for record in kept))
