@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -155,8 +156,7 @@ def main() -> None:
     parser.add_argument("--peer", metavar="COMMAND", help="a command that takes turns with ours")
     options = parser.parse_args()
     values: dict[str, list[float]] = defaultdict(list)
-    programs = Programs()
-    with tempfile.TemporaryDirectory() as folder:
+    with closing(Programs()) as programs, tempfile.TemporaryDirectory() as folder:
         trainings = {f"{name}.{one}": built(name, one, Path(folder)) for name in ARCHITECTURES for one in PRECISIONS}
         for _ in range(options.repeats):
             figures = ours(trainings, Path(folder)) | (theirs(programs, options.peer) if options.peer else {})

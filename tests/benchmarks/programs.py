@@ -14,6 +14,10 @@ class Programs:
         self.pool = ProcessPoolExecutor(1, get_context("fork"))
         self.pool.submit(os.getpid).result()
 
+    def close(self) -> None:
+        """End that process."""
+        self.pool.shutdown()
+
     def run(self, words: Sequence[str]) -> tuple[str, float]:
         """(standard output, most memory in MB) of a program with its children. Raises CalledProcessError where it fails."""
         return self.pool.submit(run_program, words).result()
