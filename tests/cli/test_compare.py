@@ -74,3 +74,12 @@ def test_what_seeds_say_stands_first() -> None:
     assert lines[3].split()[-2:] == ["32.2", "20.5"]
     assert lines[4].split() == ["standard", "deviation", "1.8", "0.7"]
     assert lines[5].startswith("mean below the best    0.0 [0.0, 0.0] (p = 1.000)  11.8 [")
+
+
+def test_a_run_whose_name_has_line_feeds_keeps_its_column() -> None:
+    def lines_with(name: str) -> list[str]:
+        rows = [row(name, ["ein Hund", "die Katze", "x"]), *comparison().rows[1:]]
+        return plain_text(comparison(rows=rows), sentences=True).splitlines()
+
+    assert len(lines_with("my\nrun")) == len(lines_with("my run"))
+    assert lines_with("my\nrun")[2].split() == ["my\\x0arun", "other"]

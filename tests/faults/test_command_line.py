@@ -34,6 +34,8 @@ def refused(done: Result, code: int, *messages: str) -> None:
     """One line that says error, where, and what; nothing on standard output."""
     assert (done.code, done.output) == (code, b""), done.error_text
     (line,) = [line for line in done.error_text.splitlines() if line.startswith("error: ")]
+    assert done.error_text.splitlines()[-1] == line
+    assert len(line) < 4_200
     for message in messages:
         assert message in line
 
@@ -53,6 +55,9 @@ def refused(done: Result, code: int, *messages: str) -> None:
         (["evaluate", "--json=yes"], ["--json"]),
         (["translate", "--input", "test.en", "a dog"], ["--input: given together with words"]),
         (["tr\x1b[2Jain"], ["tr\\x1b[2Jain"]),
+        (["train", "x\n" * 15], ["x\\x0ax\\x0a"]),
+        (["train", "demo.toml", "--set", "x\n" * 15 + "=1"], ["x\\x0ax\\x0a"]),
+        (["train", "demo.toml", "--set", "x" * 10_000], ["--set "]),
     ],
 )
 def test_k01_a_slip_of_the_finger_is_named_in_one_line(

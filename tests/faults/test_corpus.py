@@ -32,6 +32,8 @@ def refused(done: Result, code: int, *messages: str) -> None:
     """An error of one line with these parts."""
     assert done.code == code, done.error_text
     (line,) = [line for line in done.error_text.splitlines() if line.startswith("error: ")]
+    assert done.error_text.splitlines()[-1] == line
+    assert len(line) < 4_200
     for message in messages:
         assert message in line
 
@@ -142,6 +144,12 @@ def test_e11_a_nul_byte_never_cuts_a_line(commands: Commands, corpus: Path) -> N
         refused(train(commands, corpus, "corpus.format=jsonl"), 3, f"{split}.jsonl:{number}: a NUL character")
         write(corpus / f"{split}.jsonl", whole)
     assert train(commands, corpus, "corpus.format=jsonl").code == 0
+
+
+@pytest.mark.parametrize("num_keys", [1, 10_000])
+def test_keys_of_a_row_neither_begin_lines_nor_flood_the_error(commands: Commands, corpus: Path, num_keys: int) -> None:
+    write(corpus / "train.jsonl", [json.dumps(dict.fromkeys(f"{number}\n" * 15 for number in range(num_keys)))])
+    refused(train(commands, corpus, "corpus.format=jsonl"), 3, "train.jsonl:1: ", "\\x0a")
 
 
 def test_e12_blank_lines_are_skipped_counted_and_shift_nothing(commands: Commands, corpus: Path) -> None:

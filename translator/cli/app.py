@@ -131,6 +131,7 @@ def report_surprise(error: Exception) -> int:
         advice = "lower --batch-size, --beam-size or training.batch_tokens, or choose a smaller model"
         complain(str(MachineError("memory", "there is not enough of it", advice)))
         return MachineError.exit_code
-    tell(traceback.format_exc())
+    for line in traceback.format_exc().splitlines():
+        tell(line)
     complain(f"this is a fault of translator {__version__} and not yours; please report it with the lines above")
     return 1

@@ -22,6 +22,7 @@ from translator.cli.options import (
     find_config,
 )
 from translator.errors import ModelError, UsageError
+from translator.text.visible import unbroken
 
 if TYPE_CHECKING:
     import torch
@@ -180,7 +181,7 @@ def plain_text(comparison: "Comparison", *, sentences: bool) -> str:
         f"length penalty {decoding.length_penalty:g}",
         f"BLEU: {rows[0].evaluation.scores[0].signature}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(unbroken, lines))
 
 
 def table(names: Sequence[str], figures: Sequence[dict[str, str]]) -> list[str]:
@@ -203,8 +204,9 @@ def table(names: Sequence[str], figures: Sequence[dict[str, str]]) -> list[str]:
 
 def aligned(columns: Sequence[Sequence[str]]) -> list[str]:
     """Columns side by side, the first flush left and the others flush right."""
-    widths = [max(map(len, column)) for column in columns]
-    rows = zip(*columns, strict=True)
+    shown = [list(map(unbroken, column)) for column in columns]
+    widths = [max(map(len, column)) for column in shown]
+    rows = zip(*shown, strict=True)
     return ["  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) for first, *rest in rows]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from translator.text.visible import CONTROL, visible
+from translator.text.visible import CONTROL, unbroken, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from translator.experiment.watcher import Validation
     from translator.training.progress import Progress, Report
 
+LONGEST = 4000
+"""Characters of a line on standard error."""
 PAGE_WIDTH = 80
 """Columns of a picture that does not go to a terminal."""
 Item = TypeVar("Item")
@@ -52,10 +54,15 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """A line on standard error. Where that cannot be written, nobody is there to be told."""
     try:
-        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.write(shortened(visible(unbroken(text))) + "\n")
         sys.stderr.flush()
     except OSError:
         silence(sys.stderr)
+
+
+def shortened(line: str) -> str:
+    """The line without the middle of what nobody would read; what to do stands at its end."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def silence(stream: TextIO) -> None:
@@ -103,7 +110,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
     def notice(self, text: str) -> None:
         """A line above the bar."""
         if self.bar is not None:
-            self.bar.console.print(visible(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
+            self.bar.console.print(visible(unbroken(text)), markup=False, highlight=False, emoji=False, soft_wrap=True)
         else:
             tell(text)
 

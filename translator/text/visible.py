@@ -15,3 +15,8 @@ def visible(text: str) -> str:
     return CONTROL.sub(
         lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text
     )
+
+
+def unbroken(text: str) -> str:
+    """The text with its line feeds written out: a name or a sentence cannot begin a line of its own."""
+    return text.replace("\n", "\\x0a")
