@@ -6,6 +6,7 @@ The floors, from the ground up; a file imports from floors below or from its own
     1  attention/                   scores and mechanisms: the one core that both architectures stand on
     1  text/                        bytes to lines, corpora, pieces and batches
     2  models/                      the recurrent encoder-decoder and the Transformer, behind one interface
+    2  faults                       what is wrong with a config, in words
     3  training/                    objective, schedules, loop, checkpoints, journal
     3  decoding/                    greedy and beam search, sampling
     3  evaluation/                  metrics, paired tests, word alignments

@@ -19,8 +19,9 @@ def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None
     """Refuse an output that would be lost, or take the place of an input, and one that cannot be written."""
     if output is None:
         return
-    if output.exists() and any(one.exists() and output.samefile(one) for one in inputs if one is not None):
-        raise UsageError("--output", f"{output} is the same file as --input", "choose another name")
+    for one in inputs:
+        if one is not None and one.exists() and output.exists() and output.samefile(one):
+            raise UsageError("--output", f"{output} is the same file as {one}, which is read", "choose another name")
     if output.exists() and not output.is_file():
         raise MachineError(str(output), "is not a file", "choose another name, or leave --output out")
     if output.exists() and not force:

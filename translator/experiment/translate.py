@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import torch
 
-from translator.config import Config, Origin, apply_override, check_table, flatten
+from translator.config import Config, apply_override, check_table, flatten
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import ModelError, UsageError
 from translator.experiment.build import build_model, vocabularies_of
 from translator.experiment.engines import ENGINES, Engine, TorchEngine
 from translator.experiment.run_folder import CONFIG, WORDS, RunFolder
+from translator.faults import Origin
 from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops, choose_ops

@@ -60,9 +60,7 @@ class RecurrentEncoderSettings(Settings):
     """`[encoder]` of a recurrent model."""
 
     num_layers: int = Field(1, ge=1, le=1000, description="how many bidirectional layers")
-    hidden_dim: int = Field(
-        256, ge=1, le=1_000_000, description="width of one direction; an annotation is twice as wide"
-    )
+    hidden_dim: int = Field(256, ge=1, le=1_000_000, description="width of one direction; annotations have both")
 
 
 class RecurrentDecoderSettings(Settings):
