@@ -28,7 +28,7 @@ demo: install
 	    "When the children come back from the station, our dog wants to sleep."
 	@echo
 	@echo 'Next: $(BIN)/translator translate "the clever farmer sells a white horse"'
-	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 10 minutes)'
+	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 6 minutes)'
 
 story: install
 	$(BIN)/translator story
