@@ -9,7 +9,7 @@ import torch
 
 from translator.text.batches import TokenBatches, encode_corpus
 from translator.text.corpus import Block, Corpus, Fingerprint
-from translator.text.store import admitted, ahead, encode_all, read_pairs, write_pairs
+from translator.text.store import admitted, ahead, read_pairs, write_pairs
 from translator.text.tokenizer import Sample, TokenizerSettings, train_tokenizer
 
 SOURCE = [f"the {word} dog {n} reads" for n in range(40) for word in ("old", "young", "")]
@@ -35,17 +35,6 @@ def test_pairs_on_disk_are_the_pairs_encoded_in_memory(tmp_path: Path, joint: bo
         assert all((a == b).all() for a, b in zip(ours.batch(one), theirs.batch(other), strict=True))
 
 
-def test_both_ways_into_sentencepiece_give_the_same_pieces() -> None:
-    processor = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300)).source
-
-    class Older:
-        encode = processor.encode
-
-    lines = [*CORPUS.target, "", "</s> <unk>"]
-    expected = list(chain.from_iterable(processor.encode(lines, add_eos=True)))
-    assert encode_all(processor, lines).tolist() == expected == encode_all(Older(), lines).tolist()
-
-
 def test_pieces_of_another_tokenizer_are_not_read(tmp_path: Path) -> None:
     write_pairs(blocks(50), train_tokenizer(CORPUS, TokenizerSettings(vocab_size=300)), tmp_path)
     smaller = train_tokenizer(CORPUS, TokenizerSettings(vocab_size=290))
@@ -63,10 +52,16 @@ def test_what_the_gate_left_out_is_left_out_again() -> None:
     assert seen.hexdigest() == CORPUS.fingerprint
 
 
-def test_reading_ahead_changes_nothing_and_hides_no_error() -> None:
-    assert list(ahead(range(5))) == [0, 1, 2, 3, 4]
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_working_ahead_keeps_the_order_and_hides_no_error(threads: int) -> None:
+    assert list(ahead(str, range(9), threads)) == [*"012345678"]
+    assert list(ahead(str, [], threads)) == []
     with pytest.raises(ZeroDivisionError):
-        list(ahead(1 // (3 - n) for n in range(5)))
+        list(ahead(str, (1 // (3 - n) for n in range(5)), threads))
+    found = ahead(lambda n: 1 // (3 - n), range(5), threads)
+    assert [next(found) for _ in range(3)] == [0, 0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(found)
 
 
 @pytest.mark.parametrize(("limits", "most"), [({"max_sentences": 20}, 20), ({"max_characters": 1000}, 25)])

@@ -42,6 +42,13 @@ def test_bytes_stand_in_for_unseen_characters(text: str) -> None:
         assert TOKENIZER.decode_target(TOKENIZER.encode_target([normal])) == [normal]
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_words_by_themselves_give_the_pieces_that_the_sentence_gives(kind: str) -> None:
+    tokenizer = trained(kind=kind)
+    lines = [*CORPUS.source, "  the  old\tdog ", "x \u00df \u00a0 sleeps. the", "</s> the <unk>", "", " "]
+    assert tokenizer.encode_source(lines) == tokenizer.source.encode(lines, add_eos=True)
+
+
 def test_a_mark_in_the_text_is_text() -> None:
     for ids in TOKENIZER.encode_source(["<s> </s> <pad> <unk>", "</s>"]):
         assert ids[-1] == EOS

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +30,9 @@ from translator.text.batches import EncodedPairs
 from translator.text.corpus import Block, Corpus
 from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
 from translator.text.sources import labels_path, open_split, read_labels, read_split
+from translator.text.store import ahead
 from translator.text.tokenizer import Sample, Tokenizer, TokenizerSettings, train_tokenizer
+from translator.text.tokens import TokenCounts
 from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.folders import new_folder, write_part
 from translator.version import __version__
@@ -45,14 +46,13 @@ class Gathered:
 
     def __init__(self, settings: TokenizerSettings) -> None:
         self.sample = Sample(settings)
-        self.source_tokens: set[str] = set()
-        self.target_tokens: Counter[str] = Counter()
+        self.source_tokens, self.target_tokens = TokenCounts(), TokenCounts()
 
     def add(self, block: Block) -> None:
         """The next pairs."""
         self.sample.add(block)
-        self.source_tokens.update(" ".join(block.source).split())
-        self.target_tokens.update(" ".join(block.target).split())
+        self.source_tokens.add(block.source)
+        self.target_tokens.add(block.target)
 
 
 class Prepared(NamedTuple):
@@ -86,8 +86,7 @@ def admit(config: Config, gathered: Gathered | None = None) -> tuple[Admitted, s
     """Pass all training pairs through the gate once, without keeping them; returns what it found, and their revision."""
     stream = open_split(config.corpus, "train")
     gate = Gate(config.corpus, stream.places)
-    for block in stream.blocks:
-        kept = gate.admit(block)
+    for kept in ahead(gate.admit, stream.blocks, 1):
         if gathered is not None:
             gathered.add(kept)
     found = gate.close()
@@ -133,8 +132,8 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         write_part(temporary / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
         write_part(temporary / PAIRS, content)
         tokenizer.save(temporary / "tokenizer")
-        save_words(known_words(gathered.source_tokens), temporary / WORDS)
-        save_counts(count_words(gathered.target_tokens), temporary / COUNTS)
+        save_words(known_words(gathered.source_tokens.fold()), temporary / WORDS)
+        save_counts(count_words(gathered.target_tokens.fold()), temporary / COUNTS)
         write_split(temporary / "corpus", "validation", validation, {"align": gold})
         if test is not None:
             write_split(temporary / "corpus", "test", test, {"kind": kinds})

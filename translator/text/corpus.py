@@ -4,7 +4,7 @@ Where the lines come from (two files, TSV, JSONL, the Hugging Face hub) is `sour
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -82,8 +82,13 @@ class Corpus(NamedTuple):
     def fingerprint(self) -> str:
         """What `Fingerprint` makes of it."""
         whole = Fingerprint()
-        whole.update(Block(self.source, self.target))
+        whole.update(text_of(side).encode() for side in (self.source, self.target))
         return whole.hexdigest()
+
+
+def text_of(lines: Sequence[str]) -> str:
+    """The lines as a file holds them, each ended by a line feed."""
+    return "\n".join([*lines, ""])
 
 
 class Fingerprint:
@@ -92,10 +97,10 @@ class Fingerprint:
     def __init__(self) -> None:
         self.sides = hashlib.sha256(), hashlib.sha256()
 
-    def update(self, block: Block) -> None:
-        """The next lines."""
-        for side, lines in zip(self.sides, block, strict=True):
-            side.update("\n".join([*lines, ""]).encode())
+    def update(self, contents: Iterable[bytes]) -> None:
+        """The next lines, the bytes of each side as `text_of` makes it."""
+        for side, content in zip(self.sides, contents, strict=True):
+            side.update(content)
 
     def hexdigest(self) -> str:
         """Of all lines so far."""

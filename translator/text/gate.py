@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.text.corpus import Block, Corpus, CorpusSettings, Fingerprint
+from translator.text.corpus import Block, Corpus, CorpusSettings, Fingerprint, text_of
 from translator.text.lines import Lines, distinct, hash_lines, members, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
 
@@ -92,13 +92,15 @@ class Gate:
 
     def admit(self, block: Block) -> Block:
         """The pairs of a block that may be learned from."""
-        source, target = (Lines.of(side) for side in block)
+        texts = [text_of(side) for side in block]
+        contents = [text.encode() for text in texts]
+        source, target = map(Lines.of_text, texts, contents)
         rules = self.apply_rules(block, source, target)
         for name, rule in RULES.items():
             self.note(name, np.flatnonzero(rules == rule), block)
         self.note(IDENTICAL, np.flatnonzero((source.hash == target.hash) & (rules == 0)), block)
-        self.look_for_trouble(block)
-        self.fingerprint.update(block)
+        self.look_for_trouble(block, texts)
+        self.fingerprint.update(contents)
         self.rules.append(rules)
         for facts, side in zip((source, target), self.sides, strict=True):
             side.append(facts)
@@ -117,10 +119,9 @@ class Gate:
         ratio = (longer > settings.max_ratio * (shorter + 2)) & (settings.max_ratio > 0)
         return np.select([shorter == 0, too_long, ratio], list(RULES.values()), 0).astype(np.uint8)
 
-    def look_for_trouble(self, block: Block) -> None:
+    def look_for_trouble(self, block: Block, texts: Sequence[str]) -> None:
         """Note lines that hold what text should not hold."""
-        for side, lines in enumerate(block):
-            text = "\n".join(lines)
+        for side, (lines, text) in enumerate(zip(block, texts, strict=True)):
             for what, (signs, pattern) in TROUBLES.items():
                 if any(sign in text for sign in signs):
                     self.note(what, [index for index, line in enumerate(lines) if pattern.search(line)], block, side)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
+from translator.text.corpus import text_of
+
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 UNUSUAL = INVISIBLE + "".join(chr(code) for code in range(0x80, 0x3001) if chr(code).isspace())
-SPACES = np.zeros(256, np.bool_)
-SPACES[[*range(9, 14), *range(28, 33)]] = True
 LF = 10
 PAIR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a pair and its swapped sides differ
 
@@ -27,15 +27,17 @@ class Lines(NamedTuple):
     @classmethod
     def of(cls, lines: Sequence[str]) -> "Lines":
         """Count the lines."""
-        text = "\n".join([*lines, ""])
-        content = text.encode()
+        return cls.of_text(text := text_of(lines), text.encode())
+
+    @classmethod
+    def of_text(cls, text: str, content: bytes) -> "Lines":
+        """The same, given what `text_of` makes of the lines, and its bytes."""
         data = np.frombuffer(b"\n" + content, np.uint8)
         ends = np.flatnonzero(data == LF)
-        is_space = SPACES[data]
-        begins = np.flatnonzero(is_space[:-1] > is_space[1:])
-        words = np.diff(np.searchsorted(begins, ends)).astype(np.int32)
+        is_space = (data - 9 < 5) | (data - 28 < 5)  # as str.split has it: bytes below 9 or 28 wrap around
+        words = np.add.reduceat(is_space[:-1] > is_space[1:], ends[:-1], dtype=np.int32)
         if not text.isascii() and any(character in text for character in UNUSUAL):
-            words = np.fromiter((len(visible_words(line)) for line in lines), np.int32, len(lines))
+            words = np.array([len(visible_words(line)) for line in text.split("\n")[:-1]], np.int32)
         length = (np.diff(ends) - 1).astype(np.int32)
         return cls(words, length, marks(data, ends), hashes(content))
 
@@ -52,7 +54,7 @@ def marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]
 
 def hash_lines(lines: Sequence[str]) -> NDArray[np.uint64]:
     """XXH3 of each line. Two different lines share one with a chance of 2^-64; whoever wants to may forge such lines."""
-    return hashes("\n".join([*lines, ""]).encode())
+    return hashes(text_of(lines).encode())
 
 
 def hashes(content: bytes) -> NDArray[np.uint64]:

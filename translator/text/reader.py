@@ -10,14 +10,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
-from itertools import islice
 from pathlib import Path
 
 from translator.errors import DataError, MachineError
 
 BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 2**22
 NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
@@ -58,23 +57,33 @@ class BlockReader:
 
     def __init__(self, path: Path) -> None:
         self.path, self.num_lines = path, 0
+        self.waiting: list[str] = []
         with reading(path):
             self.stream = open_binary(path)
 
     def read(self, num_lines: int | None = None) -> list[str]:
         """The next so many lines, or about BLOCK_BYTES of them; fewer at the end of the file."""
+        while len(self.waiting) < (num_lines or 1) and (more := self.read_on()):
+            self.waiting += more
+        lines, self.waiting = self.waiting[:num_lines], self.waiting[num_lines:] if num_lines else []
+        self.num_lines += len(lines)
+        return lines
+
+    def read_on(self) -> list[str]:
+        """The next lines of the file."""
         with reading(self.path):
-            raw = self.stream.readlines(BLOCK_BYTES) if num_lines is None else list(islice(self.stream, num_lines))
-        first, self.num_lines = self.num_lines + 1, self.num_lines + len(raw)
+            raw = self.stream.read(BLOCK_BYTES) + self.stream.readline()
         if not raw:
             return []
-        whole = b"".join(raw).removesuffix(b"\n")
+        first, whole = self.num_lines + len(self.waiting) + 1, raw.removesuffix(b"\n")
         try:
             if first == 1 or b"\0" in whole:
                 raise ValueError("each line is looked at by itself")
-            text = whole.replace(b"\r\n", b"\n").removesuffix(b"\r").decode()
+            if b"\r" in whole:
+                whole = whole.replace(b"\r\n", b"\n").removesuffix(b"\r")
+            text = whole.decode()
         except ValueError:
-            text = "\n".join(decode_lines(raw, str(self.path), first))
+            text = "\n".join(decode_lines(whole.split(b"\n"), str(self.path), first))
         return unicodedata.normalize("NFC", text).split("\n")
 
     def close(self) -> None:

@@ -4,10 +4,11 @@ source.pieces, target.pieces     ids, two bytes each where the vocabulary allows
 source.lengths, target.lengths   pieces of each sentence, the end mark included, four bytes each
 """
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain, compress
+from itertools import compress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,37 +17,35 @@ import torch
 from numpy.typing import NDArray
 
 from translator.text.batches import EncodedLines, EncodedPairs
-from translator.text.corpus import Block, Fingerprint
+from translator.text.corpus import Block, Fingerprint, text_of
 from translator.text.tokenizer import EOS, Tokenizer
+from translator.text.tokens import WordEncoder
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+MOST_THREADS = 4  # each holds some blocks, and Python itself runs in one at a time
 SIDES = ("source", "target")
 PARTS = tuple(f"{side}.{part}" for side in SIDES for part in ("pieces", "lengths"))
 
 
 def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> None:
-    """Encode all pairs into a folder, the next block being read while this one is encoded."""
+    """Encode all pairs into a folder, a block a thread."""
+    threads = min(torch.get_num_threads(), MOST_THREADS)
+    encoders = [WordEncoder(processor) for processor in tokenizer.processors]
+
+    def encode(block: Block) -> list[bytes]:
+        parts: list[bytes] = []
+        for lines, encoder in zip(block, encoders, strict=True):
+            ids = encoder.encode(lines)
+            lengths = np.diff(np.flatnonzero(ids == EOS), prepend=-1)
+            parts += [ids.astype(piece_type(encoder.processor)).tobytes(), lengths.astype(np.int32).tobytes()]
+        return parts
+
     with ExitStack() as held:
         files = [held.enter_context((folder / part).open("wb")) for part in PARTS]
-        for block in ahead(one for one in blocks if one.source):
-            sides = zip(block, tokenizer.processors, files[::2], files[1::2], strict=True)
-            for lines, processor, pieces, lengths in sides:
-                ids = encode_all(processor, lines)
-                pieces.write(ids.astype(piece_type(processor)).tobytes())
-                lengths.write(np.diff(np.flatnonzero(ids == EOS), prepend=-1).astype(np.int32).tobytes())
-
-
-def encode_all(processor: Any, lines: list[str]) -> NDArray[np.int32]:
-    """Ids of all lines in one array, EOS after each.
-
-    The plain call makes an object of each line or piece, which takes as long as encoding them; what lies under it does not.
-    """
-    threads = torch.get_num_threads()
-    try:
-        buffers = processor._processor._EncodeAsBufferBatch(lines, threads, None, False, 0, 0.0, False, True, False)
-        return np.frombuffer(b"".join(buffers), np.int32)
-    except (AttributeError, TypeError):  # another version of SentencePiece
-        return np.fromiter(chain.from_iterable(processor.encode(lines, add_eos=True, num_threads=threads)), np.int32)
+        for parts in ahead(encode, (one for one in blocks if one.source), threads):
+            for file, part in zip(files, parts, strict=True):
+                file.write(part)
 
 
 def read_pairs(folder: Path, tokenizer: Tokenizer) -> EncodedPairs:
@@ -72,18 +71,19 @@ def admitted(blocks: Iterable[Block], kept: NDArray[np.bool_], seen: Fingerprint
     """The pairs that the gate let in, when the corpus is read again; `seen` is told of all that is read."""
     first = 0
     for block in blocks:
-        seen.update(block)
+        seen.update(text_of(side).encode() for side in block)
         last = first + len(block.source)
         chosen = kept[first:last]
         yield Block(*(list(compress(side, chosen)) for side in block))
         first = last
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, the next one made by a thread while the last one is used."""
-    remaining = iter(items)
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, remaining, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, remaining, None)
-            yield item
+def ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """`map` in order, by so many threads, while the items come and the results are used in the caller's."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        yield from (one.result() for one in waiting)
