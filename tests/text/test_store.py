@@ -56,6 +56,9 @@ def test_what_the_gate_left_out_is_left_out_again() -> None:
 def test_working_ahead_keeps_the_order_and_hides_no_error(threads: int) -> None:
     assert list(ahead(str, range(9), threads)) == [*"012345678"]
     assert list(ahead(str, [], threads)) == []
+    remaining = iter(range(9))
+    next(ahead(str, remaining, threads))
+    assert next(remaining) == threads + 1  # it takes no more than it has threads for
     with pytest.raises(ZeroDivisionError):
         list(ahead(str, (1 // (3 - n) for n in range(5)), threads))
     found = ahead(lambda n: 1 // (3 - n), range(5), threads)
