@@ -23,7 +23,7 @@ from statistics import median
 
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from tests.benchmarks.figures import show
-from tests.benchmarks.products import seconds_of_products
+from tests.benchmarks.products import InTurn, products_of, seconds_of_products
 from tests.benchmarks.programs import Programs
 from tests.benchmarks.trainings import begun, outcomes_of
 from translator.decoding.settings import DecodingSettings
@@ -69,8 +69,9 @@ def training_figures(name: str, training: Training) -> dict[str, float]:
     measured = [outcome.report for outcome in islice(outcomes, UPDATES)]
     seconds = sum(report.seconds for report in measured)
     ops = training.objective.ops
-    training.objective.ops = replace(ops, workers=None)  # the recorder sees this thread alone
-    products = seconds_of_products(lambda: next(outcomes))
+    assert ops.workers is not None
+    training.objective.ops = replace(ops, workers=InTurn())
+    products = seconds_of_products(products_of(lambda: next(outcomes)), ops.workers)
     training.objective.ops = ops
     return {
         f"training.{name}.tokens_per_second": sum(report.num_tokens for report in measured) / seconds,

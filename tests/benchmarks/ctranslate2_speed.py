@@ -33,6 +33,7 @@ def ctranslate2_speeds(translator: Translator, lines: list[str], forced: int) ->
                 translate(engine, translator, lines, options)
                 figure = f"decoding.ctranslate2.{name}.sentences_per_second"
                 speeds.setdefault(figure, []).append(len(lines) / (time.monotonic() - began))
+    torch.set_num_threads(threads)  # CTranslate2 has set its own for the whole process
     return {figure: max(found) for figure, found in speeds.items()}
 
 

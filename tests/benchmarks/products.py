@@ -2,12 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from translator.ops.threads import Item, Result, Workers
 
 aten = torch.ops.aten
 PRODUCTS = {aten.mm.default: 0, aten.bmm.default: 0, aten.addmm.default: 1, aten.baddbmm.default: 1}
@@ -56,12 +58,25 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.products[one_factor, other_factor] += 1
 
 
-def seconds_of_products(step: Callable[[], object]) -> float:
-    """The summed time of a step's products alone."""
+class InTurn(Workers):
+    """The work of as many workers, in the caller's thread, which alone a recorder sees."""
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """work(item) of each."""
+        return map(work, items)
+
+
+def products_of(step: Callable[[], object]) -> Counter[tuple[Factor, Factor]]:
+    """Every product that a step makes in this thread, and how often."""
     recorder = Recorder()
     with recorder:
         step()
-    return sum(count * seconds_of(*factors) for factors, count in recorder.products.items())
+    return recorder.products
+
+
+def seconds_of_products(products: Counter[tuple[Factor, Factor]], workers: Workers) -> float:
+    """The summed time of the products alone, made by all workers side by side."""
+    return sum(workers.map(lambda item: item[1] * seconds_of(*item[0]), products.items())) / workers.size
 
 
 def seconds_of(one: Factor, other: Factor) -> float:

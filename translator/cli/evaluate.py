@@ -20,6 +20,7 @@ from translator.cli.options import (
     Reference,
     Source,
 )
+from translator.experiment import BATCH_SIZE
 
 if TYPE_CHECKING:
     from translator.experiment.evaluate import Evaluation
@@ -31,7 +32,7 @@ def evaluate(
     reference: Reference = None,
     output: Annotated[Path | None, typer.Option(help="File for the translations.")] = None,
     beam_size: BeamSize = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = BATCH_SIZE,
     alignments: Annotated[
         Path | None, typer.Option(help="Gold alignments (0-0 1-2), to report how well attention agrees with them.")
     ] = None,

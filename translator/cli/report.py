@@ -9,6 +9,7 @@ import typer
 from translator.cli.console import say, tell
 from translator.cli.files import read_given_test, written
 from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Overrides, Reference, Source
+from translator.experiment import BATCH_SIZE
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ def report(
     source: Source = None,
     reference: Reference = None,
     beam_size: BeamSize = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = BATCH_SIZE,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it

@@ -22,6 +22,7 @@ from translator.cli.console import as_json, counted, tell
 from translator.cli.files import check_output, input_lines, is_prompt, written
 from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
 from translator.errors import UsageError
+from translator.experiment import BATCH_SIZE
 
 if TYPE_CHECKING:
     from translator.experiment.translate import Candidate
@@ -34,7 +35,7 @@ def translate(
     output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
     beam_size: BeamSize = None,
     num_best: Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")] = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = BATCH_SIZE,
     attention: Attention = None,
     layer: Layer = None,
     head: Head = None,

@@ -5,6 +5,7 @@ from torch import Tensor
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.decoding.single import decode_single
+from translator.decoding.words import largest
 from translator.models.interface import AnyModel
 
 
@@ -16,4 +17,4 @@ def greedy(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: Decodi
 
 def most_probable(logits_BV: Tensor, _sentences: list[int]) -> Tensor:
     """The best word_B."""
-    return logits_BV.argmax(-1)
+    return largest(logits_BV, 1)[1].squeeze(1)  # for so many words, several times as fast as `argmax`

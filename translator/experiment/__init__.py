@@ -2,3 +2,5 @@
 
 The command line calls one function here per command; a Python program may call the same ones.
 """
+
+BATCH_SIZE = 128  # sentences decoded together where nobody says otherwise

@@ -19,6 +19,7 @@ from translator.evaluation.comparison import (
     verdict,
 )
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
+from translator.experiment import BATCH_SIZE
 from translator.experiment.conditions import WITHOUT_EFFECT, Condition, require_equal, settings_of, unequal_conditions
 from translator.experiment.evaluate import Evaluation, evaluate_run, facts
 from translator.experiment.run_folder import HeldOut, RunFolder
@@ -105,7 +106,7 @@ def compare_runs(
     settings: DecodingSettings | None = None,
     *,
     device: torch.device,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     allow_leaked: bool = False,
     strict: bool = False,
 ) -> Comparison:

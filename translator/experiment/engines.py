@@ -76,6 +76,7 @@ class CTranslate2Engine:
         device, threads = model.output.weight.device.type, torch.get_num_threads()
         try:
             self.translator = library().Translator(str(folder), device=device, inter_threads=threads, intra_threads=1)
+            torch.set_num_threads(threads)  # which it has set for this process too
         except (RuntimeError, ValueError) as error:
             raise ModelError(str(folder), f"CTranslate2 cannot load it ({error})", "export the run again") from error
 

@@ -14,6 +14,7 @@ from translator.errors import DataError, ModelError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
+from translator.experiment import BATCH_SIZE
 from translator.experiment.attention import Agreement
 from translator.experiment.run_folder import COUNTS, PAIRS, HeldOut, RunFolder
 from translator.experiment.translate import Candidate, load
@@ -67,7 +68,7 @@ def evaluate_run(
     settings: DecodingSettings | None = None,
     *,
     device: torch.device,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     allow_leaked: bool = False,
 ) -> Evaluation:
     """Translate a test set with a run and score it. Raises DataError where it was trained on some of it, unless allowed."""

@@ -11,6 +11,7 @@ from translator.config import Config, apply_override, check_table, flatten
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import ModelError, UsageError
+from translator.experiment import BATCH_SIZE
 from translator.experiment.build import build_model, vocabularies_of
 from translator.experiment.engines import ENGINES, Engine, TorchEngine
 from translator.experiment.run_folder import CONFIG, WORDS, RunFolder
@@ -59,7 +60,7 @@ class Translator:
         self.engine = engine or TorchEngine(self.model)
 
     def translate(
-        self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int = 64
+        self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int = BATCH_SIZE
     ) -> list[str]:
         """The best translation of each line; an empty one for an empty one."""
         return [candidates[0].text for candidates in self.candidates(lines, settings, batch_size=batch_size)]
@@ -69,7 +70,7 @@ class Translator:
         lines: Iterable[str],
         settings: DecodingSettings | None = None,
         *,
-        batch_size: int = 64,
+        batch_size: int = BATCH_SIZE,
         block_lines: int = BLOCK_LINES,
     ) -> Iterator[list[Candidate]]:
         """Each line's `num_best` translations, best first, block by block as the lines come in."""
