@@ -31,6 +31,7 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
 @pytest.mark.parametrize("bias", [None, torch.linspace(-1, 1, 7)])
 def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monkeypatch, bias):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
+    monkeypatch.setattr(linear, "IS_INTEL", False)
     x, weight = torch.randn(3, 25, 16, requires_grad=True), torch.randn(7, 16)  # 75 rows, padded to 76
     expected = functional.linear(x, weight, bias)
     assert linear.compiled_linear(x, weight, bias).requires_grad
@@ -40,6 +41,7 @@ def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monk
 
 def test_a_slice_is_left_to_the_library_since_its_compiled_product_crawls(monkeypatch):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
+    monkeypatch.setattr(linear, "IS_INTEL", False)
     x, weight = torch.randn(5, 16), torch.randn(7, 16)
     with torch.inference_mode():
         assert linear.gains_by_compiling(x, weight) == linear.HAS_ONEDNN

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from translator.errors import MachineError
 from translator.ops.dropout import byte_dropout, draws_from
-from translator.ops.linear import compiled_linear, rounded_linear
+from translator.ops.linear import compiled_linear, cpu_capabilities, rounded_linear
 from translator.ops.loss import ChunkedOutputLoss
 from translator.ops.threads import Item, Result, Workers
 from translator.settings import Settings
@@ -104,5 +104,5 @@ def multiplies_bf16(device: torch.device) -> bool:
     """Whether bf16 matrix products run on instructions of their own here, not by emulation."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    capabilities = cpu_capabilities()
     return device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -18,8 +18,16 @@ ROWS_IN_OCTAVE = 16
 """Numbers of rows between n and 2 n that products are compiled for."""
 
 
+def cpu_capabilities() -> dict[str, Any]:
+    """What torch knows of this processor: its name and its instructions; nothing where torch is too old to tell."""
+    return dict(torch.cpu.get_capabilities()) if hasattr(torch.cpu, "get_capabilities") else {}
+
+
+IS_INTEL = "Intel" in str(cpu_capabilities().get("cpu_name"))
+
+
 def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The map x W^T + b, by oneDNN where no gradient is wanted of a large product on a CPU.
+    """The map x W^T + b, by oneDNN where no gradient is wanted of a large product on a CPU that is not Intel's.
 
     The library asks MKL, whose products take twice as long on processors that are not its maker's.
     """
@@ -34,7 +42,7 @@ def gains_by_compiling(x: Tensor, weight: Tensor) -> bool:
     """Whether a product is one that oneDNN makes faster; of a slice of a matrix it makes one a thousand times slower."""
     is_large = x.numel() * len(weight) >= LEAST_PRODUCT and not torch.is_grad_enabled()
     is_whole = x.is_contiguous() and weight.is_contiguous()
-    return HAS_ONEDNN and is_large and is_whole and x.device.type == "cpu" and x.dtype == torch.float32
+    return HAS_ONEDNN and not IS_INTEL and is_large and is_whole and x.device.type == "cpu" and x.dtype == torch.float32
 
 
 def rounded_up(num_rows: int) -> int:
