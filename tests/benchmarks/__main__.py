@@ -69,7 +69,7 @@ def training_figures(name: str, training: Training) -> dict[str, float]:
     measured = [outcome.report for outcome in islice(outcomes, UPDATES)]
     seconds = sum(report.seconds for report in measured)
     ops = training.objective.ops
-    assert ops.workers is not None
+    assert ops.workers is not None  # both configs use the fast forms on a CPU
     training.objective.ops = replace(ops, workers=InTurn())
     products = seconds_of_products(products_of(lambda: next(outcomes)), ops.workers)
     training.objective.ops = ops

@@ -115,6 +115,16 @@ def test_a_translation_has_the_same_log_probability_in_both(tmp_path, variant):
     assert [sum(one.log_probs) for one in scored] == pytest.approx(expected.tolist(), abs=2e-4)
 
 
+def test_the_other_engine_leaves_torch_its_threads(tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        both_engines([], tmp_path / "model")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -49,6 +49,13 @@ def test_a_slice_is_left_to_the_library_since_its_compiled_product_crawls(monkey
         assert not linear.gains_by_compiling(x[:, :8].contiguous(), weight[:, :8])
 
 
+def test_on_processors_of_its_maker_the_library_multiplies(monkeypatch):
+    monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
+    monkeypatch.setattr(linear, "IS_INTEL", True)
+    with torch.inference_mode():
+        assert not linear.gains_by_compiling(torch.randn(5, 16), torch.randn(7, 16))
+
+
 def test_rows_are_padded_with_zeros_to_few_numbers_at_little_cost():
     wanted = [linear.rounded_up(num_rows) for num_rows in range(5000)]
     assert all(0 <= more - num_rows <= num_rows / 16 for num_rows, more in enumerate(wanted))

@@ -1,6 +1,7 @@
 """Sentence pairs as padded batches: sorted by length within shuffled pools, cut by target tokens, always reproducible."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -48,8 +49,8 @@ class EncodedLines(NamedTuple):
     @classmethod
     def of(cls, sentences: Sequence[Sequence[int]]) -> Self:
         """Pack lists of ids."""
-        offsets = np.cumsum([0, *(len(sentence) for sentence in sentences)], dtype=np.int64)
-        pieces = np.fromiter((piece for sentence in sentences for piece in sentence), np.int32, int(offsets[-1]))
+        offsets = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
+        pieces = np.fromiter(chain.from_iterable(sentences), np.int32, int(offsets[-1]))
         return cls(torch.from_numpy(pieces), offsets)
 
     def to(self, device: torch.device) -> Self:
