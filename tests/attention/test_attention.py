@@ -91,16 +91,27 @@ def test_the_future_has_no_gradient(case):
 @each_case
 def test_step_by_step_equals_all_at_once(case):
     attention, (query, memory) = build(case), inputs()
-    whole, _ = attention(query, attention.remember(memory, None))
+    past, steps = None, []
     if case.place == "decoder":
-        kept, steps = None, []
+        whole, *_ = attention.look_within(memory, None)
         for position in range(LENGTH):
-            kept = attention.extend(kept, memory[:, position : position + 1])
-            steps.append(attention(query[:, position : position + 1], kept)[0])
+            context, _, past = attention.look_within(memory[:, position : position + 1], None, past=past)
+            steps.append(context)
     else:
         kept = attention.remember(memory, None)
+        whole, _ = attention(query, kept)
         steps = [attention(query[:, position : position + 1], kept)[0] for position in range(LENGTH)]
     assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-5)
+
+
+@each_case
+def test_looking_within_equals_looking_at_a_memory_of_the_same(case):
+    attention, (x, _), mask = build(case), inputs(), None if case.place == "decoder" else padded_mask()
+    context, weight, memory = attention.look_within(x, mask, want_weights=True)
+    expected, expected_weight = attention(x, attention.remember(x, mask), want_weights=True)
+    assert torch.allclose(context, expected, atol=1e-6)
+    assert weight is None or torch.allclose(weight, expected_weight, atol=1e-6)
+    assert torch.allclose(attention(x, memory)[0], expected, atol=1e-5)
 
 
 @each_case

@@ -1,11 +1,13 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from translator.errors import MachineError
 from translator.ops import choice, linear, loss
 from translator.ops.choice import Ops, OpsSettings, choose_ops
 from translator.ops.dropout import byte_dropout
+from translator.ops.layers import Linear, side_by_side
 
 TYPES = [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)]
 
@@ -25,6 +27,23 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
         results.append([product.detach(), *torch.autograd.grad(product.square().sum(), leaves)])
     for found, expected in zip(results[1], results[0], strict=True):
         assert found.dtype == torch.float32
+        assert relative(found, expected) < tolerance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
+@pytest.mark.parametrize("fast", [False, True])
+def test_maps_side_by_side_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast):
+    torch.manual_seed(0)
+    ops, x = Ops(fast, dtype), torch.randn(3, 25, 16, requires_grad=True)
+    layers = [Linear(16, 7, ops=ops), nn.Identity(), Linear(16, 5, ops=ops, bias=False), Linear(16, 7, ops=ops)]
+    nn.init.normal_(layers[-1].bias)
+    leaves = [x, *(weight for layer in layers for weight in layer.parameters())]
+    results = []
+    for mapped in ([layer(x) for layer in layers], side_by_side(layers, x)):
+        total = sum(one.square().sum() for one in mapped)
+        results.append([*mapped, *torch.autograd.grad(total, leaves)])
+    for found, expected in zip(results[1], results[0], strict=True):
+        assert found.shape == expected.shape
         assert relative(found, expected) < tolerance
 
 
@@ -71,6 +90,7 @@ def test_rows_are_padded_with_zeros_to_few_numbers_at_little_cost():
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_chunked_output_loss_equals_plain_in_value_and_gradients(dtype, tolerance, smoothing, monkeypatch):
     monkeypatch.setattr(loss, "CHUNK_ELEMENTS", 33 * 31)  # 34 rows at a time, the last 33 padded
+    monkeypatch.setattr(loss, "BLOCK_ELEMENTS", 10 * 31)  # in blocks of 10
     torch.manual_seed(0)
     hidden, weight, bias = torch.randn(67, 8), torch.randn(31, 8), torch.randn(31)
     target = torch.randint(31, (67,))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from translator.attention.interface import Mechanism, Place, Projection
 from translator.ops.choice import Ops
-from translator.ops.layers import Linear
+from translator.ops.layers import Linear, side_by_side
 
 
 class Site(NamedTuple):
@@ -60,24 +60,37 @@ class Attention(nn.Module):
 
     def remember(self, memory_BSD: Tensor, mask_BS: Tensor | None) -> Any:
         """Project a whole memory once; mask_BS is True at real tokens, None where all are."""
-        return self.mechanism.remember(*self.keys_and_values(memory_BSD), mask_BS)
-
-    def extend(self, memory: Any | None, new_BTD: Tensor) -> Any:
-        """Append positions while decoding, or begin with them; consumes the memory."""
-        if memory is None:
-            return self.remember(new_BTD, None)
-        return self.mechanism.extend(memory, *self.keys_and_values(new_BTD))
+        key_BHSK, value_BHSK = self.project(memory_BSD, self.key_proj, self.value_proj)
+        return self.mechanism.remember(key_BHSK, value_BHSK, mask_BS)
 
     def forward(self, query_BTD: Tensor, memory: Any, *, want_weights: bool = False) -> tuple[Tensor, Tensor | None]:
         """(context_BTD, weight_BHTS if wanted)."""
-        query_BHTK = split_heads(self.query_proj(query_BTD), self.num_heads)
+        (query_BHTK,) = self.project(query_BTD, self.query_proj)
+        return self.attend(query_BHTK, memory, want_weights=want_weights)
+
+    def look_within(
+        self, x_BTD: Tensor, mask_BT: Tensor | None, *, past: Any | None = None, want_weights: bool = False
+    ) -> tuple[Tensor, Tensor | None, Any]:
+        """Self-attention: x looks at itself, and at the memory of what came before it, which is consumed.
+
+        Returns (context_BTD, weight_BHTS if wanted, the memory of past and x).
+        """
+        query_BHTK, key_BHTK, value_BHTK = self.project(x_BTD, self.query_proj, self.key_proj, self.value_proj)
+        if past is None:
+            memory = self.mechanism.remember(key_BHTK, value_BHTK, mask_BT)
+        else:
+            memory = self.mechanism.extend(past, key_BHTK, value_BHTK)
+        context_BTD, weight_BHTT = self.attend(query_BHTK, memory, want_weights=want_weights)
+        return context_BTD, weight_BHTT, memory
+
+    def attend(self, query_BHTK: Tensor, memory: Any, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
+        """(context_BTD, weight_BHTS if wanted) of projected queries."""
         context_BHTK, weight_BHTS = self.mechanism.attend(query_BHTK, memory, want_weights=want_weights)
         return self.output_proj(join_heads(context_BHTK)), weight_BHTS
 
-    def keys_and_values(self, memory_BSD: Tensor) -> tuple[Tensor, Tensor]:
-        """(key_BHSK, value_BHSK)."""
-        key_BSD, value_BSD = self.key_proj(memory_BSD), self.value_proj(memory_BSD)
-        return split_heads(key_BSD, self.num_heads), split_heads(value_BSD, self.num_heads)
+    def project(self, x_BTD: Tensor, *projections: nn.Module) -> list[Tensor]:
+        """x_BHTK by each of them."""
+        return [split_heads(one_BTD, self.num_heads) for one_BTD in side_by_side(projections, x_BTD)]
 
 
 def split_heads(x_BTD: Tensor, num_heads: int) -> Tensor:

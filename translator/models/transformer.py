@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from translator.attention.build import AttentionTable, build_attention
-from translator.attention.core import Attention, Site
+from translator.attention.core import Site
 from translator.attention.full import FullSettings
 from translator.attention.interface import AttentionSettings, Memory
 from translator.models.interface import Model, Output
@@ -115,7 +115,9 @@ class EncoderLayer(nn.Module):
         """x_BSD again; attention weights are appended to `seen` if given."""
 
         def look(x_BSD: Tensor) -> Tensor:
-            return attend(self.self_attention, x_BSD, self.self_attention.remember(x_BSD, mask_BS), seen)
+            wants = seen is not None
+            context_BSD, weight_BHSS, _ = self.self_attention.look_within(x_BSD, mask_BS, want_weights=wants)
+            return collected(context_BSD, weight_BHSS, seen)
 
         return self.forward_residual(self.attention_residual(x_BSD, look), self.feed_forward)  # type: ignore[no-any-return]
 
@@ -142,13 +144,16 @@ class DecoderLayer(nn.Module):
         """
 
         def look_back(x_BTD: Tensor) -> Tensor:
-            past.memory = self.self_attention.extend(past.memory, x_BTD)
-            return attend(self.self_attention, x_BTD, past.memory, seen and seen.decoder)
+            context_BTD, weight_BHTS, past.memory = self.self_attention.look_within(
+                x_BTD, None, past=past.memory, want_weights=seen is not None
+            )
+            return collected(context_BTD, weight_BHTS, seen and seen.decoder)
 
         def look_across(x_BTD: Tensor) -> Tensor:
             rows, length, dim = x_BTD.shape
             queries = x_BTD.view(rows // past.num_hypotheses, past.num_hypotheses * length, dim)
-            return attend(self.cross_attention, queries, source, seen and seen.cross).view(rows, length, dim)
+            context_BTD, weight_BHTS = self.cross_attention(queries, source, want_weights=seen is not None)
+            return collected(context_BTD, weight_BHTS, seen and seen.cross).view(rows, length, dim)
 
         x_BTD = self.cross_residual(self.self_residual(x_BTD, look_back), look_across)
         return self.forward_residual(x_BTD, self.feed_forward)  # type: ignore[no-any-return]
@@ -170,12 +175,11 @@ class Seen(NamedTuple):
     cross: list[Tensor]
 
 
-def attend(attention: Attention, query_BTD: Tensor, memory: Any, seen: list[Tensor] | None) -> Tensor:
-    """context_BTD; the weights are appended to `seen` if that is a list."""
-    context_BTD, weight_BHTS = attention(query_BTD, memory, want_weights=seen is not None)
+def collected(context_BTD: Tensor, weight_BHTS: Tensor | None, seen: list[Tensor] | None) -> Tensor:
+    """The context again; the weights are appended to `seen` if that is a list."""
     if seen is not None and weight_BHTS is not None:
         seen.append(weight_BHTS)
-    return context_BTD  # type: ignore[no-any-return]
+    return context_BTD
 
 
 @dataclass(frozen=True)

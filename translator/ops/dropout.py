@@ -46,15 +46,14 @@ class ByteDropout(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, threshold: int) -> Tensor:
-        """Draw the mask and apply it."""
-        kept = random_bytes(x.shape) >= threshold
-        ctx.save_for_backward(kept)
-        ctx.scale = 256 / (256 - threshold)
-        return (x * kept).mul_(ctx.scale)
+        """Draw the mask and apply it. As numbers of x's type it costs no conversion, there and on the way back."""
+        scale = random_bytes(x.shape).to(x.dtype).ge_(threshold).mul_(256 / (256 - threshold))
+        ctx.save_for_backward(scale)
+        return x * scale
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """The same mask over the gradient."""
-        (kept,) = ctx.saved_tensors
-        return (grad * kept).mul_(ctx.scale), None
+        (scale,) = ctx.saved_tensors
+        return grad * scale, None

@@ -1,5 +1,7 @@
 """The two layers that every room above builds from; each holds what it owns and calls the `Ops` it was handed."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,17 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map the last axis from input_dim to output_dim."""
         return self.ops.linear(x, self.weight, self.bias)
+
+
+def side_by_side(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
+    """What each layer makes of x; those that are linear maps in one product, where their `Ops` are fast."""
+    maps = [layer for layer in layers if isinstance(layer, Linear)]
+    if len(maps) < 2 or not maps[0].ops.fast:
+        return [layer(x) for layer in layers]
+    weight = torch.cat([one.weight for one in maps])
+    bias = torch.cat([one.weight.new_zeros(len(one.weight)) if one.bias is None else one.bias for one in maps])
+    mapped = iter(torch.split(maps[0].ops.linear(x, weight, bias), [len(one.weight) for one in maps], -1))
+    return [next(mapped) if isinstance(layer, Linear) else layer(x) for layer in layers]
 
 
 class Dropout(nn.Module):

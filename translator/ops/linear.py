@@ -71,32 +71,35 @@ def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.
     Activations, the bias, sums and both gradients stay in x's own type (Micikevicius et al. 2018 keep the
     same master copies). The operands saved for the backward pass take half the memory.
     """
-    product: Tensor = RoundedProduct.apply(x, weight, dtype)  # type: ignore[no-untyped-call]
-    return product if bias is None else product + bias
+    mapped: Tensor = RoundedLinear.apply(x, weight, bias, dtype)  # type: ignore[no-untyped-call]
+    return mapped
 
 
-class RoundedProduct(Function):
-    """x W^T, its operands rounded to a shorter type."""
+class RoundedLinear(Function):
+    """x W^T + b, the operands of the product rounded to a shorter type."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Multiply the rounded operands and keep them."""
         rows = x.reshape(-1, x.shape[-1])
         short_rows, short_weight = padded(rows, dtype), weight.to(dtype)
         ctx.save_for_backward(short_rows, short_weight)
-        return (short_rows @ short_weight.T)[: len(rows)].to(x.dtype).view(*x.shape[:-1], weight.shape[0])
+        product = (short_rows @ short_weight.T)[: len(rows)].to(x.dtype)
+        return (product if bias is None else product.add_(bias)).view(*x.shape[:-1], len(weight))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Both gradients from the same rounded operands."""
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+        """The gradients of both operands from the same rounded ones; the bias's is a sum, in full."""
         short_rows, short_weight = ctx.saved_tensors
         grad_rows = grad.reshape(-1, grad.shape[-1])
         short_grad = padded(grad_rows, short_rows.dtype)
-        grad_x = grad_weight = None
+        grad_x = grad_weight = grad_bias = None
         if ctx.needs_input_grad[0]:
             short_grad_x = (short_grad @ short_weight)[: len(grad_rows)]
             grad_x = short_grad_x.to(grad.dtype).view(*grad.shape[:-1], short_weight.shape[1])
         if ctx.needs_input_grad[1]:
             grad_weight = (short_grad.T @ short_rows).to(grad.dtype)
-        return grad_x, grad_weight, None
+        if ctx.needs_input_grad[2]:
+            grad_bias = grad_rows.sum(0)
+        return grad_x, grad_weight, grad_bias, None
