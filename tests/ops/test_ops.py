@@ -7,7 +7,7 @@ from translator.errors import MachineError
 from translator.ops import choice, linear, loss
 from translator.ops.choice import Ops, OpsSettings, choose_ops
 from translator.ops.dropout import byte_dropout
-from translator.ops.layers import Linear, side_by_side
+from translator.ops.layers import Linear, apply_together
 
 TYPES = [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)]
 
@@ -32,14 +32,14 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 @pytest.mark.parametrize("fast", [False, True])
-def test_maps_side_by_side_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast):
+def test_maps_applied_together_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast):
     torch.manual_seed(0)
     ops, x = Ops(fast, dtype), torch.randn(3, 25, 16, requires_grad=True)
     layers = [Linear(16, 7, ops=ops), nn.Identity(), Linear(16, 5, ops=ops, bias=False), Linear(16, 7, ops=ops)]
     nn.init.normal_(layers[-1].bias)
     leaves = [x, *(weight for layer in layers for weight in layer.parameters())]
     results = []
-    for mapped in ([layer(x) for layer in layers], side_by_side(layers, x)):
+    for mapped in ([layer(x) for layer in layers], apply_together(layers, x)):
         total = sum(one.square().sum() for one in mapped)
         results.append([*mapped, *torch.autograd.grad(total, leaves)])
     for found, expected in zip(results[1], results[0], strict=True):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from translator.attention.interface import Mechanism, Place, Projection
 from translator.ops.choice import Ops
-from translator.ops.layers import Linear, side_by_side
+from translator.ops.layers import Linear, apply_together
 
 
 class Site(NamedTuple):
@@ -80,8 +80,8 @@ class Attention(nn.Module):
             memory = self.mechanism.remember(key_BHTK, value_BHTK, mask_BT)
         else:
             memory = self.mechanism.extend(past, key_BHTK, value_BHTK)
-        context_BTD, weight_BHTT = self.attend(query_BHTK, memory, want_weights=want_weights)
-        return context_BTD, weight_BHTT, memory
+        context_BTD, weight_BHTS = self.attend(query_BHTK, memory, want_weights=want_weights)
+        return context_BTD, weight_BHTS, memory
 
     def attend(self, query_BHTK: Tensor, memory: Any, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
         """(context_BTD, weight_BHTS if wanted) of projected queries."""
@@ -90,7 +90,7 @@ class Attention(nn.Module):
 
     def project(self, x_BTD: Tensor, *projections: nn.Module) -> list[Tensor]:
         """x_BHTK by each of them."""
-        return [split_heads(one_BTD, self.num_heads) for one_BTD in side_by_side(projections, x_BTD)]
+        return [split_heads(one_BTD, self.num_heads) for one_BTD in apply_together(projections, x_BTD)]
 
 
 def split_heads(x_BTD: Tensor, num_heads: int) -> Tensor:

@@ -23,8 +23,8 @@ class Linear(nn.Module):
         return self.ops.linear(x, self.weight, self.bias)
 
 
-def side_by_side(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
-    """What each layer makes of x; those that are linear maps in one product, where their `Ops` are fast."""
+def apply_together(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
+    """What each layer makes of x; where their `Ops` are fast, those that are linear maps do so in one product."""
     maps = [layer for layer in layers if isinstance(layer, Linear)]
     if len(maps) < 2 or not maps[0].ops.fast:
         return [layer(x) for layer in layers]

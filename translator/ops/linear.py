@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 LEAST_PRODUCT = 2**22
@@ -56,13 +54,9 @@ def padded(rows: Tensor, dtype: torch.dtype) -> Tensor:
 
     It compiles each product for its shape, which takes a millisecond and megabytes, and batches differ in their rows.
     """
-    num_rows, wanted = len(rows), rounded_up(len(rows))
-    if wanted == num_rows or rows.device.type != "cpu":
-        return rows.to(dtype)
-    longer = rows.new_empty((wanted, rows.shape[1]), dtype=dtype)
-    longer[:num_rows] = rows
-    longer[num_rows:] = 0
-    return longer
+    short = rows.to(dtype)
+    missing = rounded_up(len(rows)) - len(rows) if rows.device.type == "cpu" else 0
+    return torch.cat((short, short.new_zeros(missing, short.shape[1]))) if missing else short
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -71,35 +65,7 @@ def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.
     Activations, the bias, sums and both gradients stay in x's own type (Micikevicius et al. 2018 keep the
     same master copies). The operands saved for the backward pass take half the memory.
     """
-    mapped: Tensor = RoundedLinear.apply(x, weight, bias, dtype)  # type: ignore[no-untyped-call]
-    return mapped
-
-
-class RoundedLinear(Function):
-    """x W^T + b, the operands of the product rounded to a shorter type."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-        """Multiply the rounded operands and keep them."""
-        rows = x.reshape(-1, x.shape[-1])
-        short_rows, short_weight = padded(rows, dtype), weight.to(dtype)
-        ctx.save_for_backward(short_rows, short_weight)
-        product = (short_rows @ short_weight.T)[: len(rows)].to(x.dtype)
-        return (product if bias is None else product.add_(bias)).view(*x.shape[:-1], len(weight))
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        """The gradients of both operands from the same rounded ones; the bias's is a sum, in full."""
-        short_rows, short_weight = ctx.saved_tensors
-        grad_rows = grad.reshape(-1, grad.shape[-1])
-        short_grad = padded(grad_rows, short_rows.dtype)
-        grad_x = grad_weight = grad_bias = None
-        if ctx.needs_input_grad[0]:
-            short_grad_x = (short_grad @ short_weight)[: len(grad_rows)]
-            grad_x = short_grad_x.to(grad.dtype).view(*grad.shape[:-1], short_weight.shape[1])
-        if ctx.needs_input_grad[1]:
-            grad_weight = (short_grad.T @ short_rows).to(grad.dtype)
-        if ctx.needs_input_grad[2]:
-            grad_bias = grad_rows.sum(0)
-        return grad_x, grad_weight, grad_bias, None
+    rows = x.reshape(-1, x.shape[-1])
+    product = functional.linear(padded(rows, dtype), weight.to(dtype))
+    mapped = (product if len(product) == len(rows) else product[: len(rows)]).to(x.dtype)
+    return (mapped if bias is None else mapped.add_(bias)).view(*x.shape[:-1], len(weight))

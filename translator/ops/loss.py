@@ -72,7 +72,7 @@ class ChunkedOutputLoss(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Scale what the forward pass left."""
-        return *(saved * grad for saved in ctx.saved_tensors), None, None, None
+        return *(saved.mul_(grad) for saved in ctx.saved_tensors), None, None, None
 
 
 def differentiate(logits_RV: Tensor, bias_V: Tensor, target_R: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
