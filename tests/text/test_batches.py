@@ -36,7 +36,19 @@ def test_the_parts_of_an_update_are_the_update(lengths: list[tuple[int, int]], p
     whole = batches.epoch(0)[0]
     split = batches.split(whole, parts)
     assert len(split) <= parts
-    assert list(np.concatenate(split)) == list(whole)
+    assert sorted(np.concatenate(split)) == sorted(whole)
+
+
+@given(LENGTHS, st.integers(1, 5))
+def test_the_parts_of_an_update_are_about_equal_and_of_sources_of_one_length(
+    lengths: list[tuple[int, int]], parts: int
+) -> None:
+    batches = TokenBatches(pairs_of(lengths), batch_tokens=10_000, pool_size=100, seed=1)
+    split = batches.split(batches.epoch(0)[0], parts)
+    tokens = [sum(lengths[n]) for part in split for n in part]
+    assert all(sum(sum(lengths[n]) for n in part) <= sum(tokens) / parts + max(tokens) for part in split)
+    sources = [lengths[n][0] for part in split for n in part]
+    assert sources == sorted(sources)
 
 
 def test_epochs_differ_and_seeds_differ() -> None:

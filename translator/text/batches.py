@@ -154,10 +154,15 @@ class TokenBatches:
         return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, sentence_B)
 
     def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
-        """The sentences of one update in at most `parts` micro-batches of about equal tokens."""
-        total = np.cumsum(self.pairs.target.lengths(sentences))
+        """The sentences of one update in at most `parts` micro-batches of about equal tokens, both sides counted.
+
+        Their targets are about as long as each other already, so sources of one length come together: less is padding.
+        """
+        source, target = (side.lengths(sentences) for side in self.pairs)
+        order = np.lexsort((target, source))
+        total = np.cumsum((source + target)[order])
         part = np.minimum((total - 1) * parts // total[-1], parts - 1)
-        return [sentences[part == index] for index in range(parts) if (part == index).any()]
+        return [sentences[order[part == index]] for index in range(parts) if (part == index).any()]
 
 
 class SourceBatch(NamedTuple):
