@@ -3,6 +3,10 @@
 Raised where the offending value is used; shown by `cli/` in one to a few lines. Anything else that escapes is a bug of ours.
 """
 
+NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
+"""How allocators say it that have no exception of their own."""
+NO_THREAD = ("start new thread", "resource temporarily unavailable")
+
 
 class TranslatorError(Exception):
     """`place: what was found, expected what; what to do`, as one sentence for the person who typed the command."""
@@ -42,3 +46,13 @@ class NumericalError(TranslatorError):
     """Training left the finite numbers."""
 
     exit_code = 6
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocator failed."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY)
+
+
+def is_out_of_threads(error: BaseException) -> bool:
+    """Whether a thread could not be started."""
+    return any(sign in str(error).lower() for sign in NO_THREAD)

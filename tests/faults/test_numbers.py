@@ -129,6 +129,21 @@ def test_d09_a_memory_limit_halves_the_micro_batch(trainings: Trainings, tmp_pat
     assert found == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("megabytes", [90, 210, 300, 360, 405])
+def test_d09_with_any_memory_a_training_ends_in_words(megabytes: int, trainings: Trainings, tmp_path: Path) -> None:
+    limit = memory_of(trainings.commands) + megabytes * 2**20
+    settings = *STILL["transformer"], *WIDE
+    done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": limit})
+    assert done.code in (0, 5), done.error_text
+
+
+def test_d09_a_thread_that_cannot_be_started_is_the_machines_fault(trainings: Trainings, tmp_path: Path) -> None:
+    none = ("fail", "RuntimeError", "threading._start_new_thread", 0, "can't start new thread")
+    done = trainings.run("side by side", tmp_path / "run", sabotage=[none])
+    assert done.code == 5
+    assert "threads: no further one can be started; free memory, or raise the limits" in done.error_text
+
+
 def memory_of(commands: Commands) -> int:
     """Bytes of address space that the fork server has, so its children begin with them."""
     pages = int(Path(f"/proc/{commands.server.pid}/statm").read_text().split()[0])

@@ -1,5 +1,7 @@
 """Pieces lose nothing, and text can never spell a mark."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,28 @@ def test_words_by_themselves_give_the_pieces_that_the_sentence_gives(kind: str) 
     tokenizer = trained(kind=kind)
     lines = [*CORPUS.source, "  the  old\tdog ", "x \u00df \u00a0 sleeps. the", "</s> the <unk>", "", " "]
     assert tokenizer.encode_source(lines) == tokenizer.source.encode(lines, add_eos=True)
+
+
+WITHOUT_MEMORY = """
+import resource, sys
+from pathlib import Path
+from translator.text.tokenizer import Tokenizer
+
+model = Path(sys.argv[1]).read_bytes()
+tokenizer = Tokenizer(model, model)
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + int(sys.argv[2]) * 2**20,) * 2)
+print(tokenizer.decode_target(tokenizer.encode_target(["the dog reads"] * 9)) == ["the dog reads"] * 9)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads its own size from /proc")
+@pytest.mark.parametrize("megabytes", [4, 12, 20])
+def test_text_is_encoded_where_there_is_no_memory_for_a_thread(megabytes: int, tmp_path: Path) -> None:
+    TOKENIZER.save(tmp_path)
+    command = [sys.executable, "-c", WITHOUT_MEMORY, str(tmp_path / "source.model"), str(megabytes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 def test_a_mark_in_the_text_is_text() -> None:

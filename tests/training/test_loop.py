@@ -149,7 +149,10 @@ def test_only_the_update_with_the_bad_gradient_is_skipped() -> None:
     assert notices[3] == "step 4: loss or gradient not finite, update skipped (1 so far)"
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("x"), RuntimeError("can't allocate memory")])
+OUT_OF_MEMORY = [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
 def test_where_memory_runs_out_the_update_is_the_same_in_smaller_parts(error: Exception) -> None:
     def spoil(_: int, batch: Batch, loss: Tensor) -> Tensor:
         if len(batch.sentence_B) > 2:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import sys
 import traceback
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from translator.cli import compare, evaluate, export, report, story, train, translate, watch
 from translator.cli.console import complain, silence, tell
-from translator.errors import MachineError, TranslatorError, UsageError
+from translator.errors import MachineError, TranslatorError, UsageError, is_out_of_memory, is_out_of_threads
 from translator.version import __version__
 
 HELP = """Train, run and compare translation models that stand on one shared attention core.
@@ -21,7 +20,6 @@ Every command works without options; each one's --help has examples.
 """
 MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
 """What every command line that Typer refuses raises; Typer does not export it."""
-NO_MEMORY = re.compile("allocate memory|out of memory|bad_alloc")
 
 app = typer.Typer(help=HELP, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 COMMANDS = (
@@ -126,10 +124,14 @@ def report_os_error(error: OSError) -> int:
 
 
 def report_surprise(error: Exception) -> int:
-    """Memory that ran out is the machine's; whatever else nobody expected is a fault of this program, and says so."""
-    if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+    """Memory or threads that ran out are the machine's; what else nobody expected is a fault of this program, and says so."""
+    if is_out_of_memory(error):
         advice = "lower --batch-size, --beam-size or training.batch_tokens, or choose a smaller model"
         complain(str(MachineError("memory", "there is not enough of it", advice)))
+        return MachineError.exit_code
+    if is_out_of_threads(error):
+        advice = "free memory, or raise the limits that `ulimit -v` and `ulimit -u` show"
+        complain(str(MachineError("threads", "no further one can be started", advice)))
         return MachineError.exit_code
     for line in traceback.format_exc().splitlines():
         tell(line)

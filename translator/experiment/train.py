@@ -16,7 +16,6 @@ from translator.experiment.prepare import prepare
 from translator.experiment.run_folder import RunFolder
 from translator.experiment.signals import Stop, Stopped, stop_requests
 from translator.experiment.watcher import Watcher, Watchers
-from translator.training.loop import is_out_of_memory
 from translator.training.processes import Processes
 
 
@@ -58,10 +57,6 @@ def train_run(
         if not processes.is_first:
             raise SystemExit(stop.exit_code) from None
         raise Stopped(stop.number, training.progress.step if training else 0, str(folder)) from None
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise MachineError("training", "out of memory", "choose a smaller model or batch; see [training]") from error
     return run
 
 

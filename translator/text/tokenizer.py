@@ -94,7 +94,7 @@ class Tokenizer:
     def decode_target(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Text of each sentence, on one line whatever its pieces hold; marks are left out."""
         kept = [[piece for piece in sentence if piece > EOS] for sentence in ids]
-        return [str(text).translate(LINE_ENDS) for text in self.target.decode(kept)] if kept else []
+        return [str(self.target.decode(pieces)).translate(LINE_ENDS) for pieces in kept]
 
     def source_pieces(self, ids: Sequence[int]) -> list[str]:
         """Each id as it is written in the source vocabulary."""
@@ -195,10 +195,11 @@ def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
 
     No piece reaches over a space, so each word is encoded by itself and has the same pieces wherever it stands. (Whole
     sentences give the same but for one in thousands, where rounding decides between two equally likely ways to cut a word.)
+    One call a word: for a list SentencePiece starts threads, and aborts the process where there is no memory for one.
     """
     sentences = [unicodedata.normalize("NFC", line).split(" ") for line in lines]
     words = list({*chain.from_iterable(sentences)})
-    pieces = dict(zip(words, processor.encode(words), strict=True))
+    pieces = dict(zip(words, map(processor.encode, words), strict=True))
     return [[*chain.from_iterable(pieces[word] for word in sentence), EOS] for sentence in sentences]
 
 

@@ -8,16 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from translator.errors import MachineError
+from translator.errors import MachineError, is_out_of_memory
 from translator.text.batches import Batch
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, reason_to_end
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates, Share
-
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
-"""How allocators say it that have no exception of their own."""
 
 
 class Outcome(NamedTuple):
@@ -140,12 +137,6 @@ def count(progress: Progress, updates: CorpusUpdates, num_tokens: int, seconds: 
     progress.seconds += seconds
     if progress.position == updates.num_updates(progress.epoch):
         progress.epoch, progress.position = progress.epoch + 1, 0
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocator failed."""
-    is_one = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return is_one or any(sign in str(error).lower() for sign in OUT_OF_MEMORY)
 
 
 def too_large(progress: Progress, share: Share) -> MachineError:
