@@ -122,7 +122,7 @@ def test_d09_a_memory_limit_halves_the_micro_batch(trainings: Trainings, tmp_pat
     size = memory_of(trainings.commands)
     settings = *STILL["transformer"], *WIDE
     whole = trainings.whole("transformer", *settings)
-    done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": size + 480 * 2**20})
+    done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": size + 750 * 2**20})
     assert done.code == 0, done.error_text
     assert done.error_text.count(NOTICE) >= 1
     found, expected = (list(map(float.fromhex, losses(run))) for run in (tmp_path / "run", whole))
