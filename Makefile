@@ -8,7 +8,7 @@ INSTALLED = .venv/.installed
 PIP_OPTIONS ?=
 BENCH ?=
 
-BENCHES = bench bench-peers bench-length bench-plain bench-scale bench-gpu
+BENCHES = bench bench-peers bench-profile bench-length bench-plain bench-scale bench-gpu
 .PHONY: install demo story test test-long test-browser faults check format $(BENCHES) clean
 
 install: $(INSTALLED)
@@ -63,6 +63,9 @@ bench: install
 bench-peers: install
 	$(if $(PEER),,$(error give the peers' benchmark: make bench-peers PEER='peers.sh work'))
 	$(BIN)/python -m tests.benchmarks --repeats 3 --peer '$(PEER)'
+
+bench-profile: install
+	$(BIN)/python -m tests.benchmarks.profile $(BENCH)
 
 bench-length: install
 	$(BIN)/python -m tests.benchmarks.length

@@ -21,6 +21,8 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+import torch
+
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from tests.benchmarks.figures import show
 from tests.benchmarks.products import InTurn, products_of, seconds_of_products
@@ -31,20 +33,22 @@ from translator.experiment.training import Training
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "data"
-ARCHITECTURES, PRECISIONS = ("transformer", "recurrent"), ("fp32", "bf16")
+ARCHITECTURES = ("transformer", "recurrent")
+FORMS = {"": "auto", ".fp32": "fp32"}
+"""What the names of a training end in, with its precision: what `auto` takes on this machine, and fp32 whatever that is."""
 WARM_UP, UPDATES = 5, 30
 FORCED = 14  # pieces of every translation, so that an untrained model does the work of a trained one
 SENTENCE = "The old man reads a book."
 PEER_OF = {"eole": "transformer", "joeynmt": "transformer", "joeynmt-rnn": "recurrent"}
 RATIOS = [
     *(
-        (f"training.{name}.{precision}.tokens_per_second", f"peer.{peer}.train_target_tokens_per_second")
+        (f"training.{name}{form}.tokens_per_second", f"peer.{peer}.train_target_tokens_per_second")
         for peer, name in PEER_OF.items()
-        for precision in PRECISIONS
+        for form in FORMS
     ),
-    ("decoding.transformer.beam5.sentences_per_second", "peer.eole.beam5_sentences_per_second"),
-    ("decoding.transformer.beam5.sentences_per_second", "decoding.ctranslate2.beam5.sentences_per_second"),
-    ("decoding.transformer.greedy.sentences_per_second", "decoding.ctranslate2.greedy.sentences_per_second"),
+    ("decoding.beam5.sentences_per_second", "peer.eole.beam5_sentences_per_second"),
+    ("decoding.beam5.sentences_per_second", "decoding.ctranslate2.beam5.sentences_per_second"),
+    ("decoding.greedy.sentences_per_second", "decoding.ctranslate2.greedy.sentences_per_second"),
 ]
 """Figures of ours with those that they are divided by, where both were measured."""
 
@@ -91,13 +95,13 @@ def decoding_speed(training: Training, settings: DecodingSettings) -> float:
 
 
 def decoding_figures(trainings: dict[str, Training]) -> dict[str, float]:
-    """Beam search and greedy search of both architectures, and CTranslate2's on the same weights."""
+    """Beam search and greedy search of the Transformer and of the recurrent model, and CTranslate2's on the first's weights."""
     found: dict[str, float] = {}
-    for name in ARCHITECTURES:
+    for name, place in (("transformer", "decoding"), ("recurrent", "decoding.recurrent")):
         training = trainings[f"{name}.fp32"]
         for label, search in (("beam5", "beam"), ("greedy", "greedy")):
             speed = decoding_speed(training, DecodingSettings.model_validate({"search": search}))
-            found[f"decoding.{name}.{label}.sentences_per_second"] = speed
+            found[f"{place}.{label}.sentences_per_second"] = speed
     training = trainings["transformer.fp32"]
     return found | ctranslate2_speeds(training.translator, training.run.split("test").source[:1000], FORCED)
 
@@ -158,7 +162,13 @@ def main() -> None:
     options = parser.parse_args()
     values: dict[str, list[float]] = defaultdict(list)
     with closing(Programs()) as programs, tempfile.TemporaryDirectory() as folder:
-        trainings = {f"{name}.{one}": built(name, one, Path(folder)) for name in ARCHITECTURES for one in PRECISIONS}
+        trainings = {
+            name + form: built(name, precision, Path(folder))
+            for name in ARCHITECTURES
+            for form, precision in FORMS.items()
+        }
+        products = trainings["transformer"].objective.ops.product_dtype
+        show("training.bits_of_factors_by_auto", torch.finfo(products).bits, "bits")
         for _ in range(options.repeats):
             figures = ours(trainings, Path(folder)) | (theirs(programs, options.peer) if options.peer else {})
             for figure, value in figures.items():

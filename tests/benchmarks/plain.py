@@ -3,15 +3,17 @@
     python -m tests.benchmarks.plain demo demo-additive --steps 400 --seeds 3
 
 Each config is trained from the same seeds with `ops.fast` on and off, as many updates of the same sentences. The validation
-losses at the end of each, their means, and whether the fast mean lies within the spread of the plain seeds.
+losses at the end of each, their means, whether the fast mean lies within the spread of the plain seeds, and by how much the
+forms differ from the same seed.
 """
 
 import argparse
+import math
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 
 from tests.benchmarks.figures import show
 from translator.experiment.run_folder import JOURNAL
@@ -42,6 +44,9 @@ def main() -> None:
         low, high, fast = min(losses["plain"]), max(losses["plain"]), mean(losses["fast"])
         show(f"plain.{config}.plain.mean", mean(losses["plain"]), f"nats, {low:.4f} to {high:.4f}", form=".4f")
         show(f"plain.{config}.fast.mean", fast, "nats, " + ("within" if low <= fast <= high else "outside"), form=".4f")
+        differences = [fast - plain for fast, plain in zip(losses["fast"], losses["plain"], strict=True)]
+        error = stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else math.inf
+        show(f"plain.{config}.difference", mean(differences), f"nats, standard error {error:.4f}", form="+.4f")
 
 
 def trained(config: str, form: str, seed: int, steps: int) -> tuple[float, float]:
@@ -51,7 +56,12 @@ def trained(config: str, form: str, seed: int, steps: int) -> tuple[float, float
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         words = ["train", config, "--output", str(run), *(f"--set={setting}" for setting in settings)]
-        subprocess.run([sys.executable, "-m", "translator", *words], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "translator", *words],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         records, _ = read_journal(run / JOURNAL)
     losses = [record["loss"] for record in records if record["event"] == "validation"]
     return losses[-1], sum(record["seconds"] for record in records if record["event"] == "update")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny
+from translator.ops import linear
 from translator.ops.choice import Ops
 from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
@@ -33,7 +34,10 @@ def begin(compiles: bool, dtype: torch.dtype, notices: list[str], dropout: float
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_compiled_gradients_are_the_plain_ones_for_every_shape(dtype: torch.dtype) -> None:
+def test_compiled_gradients_are_the_plain_ones_for_every_shape(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "LEAST_ROUNDED", 0)
     notices: list[str] = []
     updates = CorpusUpdates(PAIRS, SETTINGS, CPU, Processes())
     objectives = [begin(compiles, dtype, notices, dropout=0.0).train() for compiles in (False, True)]

@@ -17,7 +17,8 @@ def relative(found, expected):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
-def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
+def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance, monkeypatch):
+    monkeypatch.setattr(linear, "LEAST_ROUNDED", 0)
     torch.manual_seed(0)
     x, weight, bias = torch.randn(3, 25, 16), torch.randn(7, 16), torch.randn(7)
     results = []
@@ -30,9 +31,18 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance):
         assert relative(found, expected) < tolerance
 
 
+def test_only_large_products_are_rounded(monkeypatch):
+    monkeypatch.setattr(linear, "LEAST_ROUNDED", 5 * 16 * 7)
+    ops, weight = Ops(True, torch.bfloat16), torch.randn(7, 16)
+    for num_rows, is_rounded in ((4, False), (5, True)):
+        x = torch.randn(num_rows, 16)
+        assert (relative(ops.linear(x, weight), functional.linear(x, weight)) > 1e-4) is is_rounded
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 @pytest.mark.parametrize("fast", [False, True])
-def test_maps_applied_together_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast):
+def test_maps_applied_together_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast, monkeypatch):
+    monkeypatch.setattr(linear, "LEAST_ROUNDED", 0)
     torch.manual_seed(0)
     ops, x = Ops(fast, dtype), torch.randn(3, 25, 16, requires_grad=True)
     layers = [Linear(16, 7, ops=ops), nn.Identity(), Linear(16, 5, ops=ops, bias=False), Linear(16, 7, ops=ops)]

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from translator.errors import MachineError
 from translator.ops.dropout import byte_dropout, draws_from
-from translator.ops.linear import compiled_linear, cpu_capabilities, rounded_linear
+from translator.ops.linear import compiled_linear, cpu_capabilities, gains_by_rounding, rounded_linear
 from translator.ops.loss import ChunkedOutputLoss
 from translator.ops.threads import Item, Result, Workers
 from translator.settings import Settings
@@ -39,8 +39,8 @@ class Ops:
     compiles: bool = False  # where the forward pass of a training is to be compiled
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """The map x W^T + b over the last axis; operands are rounded to `product_dtype`, the result is in x's own type."""
-        if self.product_dtype.itemsize >= x.dtype.itemsize:
+        """The map x W^T + b over the last axis, in x's own type; operands of large products are rounded to `product_dtype`."""
+        if self.product_dtype.itemsize >= x.dtype.itemsize or not gains_by_rounding(x, weight):
             return (compiled_linear if self.fast else functional.linear)(x, weight, bias)
         return rounded_linear(x, weight, bias, self.product_dtype)
 

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 LEAST_PRODUCT = 2**22
 """Multiplications from which a product is worth a kernel of its own, which takes a millisecond to compile."""
+LEAST_ROUNDED = 2**24
+"""Multiplications from which shorter operands save more than rounding them costs; on a GPU that is any number."""
 HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 ROWS_IN_OCTAVE = 16
 """Numbers of rows between n and 2 n that products are compiled for."""
@@ -57,6 +59,11 @@ def padded(rows: Tensor, dtype: torch.dtype) -> Tensor:
     short = rows.to(dtype)
     missing = rounded_up(len(rows)) - len(rows) if rows.device.type == "cpu" else 0
     return torch.cat((short, short.new_zeros(missing, short.shape[1]))) if missing else short
+
+
+def gains_by_rounding(x: Tensor, weight: Tensor) -> bool:
+    """Whether a product is large enough to be made of rounded operands."""
+    return x.device.type != "cpu" or x.numel() * len(weight) >= LEAST_ROUNDED
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
