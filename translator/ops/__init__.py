@@ -1,6 +1,6 @@
 """The arithmetic worth making fast, each piece in the library's plain form and a fast one that a law holds equal.
 
-    linear.py    x W^T + b, with bf16 operands where the machine multiplies those faster
+    linear.py    x W^T + b, with bf16 operands where they are large and the machine multiplies those faster
     dropout.py   dropout from random bytes, where the library's own mask is slow
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
     threads.py   independent work side by side, one thread each
