@@ -1,4 +1,4 @@
-"""A compiled training is the plain one to rounding, stops and goes on like it, and is compiled once for all shapes."""
+"""A compiled training is the plain one to rounding, goes on after a stop as well, and is compiled once for all shapes."""
 
 from pathlib import Path
 

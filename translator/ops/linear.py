@@ -67,9 +67,9 @@ def gains_by_rounding(x: Tensor, weight: Tensor) -> bool:
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """The map x W^T + b with x, W and the incoming gradient rounded to `dtype` for the products alone.
+    """The map x W^T + b with x, W, the incoming gradient and each product rounded to `dtype`.
 
-    Activations, the bias, sums and both gradients stay in x's own type (Micikevicius et al. 2018 keep the
+    Weights, the bias and what gradients are added up in stay in x's own type (Micikevicius et al. 2018 keep the
     same master copies). The operands saved for the backward pass take half the memory.
     """
     rows = x.reshape(-1, x.shape[-1])
