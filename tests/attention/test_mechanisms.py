@@ -40,6 +40,15 @@ def context(mechanism: Mechanism, query: Tensor, key: Tensor, value: Tensor, mas
     return mechanism.attend(query, mechanism.remember(key, value, mask), want_weights=False)[0]
 
 
+def test_a_performer_sums_a_source_once_however_many_queries_come() -> None:
+    performer, (query, key, value) = built("performer"), inputs()
+    memory = performer.remember(key, value, padding())
+    whole, _ = performer.attend(query, memory, want_weights=False)
+    forgotten = memory._replace(exponent=memory.exponent[:, :, :0])
+    one_by_one = [performer.attend(one, forgotten, want_weights=False)[0] for one in query.split(1, 2)]
+    torch.testing.assert_close(torch.cat(one_by_one, 2), whole, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize(("window", "num_global"), [(1, 0), (7, 0), (7, 3), (64, 0), (LENGTH - 1, 0), (500, 2)])

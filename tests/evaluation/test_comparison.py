@@ -10,7 +10,7 @@ from translator.evaluation.comparison import (
     Difference,
     by_kind,
     by_length,
-    check_same_references,
+    check_same,
     holm,
     most_different,
     pair_tests,
@@ -130,4 +130,4 @@ def test_the_verdict_says_what_the_figures_say() -> None:
 
 def test_other_references_are_refused() -> None:
     with pytest.raises(DataError, match=r"b: different references \(fingerprint .*, a has "):
-        check_same_references(["a", "b"], [REFERENCES, WORSE])
+        check_same(["a", "b"], [REFERENCES, WORSE], "references")

@@ -352,6 +352,10 @@ def test_only_an_export_is_replaced_and_only_by_force(run, tmp_path):
     assert exported(run, force=True, quantization="int8").path == folder
     with pytest.raises(MachineError, match=r"exists; choose another --output$"):
         exported(run, output=run.path / "final", force=True)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(MachineError, match=r"exists; choose another --output$"):
+        exported(run, force=True)
+    assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_the_benchmark_measures_both_searches(run):

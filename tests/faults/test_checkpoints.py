@@ -287,9 +287,43 @@ def test_b17_a_checkpoint_of_a_newer_program_is_left_alone(step: str, trainings:
 
 def test_a_failed_overwrite_leaves_the_run_as_it_was(trainings: Trainings, run: Path) -> None:
     before = snapshot(run)
-    words = [*arguments("transformer", run), "--overwrite", "--set", "corpus.max_words=1"]
-    assert trainings.commands.run(trainings.folder, *words).code == 3
-    assert snapshot(run) == before
+    for setting, code in (
+        ("corpus.max_words=1", 3),
+        ("training.initialise_from=nowhere", 4),
+        (f"training.initialise_from={run}", 2),
+        (f"training.initialise_from={trainings.whole('recurrent')}", 4),
+    ):
+        words = [*arguments("transformer", run), "--overwrite", "--set", setting]
+        assert trainings.commands.run(trainings.folder, *words).code == code
+        assert snapshot(run) == before
+
+
+def test_final_weights_that_are_damaged_are_made_again(trainings: Trainings, tmp_path: Path) -> None:
+    whole, run = trainings.whole("transformer"), tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "final/model.safetensors").write_bytes(b"")
+    assert trainings.run("transformer", run).code == 0
+    assert_equal(run, whole)
+
+
+def test_going_on_needs_no_run_that_it_began_with(trainings: Trainings, tmp_path: Path) -> None:
+    shutil.copytree(trainings.whole("transformer"), tmp_path / "first")
+    settings = f"training.initialise_from={tmp_path / 'first'}", "model.dropout=0.2"
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
+    assert trainings.run("transformer", tmp_path / "run", *settings, sabotage=[stop]).code == 143
+    shutil.rmtree(tmp_path / "first")
+    done = trainings.run("transformer", tmp_path / "run", *settings)
+    assert done.code == 0, done.error_text
+
+
+def test_a_restart_by_torchrun_does_not_begin_anew(trainings: Trainings, tmp_path: Path) -> None:
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
+    assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
+    again = {"RANK": "0", "WORLD_SIZE": "1", "TORCHELASTIC_RESTART_COUNT": "1"}
+    words = [*arguments("transformer", tmp_path / "run"), "--overwrite"]
+    done = trainings.commands.run(trainings.folder, *words, environment=again)
+    assert done.code == 0, done.error_text
+    assert "going on after step 4" in done.error_text
 
 
 def test_an_overwritten_run_begins_anew(trainings: Trainings, run: Path) -> None:

@@ -207,9 +207,10 @@ def test_k06_an_empty_config_lacks_its_corpus_and_a_folder_is_none(commands: Com
     refused(commands.run(tmp_path, "train", "none.toml"), 2, "none.toml: no such config")
 
 
-def test_k07_a_folder_of_something_else_is_not_trained_in(commands: Commands, work: Path) -> None:
+@pytest.mark.parametrize("name", ["thesis.txt", ".git"])
+def test_k07_a_folder_of_something_else_is_not_trained_in(commands: Commands, work: Path, name: str) -> None:
     (work / "mine").mkdir()
-    (work / "mine/thesis.txt").write_text("years of work")
+    (work / "mine" / name).write_text("years of work")
     before = snapshot(work)
     for output in ("mine", "test.en", "."):
         refused(commands.run(work, "train", "demo.toml", "--output", output), 5, "is not a run folder")
@@ -218,6 +219,19 @@ def test_k07_a_folder_of_something_else_is_not_trained_in(commands: Commands, wo
     refused(done, 2, "model.dropout was 0.3, is now 0.1", "training.learning_rate was 0.006, is now 0.5")
     refused(done, 2, "training.batch_tokens was 512, is now 99", "may change", "--overwrite")
     assert snapshot(work) == before
+
+
+def test_k07_an_output_needs_a_name(commands: Commands, corpus: Path) -> None:
+    (corpus / "nothing").mkdir()
+    words = ["train", "../demo.toml", *sets(*SETTINGS["demo"]), "--output", "."]
+    refused(commands.run(corpus / "nothing", *words), 2, "--output: found '.', which gives the run no name")
+
+
+def test_k03_compare_refuses_before_it_trains(commands: Commands, corpus: Path) -> None:
+    words = ["compare", "demo.toml", "demo-additive.toml"]
+    refused(commands.run(corpus, *words, *sets("training.steps=1")), 2, "only decoding.* may be set here")
+    refused(commands.run(corpus, *words, "--beam-size", "0"), 2, "--beam-size")
+    assert not (corpus / "runs").exists()
 
 
 @pytest.mark.parametrize("marker", ["", "run.json", "config.toml", "manifest.json"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import SETTINGS, sets
-from tests.faults.harness import NOBODY, Commands, Result, execute, leftovers, on_terminal
+from tests.faults.harness import NOBODY, Commands, Result, execute, leftovers, on_terminal, reseal
 
 ONE_STEP = [*SETTINGS["demo"], "training.steps=1", "training.validate_every=1", "training.samples=0"]
 
@@ -484,3 +484,43 @@ def test_a_start_that_is_killed_leaves_nothing_that_is_used(commands: Commands, 
         running.wait()
     assert train(commands, corpus).code == 0
     assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
+
+
+def test_a_corpus_without_a_test_set_is_trained_on(commands: Commands, corpus: Path) -> None:
+    for path in corpus.glob("test.*"):
+        path.unlink()
+    assert train(commands, corpus, "corpus.test=").code == 0
+    done = train(commands, corpus, "corpus.test=")
+    assert "is already finished" in done.error_text
+    refused(commands.run(corpus, "evaluate"), 4, "the run has no test sentences", "--source and --reference")
+
+
+def test_e19_a_carriage_return_at_the_end_of_a_field_hides_no_leak(commands: Commands, corpus: Path) -> None:
+    for split in ("train", "valid", "test"):
+        sides = (lines_of(corpus / f"{split}.{language}") for language in ("en", "de"))
+        rows = [(f"{one}\r", f"{two}\r") for one, two in zip(*sides, strict=True)]
+        rows = [("A dog.\r", "Ein Hund.\r"), *rows] if split != "valid" else rows
+        write(corpus / f"{split}.jsonl", [json.dumps(dict(zip(("en", "de"), row, strict=True))) for row in rows])
+    assert train(commands, corpus, "corpus.format=jsonl").code == 0
+    refused(commands.run(corpus, "evaluate"), 3, "1 of 13 test pairs are also training pairs: lines 1; ")
+
+
+def test_a_hub_data_set_that_is_damaged_is_named(commands: Commands, corpus: Path) -> None:
+    (corpus / "broken").mkdir()
+    (corpus / "broken/train.jsonl").write_text('{"en": "a",\n')
+    options = sets("corpus.format=hub", "corpus.hub.name=broken")
+    done = commands.run(corpus, "train", "demo.toml", *options, environment={"HF_HOME": str(corpus / "cache")})
+    refused(done, 3, "broken: cannot be read (")
+
+
+def test_runs_on_the_same_references_but_other_sources_are_not_compared(commands: Commands, finished: Path) -> None:
+    shutil.copytree(finished / "runs/demo", finished / "runs/other")
+    shutil.copy(finished / "runs/other/corpus/test.target", finished / "runs/other/corpus/test.source")
+    reseal(finished / "runs/other")
+    refused(commands.run(finished, "compare", "runs/demo", "runs/other"), 3, "other: different sources (fingerprint ")
+
+
+def test_a_run_that_keeps_several_translations_is_scored_by_its_best(commands: Commands, corpus: Path) -> None:
+    assert train(commands, corpus, "decoding.num_best=2").code == 0
+    assert commands.run(corpus, "evaluate").code == 0
+    assert commands.run(corpus, "translate", "a dog").code == 0

@@ -76,7 +76,7 @@ def test_d03_skipped_updates_are_counted_over_a_stop(trainings: Trainings, tmp_p
 def test_d04_a_validation_loss_that_is_no_number_is_never_the_best(trainings: Trainings, tmp_path: Path) -> None:
     done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 1, 1, False)])
     assert done.code == 0
-    assert "step 6  validation loss nan  BLEU " in done.error_text
+    assert "step 6  validation loss nan  BLEU 0.00  " in done.error_text
     validations = [record for record in journal(tmp_path / "run") if record["event"] == "validation"]
     assert [(record["loss"] is None, record["is_best"]) for record in validations] == [(True, False), (False, True)]
 

@@ -274,12 +274,16 @@ def test_s07_what_a_model_writes_is_raw_in_a_pipe_only(commands: Commands, work:
     assert commands.run(work, *words).output.startswith(b"\x1b\x1b")
 
 
-@pytest.mark.skip(reason="void: there is no report page yet")
-def test_s10_text_in_a_report_is_text() -> None: ...
-
-
-@pytest.mark.skip(reason="void: there is no report page yet")
-def test_s12_a_report_loads_nothing_from_a_network() -> None: ...
+def test_s10_s12_a_report_shows_text_as_text_and_loads_nothing(commands: Commands, work: Path) -> None:
+    hostile = ["<script>alert(1)</script>", "</script><img src=http://a.example/b onerror=x>", "{{ 7*7 }}", "a &amp; b"]
+    for name in ("bait.en", "bait.de"):
+        (work / name).write_text("".join(f"{text}\n" for text in hostile))
+    words = ["report", "runs/demo", "--source", "bait.en", "--reference", "bait.de", "--output", "page.html"]
+    assert commands.run(work, *words).code == 0
+    page = (work / "page.html").read_text()
+    assert page.count("<script") == page.count("</script>") == 2
+    assert not re.search(r"<img|<iframe|<[^>]* (src|onerror)=", page)
+    assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
 
 
 def test_s13_code_of_a_data_set_is_not_run(commands: Commands, corpus: Path) -> None:

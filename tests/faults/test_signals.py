@@ -54,6 +54,25 @@ def test_c02_ctrl_c_on_a_terminal_saves_and_gives_the_cursor_back(trainings: Tra
     assert b"Traceback" not in seen
 
 
+@pytest.mark.parametrize(("handler", "code"), [(signal.SIG_DFL, 129), (signal.SIG_IGN, 0)])
+def test_c09_a_terminal_that_is_gone_takes_nothing_with_it(
+    trainings: Trainings, tmp_path: Path, handler: signal.Handlers, code: int
+) -> None:
+    steps = "training.steps=120"
+    words = [sys.executable, "-m", "translator", *arguments("transformer", tmp_path / "run", steps)]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(trainings.folder)
+        signal.signal(signal.SIGHUP, handler)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.execve(words[0], words, {**ENVIRONMENT, "TERM": "xterm"})
+    while b"loss" not in os.read(terminal, 65536):
+        pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+    assert trainings.run("transformer", tmp_path / "run", steps).code == 0
+
+
 @pytest.mark.parametrize("place", ["inside validation", "inside a validation translation"])
 def test_c06_a_signal_in_a_validation_is_answered_at_once(place: str, trainings: Trainings, tmp_path: Path) -> None:
     trainings.interrupted("transformer", tmp_path / "run", place, TERM)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,9 @@ from tests.faults.harness import (
     make_it_write,
     snapshot,
 )
+
+if TYPE_CHECKING:
+    from tests.faults.runs import Trainings
 
 DOG = b"a dog sleeps\n"
 RUNS = ["runs/demo", "runs/demo-additive"]
@@ -93,6 +97,40 @@ def test_f08_an_endless_line_is_one_line_in_bounded_time(commands: Commands, fin
     assert (done.code, len(done.lines)) == (0, 3)
     assert done.lines[0] == done.lines[2]
     assert "only the end was translated: line 2\n" in done.error_text
+
+
+LIMITS = {
+    "positions": ["model.positions=learned", "model.max_positions={}"],
+    "attention": ["encoder.self_attention.mechanism=linformer", "encoder.self_attention.max_length={}"],
+}
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_f08_where_a_model_has_a_longest_sentence_the_end_is_translated(trainings: "Trainings", kind: str) -> None:
+    run = trainings.whole("transformer", *(setting.format(250) for setting in LIMITS[kind]))
+    words = ["translate", "--run", str(run)]
+    done = trainings.commands.run(trainings.folder, *words, stdin=DOG + b"dog " * 300 + b"\n" + DOG)
+    assert (done.code, len(done.lines)) == (0, 3)
+    assert done.lines[0] == done.lines[2]
+    assert "longer than 250 pieces, only the end was translated: line 2\n" in done.error_text
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_f08_what_is_too_long_to_be_learned_is_told_before_the_first_update(
+    trainings: "Trainings", kind: str, tmp_path: Path
+) -> None:
+    done = trainings.run("transformer", tmp_path / "run", *(setting.format(7) for setting in LIMITS[kind]))
+    assert done.code == 3
+    assert "error: training pair 1: its source is too long (" in done.error_text
+    assert "but the model takes in at most 7; so are " in done.error_text
+
+
+def test_f06_a_reader_that_leaves_is_not_the_fault_of_another_file(finished: Path) -> None:
+    attention = "--attention looked.json"
+    code, _, errors = shell(finished, f"yes 'a dog' | head -10000 | $translator translate {attention} | head -1")
+    assert code == 141
+    assert b"looked.json" not in errors
+    assert not (finished / "looked.json").exists()
 
 
 @pytest.mark.parametrize("language", ["C", "C.UTF-8", "POSIX"])

@@ -83,6 +83,8 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
     """True where the score must be a dot product, perhaps scaled, of what was projected."""
     why_not: ClassVar[str] = "it was not made for this place"
     """Why it serves no other places than it does."""
+    longest: int | None = None
+    """The longest sequence it can take in, in pieces; None where nothing limits it."""
 
     def __init__(self, settings: Any, options: MechanismOptions) -> None:
         """`settings` is an instance of the class's own `settings`."""

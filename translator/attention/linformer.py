@@ -43,22 +43,23 @@ class Linformer(Mechanism[LinformerMemory]):
     settings = LinformerSettings
     serves = frozenset({"encoder", "cross"})
     has_weights = False
+    longest: int
     why_not = "its projection along the sequence mixes the future into every row"
 
     def __init__(self, settings: LinformerSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
         self.score, self.dropout = options.score, Dropout(settings.dropout, ops=options.ops)
-        self.max_length = settings.max_length
+        self.longest = settings.max_length
         self.key_rows_RS = nn.Parameter(torch.randn(settings.rank, settings.max_length) * settings.rank**-0.5)
         self.value_rows_RS = nn.Parameter(torch.randn(settings.rank, settings.max_length) * settings.rank**-0.5)
 
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> LinformerMemory:
         """Project once. Raises DataError for a sequence longer than `max_length`."""
         length = key_BHSK.shape[2]
-        if length > self.max_length:
+        if length > self.longest:
             raise DataError(
                 "attention linformer",
-                f"a sentence of {length} pieces, but max_length is {self.max_length}",
+                f"a sentence of {length} pieces, but max_length is {self.longest}",
                 "shorten it, or train with a larger max_length",
             )
         if mask_BS is not None:

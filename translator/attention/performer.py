@@ -33,8 +33,10 @@ class PerformerMemory(NamedTuple):
     sum: Tensor  # (B, H, M, K): sum of phi(k) v
     norm: Tensor  # (B, H, M, 1): sum of phi(k)
     peak: Tensor  # (B, H, M), minus infinity while the sums are empty
-    exponent: Tensor  # (B, H, S, M): log phi(k) of the newest positions, minus infinity at padding
-    value: Tensor  # (B, H, S, K)
+    exponent: (
+        Tensor  # (B, H, S, M): log phi(k) of the newest positions, minus infinity at padding; of all, if not causal
+    )
+    value: Tensor  # (B, H, S, K) of the newest positions; none are left, if not causal
 
     def select(self, row_B: Tensor) -> Self:
         """These rows, in this order."""
@@ -104,11 +106,14 @@ class Performer(Mechanism[PerformerMemory]):
         return exponent_BHSM if mask_BS is None else exponent_BHSM.masked_fill(~mask_BS[:, None, :, None], -math.inf)
 
     def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> PerformerMemory:
-        """Exponents of every position; the sums are still empty."""
+        """Exponents of every position, and their sums where every query sees all of them."""
         batch_size, heads, _, dim = value_BHSK.shape
         empty = value_BHSK.new_zeros(batch_size, heads, self.num_features, dim)
         peak = torch.full_like(empty[..., 0], -math.inf)
-        return PerformerMemory(empty, empty[..., :1], peak, self.key_exponents(key_BHSK, mask_BS), value_BHSK)
+        memory = PerformerMemory(empty, empty[..., :1], peak, self.key_exponents(key_BHSK, mask_BS), value_BHSK)
+        if self.causal:
+            return memory
+        return memory.folded(memory.exponent.shape[2])._replace(exponent=memory.exponent)
 
     def extend(self, memory: PerformerMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> PerformerMemory:
         """Add what was new to the sums, and take in what is new now."""
@@ -123,7 +128,7 @@ class Performer(Mechanism[PerformerMemory]):
         num_queries, length = query_BHTK.shape[2], memory.exponent.shape[2]
         weight_BHTS = self.weights(exponent_BHTM, memory) if want_weights else None
         if not self.causal:
-            return from_sums(exponent_BHTM, memory.folded(length)), weight_BHTS
+            return from_sums(exponent_BHTM, memory), weight_BHTS
         memory, contexts = memory.folded(length - num_queries), []
         for chunk_BHCM in torch.split(exponent_BHTM, CHUNK, 2):
             contexts.append(within_chunk(chunk_BHCM, memory))
@@ -131,8 +136,8 @@ class Performer(Mechanism[PerformerMemory]):
         return torch.cat(contexts, 2), weight_BHTS
 
     def weights(self, exponent_BHTM: Tensor, memory: PerformerMemory) -> Tensor | None:
-        """weight_BHTS, or None where positions are in the sums already."""
-        if not torch.isneginf(memory.peak).all():
+        """weight_BHTS, or None where positions are in the sums alone."""
+        if self.causal and not torch.isneginf(memory.peak).all():
             return None
         num_queries, length = exponent_BHTM.shape[2], memory.exponent.shape[2]
         seen = visible(None, num_queries, length, causal=self.causal, device=exponent_BHTM.device)

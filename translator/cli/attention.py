@@ -70,7 +70,7 @@ def refuse_unused(layer: int | None, head: int | None) -> None:
     """Raise UsageError for a layer or a head where nothing is looked at."""
     for name, number in (("--layer", layer), ("--head", head)):
         if number is not None:
-            raise UsageError(name, "nothing is looked at", "add --attention terminal, or another form")
+            raise UsageError(name, "nothing is looked at", "add --attention; --help says in what forms")
 
 
 def follow(

@@ -13,10 +13,10 @@ from translator.cli.options import (
     AllowLeaked,
     BatchSize,
     BeamSize,
+    DecodingOverrides,
     Device,
     Force,
     Json,
-    Overrides,
     Reference,
     Source,
     find_config,
@@ -56,7 +56,7 @@ def compare(
     force: Force = False,
     allow_leaked: AllowLeaked = False,
     skip_missing: Annotated[bool, typer.Option(help="Leave out runs that are missing or damaged.")] = False,
-    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
     """Compare models on one test set with the same decoding; a config without a finished run is trained first.
@@ -85,6 +85,7 @@ def compare(
     wanted, place = names or DEFAULT, choose_device(device)
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
+    check_decoding(overrides, beam_size)
     runs = find_runs(wanted, place, seeds=seeds, skip_missing=skip_missing)
     settings = given_decoding(runs, overrides, beam_size)
     comparison = compare_runs(
@@ -98,6 +99,14 @@ def compare(
     if report is not None:
         write_report(comparison, runs, report, place)
     say(json_text(comparison) if json else plain_text(comparison, sentences=sentences))
+
+
+def check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
+    """Raise UsageError for decoding that no run could have, before any is trained."""
+    from translator.config import load_config
+    from translator.experiment.translate import decoding_settings
+
+    decoding_settings(load_config(find_config(DEFAULT[0])), overrides, {"beam_size": beam_size}, many_allowed=False)
 
 
 def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:

@@ -52,10 +52,17 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """A line on standard error. Where that cannot be written, nobody is there to be told."""
-    try:
+    """A line on standard error."""
+    with nobody_there():
         sys.stderr.write(shortened(visible(unbroken(text))) + "\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def nobody_there() -> Iterator[None]:
+    """Where standard error cannot be written in here, nobody is there to be told, from now on."""
+    try:
+        yield
     except OSError:
         silence(sys.stderr)
 
@@ -105,14 +112,17 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            with nobody_there():
+                self.bar.stop()
 
     def notice(self, text: str) -> None:
         """A line above the bar."""
-        if self.bar is not None:
-            self.bar.console.print(visible(unbroken(text)), markup=False, highlight=False, emoji=False, soft_wrap=True)
-        else:
+        if self.bar is None:
             tell(text)
+            return
+        line = visible(unbroken(text))
+        with nobody_there():
+            self.bar.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def began(self, progress: "Progress", config: "Config") -> None:
         """Draw the bar, if there is a terminal."""

@@ -13,10 +13,10 @@ from translator.cli.options import (
     AllowLeaked,
     BatchSize,
     BeamSize,
+    DecodingOverrides,
     Device,
     Force,
     Json,
-    Overrides,
     Reference,
     Source,
 )
@@ -42,7 +42,7 @@ def evaluate(
     json: Json = False,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
-    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
     """Score a finished run: BLEU, chrF2 and TER by sacreBLEU, with 95 % intervals, cased and lowercased.

@@ -87,14 +87,32 @@ def written(output: Path | None) -> Iterator[Callable[[str], None]]:
         return
     temporary = output.absolute().with_name(f".tmp-{output.name}-{os.getpid()}")
     try:
-        remove_abandoned(output.absolute())
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield lambda line: print(line, file=file)
-        temporary.replace(output.absolute())
-    except OSError as error:
-        raise MachineError(str(output), f"cannot be written ({error.strerror})", "choose another folder") from error
+        with blamed(output):
+            remove_abandoned(output.absolute())
+            file = temporary.open("w", encoding="utf-8", newline="\n")
+
+        def write(line: str) -> None:
+            with blamed(output):
+                print(line, file=file)
+
+        try:
+            yield write
+        finally:
+            with blamed(output):
+                file.close()
+        with blamed(output):
+            temporary.replace(output.absolute())
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def blamed(output: Path) -> Iterator[None]:
+    """What the system refuses in here is about this file."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(str(output), f"cannot be written ({error.strerror})", "choose another folder") from error
 
 
 def remove_abandoned(output: Path) -> None:

@@ -11,6 +11,12 @@ Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set training.steps=500. May be repeated."),
 ]
+DecodingOverrides = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change how it decodes: --set decoding.length_penalty=1. May be repeated."
+    ),
+]
 Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Where to compute.")]
 BeamSize = Annotated[int | None, typer.Option(metavar="N", help="Hypotheses kept by beam search; default: the run's.")]
 BatchSize = Annotated[int, typer.Option(min=1, max=100_000, help="Sentences decoded together; it changes speed only.")]

@@ -8,7 +8,17 @@ import typer
 
 from translator.cli.console import say, tell
 from translator.cli.files import read_given_test, written
-from translator.cli.options import RUNS, AllowLeaked, BatchSize, BeamSize, Device, Force, Overrides, Reference, Source
+from translator.cli.options import (
+    RUNS,
+    AllowLeaked,
+    BatchSize,
+    BeamSize,
+    DecodingOverrides,
+    Device,
+    Force,
+    Reference,
+    Source,
+)
 from translator.experiment import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ def report(
     batch_size: BatchSize = BATCH_SIZE,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
-    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
 ) -> None:
     """Write a page to be opened in a browser: scores, learning curves, every sentence and where each model looked.

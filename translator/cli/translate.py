@@ -20,7 +20,7 @@ from translator.cli.attention import (
 )
 from translator.cli.console import as_json, counted, tell
 from translator.cli.files import check_output, input_lines, is_prompt, written
-from translator.cli.options import RUNS, BatchSize, BeamSize, Device, Force, Json, Overrides
+from translator.cli.options import RUNS, BatchSize, BeamSize, DecodingOverrides, Device, Force, Json
 from translator.errors import UsageError
 from translator.experiment import BATCH_SIZE
 
@@ -41,7 +41,7 @@ def translate(
     head: Head = None,
     json: Json = False,
     force: Force = False,
-    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
     engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="What searches; see `export`.")] = "torch",
 ) -> None:
@@ -74,7 +74,7 @@ def translate(
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
     looker = Looker(translator, folder, layer=layer, head=head) if wanted else None
-    remarks = Remarks(translator.known)
+    remarks = Remarks(translator)
     with written(output) as write, attention_file(wanted) as keep:
         lines, sources = tee(input_lines(text, input))
         block = 1 if is_prompt(text, input) else BLOCK_LINES

@@ -1,4 +1,7 @@
-"""`[decoding]`: how a trained model is searched for translations. Lengths count pieces, without begin and end mark."""
+"""`[decoding]`: how a trained model is searched for translations.
+
+Lengths count pieces: those of a translation without its marks, those of a source with its end mark.
+"""
 
 from typing import Literal, Self
 

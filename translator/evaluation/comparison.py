@@ -171,14 +171,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def check_same_references(names: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-    """Raise DataError unless all systems are judged by the same references."""
-    prints = [fingerprint(one) for one in references]
+def check_same(names: Sequence[str], sides: Sequence[Sequence[str]], what: str) -> None:
+    """Raise DataError unless all systems have the same sentences of this side, so that they can be compared."""
+    prints = [fingerprint(one) for one in sides]
     for name, found in zip(names, prints, strict=True):
         if found != prints[0]:
             raise DataError(
                 name,
-                f"different references (fingerprint {found[:12]}, {names[0]} has {prints[0][:12]})",
+                f"different {what} (fingerprint {found[:12]}, {names[0]} has {prints[0][:12]})",
                 "compare runs on one test set: --source and --reference",
             )
 

@@ -25,7 +25,7 @@ from translator.evaluation.alignment import (
     score_links,
 )
 from translator.experiment.run_folder import VALIDATION_LINKS, HeldOut, RunFolder
-from translator.experiment.translate import MOST_PIECES, Candidate, Translator
+from translator.experiment.translate import Candidate, Translator
 from translator.report.heat_map import HeatMap
 from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
 from translator.text.tokenizer import BOS, EOS, Tokenizer
@@ -178,7 +178,7 @@ class Looker:
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View]
     ) -> Iterator[tuple[int, list[AttentionMap]]]:
         """(number of the pair, its map in each view), in the order of length; targets end in the end mark if they ended."""
-        read = [source[-MOST_PIECES:] for source in sources]
+        read = [source[-self.translator.most_pieces :] for source in sources]
         pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
         batches = TokenBatches(pairs, batch_tokens=PASS_TOKENS, pool_size=len(sources), seed=0)
         tokenizer = self.translator.tokenizer

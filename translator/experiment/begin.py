@@ -1,15 +1,16 @@
 """Every object of a training, at step 0 or as the newest checkpoint left it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from translator.config import MAY_CHANGE, Config, flatten
-from translator.errors import MachineError, ModelError
+from translator.errors import DataError, MachineError, ModelError
 from translator.experiment.build import build_model, count_weights, environment_of, vocabularies_of
-from translator.experiment.prepare import Prepared
-from translator.experiment.run_folder import JOURNAL, WORDS, RunFolder
+from translator.experiment.prepare import Prepared, first_weights
+from translator.experiment.run_folder import JOURNAL, WORDS
 from translator.experiment.training import Training
 from translator.experiment.translate import Translator
 from translator.experiment.watcher import Watcher
@@ -17,14 +18,7 @@ from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops
 from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
 from translator.text.words import load_words
-from translator.training.checkpoint import (
-    MODEL,
-    Record,
-    find_checkpoints,
-    load_weights,
-    read_weights,
-    restore_checkpoint,
-)
+from translator.training.checkpoint import Record, find_checkpoints, load_weights, restore_checkpoint
 from translator.training.folders import settle_all
 from translator.training.journal import truncate_after
 from translator.training.loop import build_optimizer
@@ -41,12 +35,16 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
     with device:
         model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
-    if config.training.initialise_from is not None:
-        initialise(model, prepared, RunFolder(Path(config.training.initialise_from)))
+    has_begun = any(prepared.run.checkpoints.glob("step-*"))
+    first = None if has_begun else first_weights(config, prepared.tokenizer, prepared.run)
+    if first is not None:
+        load_weights(model, first, "training.initialise_from")
     environment = environment_of(device, ops, processes.size)
     watcher.notice(f"{count_weights(model):,} weights, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
     pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notice))
+    check_lengths(model, pairs, "training", np.flatnonzero(prepared.admitted.kept))
+    check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
     return Training(
         run=prepared.run,
         config=config,
@@ -62,22 +60,27 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
     )
 
 
+def check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
+    """Raise DataError for a pair that is longer than the model can take in; `number_P` says which line each one is."""
+    limits = model.longest_source, model.longest_target and model.longest_target + 1  # end marks included
+    for side, lines, limit in zip(("source", "target"), pairs, limits, strict=True):
+        lengths = np.diff(lines.offsets)
+        if limit is not None and (too_long := np.flatnonzero(lengths > limit)).size:
+            found = f"{lengths[too_long[0]]:,} pieces, but the model takes in at most {limit:,}"
+            more = (
+                f"; so are {too_long.size - 1:,} more, the longest has {lengths.max():,}" if too_long.size > 1 else ""
+            )
+            raise DataError(
+                f"{split} pair {number_P[too_long[0]] + 1:,}",
+                f"its {side} is too long ({found}{more})",
+                "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
+            )
+
+
 def all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
     """Every pair once."""
     batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=pairs.num_pairs, seed=0)
     return (batches.batch(sentences) for sentences in batches.epoch(0))
-
-
-def initialise(model: AnyModel, prepared: Prepared, other: RunFolder) -> None:
-    """Begin with another run's final weights. Raises ModelError where tokenizer or shapes differ."""
-    other.require_finished()
-    if other.record()["tokenizer"] != prepared.tokenizer.fingerprint:
-        raise ModelError(
-            "training.initialise_from",
-            f"{other.path} has another tokenizer",
-            "its pieces would mean other words; train both on the same corpus and [tokenizer]",
-        )
-    load_weights(model, read_weights(other.final / MODEL), str(other.final / MODEL))
 
 
 def restore(training: Training) -> None:

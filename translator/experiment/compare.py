@@ -12,7 +12,7 @@ from translator.errors import UsageError
 from translator.evaluation.comparison import (
     Difference,
     MostDifferent,
-    check_same_references,
+    check_same,
     most_different,
     paired_tests,
     sentence_scores,
@@ -118,7 +118,8 @@ def compare_runs(
         run.require_finished()
     names = unique_names(runs)
     tests = [test or run.split("test") for run in runs]
-    check_same_references(names, [one.target for one in tests])
+    check_same(names, [one.target for one in tests], "references")
+    check_same(names, [one.source for one in tests], "sources")
     conditions = unequal_conditions(runs, decoding=settings is None)
     if strict:
         require_equal(conditions)

@@ -10,9 +10,9 @@ from translator.experiment.run_folder import RunFolder
 CLOSE = 1.25
 """Weights and seconds of two trainings are never the same number: within a quarter they count as equal."""
 SLACK_SECONDS = 60
-WITHOUT_EFFECT = frozenset(f"training.{key}" for key in "accumulation keep_last log_every samples".split())
+WITHOUT_EFFECT = frozenset(f"training.{key}" for key in "keep_last log_every samples tensorboard".split())
 """Settings that change no result."""
-MAY_DIFFER = WITHOUT_EFFECT | {"training.seed"}
+MAY_DIFFER = WITHOUT_EFFECT | {"training.seed", "training.accumulation"}
 SPLITS = {"training pairs": "train", "validation pairs": "validation"}
 
 

@@ -10,11 +10,14 @@ from translator.experiment.conversion import convert, library
 from translator.experiment.engines import CTRANSLATE2, EXPORT, CTranslate2Engine
 from translator.experiment.run_folder import FORMAT, RunFolder
 from translator.experiment.translate import Translator, load
-from translator.training.folders import new_folder, write_part
+from translator.training.folders import MANIFEST, new_folder, write_part
 
 SAME = 99.0
 """Percent of equal translations from which on two engines count as the same; ties broken by rounding make up the rest."""
 MOST_SENTENCES = 200
+VOCABULARIES = "shared_vocabulary.json", "source_vocabulary.json", "target_vocabulary.json"
+PARTS = {"model.bin", "config.json", *VOCABULARIES, EXPORT, MANIFEST}
+"""All files that an exported model may have."""
 
 
 class Agreement(NamedTuple):
@@ -82,8 +85,8 @@ def export_run(
 
 
 def is_export(folder: Path) -> bool:
-    """Whether a folder holds an exported model, perhaps damaged, so that it may be replaced."""
-    return any((folder / name).is_file() for name in (EXPORT, "model.bin"))
+    """Whether a folder holds an exported model, perhaps damaged, and nothing else, so that it may be replaced."""
+    return folder.is_dir() and "model.bin" in (names := {path.name for path in folder.iterdir()}) and names <= PARTS
 
 
 def compare_engines(translator: Translator, lines: list[str], folder: Path) -> list[Agreement]:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from translator.config import Config, placeless
 from translator.experiment.build import count_weights
-from translator.experiment.run_folder import FINISHED, FORMAT, RunFolder, now
+from translator.experiment.run_folder import FINAL, FINISHED, FORMAT, RunFolder, now
 from translator.models.interface import AnyModel
 from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_weights, read_weights, unshared
-from translator.training.folders import new_folder, write_part
+from translator.training.folders import damage, new_folder, write_part
 from translator.training.loop import average_weights
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
@@ -83,8 +83,8 @@ def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: st
 
 
 def is_done(run: RunFolder, config: Config) -> bool:
-    """Whether there is nothing left to train."""
-    if not run.is_finished:
+    """Whether there is nothing left to train; final weights that are damaged are made again."""
+    if not run.is_finished or damage(run.final, *FINAL):
         return False
     finished = run.finish_record()
     is_same = finished.get("training") == placeless(config)["training"]

@@ -11,9 +11,10 @@ import sentencepiece
 import torch
 
 from translator.config import Config, differences, dump_config, flatten
-from translator.errors import MachineError, UsageError
+from translator.errors import MachineError, ModelError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.experiment.attention import word_counts
+from translator.experiment.build import build_model, vocabularies_of
 from translator.experiment.encoded import about_corpus, encoded_pairs, find_neighbour
 from translator.experiment.run_folder import (
     CONFIG,
@@ -26,6 +27,7 @@ from translator.experiment.run_folder import (
     now,
     require_replaceable,
 )
+from translator.ops.choice import Ops
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Block, Corpus
 from translator.text.gate import RULES, Admitted, Finding, Gate, examine, require_pairs
@@ -34,6 +36,7 @@ from translator.text.store import ahead
 from translator.text.tokenizer import Sample, Tokenizer, TokenizerSettings, train_tokenizer
 from translator.text.tokens import TokenCounts
 from translator.text.words import count_words, known_words, save_counts, save_words
+from translator.training.checkpoint import MODEL, check_shapes, read_weights, shapes_of
 from translator.training.folders import new_folder, write_part
 from translator.version import __version__
 
@@ -77,7 +80,7 @@ def prepare(config: Config, folder: Path, *, overwrite: bool, tell: Tell) -> Pre
         return make(config, run, tell)
     if run.is_run:
         return reopen(config, run)
-    if folder.exists() and (not folder.is_dir() or any(not one.name.startswith(".") for one in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise MachineError(str(folder), "exists and is not a run folder", "choose another --output")
     return make(config, run, tell)
 
@@ -96,6 +99,8 @@ def admit(config: Config, gathered: Gathered | None = None) -> tuple[Admitted, s
 
 def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     """A new run folder, complete or not at all."""
+    if run.path.name in ("", ".."):
+        raise UsageError("--output", f"found {str(run.path)!r}, which gives the run no name", "type one, as runs/mine")
     gathered = Gathered(config.tokenizer)
     admitted, revision = admit(config, gathered)
     train = gathered.sample.corpus()
@@ -125,6 +130,7 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         tell(f"warning: {100 * share:.0f} % of the validation pieces are characters that the training pairs lack")
     if path := labels_path(config.corpus, "validation", ".align"):
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
+    first_weights(config, tokenizer, run)  # what is wrong with them is told before an older run is replaced
     content = admitted.pairs.astype("<u8").tobytes()
     with new_folder(run.path) as temporary:
         record = record_of(noted, tokenizer) | {"pairs": hashlib.sha256(content).hexdigest()}
@@ -138,6 +144,27 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
         if test is not None:
             write_split(temporary / "corpus", "test", test, {"kind": kinds})
     return Prepared(run, config, tokenizer, validation, admitted)
+
+
+def first_weights(config: Config, tokenizer: Tokenizer, run: RunFolder) -> dict[str, torch.Tensor] | None:
+    """The final weights of `training.initialise_from`, None where it names no run. Raises ModelError where they do not fit."""
+    if config.training.initialise_from is None:
+        return None
+    other = RunFolder(Path(config.training.initialise_from))
+    if other.path.resolve() == run.path.resolve():
+        raise UsageError("training.initialise_from", f"{other.path} is the run itself", "give another --output")
+    other.require_finished()
+    if other.record()["tokenizer"] != tokenizer.fingerprint:
+        raise ModelError(
+            "training.initialise_from",
+            f"{other.path} has another tokenizer",
+            "its pieces would mean other words; train both on the same corpus and [tokenizer]",
+        )
+    weights = read_weights(other.final / MODEL)
+    with torch.device("meta"):
+        model = build_model(config, vocabularies_of(tokenizer), ops=Ops())
+    check_shapes(weights, shapes_of(model), str(other.final / MODEL))
+    return weights
 
 
 def reopen(config: Config, run: RunFolder) -> Prepared:

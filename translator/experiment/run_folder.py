@@ -261,12 +261,12 @@ def latest_run(root: Path) -> RunFolder:
     runs = [run for run in map(RunFolder, root.glob("*")) if run.is_run and run.is_finished]
     for run in runs:
         if reason := damage(run.final, *FINAL, unread=(MODEL,)):
-            raise ModelError(str(run.final), reason, "remove this run, or name another one with --run")
+            raise ModelError(str(run.final), reason, "remove this run, or name another one")
     by_train = [
         (record["finished_at"], run.path) for run in runs if (record := run.finish_record())["made_by"] == "train"
     ]
     if not by_train:
-        raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name one with --run")
+        raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name one")
     return RunFolder(max(by_train)[1])
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 
 from translator.errors import DataError, UsageError
-from translator.evaluation.comparison import Difference, check_same_references, pair_tests
+from translator.evaluation.comparison import Difference, check_same, pair_tests
 from translator.evaluation.metrics import Score
 from translator.experiment.attention import Looker
 from translator.experiment.evaluate import Evaluation, evaluate_run
@@ -144,7 +144,7 @@ def times(ratio: float) -> str:
 def measure(plans: Sequence[Plan], runs: Sequence[RunFolder], *, device: torch.device) -> Story:
     """Translate and score with all runs. Raises DataError where they were not trained and tested on the same sentences."""
     names, test = [plan.rung.name for plan in plans], runs[0].split("test")
-    check_same_references(names, [run.split("test").target for run in runs])
+    check_same(names, [run.split("test").target for run in runs], "references")
     for name, run in zip(names, runs, strict=True):
         if differing := [key for key in ("pairs", "tokenizer") if run.record().get(key) != runs[0].record().get(key)]:
             raise DataError(name, f"differs in its {' and '.join(differing)} from {names[0]}", f"remove {run.path}")
@@ -201,7 +201,7 @@ def conditions(plans: Sequence[Plan], run: RunFolder, test: HeldOut, signature: 
     pieces, pairs = record["pieces"]["target"], record["corpus"]["train"]["kept"]
     return {
         "Corpus": f"{pairs:,} training pairs, {len(test.source):,} test sentences, one vocabulary of {pieces:,} pieces",
-        "Training": f"{training.steps:,} updates of {training.batch_tokens:,} target tokens, seed {training.seed}, one run each",
+        "Training": f"{training.steps:,} updates of {training.batch_tokens:,} tokens, seed {training.seed}, one run each",
         "Learning rate": ", ".join(f"{rate:g} ({architecture})" for architecture, rate in rates.items()),
         "Search": f"{search.search}, beam size {search.beam_size}, length penalty {search.length_penalty:g}",
         "Cost": f"{record['threads']} threads; speed without validation, memory of the whole process",

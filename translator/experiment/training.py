@@ -110,7 +110,8 @@ class Training:
 
     def read_outcomes(self, journal: Journal) -> None:
         """Write down and show what the last updates did; this waits for the device."""
-        began, parts = time.monotonic(), self.progress.parts
+        began = time.monotonic()
+        parts = self.progress.parts = int(self.processes.largest(self.progress.parts))
         reports = [outcome.read() for outcome in self.unread]
         self.unread.clear()
         waited = self.processes.largest(time.monotonic() - began)
@@ -132,7 +133,8 @@ class Training:
         try:
             with request.answered_later(False):
                 loss = mean_loss(self.objective, iter(self.validation_batches))
-                hypotheses = self.translator.translate(self.validation.source, GREEDY)
+                sources = self.validation.source
+                hypotheses = self.translator.translate(sources, GREEDY) if math.isfinite(loss) else [""] * len(sources)
         except Stop:
             self.save(None, in_passing=True)
             raise

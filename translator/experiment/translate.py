@@ -21,10 +21,10 @@ from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops, choose_ops
 from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_words, words
-from translator.training.checkpoint import MODEL, check_shapes, load_weights, read_weights
+from translator.training.checkpoint import MODEL, check_shapes, load_weights, read_weights, shapes_of
 
 MOST_PIECES = 1024
-"""Longer sources keep their last pieces only, with a notice: no model here was trained on such lengths."""
+"""Of longer sources only the last pieces are translated, with a notice: no model here was trained on such lengths."""
 MOST_EXAMPLES, LONGEST_EXAMPLE = 10, 60
 """What a notice shows: so many things, so many characters of each."""
 BLOCK_LINES = 2000
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
     log_prob: float
     is_finished: bool  # False where it was cut at its longest length
     ids: tuple[int, ...]  # its pieces, without the end mark
-    is_whole: bool = True  # False where only the end of a source longer than MOST_PIECES was translated
+    is_whole: bool = True  # False where only the end of a source too long was translated
 
 
 class Translator:
@@ -58,6 +58,7 @@ class Translator:
     ) -> None:
         self.model, self.tokenizer, self.config, self.known = model.eval(), tokenizer, config, known
         self.engine = engine or TorchEngine(self.model)
+        self.most_pieces = min(MOST_PIECES, model.longest_source or MOST_PIECES)
 
     def translate(
         self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int = BATCH_SIZE
@@ -82,12 +83,12 @@ class Translator:
         """Search for all lines that are not blank, and put the results in their places."""
         sources = self.tokenizer.encode_source([line.strip() for line in lines])
         filled = [index for index, line in enumerate(lines) if line.strip()]
-        cut = [sources[index][-MOST_PIECES:] for index in filled]
+        cut = [sources[index][-self.most_pieces :] for index in filled]
         results = self.engine.search(cut, settings, batch_size=batch_size)
         found: list[list[Hypothesis]] = [[] for _ in lines]
         for index, hypotheses in zip(filled, results, strict=True):
             found[index] = hypotheses
-        return [self.texts(one, len(ids) <= MOST_PIECES) for one, ids in zip(found, sources, strict=True)]
+        return [self.texts(one, len(ids) <= self.most_pieces) for one, ids in zip(found, sources, strict=True)]
 
     def texts(self, hypotheses: list[Hypothesis], is_whole: bool) -> list[Candidate]:
         """Pieces back to text, each text once."""
@@ -103,8 +104,8 @@ class Translator:
 class Remarks:
     """Gathers, line by line, what a reader of the translations should know of them, in as much memory as it shows."""
 
-    def __init__(self, known: frozenset[str]) -> None:
-        self.known, self.line = known, 0
+    def __init__(self, translator: Translator) -> None:
+        self.known, self.most_pieces, self.line = translator.known, translator.most_pieces, 0
         self.unknown, self.shortened, self.endless = Examples(), Examples(), Examples()
 
     def see(self, source: str, best: Candidate) -> None:
@@ -122,7 +123,7 @@ class Remarks:
         """Words that training never saw, lines cut short, translations without an end."""
         remarks = {
             "not among the training words, so do not trust them:": self.unknown,
-            f"longer than {MOST_PIECES} pieces, only the end was translated: line": self.shortened,
+            f"longer than {self.most_pieces} pieces, only the end was translated: line": self.shortened,
             "no end was found, the translation is cut at its longest length: line": self.endless,
         }
         return [f"{remark} {examples}" for remark, examples in remarks.items() if examples.first]
@@ -185,8 +186,7 @@ def check_sizes(
     try:
         with torch.device("meta"):
             model = build_model(config, vocabularies, ops=Ops())
-        shapes = {name: tuple(weight.shape) for name, weight in model.named_parameters()}
-        check_shapes(weights, shapes, str(folder.final / MODEL))
+        check_shapes(weights, shapes_of(model), str(folder.final / MODEL))
     except (RuntimeError, OverflowError, UsageError) as error:
         raise ModelError(
             str(folder.path / CONFIG), f"describes no model ({error})", "restore the run folder"
@@ -204,6 +204,8 @@ def decoding_settings(
         if not override.startswith("decoding."):
             raise UsageError(f"--set {override}", "the run is trained already", "only decoding.* may be set here")
     table = {"decoding": config.decoding.model_dump(exclude_none=True)}
+    if not many_allowed:
+        table["decoding"]["num_best"] = 1  # a run that asks for more means JSON
     for override in overrides:
         apply_override(table, override)
     given = {name: value for name, value in flags.items() if value is not None}

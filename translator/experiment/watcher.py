@@ -18,7 +18,7 @@ class Validation(NamedTuple):
     """How good the model is on sentences that it does not train on."""
 
     step: int
-    loss: float  # mean over target tokens, in nats, not smoothed
+    loss: float  # mean over target tokens, in nats, label-smoothed as in training, without dropout
     bleu: float  # of greedy translations
     is_best: bool
     seconds: float

@@ -226,6 +226,12 @@ class Transformer(Model[Sources, TransformerState]):
         return self.embeddings.output
 
     @property
+    def longest_source(self) -> int | None:
+        """Learned positions end, and so may what attention takes in."""
+        limits = super().longest_source, self.source_positions.longest
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    @property
     def longest_target(self) -> int | None:
         """Learned positions end; the last one is the end mark's."""
         return self.target_positions.longest and self.target_positions.longest - 1

@@ -1,4 +1,4 @@
-"""Sentence pairs as padded batches: sorted by length within shuffled pools, cut by target tokens, always reproducible."""
+"""Sentence pairs as padded batches: sorted by length within shuffled pools, cut by tokens, always reproducible."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -110,9 +110,10 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
 
 
 class TokenBatches:
-    """Batches of at most `batch_tokens` target tokens; each epoch holds every pair once, in an order of its own.
+    """Batches of at most `batch_tokens` tokens, each pair counted by its longer side.
 
-    The order is a function of (seed, epoch) alone, so going on needs no more than the epoch and the place in it.
+    Each epoch holds every pair once, in an order of its own, which is a function of (seed, epoch) alone, so going on needs
+    no more than the epoch and the place in it.
     """
 
     def __init__(self, pairs: EncodedPairs, *, batch_tokens: int, pool_size: int, seed: int) -> None:
@@ -135,7 +136,7 @@ class TokenBatches:
         return sentences[np.lexsort((lengths[1], lengths[0]))]
 
     def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Consecutive sentences with at most `batch_tokens` tokens on either side."""
+        """Consecutive sentences, their longer sides `batch_tokens` at most."""
         longer = np.maximum(self.pairs.target.lengths(sentences), self.pairs.source.lengths(sentences))
         total, first = np.cumsum(longer), 0
         while first < len(sentences):

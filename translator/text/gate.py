@@ -1,7 +1,7 @@
 """The corpus gate: what one pass over the training pairs lets in, leaves out, counts and finds odd.
 
 Left out, by rule: blank sides, too long ones, lengths that do not fit. Kept but counted: duplicates, identical sides, control
-characters (a tab or U+0085 is text like any other), damaged characters. Duplicates and overlaps are found by 64-bit hashes,
+characters (a tab is text like any other), damaged characters. Duplicates and overlaps are found by 64-bit hashes,
 so a count may be one too high with a chance of 2^-64 for each two lines.
 """
 

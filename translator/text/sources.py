@@ -84,7 +84,9 @@ def row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
     """Rows of two fields as blocks."""
     remaining = iter(rows)
     while some := list(islice(remaining, BLOCK_ROWS)):
-        source, target = ([unicodedata.normalize("NFC", row[side]) for row in some] for side in (0, 1))
+        source, target = (
+            [unicodedata.normalize("NFC", row[side].removesuffix("\r")) for row in some] for side in (0, 1)
+        )
         yield Block(source, target)
 
 
@@ -162,6 +164,10 @@ def open_hub(settings: CorpusSettings, split: Split) -> Stream:
         raise MachineError(hub.name, f"cannot be loaded ({first_line(error)})", LOCAL_ADVICE) from error
     except RuntimeError as error:
         raise UsageError(hub.name, "data sets with code are not supported", LOCAL_ADVICE) from error
+    except datasets.exceptions.DatasetsError as error:
+        why = error.__cause__ or error
+        kind = MachineError if isinstance(why, OSError) else DataError
+        raise kind(hub.name, f"cannot be read ({first_line(why)})", LOCAL_ADVICE) from error
     except (ValueError, KeyError) as error:
         raise UsageError("corpus.hub", f"{hub.name}: {first_line(error)}", "check configuration and split") from error
     place = f"{hub.name}:{wanted}"

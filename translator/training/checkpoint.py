@@ -75,8 +75,9 @@ def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torc
     load_moments(optimizer, tensors, str(place), is_begun=record.progress.step > 0)
     try:
         torch.set_rng_state(random["random"])
-        if torch.cuda.is_available() and "random_cuda" in random:
-            torch.cuda.set_rng_state(random["random_cuda"])
+        device = device_of(optimizer)
+        if device.type == "cuda" and "random_cuda" in random:
+            torch.cuda.set_rng_state(random["random_cuda"], device)
     except (KeyError, RuntimeError, TypeError) as error:
         raise ModelError(str(place), "holds no state of the random generator") from error
     return record
@@ -103,9 +104,15 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     states = optimizer.state_dict()["state"]
     tensors = {f"{index}.{key}": tensor for index, state in states.items() for key, tensor in state.items()}
     tensors["random"] = torch.get_rng_state()
-    if optimizer.param_groups[0]["params"][0].is_cuda:
-        tensors["random_cuda"] = torch.cuda.get_rng_state()
+    if (device := device_of(optimizer)).type == "cuda":
+        tensors["random_cuda"] = torch.cuda.get_rng_state(device)
     return tensors
+
+
+def device_of(optimizer: torch.optim.Optimizer) -> torch.device:
+    """Where the weights are."""
+    weight: Tensor = optimizer.param_groups[0]["params"][0]
+    return weight.device
 
 
 def unshared(model: nn.Module) -> dict[str, Tensor]:
@@ -141,11 +148,15 @@ def read_record(folder: Path) -> Record:
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], place: str) -> None:
     """Copy weights into a model. Raises ModelError naming the first tensor that does not fit, and both shapes."""
-    own = dict(model.named_parameters())
-    check_shapes(weights, {name: tuple(weight.shape) for name, weight in own.items()}, place)
+    check_shapes(weights, shapes_of(model), place)
     with torch.no_grad():
-        for name, weight in own.items():
+        for name, weight in model.named_parameters():
             weight.copy_(weights[name])
+
+
+def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter, tied ones under their first name."""
+    return {name: tuple(weight.shape) for name, weight in model.named_parameters()}
 
 
 def check_shapes(tensors: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], place: str) -> None:

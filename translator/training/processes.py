@@ -125,15 +125,15 @@ def others_alive() -> Iterator[None]:
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """One process among those that `torchrun` started, each GPU with one of them; alone where it did not."""
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     if "RANK" not in os.environ or os.environ.get("WORLD_SIZE", "1") == "1":
-        yield Processes()
+        yield Processes(restarted=restarts > 0)
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with others_alive():
         store, rank, size = next(rendezvous("env://"))

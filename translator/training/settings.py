@@ -13,9 +13,9 @@ class TrainingSettings(Settings):
     seed: int = Field(1, ge=0, lt=2**63, description="of everything that is drawn: weights, order, dropout")
     steps: int = Field(8000, ge=1, description="optimizer updates in all")
     max_minutes: float | None = Field(None, gt=0, description="stop before the first update that would begin later")
-    batch_tokens: int = Field(4096, ge=1, description="target tokens of one update, end marks included, padding not")
+    batch_tokens: int = Field(4096, ge=1, description="pieces of one update, of each pair the longer side; padding not")
     accumulation: int = Field(
-        1, ge=1, le=10_000, description="parts that an update is computed in; it changes memory, not results"
+        1, ge=1, le=10_000, description="parts that an update is computed in, to save memory; each has its own dropout"
     )
     pool_sentences: int = Field(
         20_000, ge=1, description="sentences shuffled together before they are sorted by length"
@@ -24,10 +24,12 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(2e-3, gt=0, le=100, description="at the end of the warm-up, where it is highest")
     schedule: Literal["inverse_sqrt", "cosine", "linear", "constant"] = Field("inverse_sqrt", description="after it")
     warmup_steps: int = Field(1000, ge=0, description="updates during which the learning rate rises from zero")
-    optimizer: Literal["adam", "adamw"] = Field("adam", description="AdamW decays the weights apart from the gradient")
+    optimizer: Literal["adam", "adamw"] = Field(
+        "adam", description="Adam adds weight_decay to the gradient, AdamW does not"
+    )
     adam_beta1: Probability = Field(0.9, description="decay of the mean gradient")
     adam_beta2: Probability = Field(0.98, description="decay of the mean squared gradient")
-    weight_decay: float = Field(0.0, ge=0, description="pull towards zero, per update and learning rate")
+    weight_decay: float = Field(0.0, ge=0, description="pull towards zero; see optimizer")
     clip_norm: float = Field(1.0, ge=0, description="longest gradient that is used as it is; 0 never clips")
     label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all words")
 
