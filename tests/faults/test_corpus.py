@@ -513,11 +513,11 @@ def test_a_hub_data_set_that_is_damaged_is_named(commands: Commands, corpus: Pat
     refused(done, 3, "broken: cannot be read (")
 
 
-def test_runs_on_the_same_references_but_other_sources_are_not_compared(commands: Commands, finished: Path) -> None:
-    shutil.copytree(finished / "runs/demo", finished / "runs/other")
-    shutil.copy(finished / "runs/other/corpus/test.target", finished / "runs/other/corpus/test.source")
-    reseal(finished / "runs/other")
-    refused(commands.run(finished, "compare", "runs/demo", "runs/other"), 3, "other: different sources (fingerprint ")
+def test_runs_on_the_same_references_but_other_sources_are_not_compared(commands: Commands, work: Path) -> None:
+    shutil.copytree(work / "runs/demo", work / "runs/other")
+    shutil.copy(work / "runs/other/corpus/test.target", work / "runs/other/corpus/test.source")
+    reseal(work / "runs/other")
+    refused(commands.run(work, "compare", "runs/demo", "runs/other"), 3, "other: different sources (fingerprint ")
 
 
 def test_a_run_that_keeps_several_translations_is_scored_by_its_best(commands: Commands, corpus: Path) -> None:

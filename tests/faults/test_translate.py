@@ -125,12 +125,12 @@ def test_f08_what_is_too_long_to_be_learned_is_told_before_the_first_update(
     assert "but the model takes in at most 7; so are " in done.error_text
 
 
-def test_f06_a_reader_that_leaves_is_not_the_fault_of_another_file(finished: Path) -> None:
+def test_f06_a_reader_that_leaves_is_not_the_fault_of_another_file(work: Path) -> None:
     attention = "--attention looked.json"
-    code, _, errors = shell(finished, f"yes 'a dog' | head -10000 | $translator translate {attention} | head -1")
+    code, _, errors = shell(work, f"yes 'a dog' | head -10000 | $translator translate {attention} | head -1")
     assert code == 141
     assert b"looked.json" not in errors
-    assert not (finished / "looked.json").exists()
+    assert not (work / "looked.json").exists()
 
 
 @pytest.mark.parametrize("language", ["C", "C.UTF-8", "POSIX"])

@@ -6,14 +6,13 @@ Where the lines come from (two files, TSV, JSONL, the Hugging Face hub) is `sour
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, field_validator
 
 from translator.settings import Settings
 
 Split: TypeAlias = Literal["train", "validation", "test"]
-NameOrNone: TypeAlias = Annotated[str | None, AfterValidator(lambda name: name or None)]
 
 
 class HubSettings(Settings):
@@ -24,9 +23,15 @@ class HubSettings(Settings):
     revision: str | None = Field(None, description="a commit or tag; what it resolves to is recorded with the run")
     train: str = Field("train", description="split to train on")
     validation: str = Field("validation", description="split to validate on")
-    test: NameOrNone = Field(None, description="split to report on; empty: none")
+    test: str | None = Field(None, description="split to report on; empty: none")
     source_column: str | None = Field(None, description="column of the source; default: the language")
     target_column: str | None = Field(None, description="column of the target; default: the language")
+
+    @field_validator("test")
+    @classmethod
+    def none_where_empty(cls, name: str | None) -> str | None:
+        """An empty name is none, as --set can say it."""
+        return name or None
 
 
 class CorpusSettings(Settings):
@@ -38,7 +43,7 @@ class CorpusSettings(Settings):
     folder: Path = Field(Path(), description="where files are; in a config, relative to the config's own folder")
     train: str | tuple[str, str] = Field("train", description="name without language, or a pair of file names")
     validation: str | tuple[str, str] = Field("valid", description="the same, for validation")
-    test: NameOrNone | tuple[str, str] = Field(None, description="the same, for reporting; empty: none")
+    test: str | tuple[str, str] | None = Field(None, description="the same, for reporting; empty: none")
     hub: HubSettings = Field(HubSettings(), description="for format = hub")
     max_words: int = Field(200, ge=1, description="longest training sentence, in words between spaces")
     max_characters: int = Field(
@@ -50,6 +55,12 @@ class CorpusSettings(Settings):
     misaligned: Literal["stop", "warn"] = Field(
         "stop", description="what to do where line n no longer seems to translate line n"
     )
+
+    @field_validator("test")
+    @classmethod
+    def none_where_empty(cls, name: str | tuple[str, str] | None) -> str | tuple[str, str] | None:
+        """An empty name is none, as --set can say it."""
+        return name or None
 
     @property
     def has_test(self) -> bool:
