@@ -489,6 +489,7 @@ def test_a_start_that_is_killed_leaves_nothing_that_is_used(commands: Commands, 
 def test_a_corpus_without_a_test_set_is_trained_on(commands: Commands, corpus: Path) -> None:
     for path in corpus.glob("test.*"):
         path.unlink()
+    refused(train(commands, corpus), 3, "test.en: no such file", "do without: --set corpus.test=")
     assert train(commands, corpus, "corpus.test=").code == 0
     done = train(commands, corpus, "corpus.test=")
     assert "is already finished" in done.error_text

@@ -79,6 +79,7 @@ def test_d04_a_validation_loss_that_is_no_number_is_never_the_best(trainings: Tr
     assert "step 6  validation loss nan  BLEU 0.00  " in done.error_text
     validations = [record for record in journal(tmp_path / "run") if record["event"] == "validation"]
     assert [(record["loss"] is None, record["is_best"]) for record in validations] == [(True, False), (False, True)]
+    assert {sample["hypothesis"] for sample in validations[0]["samples"]} == {""}  # it was not asked to translate
 
 
 @pytest.mark.parametrize("name", ["recurrent", "transformer"])

@@ -33,10 +33,8 @@ class PerformerMemory(NamedTuple):
     sum: Tensor  # (B, H, M, K): sum of phi(k) v
     norm: Tensor  # (B, H, M, 1): sum of phi(k)
     peak: Tensor  # (B, H, M), minus infinity while the sums are empty
-    exponent: (
-        Tensor  # (B, H, S, M): log phi(k) of the newest positions, minus infinity at padding; of all, if not causal
-    )
-    value: Tensor  # (B, H, S, K) of the newest positions; none are left, if not causal
+    exponent: Tensor  # (B, H, S, M): log phi(k) of the newest positions, or of all if not causal; -inf at padding
+    value: Tensor  # (B, H, S, K) of the newest positions, of none if not causal
 
     def select(self, row_B: Tensor) -> Self:
         """These rows, in this order."""

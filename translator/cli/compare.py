@@ -83,8 +83,6 @@ def compare(
 
     test = read_given_test(source, reference, report, force=force)
     wanted, place = names or DEFAULT, choose_device(device)
-    if len(wanted) < 2:
-        raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
     check_decoding(overrides, beam_size)
     runs = find_runs(wanted, place, seeds=seeds, skip_missing=skip_missing)
     settings = given_decoding(runs, overrides, beam_size)
@@ -114,6 +112,8 @@ def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_
     from translator.experiment.compare import find_or_train
     from translator.experiment.run_folder import RunFolder
 
+    if len(wanted) < 2:
+        raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
     plans = [RunFolder(Path(name)) if names_run(name) else find_config(name) for name in wanted]
     for plan in plans:
         if isinstance(plan, RunFolder) and seeds > 1:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from translator.settings import Settings
 
@@ -26,12 +26,6 @@ class HubSettings(Settings):
     test: str | None = Field(None, description="split to report on; empty: none")
     source_column: str | None = Field(None, description="column of the source; default: the language")
     target_column: str | None = Field(None, description="column of the target; default: the language")
-
-    @field_validator("test")
-    @classmethod
-    def none_where_empty(cls, name: str | None) -> str | None:
-        """An empty name is none, as --set can say it."""
-        return name or None
 
 
 class CorpusSettings(Settings):
@@ -56,16 +50,10 @@ class CorpusSettings(Settings):
         "stop", description="what to do where line n no longer seems to translate line n"
     )
 
-    @field_validator("test")
-    @classmethod
-    def none_where_empty(cls, name: str | tuple[str, str] | None) -> str | tuple[str, str] | None:
-        """An empty name is none, as --set can say it."""
-        return name or None
-
     @property
     def has_test(self) -> bool:
         """Whether there is a test set."""
-        return (self.hub.test if self.format == "hub" else self.test) is not None
+        return bool(self.hub.test if self.format == "hub" else self.test)
 
 
 class Block(NamedTuple):

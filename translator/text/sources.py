@@ -36,6 +36,8 @@ def open_local(settings: CorpusSettings, split: Split) -> Stream:
     name: str | tuple[str, str] = getattr(settings, split)
     if settings.format == "files":
         paths = two_files(settings, name)
+        if split == "test" and not paths[0].exists():
+            raise DataError(str(paths[0]), "no such file", "check the name, or do without: --set corpus.test=")
         return Stream(file_blocks(paths), (str(paths[0]), str(paths[1])))
     if not isinstance(name, str):
         raise UsageError(
