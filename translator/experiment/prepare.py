@@ -101,13 +101,13 @@ def make(config: Config, run: RunFolder, tell: Tell) -> Prepared:
     """A new run folder, complete or not at all."""
     if run.path.name in ("", ".."):
         raise UsageError("--output", f"found {str(run.path)!r}, which gives the run no name", "type one, as runs/mine")
-    validation = read_split(config.corpus, "validation")  # these first: they are read in no time, and may not be there
-    test = read_split(config.corpus, "test") if config.corpus.has_test else None
     gathered = Gathered(config.tokenizer)
     admitted, revision = admit(config, gathered)
     train = gathered.sample.corpus()
     counts = {**admitted.counts._asdict(), "revision": revision}
     noted: dict[str, Any] = {"train": {**counts, **facts(admitted.fingerprint, admitted.findings)}}
+    validation = read_split(config.corpus, "validation")
+    test = read_split(config.corpus, "test") if config.corpus.has_test else None
     gold = read_labels(config.corpus, "validation", ".align", num_pairs=len(validation.source))
     kinds = read_labels(config.corpus, "test", ".kind", num_pairs=len(test.source)) if test is not None else None
     findings = [one for one in admitted.findings if one.is_warning]
