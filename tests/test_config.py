@@ -6,7 +6,7 @@ import pytest
 
 from translator.config import MAY_CHANGE, differences, dump_config, flatten, load_config, read_saved_config, run_name
 from translator.errors import UsageError
-from translator.experiment.build import check_model
+from translator.jobs.translate.build import check_model
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.toml"))
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from translator.cli.app import app
 from translator.cli.options import find_config
 from translator.config import load_config
-from translator.experiment.build import check_model
+from translator.jobs.translate.build import check_model
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

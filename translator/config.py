@@ -14,9 +14,9 @@ from typing import Any, TypeAlias, TypeVar
 import tomli_w
 from pydantic import SerializeAsAny, ValidationError
 
+from translator.config_errors import Origin, explain, quoted, suggestion
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
-from translator.faults import Origin, explain, quoted, suggestion
 from translator.models import MODELS
 from translator.ops.choice import OpsSettings
 from translator.settings import Settings

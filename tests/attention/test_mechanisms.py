@@ -11,7 +11,7 @@ from translator.attention.interface import Mechanism, MechanismOptions
 from translator.attention.masks import masked_softmax, visible
 from translator.config import load_config
 from translator.errors import DataError, UsageError
-from translator.experiment.build import check_model
+from translator.jobs.translate.build import check_model
 from translator.ops.choice import Ops
 
 BATCH, HEADS, LENGTH, WIDTH = 2, 3, 150, 8

@@ -29,7 +29,7 @@ from tests.benchmarks.products import InTurn, products_of, seconds_of_products
 from tests.benchmarks.programs import Programs
 from tests.benchmarks.trainings import begun, outcomes_of
 from translator.decoding.settings import DecodingSettings
-from translator.experiment.training import Training
+from translator.jobs.train.run_loop import Training
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "data"

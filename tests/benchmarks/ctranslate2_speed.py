@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from translator.experiment.conversion import convert, library
-from translator.experiment.translate import Translator
+from translator.jobs.translate.conversion import convert, library
+from translator.jobs.translate.translator import Translator
 
 WARM_UP = 100
 BATCH_SIZES = (32, 64, 128)

@@ -19,9 +19,9 @@ import torch
 from tests.benchmarks.figures import show
 from tests.benchmarks.trainings import begun, outcomes_of
 from translator.config import load_config
-from translator.experiment.train import train_run
-from translator.experiment.training import Training
-from translator.experiment.watcher import Validation, Watchers
+from translator.jobs.train.events import Validation, Watchers
+from translator.jobs.train.run_loop import Training
+from translator.jobs.train.train import train_run
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "multi30k-transformer-gpu.toml"
 PATHS = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from tests.benchmarks.figures import show
-from translator.experiment.run_folder import JOURNAL
+from translator.runs.folder import JOURNAL
 from translator.training.journal import read_journal
 
 FORMS = {"plain": "false", "fast": "true"}

@@ -101,10 +101,10 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     torch.set_num_threads(threads)
     if tokenizer:
         models = [Path(tokenizer, f"{side}.model").read_bytes() for side in ("source", "target")]
-        patch("translator.experiment.prepare.train_tokenizer", lambda *_: Tokenizer(*models)).start()
+        patch("translator.jobs.train.prepare.train_tokenizer", lambda *_: Tokenizer(*models)).start()
     config, overrides = Path(__file__).parents[2] / "configs" / "demo.toml", ["tokenizer.vocab_size=8000"]
     began = time.monotonic()
-    training = begun(config, [f"corpus.folder={folder}", *overrides], run, tell=tell)
+    training = begun(config, [f"corpus.folder={folder}", *overrides], run, notify=notify)
     training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began
     next(outcomes_of(training))
@@ -146,7 +146,7 @@ def report(seconds: float) -> None:
     sys.stdout.write(f"{seconds} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}\n")
 
 
-def tell(line: str) -> None:
+def notify(line: str) -> None:
     """A notice."""
     sys.stderr.write(f"  {line}\n")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from translator.config import load_config
-from translator.experiment.begin import begin
-from translator.experiment.prepare import prepare
-from translator.experiment.training import Training
-from translator.experiment.watcher import Watchers
+from translator.jobs.train.events import Watchers
+from translator.jobs.train.prepare import prepare
+from translator.jobs.train.run_loop import Training
+from translator.jobs.train.start import begin
 from translator.training.loop import Outcome, train
 from translator.training.processes import Processes
 
@@ -20,11 +20,11 @@ def begun(
     folder: Path,
     *,
     device: str = "cpu",
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Training:
     """A training at its first update."""
     settings = load_config(config, overrides)
-    prepared = prepare(settings, folder, overwrite=False, tell=tell)
+    prepared = prepare(settings, folder, overwrite=False, notify=notify)
     return begin(prepared, torch.device(device), Watchers(), Processes())
 
 

@@ -7,11 +7,11 @@ from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import NO_DIFFERENCE, Gap, MostDifferent
 from translator.evaluation.metrics import score_all
 from translator.evaluation.seeds import over_seeds
-from translator.experiment.compare import Comparison, Row
-from translator.experiment.conditions import Condition
-from translator.experiment.evaluate import Evaluation
-from translator.experiment.run_folder import HeldOut
-from translator.experiment.translate import Candidate
+from translator.jobs.compare.compare import Comparison, Row
+from translator.jobs.compare.conditions import Condition
+from translator.jobs.compare.evaluate import Evaluation
+from translator.jobs.translate.translator import Candidate
+from translator.runs.folder import HeldOut
 
 TEST = HeldOut(["a dog", "the cat", "a [red]bird[/red]"], ["ein Hund", "die Katze", "ein Vogel"], None)
 FACTS = {"architecture": "transformer", "weights": 1000, "steps": 10, "training_seconds": 1.5, "seed": 1}

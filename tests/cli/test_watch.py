@@ -19,8 +19,8 @@ from tests.cli.test_commands import ROOT, Program, program
 from tests.report.test_heat_map import HOSTILE
 from translator.cli import console
 from translator.cli.watch import picture
-from translator.experiment.run_folder import JOURNAL, RECORD, RunFolder
-from translator.experiment.watch import Watched
+from translator.jobs.show.watch import Watched
+from translator.runs.folder import JOURNAL, RECORD, RunFolder
 
 
 def update(step: int, loss: float | None = 2.0) -> dict[str, object]:

@@ -21,9 +21,9 @@ from typing import Any
 def main() -> None:
     """Import what costs time, then fork for whoever asks."""
     import translator.cli.app
-    import translator.experiment.compare  # noqa: F401 - brings torch and every room with it
+    import translator.jobs.compare.compare  # noqa: F401 - brings torch and every room with it
     from translator.config import load_config
-    from translator.experiment.build import check_model
+    from translator.jobs.translate.build import check_model
 
     check_model(load_config(Path(__file__).parents[2] / "configs" / "demo.toml"))  # brings what torch imports late
 

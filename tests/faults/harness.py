@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import save
 
-from translator.experiment.run_folder import RunFolder
-from translator.training.checkpoint import MODEL, read_weights
-from translator.training.folders import write_manifest
+from translator.runs.folder import RunFolder
+from translator.storage.folders import write_manifest
+from translator.training.checkpoint import MODEL, read_parameters
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {
@@ -256,7 +256,7 @@ def leftovers(folder: Path) -> list[Path]:
 def make_it_write(run: Path, piece: str) -> None:
     """Spoil a run's final weights so that it writes this piece for ever."""
     number = RunFolder(run).tokenizer().target.piece_to_id(piece)
-    weights = read_weights(run / "final" / MODEL)
+    weights = read_parameters(run / "final" / MODEL)
     weights["embeddings.bias_V"] = torch.zeros_like(weights["embeddings.bias_V"])
     weights["embeddings.bias_V"][number] = 1000.0
     (run / "final" / MODEL).write_bytes(save(weights))

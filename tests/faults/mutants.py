@@ -16,10 +16,10 @@ from tests.faults.harness import reseal
 from translator.cli.console import as_json
 from translator.config import Config
 from translator.errors import ModelError, UsageError
-from translator.experiment.evaluate import facts, leaked_lines
-from translator.experiment.finish import is_done
-from translator.experiment.prepare import reopen
-from translator.experiment.run_folder import RunFolder, latest_run
+from translator.jobs.compare.evaluate import facts, leaked_lines
+from translator.jobs.train.final_parameters import is_done
+from translator.jobs.train.prepare import reopen
+from translator.runs.folder import RunFolder, latest_run
 from translator.training.checkpoint import find_checkpoints
 from translator.training.journal import read_journal
 

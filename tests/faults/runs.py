@@ -33,15 +33,15 @@ EPOCHS = ["training.batch_tokens=1500", "training.average=3", "training.samples=
 PLACES = {
     "mid-epoch": [("translator.training.loop.count", 2)],
     "epoch boundary": [("translator.training.loop.count", -1)],  # the last update of the first epoch
-    "inside validation": [("translator.experiment.training.mean_loss", 1)],
-    "inside a validation translation": [("translator.experiment.translate.Translator.translate_block", 2)],
-    "step 0": [("translator.experiment.training.train", 1)],
+    "inside validation": [("translator.jobs.train.run_loop.mean_loss", 1)],
+    "inside a validation translation": [("translator.jobs.translate.translator.Translator.translate_block", 2)],
+    "step 0": [("translator.jobs.train.run_loop.train", 1)],
     "last step": [("translator.training.loop.count", 12)],
     "twice": [("translator.training.loop.count", 4), ("translator.training.loop.count", 3)],
     "inside accumulation": [("translator.training.objective.Objective.forward", 6)],
     "while saving": [("translator.training.checkpoint.write_part", 5)],
-    "between saving and pruning": [("translator.experiment.training.prune", 5)],  # the first call with one too many
-    "while finishing": [("translator.experiment.finish.write_part", 1)],
+    "between saving and pruning": [("translator.jobs.train.run_loop.prune", 5)],  # the first call with one too many
+    "while finishing": [("translator.jobs.train.final_parameters.write_part", 1)],
 }
 """Where a signal comes, in one sitting or in two."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from translator.cli.console import as_json
 from translator.decoding.settings import DecodingSettings
-from translator.experiment.translate import Translator
+from translator.jobs.translate.translator import Translator
 from translator.text.reader import decode_lines
 from translator.text.tokenizer import EOS
 from translator.text.visible import CONTROL, visible

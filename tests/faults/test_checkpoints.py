@@ -16,8 +16,8 @@ import pytest
 from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import NOBODY, Commands, leftovers, reseal, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal
+from translator.storage.folders import MANIFEST, write_manifest
 from translator.training.checkpoint import MODEL, OPTIMIZER
-from translator.training.folders import MANIFEST, write_manifest
 
 KILL = int(signal.SIGKILL)
 
@@ -56,7 +56,7 @@ def goes_on_after(step: int, trainings: Trainings, run: Path, reason: str) -> No
     [
         ("kill_within_write", 4),
         ("kill_within_write", 5),
-        ("send", KILL, "translator.training.folders.write_manifest", 4),
+        ("send", KILL, "translator.storage.folders.write_manifest", 4),
         ("kill_before_rename_to", "step-00000006"),
     ],
 )

@@ -327,7 +327,7 @@ def test_e24_marks_in_the_text_are_text(commands: Commands, corpus: Path) -> Non
             alter(corpus / f"train.{suffix}", number, "<s> </s> <unk> <pad> ▁ <0x41>")
         alter(corpus / f"valid.{suffix}", 1, "</s> <pad>")
     assert train(commands, corpus).code == 0
-    from translator.experiment.run_folder import RunFolder
+    from translator.runs.folder import RunFolder
     from translator.text.tokenizer import EOS
 
     tokenizer = RunFolder(corpus / "runs/demo").tokenizer()

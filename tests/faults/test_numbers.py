@@ -12,7 +12,7 @@ from tests.faults.harness import Commands
 from tests.faults.runs import Trainings, journal, losses
 from tests.faults.test_processes import STILL
 from tests.training.test_loop import begin, corpus_updates
-from translator.training.checkpoint import MODEL, OPTIMIZER, read_weights
+from translator.training.checkpoint import MODEL, OPTIMIZER, read_parameters
 from translator.training.loop import accumulate, mean_loss
 from translator.training.updates import Share
 
@@ -26,7 +26,7 @@ def assert_finite(run: Path) -> None:
     assert checkpoints
     for checkpoint in checkpoints:
         for part in (MODEL, OPTIMIZER):
-            weights = read_weights(checkpoint / part)
+            weights = read_parameters(checkpoint / part)
             assert all(weight.isfinite().all() for weight in weights.values() if weight.is_floating_point())
 
 

@@ -9,7 +9,7 @@ from tests.faults.conftest import SETTINGS
 from tests.faults.mutants import RECORDS, check_checkpoints, check_journal, check_record, check_translation, fixed_files
 from tests.faults.strings import check_texts, check_translations
 from translator.config import load_config
-from translator.experiment.run_folder import RunFolder
+from translator.runs.folder import RunFolder
 
 RUNS = ["demo", "demo-additive"]
 

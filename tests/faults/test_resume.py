@@ -11,8 +11,8 @@ from safetensors.torch import save
 
 from tests.faults.harness import Commands, execute, leftovers, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random, losses
-from translator.training.checkpoint import OPTIMIZER, PROGRESS, read_weights
-from translator.training.folders import MANIFEST, write_manifest
+from translator.storage.folders import MANIFEST, write_manifest
+from translator.training.checkpoint import OPTIMIZER, PROGRESS, read_parameters
 
 TERM, INT, USR1, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL
 
@@ -84,7 +84,7 @@ def test_a07_patience_goes_on_counting(number: int, trainings: Trainings, tmp_pa
     settings = "training.patience=3", "training.validate_every=2", "training.learning_rate=1e-9"
     whole = trainings.whole("transformer", *settings)
     assert json.loads((whole / "final/finished.json").read_bytes())["step"] == 8
-    for where in (("translator.training.loop.count", 7), ("translator.experiment.finish.read_weights", 1)):
+    for where in (("translator.training.loop.count", 7), ("translator.jobs.train.final_parameters.read_parameters", 1)):
         done = trainings.run("transformer", tmp_path / "run", *settings, sabotage=[("send", int(number), *where)])
         assert done.code in (128 + number, -number), done.error_text
     assert trainings.run("transformer", tmp_path / "run", *settings).code == 0
@@ -137,7 +137,7 @@ def test_a11_a_state_of_a_gpu_goes_on_without_one(trainings: Trainings, tmp_path
     record["environment"]["device"] = "NVIDIA H100"
     (newest / PROGRESS).write_text(json.dumps(record))
     state = torch.zeros(16, dtype=torch.uint8)
-    (newest / OPTIMIZER).write_bytes(save({**read_weights(newest / OPTIMIZER), "random_cuda": state}))
+    (newest / OPTIMIZER).write_bytes(save({**read_parameters(newest / OPTIMIZER), "random_cuda": state}))
     (newest / MANIFEST).unlink()
     write_manifest(newest)
     done = trainings.run("transformer", run)

@@ -25,7 +25,7 @@ from tests.faults.harness import (
 from tests.faults.test_command_line import refused
 from translator.errors import ModelError
 from translator.text.tokenizer import fingerprint
-from translator.training.checkpoint import read_weights
+from translator.training.checkpoint import read_parameters
 
 SHORT = [*SETTINGS["demo"], "training.steps=2", "training.validate_every=2", "tokenizer.vocab_size=380"]
 WEIGHTS = "runs/demo/final/model.safetensors"
@@ -87,7 +87,7 @@ def test_s03_hostile_weights_are_refused_soon(commands: Commands, work: Path, ki
     reseal(work / "runs/demo/final")
     began = time.monotonic()
     try:
-        read_weights(work / WEIGHTS)
+        read_parameters(work / WEIGHTS)
     except ModelError:
         assert time.monotonic() - began < 1
     limits = {"RLIMIT_DATA": 1 << 30}

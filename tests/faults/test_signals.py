@@ -82,7 +82,7 @@ def test_c06_a_signal_in_a_validation_is_answered_at_once(place: str, trainings:
 def test_c06_a_validation_that_was_stopped_and_then_killed_is_in_the_journal_once(
     trainings: Trainings, tmp_path: Path
 ) -> None:
-    stop = ("send", TERM, "translator.experiment.training.mean_loss", 1)
+    stop = ("send", TERM, "translator.jobs.train.run_loop.mean_loss", 1)
     kill = ("send", int(signal.SIGKILL), "translator.training.checkpoint.write_part", 1)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     assert trainings.run("transformer", tmp_path / "run", sabotage=[kill]).code == -signal.SIGKILL
@@ -95,7 +95,7 @@ WRITING = "translator.training.checkpoint.write_part"
 
 
 def test_c06_the_first_of_many_signals_counts(trainings: Trainings, tmp_path: Path) -> None:
-    send = ("send", TERM, "translator.experiment.training.mean_loss", 1), ("send", INT, WRITING, 5, 3)
+    send = ("send", TERM, "translator.jobs.train.run_loop.mean_loss", 1), ("send", INT, WRITING, 5, 3)
     done = trainings.run("transformer", tmp_path / "run", sabotage=send)
     assert done.code == 143
     assert [record["event"] for record in journal(tmp_path / "run")] == ["update"] * 6
@@ -105,7 +105,7 @@ def test_c06_the_first_of_many_signals_counts(trainings: Trainings, tmp_path: Pa
 
 
 def test_a_signal_before_there_is_anything_leaves_nothing(trainings: Trainings, tmp_path: Path) -> None:
-    for place in ("translator.experiment.prepare.train_tokenizer", "translator.experiment.prepare.write_part"):
+    for place in ("translator.jobs.train.prepare.train_tokenizer", "translator.jobs.train.prepare.write_part"):
         done = trainings.run("transformer", tmp_path / "runs" / "x", sabotage=[("send", TERM, place, 1)])
         assert done.code == 143
         assert "before the first update: stopped by SIGTERM; the same command goes on" in done.error_text

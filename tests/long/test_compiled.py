@@ -30,7 +30,7 @@ def begin(compiles: bool, dtype: torch.dtype, notices: list[str], dropout: float
     ops = Ops(fast=True, product_dtype=dtype, compiles=compiles)
     layers = {"num_layers": 1}
     model = tiny("transformer", {"model": {"dropout": dropout}, "encoder": layers, "decoder": layers}, ops)
-    return Objective(model, label_smoothing=0.1, ops=ops, tell=notices.append)
+    return Objective(model, label_smoothing=0.1, ops=ops, notify=notices.append)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -19,7 +19,7 @@ from tests.faults.mutants import (
 )
 from tests.long.conftest import SEED
 from translator.config import load_config
-from translator.experiment.run_folder import RunFolder
+from translator.runs.folder import RunFolder
 
 COUNT = 2000
 MUTANTS = "mutants of files of a run folder"

@@ -8,12 +8,12 @@ from pathlib import Path
 from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import Difference, GroupScore, MostDifferent
 from translator.evaluation.metrics import Score
-from translator.experiment.compare import Comparison, Condition, Row
-from translator.experiment.curves import Curves
-from translator.experiment.evaluate import Evaluation
-from translator.experiment.report import Look, page_of
-from translator.experiment.run_folder import HeldOut
-from translator.experiment.translate import Candidate
+from translator.jobs.compare.compare import Comparison, Condition, Row
+from translator.jobs.compare.evaluate import Evaluation
+from translator.jobs.show.curves import Curves
+from translator.jobs.show.report import Look, page_of
+from translator.jobs.translate.translator import Candidate
+from translator.runs.folder import HeldOut
 
 DATA = Path(__file__).parent.parent.parent / "data"
 HOSTILE = [

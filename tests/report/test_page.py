@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from tests.faults.strings import TEXTS
 from tests.report.example import DATA, HOSTILE, demo_pairs, example, example_page, hostile_pairs
-from translator.experiment.report import data_of, page_of
+from translator.jobs.show.report import data_of, page_of
 from translator.report.page import FOLDER, json_block, shown, source_hash
 from translator.text.visible import CONTROL
 

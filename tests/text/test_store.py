@@ -80,8 +80,8 @@ def test_a_sample_is_drawn_evenly_in_order_and_said(limits: dict[str, int], most
     assert drawn.source == sorted(drawn.source)
     counts[[int(number) for number in drawn.source]] = 1
     assert counts.reshape(2, 1000).sum(axis=1).min() >= most // 4
-    assert sample.notice is not None
-    assert f"learned from {most} of 2,000 pairs" in sample.notice
+    assert sample.notify is not None
+    assert f"learned from {most} of 2,000 pairs" in sample.notify
 
 
 def test_a_small_corpus_is_its_own_sample() -> None:
@@ -89,4 +89,4 @@ def test_a_small_corpus_is_its_own_sample() -> None:
     for block in blocks(7):
         sample.add(block)
     assert sample.corpus()[:2] == CORPUS[:2]
-    assert sample.notice is None
+    assert sample.notify is None

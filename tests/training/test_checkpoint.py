@@ -11,20 +11,20 @@ import torch
 
 from tests.tiny import tiny
 from translator.errors import MachineError, ModelError, NumericalError
-from translator.training import folders
+from translator.storage import folders
+from translator.storage.folders import MANIFEST, damage, new_folder, recover_partial_writes, write_manifest, write_part
 from translator.training.checkpoint import (
     MODEL,
     PROGRESS,
     Checkpoint,
     Record,
     find_checkpoints,
-    load_weights,
+    load_parameters,
     prune,
-    read_weights,
+    read_parameters,
     save_checkpoint,
     unshared,
 )
-from translator.training.folders import MANIFEST, damage, new_folder, settle_all, write_manifest, write_part
 from translator.training.loop import build_optimizer
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
@@ -162,11 +162,11 @@ def test_a_folder_whose_successor_does_not_come_stays(
 
     monkeypatch.setattr(Path, "rename", rename)
     if how == "is killed":
-        monkeypatch.setattr(folders, "settle", lambda target: None)
+        monkeypatch.setattr(folders, "recover_partial_write", lambda target: None)
     with pytest.raises(MachineError, match="broken disk"):
         saved(tmp_path, 1)
     monkeypatch.undo()
-    settle_all(tmp_path)
+    recover_partial_writes(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     assert (checkpoint.path / MODEL).read_bytes() == before
 
@@ -184,21 +184,21 @@ def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> No
 
 def test_weights_come_back_and_those_of_another_model_are_refused(tmp_path: Path) -> None:
     checkpoint, model = saved(tmp_path, 1), tiny("recurrent")
-    load_weights(model, read_weights(checkpoint.path / MODEL), "here")
-    torch.testing.assert_close(unshared(model), read_weights(checkpoint.path / MODEL))
+    load_parameters(model, read_parameters(checkpoint.path / MODEL), "here")
+    torch.testing.assert_close(unshared(model), read_parameters(checkpoint.path / MODEL))
     with pytest.raises(ModelError, match=r"weights of another model: \S+ is (nothing|\(.*\)), expected "):
-        load_weights(tiny("transformer"), read_weights(checkpoint.path / MODEL), "here")
+        load_parameters(tiny("transformer"), read_parameters(checkpoint.path / MODEL), "here")
 
 
 def test_a_header_too_long_to_be_ours_is_not_read(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_bytes((2 * 10**8).to_bytes(8, "little"))
     os.truncate(tmp_path / MODEL, 2 * 10**11)
     with pytest.raises(ModelError, match="a header of 200000000 bytes"):
-        read_weights(tmp_path / MODEL)
+        read_parameters(tmp_path / MODEL)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\x80\x02}q\x00.", b"\xff\xff\xff\x7f\0\0\0\0{}"])
 def test_what_is_no_safetensors_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / MODEL).write_bytes(content)
     with pytest.raises(ModelError, match="cannot be read as safetensors"):
-        read_weights(tmp_path / MODEL)
+        read_parameters(tmp_path / MODEL)

@@ -83,7 +83,7 @@ def trained(ops: Ops) -> tuple[list[str], list[str]]:
     """(losses, notices)."""
     torch.manual_seed(1)
     notices: list[str] = []
-    objective = Objective(tiny("transformer", {}, ops), label_smoothing=0.1, ops=ops, tell=notices.append)
+    objective = Objective(tiny("transformer", {}, ops), label_smoothing=0.1, ops=ops, notify=notices.append)
     optimizer, updates = build_optimizer(objective.model, SETTINGS), CorpusUpdates(PAIRS, SETTINGS, CPU, Processes())
     outcomes = train(objective, updates, optimizer, lambda _: 0.01, settings=SETTINGS, progress=Progress())
     return [outcome.read().loss.hex() for outcome in outcomes], notices

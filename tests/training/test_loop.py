@@ -17,7 +17,7 @@ from translator.ops.threads import Workers
 from translator.text.batches import Batch, EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
 from translator.training.checkpoint import Record, find_checkpoints, restore_checkpoint, save_checkpoint
-from translator.training.loop import accumulate, average_weights, build_optimizer, mean_loss, train
+from translator.training.loop import accumulate, average_parameters, build_optimizer, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, examine
@@ -209,9 +209,9 @@ def test_the_mean_loss_does_not_depend_on_the_batches() -> None:
 
 def test_an_average_is_the_mean_of_its_weights() -> None:
     weights = [{"w": torch.full((2,), float(n))} for n in (1, 2, 6)]
-    assert average_weights(weights)["w"].tolist() == [3.0, 3.0]
+    assert average_parameters(weights)["w"].tolist() == [3.0, 3.0]
 
 
 def test_what_is_no_weight_is_not_averaged() -> None:
     seeds = [{"seed": torch.tensor(2**61 + n)} for n in range(3)]
-    assert average_weights(seeds)["seed"].item() == 2**61 + 2
+    assert average_parameters(seeds)["seed"].item() == 2**61 + 2

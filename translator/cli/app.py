@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from translator.cli import compare, evaluate, export, report, story, train, translate, watch
-from translator.cli.console import complain, silence, tell
+from translator.cli.console import complain, notify, silence
 from translator.errors import MachineError, TranslatorError, UsageError, is_out_of_memory, is_out_of_threads
 from translator.version import __version__
 
@@ -134,6 +134,6 @@ def report_surprise(error: Exception) -> int:
         complain(str(MachineError("threads", "no further one can be started", advice)))
         return MachineError.exit_code
     for line in traceback.format_exc().splitlines():
-        tell(line)
+        notify(line)
     complain(f"this is a fault of translator {__version__} and not yours; please report it with the lines above")
     return 1

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from translator.cli.console import PAGE_WIDTH, as_json, tell
+from translator.cli.console import PAGE_WIDTH, as_json, notify
 from translator.cli.files import check_output, written
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.experiment.attention import AttentionMap, Looker
-    from translator.experiment.translate import Candidate
+    from translator.jobs.inspect.attention import AttentionMap, Looker
+    from translator.jobs.translate.translator import Candidate
 
 FORMS = ("terminal", "json", "pharaoh")
 SUFFIXES = {".json": "json", ".jsonl": "json", ".align": "pharaoh", ".png": "figure", ".svg": "figure"}
@@ -87,7 +87,7 @@ def follow(
 @contextmanager
 def attention_file(wanted: Wanted | None) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
     """A function that takes a source, its translation and its map into the wanted file, which appears if all ends well."""
-    from translator.experiment.attention import NOTICE
+    from translator.jobs.inspect.attention import NOTICE
 
     maps: list[AttentionMap] = []
     if wanted is None or wanted.file is None:
@@ -99,7 +99,7 @@ def attention_file(wanted: Wanted | None) -> "Iterator[Callable[[str, str, Atten
         with written(wanted.file) as write:
             yield lambda *sentence: write(file_line(wanted.form, *sentence))
     if wanted is not None and wanted.form in ("json", "pharaoh"):
-        tell(f"notice: {NOTICE}")
+        notify(f"notice: {NOTICE}")
 
 
 def write_maps(wanted: Wanted, looker: "Looker", sources: list[str], best: "list[Candidate]") -> None:
@@ -119,13 +119,13 @@ def file_line(form: str, source: str, translation: str, seen: "AttentionMap | No
 
 def save_maps(maps: "list[AttentionMap]", path: Path) -> None:
     """The first of the maps as one figure."""
-    from translator.experiment.attention import NOTICE
+    from translator.jobs.inspect.attention import NOTICE
     from translator.report.figure import save_figure
 
     if len(maps) > MOST_MAPS:
-        tell(f"{path}: the first {MOST_MAPS} sentences; a file ending in .json takes them all")
+        notify(f"{path}: the first {MOST_MAPS} sentences; a file ending in .json takes them all")
     if not maps:
-        tell(f"{path}: not written, there is no sentence to draw")
+        notify(f"{path}: not written, there is no sentence to draw")
         return
     save_figure([seen.heat_map for seen in maps[:MOST_MAPS]], NOTICE, path)
 
@@ -136,7 +136,7 @@ def shown(wanted: Wanted | None, translation: str, seen: "AttentionMap | None") 
         return translation
     if wanted.form == "pharaoh":
         return f"{translation} ||| {seen.alignment}"
-    from translator.experiment.attention import NOTICE
+    from translator.jobs.inspect.attention import NOTICE
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PAGE_WIDTH
     return "\n".join([translation, "", *seen.heat_map.draw(width, NOTICE), ""])

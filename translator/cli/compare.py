@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import TrainingDisplay, as_json, say, tell
+from translator.cli.console import TrainingDisplay, as_json, notify, say
 from translator.cli.files import read_given_test
 from translator.cli.options import (
     RUNS,
@@ -22,7 +22,7 @@ from translator.cli.options import (
     find_config,
 )
 from translator.errors import ModelError, UsageError
-from translator.experiment import BATCH_SIZE
+from translator.jobs.translate import BATCH_SIZE
 from translator.text.visible import unbroken
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from translator.evaluation.comparison import Gap
     from translator.evaluation.seeds import OverSeeds
-    from translator.experiment.compare import Comparison, Row
-    from translator.experiment.run_folder import RunFolder
+    from translator.jobs.compare.compare import Comparison, Row
+    from translator.runs.folder import RunFolder
 
 DEFAULT = ["demo-fixed-vector", "demo-additive", "demo"]
 WIDTH = 100
@@ -78,8 +78,8 @@ def compare(
       translator compare bahdanau luong --json --report report.html
     """
     from translator.cli.report import write_report
-    from translator.experiment.build import choose_device
-    from translator.experiment.compare import compare_runs, given_decoding, with_seeds
+    from translator.jobs.compare.compare import compare_runs, given_decoding, with_seeds
+    from translator.jobs.translate.build import choose_device
 
     test = read_given_test(source, reference, report, force=force)
     wanted, place = names or DEFAULT, choose_device(device)
@@ -93,7 +93,7 @@ def compare(
         comparison = with_seeds(comparison, [Path(name).stem for name in wanted])
     for row in comparison.rows:
         for notice in row.evaluation.notices:
-            tell(f"notice: {row.evaluation.run}: {notice}")
+            notify(f"notice: {row.evaluation.run}: {notice}")
     if report is not None:
         write_report(comparison, runs, report, place)
     say(json_text(comparison) if json else plain_text(comparison, sentences=sentences))
@@ -102,15 +102,15 @@ def compare(
 def check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
     """Raise UsageError for decoding that no run could have, before any is trained."""
     from translator.config import load_config
-    from translator.experiment.translate import decoding_settings
+    from translator.jobs.translate.translator import decoding_settings
 
     decoding_settings(load_config(find_config(DEFAULT[0])), overrides, {"beam_size": beam_size}, many_allowed=False)
 
 
 def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """The finished runs of these names, `seeds` of each config, trained first where there is none."""
-    from translator.experiment.compare import find_or_train
-    from translator.experiment.run_folder import RunFolder
+    from translator.jobs.compare.compare import find_or_train
+    from translator.runs.folder import RunFolder
 
     if len(wanted) < 2:
         raise UsageError("compare", f"found {len(wanted)} run, expected at least 2", "name two runs or configs")
@@ -140,7 +140,7 @@ def is_whole(run: "RunFolder", *, skip_missing: bool) -> bool:
     except ModelError as error:
         if not skip_missing:
             raise
-        tell(f"left out: {error}")
+        notify(f"left out: {error}")
         return False
     return True
 

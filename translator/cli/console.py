@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from translator.config import Config
-    from translator.experiment.watcher import Validation
+    from translator.jobs.train.events import Validation
     from translator.training.progress import Progress, Report
 
 LONGEST = 4000
@@ -51,7 +51,7 @@ def say(text: str) -> None:
         sys.stdout.flush()
 
 
-def tell(text: str) -> None:
+def notify(text: str) -> None:
     """A line on standard error."""
     with nobody_there():
         sys.stderr.write(shortened(visible(unbroken(text))) + "\n")
@@ -79,7 +79,7 @@ def silence(stream: TextIO) -> None:
 
 def complain(text: str) -> None:
     """An error on standard error."""
-    tell(f"error: {text}")
+    notify(f"error: {text}")
 
 
 def is_lively(stream: TextIO | None = None) -> bool:
@@ -115,10 +115,10 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             with nobody_there():
                 self.bar.stop()
 
-    def notice(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """A line above the bar."""
         if self.bar is None:
-            tell(text)
+            notify(text)
             return
         line = visible(unbroken(text))
         with nobody_there():
@@ -145,7 +145,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
             self.bar.update(self.task, completed=report.step, description=text)
         elif report.step % self.every == 0 or report.step == self.total:
-            tell(
+            notify(
                 f"step {report.step}/{self.total}  epoch {report.epoch + 1}  loss {report.loss:.4f}  "
                 f"learning rate {report.learning_rate:.2e}  {speed:,.0f} target tokens/s"
             )
@@ -154,11 +154,11 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
     def validated(self, validation: "Validation") -> None:
         """The scores and a few translations."""
         best = "  (best so far)" if validation.is_best else ""
-        self.notice(
+        self.notify(
             f"step {validation.step}  validation loss {validation.loss:.4f}  BLEU {validation.bleu:.2f}{best}  "
             f"[{time.strftime('%H:%M:%S')}]"
         )
         for sample in validation.samples:
-            self.notice(f"    source      {sample.source}")
-            self.notice(f"    model       {sample.hypothesis}")
-            self.notice(f"    reference   {sample.reference}")
+            self.notify(f"    source      {sample.source}")
+            self.notify(f"    model       {sample.hypothesis}")
+            self.notify(f"    reference   {sample.reference}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
-from translator.cli.console import as_json, say, tell
+from translator.cli.console import as_json, notify, say
 from translator.cli.files import check_output, read_given_test, written
 from translator.cli.options import (
     RUNS,
@@ -20,10 +20,10 @@ from translator.cli.options import (
     Reference,
     Source,
 )
-from translator.experiment import BATCH_SIZE
+from translator.jobs.translate import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from translator.experiment.evaluate import Evaluation
+    from translator.jobs.compare.evaluate import Evaluation
 
 
 def evaluate(
@@ -54,11 +54,11 @@ def evaluate(
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
-    from translator.experiment.attention import Looker
-    from translator.experiment.build import choose_device
-    from translator.experiment.evaluate import evaluate_run
-    from translator.experiment.run_folder import RunFolder, latest_run
-    from translator.experiment.translate import decoding_settings, load
+    from translator.jobs.compare.evaluate import evaluate_run
+    from translator.jobs.inspect.attention import Looker
+    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.translator import decoding_settings, load
+    from translator.runs.folder import RunFolder, latest_run
 
     test = read_given_test(source, reference, output, force=force)
     check_output(output, alignments, force=force)
@@ -72,7 +72,7 @@ def evaluate(
     if wanted or alignments:
         looker = Looker(load(folder, device=place), folder, layer=layer, head=head)
     agreement = looker.agreement(test, alignments) if looker and alignments else None
-    tell(f"translating {len(test.source):,} sentences with {folder.path}")
+    notify(f"translating {len(test.source):,} sentences with {folder.path}")
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
     if looker and wanted:
@@ -82,7 +82,7 @@ def evaluate(
             for hypothesis in evaluation.hypotheses:
                 write(hypothesis)
     for notice in evaluation.notices:
-        tell(f"notice: {notice}")
+        notify(f"notice: {notice}")
     say(json_text(evaluation) if json else plain_text(evaluation))
 
 
@@ -112,7 +112,7 @@ def plain_text(evaluation: "Evaluation") -> str:
         rates = f"precision {found.precision:.3f}, recall {found.recall:.3f}"
         lines.append(f"AER    {found.error_rate:6.3f}   {rates}   {found.view}")
     if evaluation.leaked:
-        from translator.experiment.evaluate import leak_notice
+        from translator.jobs.compare.evaluate import leak_notice
 
         lines.append(leak_notice(evaluation.leaked, len(evaluation.hypotheses)))
     speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import say, tell
+from translator.cli.console import notify, say
 from translator.cli.options import RUNS, Force
 from translator.errors import UsageError
 
@@ -38,15 +38,15 @@ def export(
       translator export runs/demo --to ctranslate2
       translator export runs/demo --to ctranslate2 --quantization int8 --output demo-int8
     """
-    from translator.experiment.export import SAME, export_run
-    from translator.experiment.run_folder import RunFolder, latest_run
+    from translator.jobs.export.export import SAME, export_run
+    from translator.runs.folder import RunFolder, latest_run
 
     if to != "ctranslate2":
         raise UsageError("--to", f"found {to!r}, expected 'ctranslate2'")
     folder = RunFolder(run) if run else latest_run(RUNS)
     done = export_run(folder, output, quantization=quantization, least=agreement, force=force)
     for one in done.agreements:
-        tell(str(one))
+        notify(str(one))
     if not done.is_same:
-        tell(f"notice: below {SAME:g} %, so these are not the run's own translations")
+        notify(f"notice: below {SAME:g} %, so these are not the run's own translations")
     say(str(done.path))

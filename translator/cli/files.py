@@ -12,7 +12,7 @@ from translator.errors import DataError, MachineError, UsageError
 from translator.text.reader import decode_lines, read_lines
 
 if TYPE_CHECKING:
-    from translator.experiment.run_folder import HeldOut
+    from translator.runs.folder import HeldOut
 
 
 def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None:
@@ -36,7 +36,7 @@ def read_given_test(
     source: Path | None, reference: Path | None, output: Path | None, *, force: bool
 ) -> "HeldOut | None":
     """The test set that a command was given, if it was. Refuses half of one, and an output as `check_output` does."""
-    from translator.experiment.evaluate import read_test
+    from translator.jobs.compare.evaluate import read_test
 
     if (source is None) != (reference is None):
         raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")

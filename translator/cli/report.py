@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import say, tell
+from translator.cli.console import notify, say
 from translator.cli.files import read_given_test, written
 from translator.cli.options import (
     RUNS,
@@ -19,13 +19,13 @@ from translator.cli.options import (
     Reference,
     Source,
 )
-from translator.experiment import BATCH_SIZE
+from translator.jobs.translate import BATCH_SIZE
 
 if TYPE_CHECKING:
     import torch
 
-    from translator.experiment.compare import Comparison
-    from translator.experiment.run_folder import RunFolder
+    from translator.jobs.compare.compare import Comparison
+    from translator.runs.folder import RunFolder
 
 
 def report(
@@ -52,9 +52,9 @@ def report(
       translator report runs/demo runs/demo-additive --output report.html
       translator report runs/mine --source test.en --reference test.de --force
     """
-    from translator.experiment.build import choose_device
-    from translator.experiment.compare import compare_runs, given_decoding
-    from translator.experiment.run_folder import RunFolder, latest_run
+    from translator.jobs.compare.compare import compare_runs, given_decoding
+    from translator.jobs.translate.build import choose_device
+    from translator.runs.folder import RunFolder, latest_run
 
     test, place = read_given_test(source, reference, output, force=force), choose_device(device)
     folders = [RunFolder(path) for path in runs or []] or [latest_run(RUNS)]
@@ -68,9 +68,9 @@ def report(
 
 def write_report(comparison: "Comparison", runs: "Sequence[RunFolder]", output: Path, device: "torch.device") -> None:
     """The page of a comparison of these runs, in a file."""
-    from translator.experiment.report import report as page_of_runs
+    from translator.jobs.show.report import report as page_of_runs
 
     page = page_of_runs(comparison, runs, device=device)
     with written(output) as write:
         write(page)
-    tell(f"{output}: written, to be opened in a browser")
+    notify(f"{output}: written, to be opened in a browser")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import say, tell
+from translator.cli.console import notify, say
 from translator.cli.options import RUNS, Device, Overrides, shipped
 
 
@@ -25,17 +25,17 @@ def story(
       translator story --set training.steps=100           a rehearsal
     """
     from translator.config import run_name
-    from translator.experiment.build import choose_device
-    from translator.experiment.ladder import climb, plan_ladder
-    from translator.experiment.story import measure
-    from translator.training.folders import write_file
+    from translator.jobs.story.chapters import climb, plan_ladder
+    from translator.jobs.story.story import measure
+    from translator.jobs.translate.build import choose_device
+    from translator.storage.folders import write_file
 
     place, root = choose_device(device), output or RUNS / run_name("story", overrides)
     plans = plan_ladder(overrides, lambda name: shipped(f"{name}.toml"))
-    runs = climb(plans, root, device=device, tell=tell)
-    tell(f"translating the test set with {len(runs)} models")
+    runs = climb(plans, root, device=device, notify=notify)
+    notify(f"translating the test set with {len(runs)} models")
     found = measure(plans, runs, device=place)
     for name, text in (("story.md", found.markdown()), ("story.html", found.page())):
         write_file(root / name, f"{text}\n".encode())
-        tell(f"written: {root / name}")
+        notify(f"written: {root / name}")
     say(found.markdown())

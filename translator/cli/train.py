@@ -27,8 +27,8 @@ def train(
     """
     path = find_config(config)
     from translator.config import load_config, run_name
-    from translator.experiment.build import choose_device
-    from translator.experiment.train import train_run
+    from translator.jobs.train.train import train_run
+    from translator.jobs.translate.build import choose_device
     from translator.training.processes import joined
 
     loaded, chosen = load_config(path, overrides), choose_device(device)

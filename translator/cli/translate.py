@@ -18,14 +18,14 @@ from translator.cli.attention import (
     refuse_unused,
     shown,
 )
-from translator.cli.console import as_json, counted, tell
+from translator.cli.console import as_json, counted, notify
 from translator.cli.files import check_output, input_lines, is_prompt, written
 from translator.cli.options import RUNS, BatchSize, BeamSize, DecodingOverrides, Device, Force, Json
 from translator.errors import UsageError
-from translator.experiment import BATCH_SIZE
+from translator.jobs.translate import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from translator.experiment.translate import Candidate
+    from translator.jobs.translate.translator import Candidate
 
 
 def translate(
@@ -55,10 +55,10 @@ def translate(
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
-    from translator.experiment.attention import Looker
-    from translator.experiment.build import choose_device
-    from translator.experiment.run_folder import RunFolder, latest_run
-    from translator.experiment.translate import BLOCK_LINES, Remarks, decoding_settings, load
+    from translator.jobs.inspect.attention import Looker
+    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.translator import BLOCK_LINES, Remarks, decoding_settings, load
+    from translator.runs.folder import RunFolder, latest_run
 
     if text and input:
         raise UsageError("--input", "given together with words to translate", "choose one of them")
@@ -69,7 +69,7 @@ def translate(
     json = json or attention == "json"
     folder = RunFolder(run) if run else latest_run(RUNS)
     if run is None:
-        tell(f"translating with {folder.path}")
+        notify(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
@@ -89,7 +89,7 @@ def translate(
                 else:
                     write(shown(wanted, candidates[0].text, seen))
     for notice in remarks.notices():
-        tell(notice)
+        notify(notice)
 
 
 def record_of(source: str, candidates: "list[Candidate]") -> dict[str, object]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import PAGE_WIDTH, is_lively, say, tell
+from translator.cli.console import PAGE_WIDTH, is_lively, notify, say
 from translator.cli.options import RUNS
 from translator.text.visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from translator.experiment.watch import State, Watched
+    from translator.jobs.show.watch import State, Watched
 
 CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
 NARROWEST, TWO_ABREAST, WIDEST = 20, 72, 100
@@ -40,8 +40,8 @@ def watch(
       translator watch runs/demo
       translator watch runs/demo | less
     """
-    from translator.experiment.run_folder import RunFolder, newest_run
-    from translator.experiment.watch import Watched
+    from translator.jobs.show.watch import Watched
+    from translator.runs.folder import RunFolder, newest_run
 
     watched = Watched(RunFolder(run) if run else newest_run(RUNS))
     state = watched.look()
@@ -50,7 +50,7 @@ def watch(
     else:
         say(plain_text(watched, state))
     if watched.reader.is_torn and not state.is_running:
-        tell(f"{watched.reader.path}: the last line is torn and not used")
+        notify(f"{watched.reader.path}: the last line is torn and not used")
 
 
 def follow(watched: "Watched", state: "State") -> None:

@@ -1,4 +1,4 @@
-"""Where a word stands. Attention alone cannot tell: without positions it is equivariant under permutation."""
+"""Where a word stands. Attention alone cannot notify: without positions it is equivariant under permutation."""
 
 import math
 from abc import ABC, abstractmethod

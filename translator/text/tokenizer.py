@@ -16,7 +16,7 @@ from pydantic import Field
 from translator.errors import ModelError, UsageError
 from translator.settings import Settings
 from translator.text.corpus import Block, Corpus
-from translator.text.pieces import require_harmless
+from translator.text.tokenizer_safety import require_harmless
 from translator.text.visible import LINE_ENDS
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
@@ -178,7 +178,7 @@ class Sample:
         return Corpus(self.source, self.target)
 
     @property
-    def notice(self) -> str | None:
+    def notify(self) -> str | None:
         """What a person should know of it."""
         if len(self.source) == self.num_pairs:
             return None
@@ -204,7 +204,7 @@ def encode(processor: Any, lines: Sequence[str]) -> list[list[int]]:
 
 
 def train_tokenizer(
-    corpus: Corpus, settings: TokenizerSettings, tell: Callable[[str], None] = lambda _: None
+    corpus: Corpus, settings: TokenizerSettings, notify: Callable[[str], None] = lambda _: None
 ) -> Tokenizer:
     """Learn the pieces. A vocabulary too large for the corpus is lowered, which a person is told.
 
@@ -214,7 +214,7 @@ def train_tokenizer(
     learned = [learn(lines, settings, settings.vocab_size) for lines in texts]
     if lowered := [str(size) for _, size in learned if size != settings.vocab_size]:
         sizes = " and ".join(lowered)
-        tell(f"tokenizer.vocab_size lowered from {settings.vocab_size} to {sizes}: the corpus has no more")
+        notify(f"tokenizer.vocab_size lowered from {settings.vocab_size} to {sizes}: the corpus has no more")
     return Tokenizer(learned[0][0], learned[-1][0])
 
 

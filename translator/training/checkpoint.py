@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from translator.errors import ModelError, NumericalError
-from translator.training.folders import damage, new_folder, remove, temporary_of, write_part
+from translator.storage.folders import damage, new_folder, remove, temporary_of, write_part
 from translator.training.progress import Progress
 
 MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "progress.json"
@@ -68,8 +68,8 @@ def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torc
     Raises ModelError where the parts are whole but those of another training.
     """
     place = checkpoint.path / OPTIMIZER
-    load_weights(model, read_weights(checkpoint.path / MODEL), str(checkpoint.path / MODEL))
-    tensors = read_weights(place)
+    load_parameters(model, read_parameters(checkpoint.path / MODEL), str(checkpoint.path / MODEL))
+    tensors = read_parameters(place)
     random = {name: tensors.pop(name) for name in ("random", "random_cuda") if name in tensors}
     record = read_record(checkpoint.path)
     load_moments(optimizer, tensors, str(place), is_begun=record.progress.step > 0)
@@ -120,7 +120,7 @@ def unshared(model: nn.Module) -> dict[str, Tensor]:
     return {name: weight.detach().contiguous() for name, weight in model.named_parameters()}
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_parameters(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file. Raises ModelError where it is none, before much of it is read."""
     try:
         with path.open("rb") as file:
@@ -146,7 +146,7 @@ def read_record(folder: Path) -> Record:
     return record
 
 
-def load_weights(model: nn.Module, weights: dict[str, Tensor], place: str) -> None:
+def load_parameters(model: nn.Module, weights: dict[str, Tensor], place: str) -> None:
     """Copy weights into a model. Raises ModelError naming the first tensor that does not fit, and both shapes."""
     check_shapes(weights, shapes_of(model), place)
     with torch.no_grad():

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from translator.errors import ModelError
-from translator.training.folders import cannot_write, write_file
+from translator.storage.folders import cannot_write, write_file
 
 
 class Journal:

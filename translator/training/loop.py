@@ -174,7 +174,7 @@ def mean_loss(objective: Objective, batches: Iterator[Batch]) -> float:
     return total.item() / max(num_tokens, 1)
 
 
-def average_weights(weights: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+def average_parameters(weights: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of each weight over several checkpoints, summed in fp64; of what is no weight (a seed), the last one."""
     return {
         name: torch.stack([other[name].double() for other in weights]).mean(0).to(last.dtype)

@@ -19,10 +19,10 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, model: AnyModel, *, label_smoothing: float, ops: Ops, tell: Callable[[str], None] = lambda _: None
+        self, model: AnyModel, *, label_smoothing: float, ops: Ops, notify: Callable[[str], None] = lambda _: None
     ) -> None:
         super().__init__()
-        self.model, self.label_smoothing, self.ops, self.tell = model, label_smoothing, ops, tell
+        self.model, self.label_smoothing, self.ops, self.notify = model, label_smoothing, ops, notify
         self.compiles = ops.compiles and model.may_compile
         self.compiled: Callable[..., Tensor] | None = None
 
@@ -39,7 +39,7 @@ class Objective(nn.Module):
         if not (self.compiles and self.training):
             return self.model(source_BS, mask_BS, previous_BT)  # type: ignore[no-any-return]
         if self.compiled is None:
-            self.tell("compiling the model's forward and backward pass; the first updates wait for it")
+            self.notify("compiling the model's forward and backward pass; the first updates wait for it")
             torch._logging.set_logs(dynamo=logging.ERROR, inductor=logging.ERROR)  # type: ignore[attr-defined]
             self.compiled = torch.compile(self.model.forward, dynamic=True)
         return self.compiled(source_BS, mask_BS, previous_BT)
@@ -49,6 +49,6 @@ class Objective(nn.Module):
         if not self.compiles:
             return False
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        self.tell(f"ops.compile: the compiled model failed ({reason}); going on without")
+        self.notify(f"ops.compile: the compiled model failed ({reason}); going on without")
         self.compiles, self.compiled = False, None
         return True

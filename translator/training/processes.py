@@ -43,14 +43,14 @@ class Processes:
         if self.size == 1:
             return work()
         if not self.is_first:
-            heard: Answer = self.hear()
+            heard: Answer = self._receive()
             return heard
         try:
             answer = work()
         except BaseException as error:
-            self.tell(getattr(error, "exit_code", 1), b"")
+            self._send(getattr(error, "exit_code", 1), b"")
             raise
-        self.tell(0, json.dumps(answer).encode())
+        self._send(0, json.dumps(answer).encode())
         return answer
 
     def first_then_others(self, work: Callable[[], Answer]) -> Answer:
@@ -59,14 +59,14 @@ class Processes:
         self.first(lambda: made.append(work()))
         return made[0] if made else work()
 
-    def tell(self, exit_code: int, message: bytes) -> None:
-        """What `hear` hears."""
+    def _send(self, exit_code: int, message: bytes) -> None:
+        """Broadcast an exit code and a message to the other processes."""
         with others_alive():
             distributed.broadcast(torch.tensor([exit_code, len(message)]), 0)
             distributed.broadcast(torch.frombuffer(bytearray(message or b" "), dtype=torch.uint8), 0)
 
-    def hear(self) -> Any:
-        """Wait for the first process's answer."""
+    def _receive(self) -> Any:
+        """Wait for the answer of the first process; exit with its code if it failed."""
         header = torch.zeros(2, dtype=torch.int64)
         with others_alive():
             distributed.broadcast(header, 0)

@@ -1,0 +1,142 @@
+"""Event files: what is in them, and that nothing else changes."""
+
+import hashlib
+import os
+import re
+import socket
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.conftest import SETTINGS, small_corpus
+from tests.faults.runs import journal
+from tests.report.test_heat_map import HOSTILE
+from translator.config import load_config
+from translator.errors import MachineError
+from translator.jobs.train import train
+from translator.jobs.train.events import Sample, Watchers
+from translator.runs.folder import RunFolder
+from translator.training.progress import Report
+
+pytest.importorskip("tensorboard", reason="it is an extra: translator[tensorboard]")
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from translator.jobs.train.tensorboard import text_value
+
+
+class Breaks(Watchers):
+    """Ends the training as a crash would."""
+
+    def updated(self, report: Report) -> None:
+        if report.step == 9:
+            raise ZeroDivisionError
+
+
+def trained(corpus: Path, output: str, *overrides: str, name: str = "demo", watcher: Watchers | None = None) -> Path:
+    config = load_config(corpus / f"{name}.toml", [*SETTINGS[name], "training.validate_every=3", *overrides])
+    watcher = watcher or Watchers()
+    return train.train_run(config, corpus / output, device=torch.device("cpu"), watcher=watcher).path
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_corpus(tmp_path_factory.mktemp("tensorboard") / "work")
+
+
+@pytest.fixture(scope="module")
+def plain(corpus: Path) -> Path:
+    module = sys.modules.pop("translator.jobs.train.tensorboard")
+    run = trained(corpus, "plain")
+    assert module.__name__ not in sys.modules, "it is imported only where it is wanted"
+    sys.modules[module.__name__] = module
+    return run
+
+
+@pytest.fixture(scope="module")
+def broken(corpus: Path) -> Path:
+    """A run with event files that crashed at step 9 and went on from step 6."""
+    with pytest.raises(ZeroDivisionError):
+        trained(corpus, "broken", "training.tensorboard=true", watcher=Breaks())
+    return trained(corpus, "broken", "training.tensorboard=true")
+
+
+def events(run: Path) -> EventAccumulator:
+    found = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0, "tensors": 0, "images": 0})
+    found.Reload()
+    return found
+
+
+def test_event_files_change_no_loss_and_no_weight(plain: Path, broken: Path) -> None:
+    assert journal(broken) == journal(plain)
+    one, other = (hashlib.sha256((run / "final/model.safetensors").read_bytes()).digest() for run in (plain, broken))
+    assert one == other
+    assert not (plain / "tensorboard").exists()
+
+
+def test_every_step_is_there_once_after_a_crash_with_the_numbers_of_the_journal(broken: Path) -> None:
+    found = events(broken)
+    assert len(list((broken / "tensorboard").iterdir())) == 2
+    for event, tag, key in (
+        ("update", "training/loss", "loss"),
+        ("update", "training/learning_rate", "learning_rate"),
+        ("update", "training/gradient_norm", "gradient_norm"),
+        ("validation", "validation/loss", "loss"),
+        ("validation", "validation/BLEU", "bleu"),
+    ):
+        expected = [record for record in journal(broken) if record["event"] == event]
+        assert [one.step for one in found.Scalars(tag)] == [record["step"] for record in expected]
+        for one, record in zip(found.Scalars(tag), expected, strict=True):
+            assert one.value == pytest.approx(float.fromhex(record[key]), rel=1e-6)
+    assert [one.step for one in found.Scalars("training/target_tokens_per_second")] == list(range(1, 13))
+
+
+def test_each_validation_has_its_samples_and_one_picture_of_one_size(broken: Path) -> None:
+    found = events(broken)
+    assert found.Tags()["tensors"] == ["sample/1", "sample/2", "sample/3"]
+    assert [one.step for one in found.Tensors("sample/1")] == [3, 6, 9, 12]
+    pictures = found.Images("attention")
+    assert [one.step for one in pictures] == [3, 6, 9, 12]
+    assert all(one.encoded_image_string.startswith(b"\x89PNG") for one in pictures)
+    assert len({(one.width, one.height) for one in pictures}) == 1
+
+
+def test_no_file_names_the_machine_or_a_place_on_it_and_the_run_stays_intact(broken: Path) -> None:
+    RunFolder(broken).require_finished()
+    for path in (broken / "tensorboard").iterdir():
+        assert re.fullmatch(r"events\.out\.tfevents\.\d+", path.name)
+        content = path.read_bytes()
+        assert str(broken).encode() not in content
+        assert f".{socket.gethostname()}.".encode() not in content
+        assert str(os.getpid()) not in path.name
+
+
+def test_a_model_without_weights_over_words_has_no_picture(corpus: Path) -> None:
+    fixed = ["training.tensorboard=true", "decoder.cross_attention.mechanism=none"]
+    run = trained(corpus, "fixed", *fixed, name="demo-additive")
+    assert events(run).Tags()["images"] == []
+    assert "validation/BLEU" in events(run).Tags()["scalars"]
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, "<script>alert(1)</script>", "# x", "```\na", "[a](http://e)", "![](x)", "<b>a"]
+)
+def test_a_sample_is_text_where_text_is_markdown(text: str) -> None:
+    value = text_value("sample/1", Sample(text, f"- {text}", f"1. {text}"))
+    with warnings.catch_warnings(action="ignore"):  # its vendored cleaner is deprecated
+        from tensorboard.plugin_util import markdown_to_safe_html
+    html = markdown_to_safe_html(value.tensor.string_val[0].decode())
+    assert re.fullmatch(r"<pre><code>[^<]*</code></pre>", html)
+    assert html.count("\n") == 3
+
+
+@pytest.mark.parametrize("package", ["tensorboard", "matplotlib"])
+def test_what_is_not_installed_is_said_before_anything_is_made(
+    corpus: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "find_spec", lambda name: None if name == package else object())
+    with pytest.raises(MachineError, match=rf"{package} is not installed; pip install 'translator\[tensorboard\]'"):
+        trained(corpus, "never", "training.tensorboard=true")
+    assert not (corpus / "never").exists()

@@ -1,0 +1,10 @@
+"""Whole jobs without a console, one sub-room a job; a sub-room imports only from the ones above it in this list.
+
+translate/  the Python API: load a run, translate; search engines and the conversion to CTranslate2
+inspect/    what a run attends to
+train/      prepare the corpus and tokenizer, train, resume, save the final parameters; events and TensorBoard
+compare/    evaluate a run, compare runs under equal conditions
+show/       the report page and the live view of a run
+export/     write a run for other programs
+story/      train and describe the models that tell the story of attention
+"""

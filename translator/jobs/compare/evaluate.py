@@ -1,0 +1,140 @@
+"""Score a run on sentences that it was not trained on: its own test set, or files."""
+
+import hashlib
+import time
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from translator.decoding.settings import DecodingSettings
+from translator.errors import DataError, ModelError
+from translator.evaluation.comparison import GroupScore, by_kind, by_length
+from translator.evaluation.frequency import WordScore, by_frequency
+from translator.evaluation.metrics import Score, notices, score_all
+from translator.jobs.inspect.attention import Agreement
+from translator.jobs.translate import BATCH_SIZE
+from translator.jobs.translate.translator import Candidate, load
+from translator.runs.folder import COUNTS, PAIRS, HeldOut, RunFolder
+from translator.text.lines import hash_lines, members, pair_hashes
+from translator.text.reader import read_lines
+from translator.text.words import load_counts
+
+
+class Evaluation(NamedTuple):
+    """What a run makes of a test set, and how good that is."""
+
+    run: str
+    decoding: DecodingSettings
+    scores: list[Score]
+    by_length: list[GroupScore]
+    by_kind: list[GroupScore]
+    by_frequency: list[WordScore]  # none for a run whose folder is older than counts.tsv
+    best: list[Candidate]  # of each sentence
+    seconds: float  # of translating
+    leaked: list[int]  # numbers, from 1, of the test pairs that are also training pairs
+    notices: list[str]
+    alignment: Agreement | None = None  # where gold alignments were given
+
+    @property
+    def hypotheses(self) -> list[str]:
+        """The translations."""
+        return [candidate.text for candidate in self.best]
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """All but the sentences, by name."""
+        names = ("run", "scores", "by_length", "by_kind", "by_frequency", "leaked", "seconds", "alignment")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def read_test(source: Path, reference: Path) -> HeldOut:
+    """A test set from two files. Raises DataError where their counts differ."""
+    sources, references = list(read_lines(source)), list(read_lines(reference))
+    if len(sources) != len(references):
+        raise DataError(
+            str(reference),
+            f"{len(references):,} lines, but {source} has {len(sources):,}",
+            "line n must translate line n",
+        )
+    return HeldOut(sources, references, None)
+
+
+def evaluate_run(
+    run: RunFolder,
+    test: HeldOut,
+    settings: DecodingSettings | None = None,
+    *,
+    device: torch.device,
+    batch_size: int = BATCH_SIZE,
+    allow_leaked: bool = False,
+) -> Evaluation:
+    """Translate a test set with a run and score it. Raises DataError where it was trained on some of it, unless allowed."""
+    leaked = leaked_lines(run, test)
+    if leaked and not allow_leaked:
+        raise leak_error(run, test, leaked)
+    translator = load(run, device=device)
+    settings = settings or translator.config.decoding
+    began = time.monotonic()
+    best = [candidates[0] for candidates in translator.candidates(test.source, settings, batch_size=batch_size)]
+    seconds = time.monotonic() - began
+    hypotheses = [candidate.text for candidate in best]
+    seen = load_counts(run.path / COUNTS)
+    return Evaluation(
+        run=run.path.name,
+        decoding=settings,
+        scores=score_all(hypotheses, test.target),
+        by_length=by_length(hypotheses, test.target, test.source),
+        by_kind=by_kind(hypotheses, test.target, test.kinds) if test.kinds else [],
+        by_frequency=[] if seen is None else by_frequency(hypotheses, test.target, seen),
+        best=best,
+        seconds=seconds,
+        leaked=leaked,
+        notices=notices(hypotheses, test.target),
+    )
+
+
+def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
+    """The numbers, from 1, of the pairs that the run was trained on. Raises ModelError where it no longer knows."""
+    path = run.path / PAIRS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
+    if hashlib.sha256(content).hexdigest() != run.record().get("pairs"):
+        raise ModelError(str(path), "is not what was written (SHA-256 differs)", "restore the run folder")
+    source, target = (
+        hash_lines([unicodedata.normalize("NFC", line) for line in side]) for side in (test.source, test.target)
+    )
+    return [int(index) + 1 for index in members(pair_hashes(source, target), np.frombuffer(content, "<u8"))]
+
+
+def leak_error(run: RunFolder, test: HeldOut, leaked: list[int]) -> DataError:
+    """The refusal to score what was learned by heart."""
+    more = f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else ""
+    return DataError(
+        str(run.path),
+        f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: "
+        f"lines {', '.join(map(str, leaked[:10]))}{more}",
+        "test on other sentences, or give --allow-leaked, which the result will say",
+    )
+
+
+def leak_notice(leaked: list[int], num_sentences: int) -> str:
+    """What stands beside scores that flatter."""
+    return f"{len(leaked):,} of {num_sentences:,} test pairs are also training pairs; the scores flatter"
+
+
+def facts(run: RunFolder) -> dict[str, object]:
+    """What must be known beside a score to repeat it."""
+    config, finished = run.config(), run.finish_record()
+    return {
+        "architecture": config.architecture,
+        "seed": config.training.seed,
+        "steps": finished["step"],
+        "final": finished["final"],
+        "weights": finished["weights"],
+        "training_seconds": finished["seconds"],
+    }

@@ -1,0 +1,1 @@
+"""Attention weights and word alignments of a run."""

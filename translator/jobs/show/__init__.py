@@ -1,0 +1,1 @@
+"""Show a run: the report page and the live view."""

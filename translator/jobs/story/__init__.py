@@ -1,0 +1,1 @@
+"""Train the models that tell the story of attention, and write the story as a page."""

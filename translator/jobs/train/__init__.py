@@ -1,0 +1,1 @@
+"""Train a run: prepare the corpus and tokenizer, run the updates, resume, save the final parameters."""

@@ -1,0 +1,134 @@
+"""Every object of a training, at step 0 or as the newest checkpoint left it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from translator.config import MAY_CHANGE, Config, flatten
+from translator.errors import DataError, MachineError, ModelError
+from translator.jobs.train.events import Watcher
+from translator.jobs.train.prepare import Prepared, initial_parameters
+from translator.jobs.train.run_loop import Training
+from translator.jobs.translate.build import build_model, count_parameters, environment_of, vocabularies_of
+from translator.jobs.translate.translator import Translator
+from translator.models.interface import AnyModel
+from translator.ops.choice import choose_ops
+from translator.runs.folder import JOURNAL, WORDS
+from translator.storage.folders import recover_partial_writes
+from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
+from translator.text.words import load_words
+from translator.training.checkpoint import Record, find_checkpoints, load_parameters, restore_checkpoint
+from translator.training.journal import truncate_after
+from translator.training.loop import build_optimizer
+from translator.training.objective import Objective
+from translator.training.processes import Processes
+from translator.training.updates import CorpusUpdates
+
+
+def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes: Processes) -> Training:
+    """Every object that a training needs, at step 0."""
+    config = prepared.config
+    torch.manual_seed(config.training.seed)
+    ops = choose_ops(config.ops, device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
+    with device:
+        model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
+    has_begun = any(prepared.run.checkpoints.glob("step-*"))
+    first = None if has_begun else initial_parameters(config, prepared.tokenizer, prepared.run)
+    if first is not None:
+        load_parameters(model, first, "training.initialise_from")
+    environment = environment_of(device, ops, processes.size)
+    watcher.notify(f"{count_parameters(model):,} weights, " + ", ".join(map(" ".join, environment.items())))
+    validation = encode_corpus(prepared.validation, prepared.tokenizer)
+    pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notify))
+    check_lengths(model, pairs, "training", np.flatnonzero(prepared.admitted.kept))
+    check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
+    return Training(
+        run=prepared.run,
+        config=config,
+        objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops, notify=watcher.notify),
+        optimizer=build_optimizer(model, config.training),
+        translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
+        updates=CorpusUpdates(pairs, config.training, device, processes),
+        validation=prepared.validation,
+        validation_batches=[batch.to(device) for batch in all_batches(validation, config.training.batch_tokens)],
+        watcher=watcher,
+        processes=processes,
+        environment=environment,
+    )
+
+
+def check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
+    """Raise DataError for a pair that is longer than the model can take in; `number_P` says which line each one is."""
+    limits = model.longest_source, model.longest_target and model.longest_target + 1  # end marks included
+    for side, lines, limit in zip(("source", "target"), pairs, limits, strict=True):
+        lengths = np.diff(lines.offsets)
+        if limit is not None and (too_long := np.flatnonzero(lengths > limit)).size:
+            found = f"{lengths[too_long[0]]:,} pieces, but the model takes in at most {limit:,}"
+            more = (
+                f"; so are {too_long.size - 1:,} more, the longest has {lengths.max():,}" if too_long.size > 1 else ""
+            )
+            raise DataError(
+                f"{split} pair {number_P[too_long[0]] + 1:,}",
+                f"its {side} is too long ({found}{more})",
+                "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
+            )
+
+
+def all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
+    """Every pair once."""
+    batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=pairs.num_pairs, seed=0)
+    return (batches.batch(sentences) for sentences in batches.epoch(0))
+
+
+def restore(training: Training) -> None:
+    """Go on from the newest checkpoint that is whole and fits, and forget what came after it.
+
+    Raises ModelError where there are checkpoints and none of them is.
+    """
+    run, notify, processes = training.run, training.watcher.notify, training.processes
+    processes.first(lambda: recover_partial_writes(run.path, run.checkpoints))
+    training.checkpoints = find_checkpoints(run.checkpoints, notify)
+    record = newest_record(training)
+    if record is not None:
+        training.progress, training.parts_told = record.progress, record.progress.parts
+        notify(f"going on after step {record.progress.step}")
+        for line in changes(run.config(), training.config, record.environment, training.environment):
+            notify(line)
+    elif any(run.checkpoints.glob("step-*")):
+        raise ModelError(
+            str(run.checkpoints), "all checkpoints are damaged", "restore one, or begin anew with --overwrite"
+        )
+    progress = training.progress
+    if processes.largest(progress.step) != -processes.largest(-progress.step):
+        raise MachineError(str(run.path), "the processes see different checkpoints", "use a folder that all can see")
+    processes.first(lambda: truncate_after(run.path / JOURNAL, progress.step, progress.validated_step))
+    processes.first(training.prune)  # a kill may have come between a save and this
+
+
+def newest_record(training: Training) -> Record | None:
+    """Restore the newest checkpoint that fits and return its record; the ones that do not are named and given up."""
+    while training.checkpoints:
+        newest = training.checkpoints[-1]
+        try:
+            return restore_checkpoint(newest, training.objective.model, training.optimizer)
+        except ModelError as error:
+            training.watcher.notify(f"{newest.path.name} is damaged and not used: {error}")
+            training.checkpoints.pop()
+    return None
+
+
+def changes(old: Config, new: Config, then: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    """What a person should hear when a training goes on under other conditions than it began with."""
+    if differing := [key for key in now if now[key] != then.get(key)]:
+        yield "not bit-exact: " + ", ".join(f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in differing)
+    before, after = flatten(old), flatten(new)
+    if changed := [key for key in sorted(MAY_CHANGE) if before.get(key) != after.get(key)]:
+        yield "begun with " + ", ".join(f"{key} {before.get(key)}, now {after.get(key)}" for key in changed)
+    if "training.steps" in changed and new.training.schedule in ("cosine", "linear"):
+        yield (
+            f"the {new.training.schedule} schedule ends at training.steps, so the learning rate jumps here: "
+            "the run is not one that had this many steps from the start"
+        )

@@ -1,0 +1,68 @@
+"""A whole training: prepare or go on, train, finish; stopped, it leaves its state."""
+
+from contextlib import ExitStack
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from translator.config import Config
+from translator.errors import MachineError
+from translator.jobs.train.events import Watcher, Watchers
+from translator.jobs.train.final_parameters import is_done
+from translator.jobs.train.prepare import prepare
+from translator.jobs.train.signals import Stop, Stopped, stop_requests
+from translator.jobs.train.start import begin, restore
+from translator.jobs.translate.build import check_model
+from translator.runs.folder import RunFolder
+from translator.training.processes import Processes
+
+
+def train_run(
+    config: Config,
+    folder: Path,
+    *,
+    device: torch.device,
+    watcher: Watcher,
+    made_by: str = "train",
+    overwrite: bool = False,
+    processes: Processes = Processes(),  # noqa: B008 - a value, and the plain case
+) -> RunFolder:
+    """Train in `folder`, from the start or from where it stopped; returns the finished run."""
+    check_model(config)
+    if config.training.tensorboard:
+        require_tensorboard()
+    run, training = RunFolder(folder), None
+    watchers = Watchers(watcher) if processes.is_first else Watchers()
+    try:
+        with stop_requests() as request, ExitStack() as held:
+            processes.first(lambda: held.enter_context(run.locked(watchers.notify)))
+            begins_anew = overwrite and processes.is_first and not processes.restarted
+            prepared = processes.first_then_others(
+                lambda: prepare(config, folder, overwrite=begins_anew, notify=watchers.notify)
+            )
+            if is_done(run, config):
+                watchers.notify(f"{folder} is already finished; give another --output, or more training.steps")
+                return run
+            training = begin(prepared, device, watchers, processes)
+            restore(training)
+            if config.training.tensorboard and processes.is_first:
+                from translator.jobs.train.tensorboard import EventFiles
+
+                watchers.watchers.append(EventFiles(run, training.translator, prepared.validation))
+            reason = training.run_updates(request)
+            training.alone(partial(training.finish, reason, made_by))
+    except Stop as stop:
+        if not processes.is_first:
+            raise SystemExit(stop.exit_code) from None
+        raise Stopped(stop.number, training.progress.step if training else 0, str(folder)) from None
+    return run
+
+
+def require_tensorboard() -> None:
+    """Raise MachineError unless what `training.tensorboard` needs is installed."""
+    for package in ("tensorboard", "matplotlib"):
+        if find_spec(package) is None:
+            advice = "pip install 'translator[tensorboard]', or set it to false"
+            raise MachineError("training.tensorboard", f"{package} is not installed", advice)

@@ -1,0 +1,78 @@
+"""Every object from a config: device, operations, model; and the checks that need a model but no data."""
+
+import re
+
+import torch
+
+from translator.config import Config
+from translator.errors import MachineError, UsageError
+from translator.models import MODELS
+from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
+from translator.ops.choice import Ops
+from translator.text.tokenizer import Tokenizer
+
+MAX_PARAMETERS = 2_000_000_000
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; 'auto' takes a GPU where there is one. Raises MachineError where it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UsageError("--device", f"found {name!r}, expected cpu, cuda, cuda:N or auto")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        why = "torch was built without CUDA" if torch.version.cuda is None else f"GPUs: {torch.cuda.device_count()}"
+        raise MachineError("--device", f"CUDA requested but not available ({why})", "use --device cpu")
+    return device
+
+
+def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[str, str]:
+    """What must be equal for two trainings to agree to the last bit."""
+    is_gpu = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if is_gpu else device.type,
+        "threads": str(ops.num_workers if ops.workers else torch.get_num_threads()),
+        "processes": str(num_processes),
+        "products": str(ops.product_dtype).removeprefix("torch."),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
+
+
+def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
+    """What a model needs to know of a tokenizer."""
+    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint)
+
+
+def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyModel:
+    """The model on the current default device. Raises UsageError for settings that contradict each other."""
+    architecture = MODELS[config.architecture]
+    return architecture.build(config.model, config.encoder, config.decoder, vocabularies=vocabularies, ops=ops)
+
+
+def check_model(config: Config) -> int:
+    """Build the model without memory, before any data is read; returns its number of weights.
+
+    Raises UsageError for what cannot be built or is larger than any machine that this program is for.
+    """
+    size = config.tokenizer.vocab_size
+    try:
+        with torch.device("meta"):
+            model = build_model(config, Vocabularies(size, size, config.tokenizer.joint), ops=Ops())
+        num_parameters = count_parameters(model)
+    except (RuntimeError, OverflowError) as error:
+        raise UsageError(
+            "[model]", f"cannot be built ({str(error).splitlines()[0]})", "choose smaller sizes"
+        ) from error
+    if num_parameters > MAX_PARAMETERS:
+        raise UsageError(
+            "[model]", f"would have {num_parameters:,} weights, at most {MAX_PARAMETERS:,}", "choose smaller sizes"
+        )
+    return num_parameters
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """How many numbers training adjusts, tied ones once."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)

@@ -1,0 +1,1 @@
+"""Run folders: layout, records, lookup by name, and the lock that keeps a second process out."""
