@@ -15,7 +15,7 @@ from tests.report.example import HOSTILE, demo_pairs, example_page, hostile_pair
 from tests.report.test_page import Parsed
 from translator.report.page import shown
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="it is an extra: translator[browser]")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the library: pip install playwright")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 OPTIONS = [

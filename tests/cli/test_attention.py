@@ -64,7 +64,7 @@ def test_the_terminal_picture_is_text_within_80_columns(lines: Path, program: Pr
 def test_a_file_takes_the_form_that_its_name_says_and_standard_output_stays_as_it_was(
     lines: Path, program: Program
 ) -> None:
-    pytest.importorskip("matplotlib", reason="it is an extra: translator[plot]")
+    pytest.importorskip("matplotlib", reason="needs the library: pip install matplotlib")
     plain = program("translate", "--input", "lines.en").output
     for name in ("a.png", "a.svg", "a.json", "a.align"):
         assert program("translate", "--input", "lines.en", "--attention", name).output == plain

@@ -12,7 +12,7 @@ from translator.report import figure
 from translator.report.figure import save_figure
 from translator.report.heat_map import HeatMap
 
-pytest.importorskip("matplotlib", reason="it is an extra: translator[plot]")
+pytest.importorskip("matplotlib", reason="needs the library: pip install matplotlib")
 WORDS = [*HOSTILE, "$x^2$", "<b>&amp;", "\\frac{1}{2}", "\ufffe"]
 
 
@@ -56,5 +56,5 @@ def test_a_failed_picture_leaves_nothing_behind(broken: str, tmp_path: Path, mon
 
 def test_a_machine_without_matplotlib_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure, "find_spec", lambda _: None)
-    with pytest.raises(MachineError, match=r"pip install 'translator\[plot\]'"):
+    with pytest.raises(MachineError, match=r"pip install matplotlib"):
         figure.require_matplotlib()

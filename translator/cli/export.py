@@ -31,7 +31,7 @@ def export(
 ) -> None:
     """Write a finished Transformer for CTranslate2, and compare both on validation sentences, greedy and with beam 5.
 
-    `translator translate --engine ctranslate2` then uses it. Needs the extra: pip install 'translator[ctranslate2]'.
+    `translator translate --engine ctranslate2` then uses it. Needs CTranslate2: pip install ctranslate2.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Heat maps as PNG or SVG, by matplotlib, which is asked for only here: `pip install "translator[plot]"`.
+"""Heat maps as PNG or SVG, by matplotlib, which is imported only here (`pip install matplotlib`).
 
 Shades of one hue from light to dark, so that their order shows without colour and on paper. Words are text, never markup.
 """
@@ -35,7 +35,7 @@ SETTINGS: dict[Any, Any] = {
 def require_matplotlib() -> None:
     """Raise MachineError where it is not installed."""
     if find_spec("matplotlib") is None:
-        raise MachineError("matplotlib", "is not installed", "pip install 'translator[plot]'")
+        raise MachineError("matplotlib", "is not installed", "pip install matplotlib")
 
 
 def save_figure(maps: Sequence[HeatMap], caption: str, path: Path) -> None:

@@ -21,7 +21,7 @@ from translator.jobs.train.events import Sample, Watchers
 from translator.runs.folder import RunFolder
 from translator.training.progress import Report
 
-pytest.importorskip("tensorboard", reason="it is an extra: translator[tensorboard]")
+pytest.importorskip("tensorboard", reason="needs the library: pip install tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from translator.jobs.train.tensorboard import text_value
@@ -137,6 +137,6 @@ def test_what_is_not_installed_is_said_before_anything_is_made(
     corpus: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "find_spec", lambda name: None if name == package else object())
-    with pytest.raises(MachineError, match=rf"{package} is not installed; pip install 'translator\[tensorboard\]'"):
+    with pytest.raises(MachineError, match=rf"{package} is not installed; pip install {package}, or set it to false"):
         trained(corpus, "never", "training.tensorboard=true")
     assert not (corpus / "never").exists()

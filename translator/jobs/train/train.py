@@ -64,5 +64,5 @@ def require_tensorboard() -> None:
     """Raise MachineError unless what `training.tensorboard` needs is installed."""
     for package in ("tensorboard", "matplotlib"):
         if find_spec(package) is None:
-            advice = "pip install 'translator[tensorboard]', or set it to false"
+            advice = f"pip install {package}, or set it to false"
             raise MachineError("training.tensorboard", f"{package} is not installed", advice)

@@ -31,7 +31,7 @@ def library() -> Any:
     try:
         import ctranslate2
     except ImportError as error:
-        advice = "type: pip install 'translator[ctranslate2]'"
+        advice = "type: pip install ctranslate2"
         raise MachineError("ctranslate2", f"the package cannot be imported ({error})", advice) from error
     return ctranslate2
 
