@@ -40,7 +40,7 @@ def ctranslate2_speeds(translator: Translator, lines: list[str], forced: int) ->
 def translate(engine: Any, translator: Translator, lines: list[str], options: dict[str, int]) -> list[str]:
     """Text to text, as `Translator.translate` does it."""
     tokenizer = translator.tokenizer
-    numbers = {piece: number for number, piece in enumerate(tokenizer.target_pieces(range(tokenizer.target_size)))}
-    sources = [tokenizer.source_pieces(ids[:-1]) for ids in tokenizer.encode_source(lines)]
+    numbers = {piece: number for number, piece in enumerate(tokenizer.target_tokens(range(tokenizer.target_size)))}
+    sources = [tokenizer.source_tokens(ids[:-1]) for ids in tokenizer.encode_source(lines)]
     results = engine.translate_batch(sources, **options)
     return tokenizer.decode_target([[numbers[piece] for piece in result.hypotheses[0]] for result in results])

@@ -26,7 +26,7 @@ def tokenizer() -> Tokenizer:
 
 @given(line=TEXT)
 def test_words_are_what_stands_between_spaces(tokenizer: Tokenizer, line: str) -> None:
-    found = Words.of(tokenizer.source_pieces(tokenizer.encode_source([line])[0]))
+    found = Words.of(tokenizer.source_tokens(tokenizer.encode_source([line])[0]))
     assert found.words == [word for word in unicodedata.normalize("NFC", line).split(" ") if word] + ["</s>"]
     assert found.num_words == len(found.words) - 1
     assert len(found.word_of_piece) == len(found.pieces)

@@ -1,4 +1,4 @@
-"""What the gate lets in, counts and finds, however the corpus is cut into blocks."""
+"""What the pair_filter lets in, counts and finds, however the corpus is cut into blocks."""
 
 import random
 from pathlib import Path
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from translator.errors import DataError
 from translator.text.corpus import Block, Corpus, CorpusSettings
-from translator.text.filters import Admitted, Gate, examine, looks_swapped, require_pairs
-from translator.text.lines import Lines, hash_lines, members, pair_hashes, visible_words
+from translator.text.filters import FilterResult, PairFilter, check_held_out, looks_swapped, require_pairs
+from translator.text.lines import Lines, find_known, hash_lines, pair_hashes, visible_words
 from translator.text.misalignment import find_misalignment, is_unrelated
 
 DATA = Path(__file__).parent.parent.parent / "data"
@@ -22,13 +22,13 @@ TEXT = st.text(
 
 def passed(
     rows: list[tuple[str, str]], settings: CorpusSettings | None = None, size: int = 3
-) -> tuple[list[str], Admitted]:
-    """(sources let in, what the gate knows)."""
-    gate, kept = Gate(settings or CorpusSettings(), ("a.en", "a.de")), []
+) -> tuple[list[str], FilterResult]:
+    """(sources let in, what the pair_filter knows)."""
+    pair_filter, kept = PairFilter(settings or CorpusSettings(), ("a.en", "a.de")), []
     for first in range(0, len(rows), size):
         source, target = zip(*rows[first : first + size], strict=True)
-        kept += gate.admit(Block(list(source), list(target))).source
-    return kept, gate.close()
+        kept += pair_filter.filter(Block(list(source), list(target))).source
+    return kept, pair_filter.result()
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
@@ -42,7 +42,7 @@ def test_each_rule_is_counted_with_its_first_line_and_the_rest_stays_aligned(siz
         "read": 8, "blank": 2, "too_long": 2, "ratio": 1, "kept": 3, "duplicates": 1, "identical": 1,
     }  # fmt: skip
     assert kept == ["a", "a", "s"]
-    assert found.kept.tolist() == [True, False, False, False, False, True, True, False]
+    assert found.is_kept.tolist() == [True, False, False, False, False, True, True, False]
     places = {one.what: (one.place, one.line, one.num_lines) for one in found.findings}
     assert places["blank"] == ("a.en", 2, 2)
     assert places["too_long"] == ("a.en", 4, 2)
@@ -72,13 +72,13 @@ def test_overlap_is_found_and_nothing_else(ours: list[tuple[str, str]], theirs: 
     theirs = [*theirs, ours[0]]
     hashes = [pair_hashes(*(hash_lines(side) for side in zip(*rows, strict=True))) for rows in (ours, theirs)]
     expected = [index for index, pair in enumerate(theirs) if pair in set(ours)]
-    assert members(hashes[1], np.unique(hashes[0])).tolist() == expected
+    assert find_known(hashes[1], np.unique(hashes[0])).tolist() == expected
 
 
 def test_sentences_that_are_also_in_training_are_counted_by_pair_and_by_source() -> None:
     _, train = passed([("a dog", "ein Hund"), ("a cat", "eine Katze")])
     other = Corpus(["a cat", "a dog", "a cow"], ["eine Katze", "der Hund", "eine Kuh"], ("v.en", "v.de"))
-    seen = examine(other, CorpusSettings(), train, Corpus(["a dog"], ["ein Hund"]))
+    seen = check_held_out(other, CorpusSettings(), train, Corpus(["a dog"], ["ein Hund"]))
     assert (seen.also_in_training, seen.sources_in_training) == (1, 2)
     assert [(one.place, one.line) for one in seen.findings] == [("v.en", 1)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text.corpus import CorpusSettings, Fingerprint, HubSettings, text_of
+from translator.text.corpus import CorpusSettings, Fingerprint, HubSettings, join_lines
 from translator.text.sources import open_split, read_labels, read_split
 
 PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u0065\u0301", "Café")]
@@ -125,7 +125,7 @@ def test_blocks_of_any_size_are_the_same_corpus(tmp_path: Path, monkeypatch: pyt
     assert whole.source == whole.target == [line for block in blocks for line in block.source] == lines
     piecewise = Fingerprint()
     for block in blocks:
-        piecewise.update(text_of(side).encode() for side in block)
+        piecewise.update(join_lines(side).encode() for side in block)
     assert piecewise.hexdigest() == whole.fingerprint
 
 

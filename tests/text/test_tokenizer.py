@@ -94,7 +94,7 @@ def test_a_vocabulary_too_small_for_the_characters_is_an_error_with_the_least_si
 def test_a_very_long_line_is_learned_from() -> None:
     corpus = Corpus(["ж" * 5 + " the dog " * 1000], ["x"])
     tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=280))
-    assert "ж" in "".join(tokenizer.source_pieces(range(tokenizer.source_size)))
+    assert "ж" in "".join(tokenizer.source_tokens(range(tokenizer.source_size)))
 
 
 def test_the_same_corpus_gives_the_same_tokenizer_after_saving_too(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A parallel corpus: sentences of which line n translates line n, whole or as a stream of blocks.
 
-Where the lines come from (two files, TSV, JSONL, the Hugging Face hub) is `sources.py`'s, which pairs are let in `gate.py`'s.
+Where the lines come from (two files, TSV, JSONL, the Hugging Face hub) is decided by `sources.py`, which pairs are used is decided by `filters.py`.
 """
 
 import hashlib
@@ -82,11 +82,11 @@ class Corpus(NamedTuple):
     def fingerprint(self) -> str:
         """What `Fingerprint` makes of it."""
         whole = Fingerprint()
-        whole.update(text_of(side).encode() for side in (self.source, self.target))
+        whole.update(join_lines(side).encode() for side in (self.source, self.target))
         return whole.hexdigest()
 
 
-def text_of(lines: Sequence[str]) -> str:
+def join_lines(lines: Sequence[str]) -> str:
     """The lines as a file holds them, each ended by a line feed."""
     return "\n".join([*lines, ""])
 
@@ -98,7 +98,7 @@ class Fingerprint:
         self.sides = hashlib.sha256(), hashlib.sha256()
 
     def update(self, contents: Iterable[bytes]) -> None:
-        """The next lines, the bytes of each side as `text_of` makes it."""
+        """The next lines, the bytes of each side as `join_lines` makes it."""
         for side, content in zip(self.sides, contents, strict=True):
             side.update(content)
 

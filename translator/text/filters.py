@@ -1,4 +1,4 @@
-"""The corpus gate: what one pass over the training pairs lets in, leaves out, counts and finds odd.
+"""The corpus pair_filter: what one pass over the training pairs lets in, leaves out, counts and finds odd.
 
 Left out, by rule: blank sides, too long ones, lengths that do not fit. Kept but counted: duplicates, identical sides, control
 characters (a tab is text like any other), damaged characters. Duplicates and overlaps are found by 64-bit hashes,
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.text.corpus import Block, Corpus, CorpusSettings, Fingerprint, text_of
-from translator.text.lines import Lines, distinct, hash_lines, members, pair_hashes
+from translator.text.corpus import Block, Corpus, CorpusSettings, Fingerprint, join_lines
+from translator.text.lines import Lines, distinct, find_known, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
 
 CONTROL = "".join(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
@@ -68,18 +68,18 @@ class Counts(NamedTuple):
     identical: int
 
 
-class Admitted(NamedTuple):
-    """What the gate knows once all pairs went through."""
+class FilterResult(NamedTuple):
+    """What the pair_filter knows once all pairs went through."""
 
     counts: Counts
     findings: list[Finding]
-    kept: NDArray[np.bool_]  # of all pairs read
-    pairs: NDArray[np.uint64]  # hashes of the pairs kept, sorted, each once
-    sources: NDArray[np.uint64]  # the same of their sources
+    is_kept: NDArray[np.bool_]  # of all pairs read
+    pair_hashes: NDArray[np.uint64]  # of the pairs kept, sorted, each once
+    source_hashes: NDArray[np.uint64]  # the same of their sources
     fingerprint: str
 
 
-class Gate:
+class PairFilter:
     """Takes pairs block by block, says which may be learned from, and remembers what must be known of them all."""
 
     def __init__(self, settings: CorpusSettings, places: tuple[str, str]) -> None:
@@ -90,9 +90,9 @@ class Gate:
         self.sides: tuple[list[Lines], list[Lines]] = ([], [])
         self.num_read = 0
 
-    def admit(self, block: Block) -> Block:
+    def filter(self, block: Block) -> Block:
         """The pairs of a block that may be learned from."""
-        texts = [text_of(side) for side in block]
+        texts = [join_lines(side) for side in block]
         contents = [text.encode() for text in texts]
         source, target = map(Lines.of_text, texts, contents)
         rules = self.apply_rules(block, source, target)
@@ -141,7 +141,7 @@ class Gate:
         new = known or Finding(what, 0, place, line, example)
         self.findings[what] = new._replace(num_lines=new.num_lines + len(indices))
 
-    def close(self) -> Admitted:
+    def result(self) -> FilterResult:
         """What is known of all pairs."""
         rules = np.concatenate(self.rules)
         source, target = (Lines(*map(np.concatenate, zip(*side, strict=True))) for side in self.sides)
@@ -160,7 +160,7 @@ class Gate:
             self.findings[IDENTICAL] = self.findings[IDENTICAL]._replace(share=share)
         self.check_alignment(source, target)
         findings = list(self.findings.values())
-        return Admitted(counts, findings, kept, pairs, distinct(source.hash[kept]), self.fingerprint.hexdigest())
+        return FilterResult(counts, findings, kept, pairs, distinct(source.hash[kept]), self.fingerprint.hexdigest())
 
     def check_alignment(self, source: Lines, target: Lines) -> None:
         """Raise DataError, or note it, where line n no longer seems to translate line n."""
@@ -215,15 +215,15 @@ class Seen(NamedTuple):
     sources_in_training: int
 
 
-def examine(other: Corpus, settings: CorpusSettings, train: Admitted, sample: Corpus) -> Seen:
+def check_held_out(other: Corpus, settings: CorpusSettings, train: FilterResult, sample: Corpus) -> Seen:
     """Look at validation or test sentences, and for them among the training pairs. Raises DataError where they are misaligned."""
-    gate, block = Gate(settings, other.places), Block(other.source, other.target)
-    gate.admit(block)
-    gate.num_read = 0
+    pair_filter, block = PairFilter(settings, other.places), Block(other.source, other.target)
+    pair_filter.filter(block)
+    pair_filter.num_read = 0
     source, target = (hash_lines(side) for side in block)
-    shared = members(pair_hashes(source, target), train.pairs)
-    gate.note("also in the training pairs", shared, block, 0)
+    shared = find_known(pair_hashes(source, target), train.pair_hashes)
+    pair_filter.note("also in the training pairs", shared, block, 0)
     if looks_swapped(sample, other):
-        gate.note("whose sides look exchanged, source for target", range(len(other.source)), block, 0)
-    findings = [one for one in gate.close().findings if one.is_warning]
-    return Seen(findings, len(shared), len(members(source, train.sources)))
+        pair_filter.note("whose sides look exchanged, source for target", range(len(other.source)), block, 0)
+    findings = [one for one in pair_filter.result().findings if one.is_warning]
+    return Seen(findings, len(shared), len(find_known(source, train.source_hashes)))

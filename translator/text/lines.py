@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from translator.text.corpus import text_of
+from translator.text.corpus import join_lines
 
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 UNUSUAL = INVISIBLE + "".join(chr(code) for code in range(0x80, 0x3001) if chr(code).isspace())
@@ -27,11 +27,11 @@ class Lines(NamedTuple):
     @classmethod
     def of(cls, lines: Sequence[str]) -> "Lines":
         """Count the lines."""
-        return cls.of_text(text := text_of(lines), text.encode())
+        return cls.of_text(text := join_lines(lines), text.encode())
 
     @classmethod
     def of_text(cls, text: str, content: bytes) -> "Lines":
-        """The same, given what `text_of` makes of the lines, and its bytes."""
+        """The same, given what `join_lines` makes of the lines, and its bytes."""
         data = np.frombuffer(b"\n" + content, np.uint8)
         ends = np.flatnonzero(data == LF)
         is_space = (data - 9 < 5) | (data - 28 < 5)  # as str.split has it: bytes below 9 or 28 wrap around
@@ -54,7 +54,7 @@ def marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]
 
 def hash_lines(lines: Sequence[str]) -> NDArray[np.uint64]:
     """XXH3 of each line. Two different lines share one with a chance of 2^-64; whoever wants to may forge such lines."""
-    return hashes(text_of(lines).encode())
+    return hashes(join_lines(lines).encode())
 
 
 def hashes(content: bytes) -> NDArray[np.uint64]:
@@ -83,7 +83,7 @@ def visible_words(line: str) -> list[str]:
 INVISIBLES = re.compile(f"[{INVISIBLE}]")
 
 
-def members(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
+def find_known(found: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Where in `found` there is a hash of `known`, which is sorted."""
     if not len(known):
         return np.zeros(0, np.int64)

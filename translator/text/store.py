@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from translator.text.arrow_words import WordEncoder
 from translator.text.batches import EncodedLines, EncodedPairs
-from translator.text.corpus import Block, Fingerprint, text_of
+from translator.text.corpus import Block, Fingerprint, join_lines
 from translator.text.tokenizer import EOS, Tokenizer
-from translator.text.tokens import WordEncoder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
 
     with ExitStack() as held:
         files = [held.enter_context((folder / part).open("wb")) for part in PARTS]
-        for parts in ahead(encode, (one for one in blocks if one.source), threads):
+        for parts in threaded_map(encode, (one for one in blocks if one.source), threads):
             for file, part in zip(files, parts, strict=True):
                 file.write(part)
 
@@ -67,18 +67,18 @@ def piece_type(processor: Any) -> type[np.uint16] | type[np.int32]:
     return np.uint16 if processor.get_piece_size() <= 2**16 else np.int32
 
 
-def admitted(blocks: Iterable[Block], kept: NDArray[np.bool_], seen: Fingerprint) -> Iterator[Block]:
-    """The pairs that the gate let in, when the corpus is read again; `seen` is told of all that is read."""
+def select_pairs(blocks: Iterable[Block], kept: NDArray[np.bool_], seen: Fingerprint) -> Iterator[Block]:
+    """The pairs that the pair_filter let in, when the corpus is read again; `seen` is told of all that is read."""
     first = 0
     for block in blocks:
-        seen.update(text_of(side).encode() for side in block)
+        seen.update(join_lines(side).encode() for side in block)
         last = first + len(block.source)
         chosen = kept[first:last]
         yield Block(*(list(compress(side, chosen)) for side in block))
         first = last
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+def threaded_map(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """`map` in order, by so many threads, while the items come and the results are used in the caller's."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Result]] = deque()

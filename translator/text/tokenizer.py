@@ -96,11 +96,11 @@ class Tokenizer:
         kept = [[piece for piece in sentence if piece > EOS] for sentence in ids]
         return [str(self.target.decode(pieces)).translate(LINE_ENDS) for pieces in kept]
 
-    def source_pieces(self, ids: Sequence[int]) -> list[str]:
+    def source_tokens(self, ids: Sequence[int]) -> list[str]:
         """Each id as it is written in the source vocabulary."""
         return [str(self.source.id_to_piece(piece)) for piece in ids]
 
-    def target_pieces(self, ids: Sequence[int]) -> list[str]:
+    def target_tokens(self, ids: Sequence[int]) -> list[str]:
         """Each id as it is written in the target vocabulary."""
         return [str(self.target.id_to_piece(piece)) for piece in ids]
 
@@ -131,7 +131,7 @@ class Tokenizer:
             raise ModelError(str(folder), problem, "restore the run folder") from error
 
 
-class Sample:
+class PairSample:
     """The pairs that pieces are learned from: all of them or, of a large corpus, so many drawn evenly, in their order."""
 
     def __init__(self, settings: TokenizerSettings) -> None:
@@ -178,7 +178,7 @@ class Sample:
         return Corpus(self.source, self.target)
 
     @property
-    def notify(self) -> str | None:
+    def notice(self) -> str | None:
         """What a person should know of it."""
         if len(self.source) == self.num_pairs:
             return None

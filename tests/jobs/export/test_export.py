@@ -110,7 +110,7 @@ def test_a_translation_has_the_same_log_probability_in_both(tmp_path, variant):
     source_BS, target_BT = (EncodedLines.of(ids).padded(torch.arange(14).numpy()) for ids in (sources, targets))
     expected = forced_log_probs(ours.model, source_BS, source_BS != 0, target_BT)
     scored = theirs.translator.score_batch(
-        [tokenizer.source_pieces(ids[:-1]) for ids in sources], [tokenizer.target_pieces(ids[:-1]) for ids in targets]
+        [tokenizer.source_tokens(ids[:-1]) for ids in sources], [tokenizer.target_tokens(ids[:-1]) for ids in targets]
     )
     assert [sum(one.log_probs) for one in scored] == pytest.approx(expected.tolist(), abs=2e-4)
 

@@ -18,7 +18,7 @@ from translator.jobs.inspect.attention import Agreement
 from translator.jobs.translate import BATCH_SIZE
 from translator.jobs.translate.translator import Candidate, load
 from translator.runs.folder import COUNTS, PAIRS, HeldOut, RunFolder
-from translator.text.lines import hash_lines, members, pair_hashes
+from translator.text.lines import find_known, hash_lines, pair_hashes
 from translator.text.reader import read_lines
 from translator.text.words import load_counts
 
@@ -108,7 +108,7 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
     source, target = (
         hash_lines([unicodedata.normalize("NFC", line) for line in side]) for side in (test.source, test.target)
     )
-    return [int(index) + 1 for index in members(pair_hashes(source, target), np.frombuffer(content, "<u8"))]
+    return [int(index) + 1 for index in find_known(pair_hashes(source, target), np.frombuffer(content, "<u8"))]
 
 
 def leak_error(run: RunFolder, test: HeldOut, leaked: list[int]) -> DataError:

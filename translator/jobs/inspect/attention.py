@@ -114,8 +114,8 @@ class Agreement(NamedTuple):
 
 def word_counts(tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
     """Words of both sides of each pair, as alignments count them."""
-    sources = map(tokenizer.source_pieces, tokenizer.encode_source([line.strip() for line in source]))
-    targets = map(tokenizer.target_pieces, tokenizer.encode_target([line.strip() for line in target]))
+    sources = map(tokenizer.source_tokens, tokenizer.encode_source([line.strip() for line in source]))
+    targets = map(tokenizer.target_tokens, tokenizer.encode_target([line.strip() for line in target]))
     return [(Words.of(one).num_words, Words.of(two).num_words) for one, two in zip(sources, targets, strict=True)]
 
 
@@ -186,9 +186,9 @@ class Looker:
             batch = batches.batch(sentences).to(self.device)
             weight_BLHTS = self.cross_weights(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
             for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
-                source = Words.of(tokenizer.source_pieces(read[number]))
-                target = Words.of(tokenizer.target_pieces(targets[number]))
-                whole = Words.of(tokenizer.source_pieces(sources[number]))
+                source = Words.of(tokenizer.source_tokens(read[number]))
+                target = Words.of(tokenizer.target_tokens(targets[number]))
+                whole = Words.of(tokenizer.source_tokens(sources[number]))
                 weights = (view.of(weight_LHTS[..., : len(target.pieces), : len(source.pieces)]) for view in views)
                 unread = len(whole.words) - len(source.words)
                 yield number, [AttentionMap(source, target, *pair, unread) for pair in zip(weights, views, strict=True)]

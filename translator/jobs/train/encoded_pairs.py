@@ -20,16 +20,16 @@ from translator.runs.folder import RunFolder
 from translator.storage.folders import damage, new_folder, write_part
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
-from translator.text.filters import Admitted
+from translator.text.filters import FilterResult
 from translator.text.sources import open_split
-from translator.text.store import PARTS, admitted, read_pairs, write_pairs
+from translator.text.store import PARTS, read_pairs, select_pairs, write_pairs
 from translator.text.tokenizer import Tokenizer
 
 PREPARED, ABOUT = "prepared", "about.json"
 
 
 def encoded_pairs(
-    run: RunFolder, config: Config, tokenizer: Tokenizer, found: Admitted, *, notify: Callable[[str], None]
+    run: RunFolder, config: Config, tokenizer: Tokenizer, found: FilterResult, *, notify: Callable[[str], None]
 ) -> EncodedPairs:
     """The pieces of a run, made or taken from a neighbour where it has none that can be used."""
     about = {**about_corpus(config, found), "tokenizer": tokenizer.fingerprint}
@@ -50,7 +50,7 @@ def encoded_pairs(
         raise ModelError(str(folder), str(error), "remove it; it is made again") from error
 
 
-def about_corpus(config: Config, found: Admitted) -> dict[str, Any]:
+def about_corpus(config: Config, found: FilterResult) -> dict[str, Any]:
     """All that decides about tokenizer and pieces."""
     corpus = config.corpus
     return {
@@ -96,9 +96,9 @@ def link_parts(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def encode(config: Config, tokenizer: Tokenizer, found: Admitted, folder: Path) -> None:
+def encode(config: Config, tokenizer: Tokenizer, found: FilterResult, folder: Path) -> None:
     """Read the training pairs a second time, into a folder. Raises DataError where they are not those of the first."""
     seen, stream = Fingerprint(), open_split(config.corpus, "train")
-    write_pairs(admitted(stream.blocks, found.kept, seen), tokenizer, folder)
+    write_pairs(select_pairs(stream.blocks, found.is_kept, seen), tokenizer, folder)
     if seen.hexdigest() != found.fingerprint:
         raise DataError(stream.places[0], "changed while it was read", "start again")

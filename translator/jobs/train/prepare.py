@@ -29,13 +29,13 @@ from translator.runs.folder import (
     require_replaceable,
 )
 from translator.storage.folders import new_folder, write_part
+from translator.text.arrow_words import WordCounts
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Block, Corpus
-from translator.text.filters import RULES, Admitted, Finding, Gate, examine, require_pairs
+from translator.text.filters import RULES, FilterResult, Finding, PairFilter, check_held_out, require_pairs
 from translator.text.sources import labels_path, open_split, read_labels, read_split
-from translator.text.store import ahead
-from translator.text.tokenizer import Sample, Tokenizer, TokenizerSettings, train_tokenizer
-from translator.text.tokens import TokenCounts
+from translator.text.store import threaded_map
+from translator.text.tokenizer import PairSample, Tokenizer, TokenizerSettings, train_tokenizer
 from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
 from translator.version import __version__
@@ -48,8 +48,8 @@ class Gathered:
     """What a new run notes of its training pairs as they pass."""
 
     def __init__(self, settings: TokenizerSettings) -> None:
-        self.sample = Sample(settings)
-        self.source_tokens, self.target_tokens = TokenCounts(), TokenCounts()
+        self.sample = PairSample(settings)
+        self.source_tokens, self.target_tokens = WordCounts(), WordCounts()
 
     def add(self, block: Block) -> None:
         """The next pairs."""
@@ -65,7 +65,7 @@ class Prepared(NamedTuple):
     config: Config
     tokenizer: Tokenizer
     validation: Corpus
-    admitted: Admitted
+    admitted: FilterResult
 
     def pairs(self, notify: Tell) -> EncodedPairs:
         """The training pairs as pieces; call it with the run folder locked."""
@@ -85,14 +85,14 @@ def prepare(config: Config, folder: Path, *, overwrite: bool, notify: Tell) -> P
     return make(config, run, notify)
 
 
-def admit(config: Config, gathered: Gathered | None = None) -> tuple[Admitted, str | None]:
-    """Pass all training pairs through the gate once, without keeping them; returns what it found, and their revision."""
+def admit(config: Config, gathered: Gathered | None = None) -> tuple[FilterResult, str | None]:
+    """Pass all training pairs through the filter once, without keeping them; returns what it found, and their revision."""
     stream = open_split(config.corpus, "train")
-    gate = Gate(config.corpus, stream.places)
-    for kept in ahead(gate.admit, stream.blocks, 1):
+    pair_filter = PairFilter(config.corpus, stream.places)
+    for kept in threaded_map(pair_filter.filter, stream.blocks, 1):
         if gathered is not None:
             gathered.add(kept)
-    found = gate.close()
+    found = pair_filter.result()
     require_pairs(found.counts)
     return found, stream.revision
 
@@ -113,7 +113,7 @@ def make(config: Config, run: RunFolder, notify: Tell) -> Prepared:
     findings = [one for one in admitted.findings if one.is_warning]
     for name, split in (("validation", validation), ("test", test)):
         if split is not None:
-            seen = examine(split, config.corpus, admitted, train)
+            seen = check_held_out(split, config.corpus, admitted, train)
             noted[name] = {"read": len(split.source), **seen._asdict(), **facts(split.fingerprint, seen.findings)}
             findings += seen.findings
     for line in [*describe(noted, admitted.findings), *(f"warning: {finding}" for finding in findings)]:
@@ -122,8 +122,8 @@ def make(config: Config, run: RunFolder, notify: Tell) -> Prepared:
         notify(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
         tokenizer = neighbour[1]
     else:
-        if gathered.sample.notify:
-            notify(gathered.sample.notify)
+        if gathered.sample.notice:
+            notify(gathered.sample.notice)
         tokenizer = train_tokenizer(train, config.tokenizer, notify)
     noted["validation"]["unknown_pieces"] = share = tokenizer.unknown_share(validation)
     if share >= UNFAMILIAR:
@@ -131,15 +131,15 @@ def make(config: Config, run: RunFolder, notify: Tell) -> Prepared:
     if path := labels_path(config.corpus, "validation", ".align"):
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
     initial_parameters(config, tokenizer, run)  # what is wrong with them is told before an older run is replaced
-    content = admitted.pairs.astype("<u8").tobytes()
+    content = admitted.pair_hashes.astype("<u8").tobytes()
     with new_folder(run.path) as temporary:
         record = record_of(noted, tokenizer) | {"pairs": hashlib.sha256(content).hexdigest()}
         write_part(temporary / CONFIG, dump_config(config).encode())
         write_part(temporary / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
         write_part(temporary / PAIRS, content)
         tokenizer.save(temporary / "tokenizer")
-        save_words(known_words(gathered.source_tokens.fold()), temporary / WORDS)
-        save_counts(count_words(gathered.target_tokens.fold()), temporary / COUNTS)
+        save_words(known_words(gathered.source_tokens.total()), temporary / WORDS)
+        save_counts(count_words(gathered.target_tokens.total()), temporary / COUNTS)
         write_split(temporary / "corpus", "validation", validation, {"align": gold})
         if test is not None:
             write_split(temporary / "corpus", "test", test, {"kind": kinds})

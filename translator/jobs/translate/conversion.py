@@ -92,10 +92,10 @@ def dot_scale(table: AttentionSettings, dim: int) -> float | None:
 
 def name_pieces(spec: Any, tokenizer: Tokenizer) -> None:
     """Both vocabularies and the marks. Sources get their end mark from CTranslate2."""
-    spec.register_source_vocabulary(tokenizer.source_pieces(range(tokenizer.source_size)))
-    spec.register_target_vocabulary(tokenizer.target_pieces(range(tokenizer.target_size)))
+    spec.register_source_vocabulary(tokenizer.source_tokens(range(tokenizer.source_size)))
+    spec.register_target_vocabulary(tokenizer.target_tokens(range(tokenizer.target_size)))
     config = spec.config
-    config.unk_token, config.bos_token, config.eos_token = tokenizer.target_pieces([UNK, BOS, EOS])
+    config.unk_token, config.bos_token, config.eos_token = tokenizer.target_tokens([UNK, BOS, EOS])
     config.decoder_start_token, config.add_source_eos = config.bos_token, True
 
 

@@ -71,7 +71,7 @@ class CTranslate2Engine:
     def __init__(self, folder: Path, model: AnyModel, tokenizer: Tokenizer) -> None:
         """`folder` was exported from the model."""
         self.possible = MOST_POSITIONS - 1 if model.longest_target is None else model.longest_target
-        self.tokenizer, self.pieces = tokenizer, tokenizer.target_pieces(range(tokenizer.target_size))
+        self.tokenizer, self.pieces = tokenizer, tokenizer.target_tokens(range(tokenizer.target_size))
         self.ids, self.end = {piece: number for number, piece in enumerate(self.pieces)}, self.pieces[EOS]
         device, threads = model.output.weight.device.type, torch.get_num_threads()
         try:
@@ -106,7 +106,7 @@ class CTranslate2Engine:
         """The results to come, of at most `most` pieces, the end mark among them."""
         beam_size = settings.beam_size if settings.search == "beam" else 1
         results: list[Any] = self.translator.translate_batch(
-            [self.tokenizer.source_pieces(source[:-1]) for source in sources],  # CTranslate2 adds the end mark
+            [self.tokenizer.source_tokens(source[:-1]) for source in sources],  # CTranslate2 adds the end mark
             asynchronous=True,
             max_batch_size=batch_size,
             max_input_length=0,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from translator.text.arrow_words import BLOCKS_TOGETHER, WordCounts, WordEncoder
 from translator.text.corpus import Corpus
-from translator.text.store import ahead
+from translator.text.store import threaded_map
 from translator.text.tokenizer import TokenizerSettings, encode, train_tokenizer
-from translator.text.tokens import BLOCKS_TOGETHER, TokenCounts, WordEncoder
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=30)
 TEXT = TEXT.map(lambda text: unicodedata.normalize("NFC", text))  # the reader does so
@@ -27,20 +27,20 @@ def encoded(lines: list[str]) -> list[int]:
 
 @given(BLOCKS)
 def test_tokens_are_counted_over_all_blocks(blocks: list[list[str]]) -> None:
-    counts = TokenCounts()
+    counts = WordCounts()
     for lines in blocks:
         counts.add(lines)
-    assert counts.fold() == Counter(token for lines in blocks for token in " ".join(lines).split(" "))
+    assert counts.total() == Counter(token for lines in blocks for token in " ".join(lines).split(" "))
 
 
 @pytest.mark.parametrize("blocks", [0, 1, BLOCKS_TOGETHER, 2 * BLOCKS_TOGETHER + 1])
 def test_however_many_blocks_wait_each_is_counted_once(blocks: int) -> None:
-    counts = TokenCounts()
+    counts = WordCounts()
     for number in range(blocks):
         counts.add([f"a b{number}", "b a"])
     expected = +Counter({"a": 2 * blocks, "b": blocks, **{f"b{number}": 1 for number in range(blocks)}})
-    assert counts.fold() == expected
-    assert counts.fold() == expected
+    assert counts.total() == expected
+    assert counts.total() == expected
 
 
 @given(BLOCKS)
@@ -55,7 +55,7 @@ def test_many_lines_are_encoded_as_each_is(blocks: list[list[str]]) -> None:
 def test_what_is_forgotten_or_learned_meanwhile_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, most: int, threads: int
 ) -> None:
-    monkeypatch.setattr("translator.text.tokens.MOST_PIECES", most)
+    monkeypatch.setattr("translator.text.arrow_words.MOST_PIECES", most)
     blocks = [LINES[first : first + 5] for first in range(0, len(LINES), 3)]
-    found = ahead(WordEncoder(PROCESSOR).encode, blocks, threads)
+    found = threaded_map(WordEncoder(PROCESSOR).encode, blocks, threads)
     assert [ids.tolist() for ids in found] == [encoded(block) for block in blocks]

@@ -32,7 +32,7 @@ def tokens_of(text: str) -> pyarrow.Array:
     ).flatten()
 
 
-class TokenCounts:
+class WordCounts:
     """How often each token occurs; some blocks wait, so that they are counted together."""
 
     def __init__(self) -> None:
@@ -43,9 +43,9 @@ class TokenCounts:
         """Count the tokens of these lines too."""
         self.waiting.append(tokens_of(" ".join(lines)))
         if len(self.waiting) == BLOCKS_TOGETHER:
-            self.fold()
+            self.total()
 
-    def fold(self) -> Counter[str]:
+    def total(self) -> Counter[str]:
         """The counts of all lines so far."""
         if self.waiting:
             tokens, counts = pyarrow.chunked_array(self.waiting).value_counts().flatten()
