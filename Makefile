@@ -9,7 +9,7 @@ PIP_OPTIONS ?=
 BENCH ?=
 
 BENCHES = bench bench-peers bench-profile bench-length bench-plain bench-scale bench-gpu
-.PHONY: install demo story test test-long test-browser faults check format $(BENCHES) clean
+.PHONY: install demo story test test-long test-browser faults docs check format $(BENCHES) clean
 
 install: $(INSTALLED)
 
@@ -46,6 +46,10 @@ test-browser: install
 
 faults: install
 	$(BIN)/python -m tests.faults
+
+# Write configs/README.md from the settings classes.
+docs: install
+	$(BIN)/python -m tests.settings_page
 
 check: install
 	$(BIN)/ruff format --check .

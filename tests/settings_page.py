@@ -1,0 +1,179 @@
+"""`make docs`: writes configs/README.md from the settings classes and the comments of the shipped configs.
+
+`tests/test_settings_page.py` fails if the file is not what this module writes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from translator.attention import MECHANISMS, SCORES
+from translator.attention.build import read_attention
+from translator.attention.interface import AttentionSettings
+from translator.decoding.settings import DecodingSettings
+from translator.models import MODELS
+from translator.ops.choice import OpsSettings
+from translator.settings import Settings
+from translator.text.corpus import CorpusSettings, HubSettings
+from translator.text.tokenizer import TokenizerSettings
+from translator.training.settings import TrainingSettings
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+PAGE = CONFIGS / "README.md"
+
+INTRODUCTION = """\
+# Configs and settings
+
+<!-- Written by `make docs` from the settings classes; edit those instead. -->
+
+A config is one TOML file that describes one experiment completely. Give its name or its path:
+
+```sh
+translator train demo-additive
+translator train my.toml
+translator train demo --set training.steps=500 --set model.dropout=0.1
+```
+
+`--set` changes one setting and may be repeated. The run folder keeps the resulting config with all defaults filled in, so
+that a run can always be repeated. A key that does not exist is an error with a suggestion. To start an experiment of your
+own, copy the file below that is closest to it. Relative folders are relative to the config file.
+
+## Shipped configs
+"""
+ATTENTION = """\
+## Attention
+
+These tables go into `[encoder.self_attention]`, `[decoder.self_attention]` and `[decoder.cross_attention]`. `mechanism` says how
+scores become contexts, and `score` how a query is compared with a key. The default mechanism is `{mechanism}`.
+
+| mechanism | places | scores |
+|---|---|---|
+"""
+PLACES = {"encoder": "encoder self-attention", "decoder": "decoder self-attention", "cross": "cross-attention"}
+
+
+def write_page() -> str:
+    """Return the whole page."""
+    return "\n".join(
+        [
+            INTRODUCTION,
+            *_table(("config", "description"), _shipped_configs()),
+            *_section("corpus", CorpusSettings, skip={"hub"}),
+            *_section("corpus.hub", HubSettings),
+            *_section("tokenizer", TokenizerSettings),
+            *_architectures(),
+            *_attention(),
+            *_section("training", TrainingSettings),
+            *_section("decoding", DecodingSettings),
+            *_section("ops", OpsSettings),
+        ]
+    )
+
+
+def _shipped_configs() -> Iterator[tuple[str, str]]:
+    """Yield (name, description) of each config; the description is the first line of the file."""
+    for path in sorted(CONFIGS.glob("*.toml"), key=lambda path: path.stem):
+        yield f"[`{path.stem}`]({path.name})", path.read_text("utf-8").splitlines()[0].removeprefix("# ")
+
+
+def _architectures() -> Iterator[str]:
+    for name, architecture in MODELS.items():
+        yield f'\n## `architecture = "{name}"`'
+        for table in ("model", "encoder", "decoder"):
+            yield from _section(table, getattr(architecture, table), level=3)
+
+
+def _attention() -> Iterator[str]:
+    rows = []
+    for name, mechanism in MECHANISMS.items():
+        scores = "none" if not mechanism.has_context else "dot products" if mechanism.needs_dot else "all"
+        rows.append(
+            f"| `{name}` | {', '.join(PLACES[place] for place in PLACES if place in mechanism.serves)} | {scores} |"
+        )
+    yield "\n" + ATTENTION.format(mechanism=read_attention({}).mechanism) + "\n".join(rows)
+    yield "\n`dot`, `scaled_dot` and `general` are dot products. All mechanisms share these settings:\n"
+    yield from _settings_table(AttentionSettings)
+    for name, mechanism in MECHANISMS.items():
+        changed = _own_fields(mechanism.settings)
+        if changed:
+            yield f'\n### `mechanism = "{name}"`\n'
+            yield from _settings_table(mechanism.settings, only=changed)
+
+
+def _own_fields(settings: type[AttentionSettings]) -> set[str]:
+    """Return the settings that a mechanism adds to the common ones or restricts."""
+    common = AttentionSettings.model_json_schema()["properties"]
+    own = settings.model_json_schema()["properties"]
+    return {name for name, schema in own.items() if common.get(name) != schema} - {"mechanism"}
+
+
+def _section(name: str, settings: type[Settings], *, level: int = 2, skip: Iterable[str] = ()) -> Iterator[str]:
+    yield f"\n{'#' * level} `[{name}]`\n"
+    yield from _settings_table(settings, only=settings.model_fields.keys() - set(skip))
+
+
+def _settings_table(settings: type[Settings], *, only: Iterable[str] | None = None) -> Iterator[str]:
+    schema = settings.model_json_schema()
+    shown = schema["properties"].keys() if only is None else only
+    rows = [
+        (f"`{name}`", _values(name, field), _default(field), field.get("description", ""))
+        for name, field in schema["properties"].items()
+        if name in shown and name not in ("architecture", "mechanism")  # given by the heading
+    ]
+    yield from _table(("setting", "values", "default", "meaning"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def _values(name: str, field: Mapping[str, Any]) -> str:
+    """Return the type and range of a setting in words."""
+    if name == "score":
+        return _listed(SCORES)
+    if "anyOf" in field:
+        return " or ".join(_values(name, choice) for choice in field["anyOf"] if choice.get("type") != "null")
+    if "$ref" in field:
+        return "an attention table" if "Attention" in field["$ref"] else "a table"
+    if "const" in field or "enum" in field:
+        return _listed(field.get("enum", [field.get("const")]))
+    kinds = {
+        "boolean": "`true`, `false`",
+        "array": "a pair of names",
+        "string": "a path" if "format" in field else "text",
+    }
+    return kinds.get(field["type"]) or _range(field)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{json.dumps(name)}`" for name in names)
+
+
+def _range(field: Mapping[str, Any]) -> str:
+    if "maximum" in field and field["maximum"] == field.get("minimum"):
+        return f"`{field['maximum']}`"
+    noun = "integer" if field["type"] == "integer" else "number"
+    limits = [
+        f"{symbol} {field[key]:,}" if noun == "integer" else f"{symbol} {field[key]:g}"
+        for key, symbol in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+        if key in field and field[key] < 2**63
+    ]
+    return " ".join([noun, " and ".join(limits)]).strip()
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    """Return the default as it is written in TOML; of an attention table, what differs from the common defaults."""
+    default = field.get("default")
+    if isinstance(default, dict):
+        common = AttentionSettings.model_fields
+        changed = {name: value for name, value in default.items() if value != common[name].default}
+        return ", ".join(f"`{name} = {json.dumps(value)}`" for name, value in changed.items())
+    return "not set" if default is None else f"`{json.dumps(default)}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(write_page() + "\n", "utf-8")
