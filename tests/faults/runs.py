@@ -13,7 +13,7 @@ from typing import Any
 from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import Commands, Result, Running, leftovers
 
-CLOCKED = {"finished_at", "seconds"}
+CLOCKED = {"finished_at", "seconds", "peak_memory_bytes"}
 PERFORMER = [
     f"{table}.{key}"
     for table in ("encoder.self_attention", "decoder.self_attention")

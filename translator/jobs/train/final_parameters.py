@@ -4,10 +4,12 @@ It depends on the kept checkpoints alone, so it may be interrupted and repeated.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -20,6 +22,11 @@ from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_para
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
 
 
 class Choice(NamedTuple):
@@ -78,6 +85,8 @@ def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: st
         "target_tokens": progress.num_tokens,
         "skipped_updates": progress.skipped,
         "weights": count_parameters(model),
+        "peak_memory_bytes": _peak_memory_bytes(),
+        "peak_device_memory_bytes": _peak_device_memory_bytes(model),
         "training": placeless(config)["training"],
     }
 
@@ -89,3 +98,17 @@ def is_done(run: RunFolder, config: Config) -> bool:
     finished = run.finish_record()
     is_same = finished.get("training") == placeless(config)["training"]
     return bool(is_same or finished["step"] >= config.training.steps)
+
+
+def _peak_memory_bytes() -> int | None:
+    """Return the most memory that this process has held, or None where the system does not say."""
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _peak_device_memory_bytes(model: AnyModel) -> int | None:
+    """Return the most GPU memory that PyTorch has reserved, or None for a model on the CPU."""
+    device = model.output.weight.device
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None
