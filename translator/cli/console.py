@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from translator.text.visible import CONTROL, unbroken, visible
+from translator.text.visible import CONTROL, plain_value, unbroken, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -30,17 +30,8 @@ Item = TypeVar("Item")
 
 def as_json(record: object, indent: int | None = None) -> str:
     """The record as JSON that a terminal may show: its control characters are escaped, its letters are not."""
-    text = json.dumps(named(record), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain_value(record), indent=indent, ensure_ascii=False, allow_nan=False)
     return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def named(value: Any) -> Any:
-    """The same value with dicts for its named tuples, at any depth."""
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {key: named(inner) for key, inner in value.items()}
-    return [named(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def say(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from translator.cli.console import say
 from translator.errors import DataError, MachineError, UsageError
+from translator.storage.folders import new_file, write_errors
 from translator.text.reader import decode_lines, read_lines
 
 if TYPE_CHECKING:
@@ -85,39 +86,10 @@ def written(output: Path | None) -> Iterator[Callable[[str], None]]:
     if output is None:
         yield say
         return
-    temporary = output.absolute().with_name(f".tmp-{output.name}-{os.getpid()}")
-    try:
-        with blamed(output):
-            remove_abandoned(output.absolute())
-            file = temporary.open("w", encoding="utf-8", newline="\n")
+    with new_file(output) as file:
 
         def write(line: str) -> None:
-            with blamed(output):
-                print(line, file=file)
+            with write_errors(output):
+                file.write(f"{line}\n".encode())
 
-        try:
-            yield write
-        finally:
-            with blamed(output):
-                file.close()
-        with blamed(output):
-            temporary.replace(output.absolute())
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def blamed(output: Path) -> Iterator[None]:
-    """What the system refuses in here is about this file."""
-    try:
-        yield
-    except OSError as error:
-        raise MachineError(str(output), f"cannot be written ({error.strerror})", "choose another folder") from error
-
-
-def remove_abandoned(output: Path) -> None:
-    """Remove what a process that was killed while it wrote this file has left beside it."""
-    prefix = f".tmp-{output.name}-"
-    for path in output.parent.iterdir():
-        if path.name.startswith(prefix) and path.name.removeprefix(prefix).isdecimal():
-            path.unlink(missing_ok=True)
+        yield write

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from translator.text.visible import visible
+from translator.text.visible import plain_value, visible
 
 FOLDER = Path(__file__).parent
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}"
@@ -52,14 +52,12 @@ def source_hash(text: str) -> str:
 
 
 def shown(value: object) -> object:
-    """What stands for a value: in strings, control characters and lone surrogates written out; tuples with named fields."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value.encode(errors="backslashreplace").decode())
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {str(shown(key)): shown(one) for key, one in value.items()}
-    return [shown(one) for one in value] if isinstance(value, list | tuple) else value
+    """Return a value as the page shows it: texts escaped for the eye, except `Markup`, and named tuples as dicts."""
+    return plain_value(value, _escape_control_characters)
+
+
+def _escape_control_characters(text: str) -> str:
+    return text if isinstance(text, Markup) else visible(text.encode(errors="backslashreplace").decode())
 
 
 def json_block(data: object) -> str:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from translator.errors import MachineError, ModelError
 from translator.version import __version__
@@ -94,19 +95,47 @@ def cannot_write(place: Path, error: OSError, num_bytes: int = 0) -> MachineErro
     return MachineError(str(place), f"no space left ({error.strerror}): {needed}{free}", "make room and go on")
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Replace a file by one that is complete."""
-    temporary = temporary_of(path)
+@contextmanager
+def write_errors(place: Path, num_bytes: int = 0) -> Iterator[None]:
+    """Turn an OSError raised in the block into a MachineError that names `place`."""
     try:
-        temporary.unlink(missing_ok=True)
-        write_part(temporary, content)
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
+        yield
     except OSError as error:
-        raise cannot_write(path, error, len(content)) from error
+        raise cannot_write(place, error, num_bytes) from error
+
+
+@contextmanager
+def new_file(path: Path, *, num_bytes: int = 0) -> Iterator[BinaryIO]:
+    """Open a temporary file that replaces `path`, flushed to disk, if the block ends without an error.
+
+    Wrap each write in `write_errors`; other errors of the block pass unchanged. The temporary name holds the pid, so that
+    a second process writing the same file cannot make this one publish a partial file.
+    """
+    target, prefix = path.absolute(), f".tmp-{path.name}-"
+    temporary = target.with_name(f"{prefix}{os.getpid()}")
+    try:
+        with write_errors(path, num_bytes):
+            for leftover in target.parent.iterdir():  # of a killed process
+                if leftover.name.startswith(prefix) and leftover.name.removeprefix(prefix).isdecimal():
+                    leftover.unlink(missing_ok=True)
+            file = temporary.open("xb")
+        try:
+            yield file
+        finally:
+            with write_errors(path, num_bytes):
+                file.close()
+        with write_errors(path, num_bytes):
+            sync(temporary)
+            temporary.replace(target)
+            sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, which is replaced as a whole."""
+    with new_file(path, num_bytes=len(content)) as file, write_errors(path, len(content)):
+        file.write(content)
 
 
 def write_part(path: Path, content: bytes) -> None:

@@ -1,6 +1,8 @@
 """Text of unknown origin, made fit to be looked at."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
@@ -20,3 +22,14 @@ def visible(text: str) -> str:
 def unbroken(text: str) -> str:
     """The text with its line feeds written out: a name or a sentence cannot begin a line of its own."""
     return text.replace("\n", "\\x0a")
+
+
+def plain_value(value: Any, convert_text: Callable[[str], str] = lambda text: text) -> Any:
+    """Return a record as JSON can hold it: named tuples as dicts, tuples as lists, and every text converted."""
+    if isinstance(value, str):
+        return convert_text(value)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {convert_text(str(key)): plain_value(inner, convert_text) for key, inner in value.items()}
+    return [plain_value(inner, convert_text) for inner in value] if isinstance(value, list | tuple) else value
