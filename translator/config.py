@@ -1,7 +1,7 @@
-"""Joins the settings tables of all rooms into one config: load, override, check, save, compare.
+"""The whole config, made of the settings tables of all rooms: load, override, check, save, compare.
 
 A config is a TOML file with the tables [corpus], [tokenizer], [model], [encoder], [decoder], [training], [decoding]
-and [ops]. What the first of the model tables calls `architecture` decides which settings the three of them have.
+and [ops]. `model.architecture` decides which settings [model], [encoder] and [decoder] have.
 """
 
 import hashlib
@@ -19,31 +19,24 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.models import MODELS
 from translator.ops.choice import OpsSettings
-from translator.settings import Settings
+from translator.settings import Freedom, Settings, expected_name
 from translator.text.corpus import CorpusSettings
 from translator.text.tokenizer import TokenizerSettings
 from translator.training.settings import TrainingSettings
 
 Table: TypeAlias = dict[str, Any]
-"""Nested tables as TOML gives them, before they are checked."""
+"""Nested tables as TOML gives them, before validation."""
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-LONG_INTEGER = re.compile(r"[0-9_]{4301}")
-"""More digits than Python makes an integer of."""
-SURROGATE = re.compile("[\ud800-\udfff]")
-"""What Python makes of a typed byte that is not UTF-8."""
-MAY_CHANGE = frozenset(
-    f"training.{key}"
-    for key in (
-        "steps max_minutes log_every validate_every save_every keep_last patience average average_of samples tensorboard".split()
-    )
-)
-"""What a run may be continued with: how long it trains and what it shows and keeps, never what it computes."""
+_LONG_INTEGER = re.compile(r"[0-9_]{4301}")
+"""More digits than Python converts to an integer."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python decodes a typed byte to that is not UTF-8."""
 
 
 class Config(Settings):
-    """Everything that one experiment needs to be repeated."""
+    """All settings of a run."""
 
     corpus: CorpusSettings
     tokenizer: TokenizerSettings
@@ -56,12 +49,12 @@ class Config(Settings):
 
     @property
     def architecture(self) -> str:
-        """The name in MODELS."""
+        """The name of the architecture in MODELS."""
         return str(self.model.model_dump()["architecture"])
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a config file and apply `a.b=c` overrides. Raises UsageError for whatever cannot be meant."""
+    """Read a config file and apply `a.b=c` overrides. Raise UsageError for the first mistake found."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         table = tomllib.loads(text)
@@ -75,7 +68,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise UsageError(place, f"not TOML ({error})", "see configs/demo.toml for an example") from error
     except ValueError as error:
         raise UsageError(
-            long_integer(path, text), "an integer of more than 4,300 digits, expected one less than 2**63"
+            _place_of_long_integer(path, text), "an integer of more than 4,300 digits, expected one less than 2**63"
         ) from error
     except RecursionError as error:
         raise UsageError(str(path), "is nested too deeply", "expected a TOML file with one level of tables") from error
@@ -84,30 +77,26 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         corpus["folder"] = str(path.parent / folder)
     for override in overrides:
         apply_override(table, override)
-    return check_config(table, Origin(str(path), text, tuple(overrides)))
+    return _check_config(table, Origin(str(path), text, tuple(overrides)))
 
 
-def long_integer(path: Path, text: str) -> str:
-    """`file:line: key` of an integer with too many digits."""
-    lines = (
-        f"{path}:{number}: {line.partition('=')[0].strip()}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if LONG_INTEGER.search(line)
-    )
-    return next(lines, str(path))
+def read_saved_config(path: Path) -> Config:
+    """Read a config that `dump_config` wrote; it does not contain the folder of the corpus."""
+    text = path.read_text("utf-8")
+    return _check_config(tomllib.loads(text), Origin(str(path), text))
 
 
 def apply_override(table: Table, override: str) -> None:
-    """Put `a.b=value` into the nested tables; the value is TOML, or else text as it stands."""
+    """Set `a.b=value` in nested tables. The value is read as TOML or, failing that, as plain text."""
     key, separator, written = override.partition("=")
     *parents, last = key.strip().split(".")
     if not separator or not all((*parents, last)):
         raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
-    if SURROGATE.search(override):
+    if _SURROGATE.search(override):
         raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "type it in UTF-8")
     try:
         value, *more = tomllib.loads(f"value = {written}").values()
-    except (ValueError, RecursionError):  # also an integer of too many digits
+    except (ValueError, RecursionError):  # ValueError also for an integer with too many digits
         value, more = written, []
     if more:
         raise UsageError(f"--set {key}", f"found {quoted(written)}, expected one value", "give each key a --set")
@@ -118,74 +107,61 @@ def apply_override(table: Table, override: str) -> None:
     table[last] = value
 
 
-def check_config(table: Table, origin: Origin) -> Config:
-    """Check all tables, each by the settings class that owns it."""
-    sections = section_classes(table, origin)
-    for name in table:
-        if name not in sections:
-            raise UsageError(origin.place(name), "unknown table", suggestion(name, sections))
-    checked: dict[str, Any] = {
-        name: check_table(table.get(name, {}), name, settings, origin) for name, settings in sections.items()
-    }
-    return Config(**checked)
-
-
 def check_table(table: object, name: str, settings: type[SettingsT], origin: Origin) -> SettingsT:
-    """One table as the settings that own it. Raises UsageError about the first key that is wrong."""
+    """Validate one table by its settings class. Raise UsageError about the first key that is wrong."""
     try:
         return settings.model_validate(table)
     except ValidationError as error:
         raise explain(error, name, settings, origin) from error
 
 
-def section_classes(table: Table, origin: Origin) -> dict[str, type[Settings]]:
-    """The settings class of each table; the three of the model depend on its architecture."""
+def _check_config(table: Table, origin: Origin) -> Config:
     model = table.get("model", {})
-    name = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
-    if not isinstance(name, str) or name not in MODELS:
-        known = ", ".join(repr(one) for one in MODELS)
-        raise UsageError(origin.place("model.architecture"), f"found {quoted(name)}, expected one of {known}")
-    architecture = MODELS[name]
+    architecture = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
+    if not isinstance(architecture, str) or architecture not in MODELS:
+        problem = f"found {quoted(architecture)}, expected {expected_name(architecture, MODELS)}"
+        raise UsageError(origin.place("model.architecture"), problem)
+    tables = _settings_classes(architecture)
+    for name in table:
+        if name not in tables:
+            raise UsageError(origin.place(name), "unknown table", suggestion(name, tables))
+    checked: dict[str, Any] = {
+        name: check_table(table.get(name, {}), name, settings, origin) for name, settings in tables.items()
+    }
+    return Config(**checked)
+
+
+def _settings_classes(architecture: str) -> dict[str, type[Settings]]:
+    """Return the settings class of each table of a config with this architecture."""
+    _, model, encoder, decoder = MODELS[architecture]
     return {
         "corpus": CorpusSettings,
         "tokenizer": TokenizerSettings,
-        "model": architecture.model,
-        "encoder": architecture.encoder,
-        "decoder": architecture.decoder,
+        "model": model,
+        "encoder": encoder,
+        "decoder": decoder,
         "training": TrainingSettings,
         "decoding": DecodingSettings,
         "ops": OpsSettings,
     }
 
 
-def placeless(config: Config, *, without_none: bool = False) -> Table:
-    """All settings as plain values, without the places on this machine: of a path that leads out, the last name is left."""
-
-    def strip(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: strip(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [strip(inner) for inner in value]
-        leads_out = isinstance(value, str) and (Path(value).is_absolute() or value.startswith(".."))
-        return Path(value).name if leads_out else value
-
-    table: Table = strip(config.model_dump(mode="json", exclude_none=without_none, exclude={"corpus": {"folder"}}))
-    return table
+def _place_of_long_integer(path: Path, text: str) -> str:
+    lines = (
+        f"{path}:{number}: {line.partition('=')[0].strip()}"
+        for number, line in enumerate(text.splitlines(), 1)
+        if _LONG_INTEGER.search(line)
+    )
+    return next(lines, str(path))
 
 
 def dump_config(config: Config) -> str:
-    """The config as TOML, defaults included, as a run folder keeps it."""
-    return tomli_w.dumps(placeless(config, without_none=True))
-
-
-def read_saved_config(path: Path) -> Config:
-    """A config that `dump_config` wrote; it does not say where the corpus was."""
-    text = path.read_text("utf-8")
-    return check_config(tomllib.loads(text), Origin(str(path), text))
+    """Return the config as TOML, defaults included, as it is saved with a run."""
+    return tomli_w.dumps(portable(config, without_none=True))
 
 
 def flatten(config: Config) -> dict[str, Any]:
-    """Dotted key to value, for comparing two configs, whose corpora may lie in different folders."""
+    """Return dotted keys and values, to compare two configs whose corpora may lie in different folders."""
 
     def walk(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
@@ -194,13 +170,47 @@ def flatten(config: Config) -> dict[str, Any]:
         else:
             yield prefix, value
 
-    return dict(walk("", placeless(config)))
+    return dict(walk("", portable(config)))
+
+
+def portable(config: Config, *, without_none: bool = False) -> Table:
+    """Return all settings as plain values, without paths of this machine: a path outside keeps only its last part."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [strip(inner) for inner in value]
+        is_outside = isinstance(value, str) and (Path(value).is_absolute() or value.startswith(".."))
+        return Path(value).name if is_outside else value
+
+    table: Table = strip(config.model_dump(mode="json", exclude_none=without_none, exclude={"corpus": {"folder"}}))
+    return table
+
+
+def _settings_with(freedom: Freedom) -> frozenset[str]:
+    """Return the dotted names of the settings whose fields are marked with this freedom."""
+    tables = (table for architecture in MODELS for table in _settings_classes(architecture).items())
+    return frozenset(
+        f"{name}.{key}"
+        for name, settings in tables
+        for key, field in settings.model_fields.items()
+        if freedom in field.metadata
+    )
+
+
+MAY_CHANGE = _settings_with(Freedom.ON_RESUME)
+MAY_DIFFER = _settings_with(Freedom.IN_COMPARISON)
+NO_EFFECT = MAY_CHANGE & MAY_DIFFER
 
 
 def differences(
     old: Mapping[str, Any], new: Mapping[str, Any], *, may_change: frozenset[str] = MAY_CHANGE
 ) -> list[tuple[str, Any, Any]]:
-    """(key, old value, new value) of every setting of two flat configs that differs and may not; decoding always may."""
+    """Return (key, old value, new value) of every difference between two flat configs that is not allowed.
+
+    Settings of [decoding] may always differ.
+    """
     return [
         (key, old.get(key), new.get(key))
         for key in sorted({*old, *new} - may_change)
@@ -209,6 +219,6 @@ def differences(
 
 
 def run_name(name: str, overrides: Sequence[str]) -> str:
-    """The name with a digest of what `--set` changed, if anything; the order of the overrides does not matter."""
+    """Return the name, with a digest of the overrides if there are any; their order does not matter."""
     digest = hashlib.sha256("\n".join(sorted(overrides)).encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{name}-{digest}" if overrides else name

@@ -1,6 +1,5 @@
 """What is wrong with a config, in a sentence for the person who wrote it: which key, where it stands, what was expected."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from translator.attention import MECHANISMS
 from translator.errors import UsageError
-from translator.settings import Settings
+from translator.settings import Settings, most_similar
 
 MOST_CHARACTERS = 200
 """Of a value that an error quotes."""
@@ -99,9 +98,9 @@ def fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, obj
 
 
 def suggestion(word: str, known: Mapping[str, object]) -> str:
-    """The known word nearest to this one, or all of them."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    """The known word most_similar to this one, or all of them."""
+    near = most_similar(word, known)
+    return f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"
 
 
 def line_of(key: str, text: str) -> int | None:

@@ -1,17 +1,15 @@
-"""The base class of all settings tables; each table is defined next to the code that it configures."""
+"""What all settings tables share: their base class, and types and markers for their fields.
 
-from collections.abc import Mapping
+Each table is defined next to the code that it configures.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from enum import Enum
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
@@ -36,14 +34,56 @@ class Settings(BaseModel):
 class NameIn:
     """Restricts a setting to the names in a registry: `cell: Annotated[str, NameIn(CELLS)]`.
 
-    Validates like a `Literal` of these names and reports the same errors. The registry is read when the settings class
-    is defined.
+    A registry whose entries import the settings class is given as a function that returns it, called when a value is
+    checked. Errors list the names and suggest the most similar one.
     """
 
-    registry: Mapping[str, object]
+    registry: Mapping[str, object] | Callable[[], Mapping[str, object]]
+
+    @property
+    def names(self) -> list[str]:
+        """The names that the setting may have."""
+        return list(self.registry() if callable(self.registry) else self.registry)
+
+    def check(self, name: object) -> object:
+        """Return the name. Raise PydanticCustomError if the registry does not have it."""
+        if name not in self.names:
+            raise PydanticCustomError("unknown_name", "{expected}", {"expected": expected_name(name, self.names)})
+        return name
 
     def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.literal_schema(list(self.registry))
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
 
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Callable[[CoreSchema], Any]) -> dict[str, Any]:
+        return {"type": "string", "enum": self.names}
+
+
+def expected_name(name: object, names: Iterable[str]) -> str:
+    """Return what an error expects in place of `name`: all names and, if one is similar, a suggestion."""
+    *others, last = map(repr, names)
+    choices = f"{', '.join(others)} or {last}" if others else last
+    similar = most_similar(name, names)
+    return f"{choices}; did you mean {similar!r}?" if similar else choices
+
+
+def most_similar(name: object, names: Iterable[str]) -> str | None:
+    """Return the name that is most similar, or None if none is."""
+    similar = difflib.get_close_matches(name, list(names), n=1) if isinstance(name, str) else []
+    return similar[0] if similar else None
+
+
+class Freedom(Enum):
+    """Where a setting may differ although everything else must be equal."""
+
+    ON_RESUME = "between the first and the later sessions of one run"
+    IN_COMPARISON = "between runs that are compared"
+
+
+ValueT = TypeVar("ValueT")
+
+MayChange: TypeAlias = Annotated[ValueT, Freedom.ON_RESUME]
+MayDiffer: TypeAlias = Annotated[ValueT, Freedom.IN_COMPARISON]
+NoEffect: TypeAlias = Annotated[ValueT, Freedom.ON_RESUME, Freedom.IN_COMPARISON]
+"""A setting that changes no result, only what is shown or kept."""
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]

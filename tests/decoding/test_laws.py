@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import typing
 
 import pytest
 import torch
@@ -42,10 +41,6 @@ def forced(model, source, row, hypotheses, padded):
     count = len(targets)
     ids_BS, mask_BS = source.ids[row].expand(count, -1), source.mask[row].expand(count, -1)
     return forced_log_probs(model, ids_BS, mask_BS, targets).tolist()
-
-
-def test_settings_name_the_searches_that_there_are():
-    assert list(SEARCHES) == list(typing.get_args(DecodingSettings.model_fields["search"].annotation))
 
 
 @pytest.mark.parametrize("search", SEARCHES)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.training.schedules import SCHEDULES, learning_rate
+from translator.training.schedules import SCHEDULES
 from translator.training.settings import TrainingSettings
 
 
 def rate(name: str, step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
     table = {"schedule": name, "learning_rate": peak, "warmup_steps": warmup_steps, "steps": total_steps}
-    return learning_rate(TrainingSettings.model_validate(table), step)
+    return TrainingSettings.model_validate(table).learning_rate_at(step)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

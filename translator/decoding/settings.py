@@ -3,17 +3,24 @@
 Lengths count pieces: those of a translation without its marks, those of a source with its end mark.
 """
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from translator.settings import Settings
+from translator.settings import NameIn, Settings
+
+
+def _searches() -> Mapping[str, object]:
+    from translator.decoding import SEARCHES  # not above: every search imports this file
+
+    return SEARCHES
 
 
 class DecodingSettings(Settings):
     """Which search, how wide, how long."""
 
-    search: Literal["greedy", "beam", "sampling"] = Field("beam", description="how words are chosen")
+    search: Annotated[str, NameIn(_searches)] = Field("beam", description="how words are chosen")
     beam_size: int = Field(5, ge=1, le=512, description="hypotheses that beam search keeps for a sentence")
     num_best: int = Field(1, ge=1, le=1000, description="translations returned for a sentence, best first")
     length_penalty: float = Field(

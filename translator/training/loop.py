@@ -13,7 +13,7 @@ from translator.text.batches import Batch
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, reason_to_end
-from translator.training.settings import TrainingSettings
+from translator.training.settings import OPTIMIZERS, TrainingSettings
 from translator.training.updates import CorpusUpdates, Share
 
 
@@ -151,8 +151,7 @@ def too_large(progress: Progress, share: Share) -> MachineError:
 
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019), in the library's fused form."""
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-    optimizer: torch.optim.Optimizer = kind(
+    return OPTIMIZERS[settings.optimizer](
         [weight for weight in model.parameters() if weight.requires_grad],
         lr=settings.learning_rate,
         betas=(settings.adam_beta1, settings.adam_beta2),
@@ -160,7 +159,6 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
         eps=1e-9,
         fused=True,
     )
-    return optimizer
 
 
 @torch.no_grad()

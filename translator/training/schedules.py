@@ -1,19 +1,10 @@
-"""Learning-rate schedules. All rise in a straight line to the peak at the end of the warm-up; then each falls, or stays.
+"""Learning-rate schedules: the share of the peak rate at any step after the warm-up, also past the last step.
 
-Steps count from 1. An entry of SCHEDULES gives the share of the peak at any step after the warm-up, also past the last one.
+Steps count from 1. `TrainingSettings.learning_rate_at` adds the linear warm-up.
 """
 
 import math
 from collections.abc import Callable
-
-from translator.training.settings import TrainingSettings
-
-
-def learning_rate(settings: TrainingSettings, step: int) -> float:
-    """The learning rate of a step."""
-    if step < settings.warmup_steps:
-        return settings.learning_rate * (step / settings.warmup_steps)
-    return settings.learning_rate * SCHEDULES[settings.schedule](step, settings.warmup_steps, settings.steps)
 
 
 def inverse_sqrt(step: int, warmup_steps: int, total_steps: int) -> float:

@@ -1,20 +1,26 @@
 """`[training]`: everything that one can say about a training, with defaults for a small corpus and one machine."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 
-from translator.settings import Probability, Settings
+from translator.settings import MayChange, MayDiffer, NameIn, NoEffect, Probability, Settings
+from translator.training.schedules import SCHEDULES
+
+OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 class TrainingSettings(Settings):
     """How long, how fast, in what portions, and what is kept."""
 
-    seed: int = Field(1, ge=0, lt=2**63, description="of everything that is drawn: weights, order, dropout")
-    steps: int = Field(8000, ge=1, description="optimizer updates in all")
-    max_minutes: float | None = Field(None, gt=0, description="stop before the first update that would begin later")
+    seed: MayDiffer[int] = Field(1, ge=0, lt=2**63, description="of everything that is drawn: weights, order, dropout")
+    steps: MayChange[int] = Field(8000, ge=1, description="optimizer updates in all")
+    max_minutes: MayChange[float | None] = Field(
+        None, gt=0, description="stop before the first update that would begin later"
+    )
     batch_tokens: int = Field(4096, ge=1, description="pieces of one update, of each pair the longer side; padding not")
-    accumulation: int = Field(
+    accumulation: MayDiffer[int] = Field(
         1, ge=1, le=10_000, description="parts that an update is computed in, to save memory; each has its own dropout"
     )
     pool_sentences: int = Field(
@@ -22,9 +28,9 @@ class TrainingSettings(Settings):
     )
 
     learning_rate: float = Field(2e-3, gt=0, le=100, description="at the end of the warm-up, where it is highest")
-    schedule: Literal["inverse_sqrt", "cosine", "linear", "constant"] = Field("inverse_sqrt", description="after it")
+    schedule: Annotated[str, NameIn(SCHEDULES)] = Field("inverse_sqrt", description="after it")
     warmup_steps: int = Field(1000, ge=0, description="updates during which the learning rate rises from zero")
-    optimizer: Literal["adam", "adamw"] = Field(
+    optimizer: Annotated[str, NameIn(OPTIMIZERS)] = Field(
         "adam", description="Adam adds weight_decay to the gradient, AdamW does not"
     )
     adam_beta1: Probability = Field(0.9, description="decay of the mean gradient")
@@ -33,13 +39,27 @@ class TrainingSettings(Settings):
     clip_norm: float = Field(1.0, ge=0, description="longest gradient that is used as it is; 0 never clips")
     label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all words")
 
-    log_every: int = Field(50, ge=1, description="updates between two lines of the log")
-    validate_every: int = Field(500, ge=1, description="updates between two validations")
-    save_every: int = Field(500, ge=1, description="updates between two checkpoints")
-    keep_last: int = Field(2, ge=1, description="newest checkpoints that are kept, besides the best and the averaged")
-    patience: int = Field(0, ge=0, description="validations without a better BLEU before it stops early; 0 never does")
-    average: int = Field(5, ge=1, description="checkpoints whose weights are averaged at the end; 1 averages none")
-    average_of: Literal["last", "best"] = Field("last", description="which ones: the newest, or the best by BLEU")
-    samples: int = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
-    tensorboard: bool = Field(False, description="also write event files into RUN/tensorboard")
+    log_every: NoEffect[int] = Field(50, ge=1, description="updates between two lines of the log")
+    validate_every: MayChange[int] = Field(500, ge=1, description="updates between two validations")
+    save_every: MayChange[int] = Field(500, ge=1, description="updates between two checkpoints")
+    keep_last: NoEffect[int] = Field(
+        2, ge=1, description="newest checkpoints that are kept, besides the best and the averaged"
+    )
+    patience: MayChange[int] = Field(
+        0, ge=0, description="validations without a better BLEU before it stops early; 0 never does"
+    )
+    average: MayChange[int] = Field(
+        5, ge=1, description="checkpoints whose weights are averaged at the end; 1 averages none"
+    )
+    average_of: MayChange[Literal["last", "best"]] = Field(
+        "last", description="which ones: the newest, or the best by BLEU"
+    )
+    samples: NoEffect[int] = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
+    tensorboard: NoEffect[bool] = Field(False, description="also write event files into RUN/tensorboard")
     initialise_from: str | None = Field(None, description="run folder whose final weights are the first ones here")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 1: a straight rise to the peak, then the schedule."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step / self.warmup_steps)
+        return self.learning_rate * SCHEDULES[self.schedule](step, self.warmup_steps, self.steps)

@@ -11,7 +11,7 @@ import torch
 
 from tests.faults.conftest import SETTINGS, small_corpus
 from tests.faults.harness import make_it_write, reseal
-from translator.config import Config, dump_config, load_config, placeless
+from translator.config import Config, dump_config, load_config, portable
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
@@ -59,7 +59,7 @@ def configure(run: RunFolder, **tables: Any) -> None:
     changed = {name: getattr(config, name).model_copy(update=update) for name, update in tables.items()}
     config = config.model_copy(update=changed)
     (run.path / "config.toml").write_text(dump_config(config))
-    change(run, "final/finished.json", training=placeless(config)["training"])
+    change(run, "final/finished.json", training=portable(config)["training"])
     reseal(run.path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from translator.cli.options import shipped
-from translator.config import Config, dump_config, flatten, load_config, placeless
+from translator.config import Config, dump_config, flatten, load_config, portable
 from translator.errors import ModelError, TranslatorError, UsageError
 from translator.jobs.story import chapters as ladder
 from translator.jobs.story.chapters import LADDER, Plan, Rung, climb, plan_ladder, read_memory, run_program
@@ -86,7 +86,7 @@ class Trainings:
 
 def finished(config: Config) -> dict[str, object]:
     record = {"format": 1, "finished_at": "", "made_by": "train", "step": 1, "final": "", "weights": 1, "seconds": 1.0}
-    return {**record, "training": placeless(config)["training"]}
+    return {**record, "training": portable(config)["training"]}
 
 
 def test_an_interrupted_story_goes_on_with_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from translator.config import Config, differences, flatten, load_config
+from translator.config import NO_EFFECT, Config, differences, flatten, load_config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.comparison import (
@@ -19,7 +19,7 @@ from translator.evaluation.comparison import (
     verdict,
 )
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
-from translator.jobs.compare.conditions import WITHOUT_EFFECT, Condition, require_equal, settings_of, unequal_conditions
+from translator.jobs.compare.conditions import Condition, require_equal, settings_of, unequal_conditions
 from translator.jobs.compare.evaluate import Evaluation, evaluate_run, facts
 from translator.jobs.train.events import Watcher
 from translator.jobs.train.train import train_run
@@ -91,7 +91,7 @@ def find_or_train(
 
 def require_settings(run: RunFolder, asked: Config, path: Path) -> None:
     """Raise UsageError where a finished run is not what the config of this file would give, but for its decoding."""
-    if changed := differences(settings_of(run), flatten(asked), may_change=WITHOUT_EFFECT):
+    if changed := differences(settings_of(run), flatten(asked), may_change=NO_EFFECT):
         listed = "; ".join(f"{key} was {old!r}, is {new!r} in {path}" for key, old, new in changed)
         raise UsageError(
             str(run.path),

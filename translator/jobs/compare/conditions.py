@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from translator.config import flatten
+from translator.config import MAY_DIFFER, flatten
 from translator.errors import UsageError
 from translator.runs.folder import RunFolder
 
 CLOSE = 1.25
 """Weights and seconds of two trainings are never the same number: within a quarter they count as equal."""
 SLACK_SECONDS = 60
-WITHOUT_EFFECT = frozenset(f"training.{key}" for key in "keep_last log_every samples tensorboard".split())
-"""Settings that change no result."""
-MAY_DIFFER = WITHOUT_EFFECT | {"training.seed", "training.accumulation"}
 SPLITS = {"training pairs": "train", "validation pairs": "validation"}
 
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from translator.config import Config, placeless
+from translator.config import Config, portable
 from translator.jobs.translate.build import count_parameters
 from translator.models.interface import AnyModel
 from translator.runs.folder import FINAL, FINISHED, FORMAT, RunFolder, now
@@ -87,7 +87,7 @@ def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: st
         "weights": count_parameters(model),
         "peak_memory_bytes": _peak_memory_bytes(),
         "peak_device_memory_bytes": _peak_device_memory_bytes(model),
-        "training": placeless(config)["training"],
+        "training": portable(config)["training"],
     }
 
 
@@ -96,7 +96,7 @@ def is_done(run: RunFolder, config: Config) -> bool:
     if not run.is_finished or damage(run.final, *FINAL):
         return False
     finished = run.finish_record()
-    is_same = finished.get("training") == placeless(config)["training"]
+    is_same = finished.get("training") == portable(config)["training"]
     return bool(is_same or finished["step"] >= config.training.steps)
 
 

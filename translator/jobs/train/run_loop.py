@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 
 import torch
 
@@ -25,7 +24,6 @@ from translator.training.loop import Outcome, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, count_validation, examine, reason_to_end
-from translator.training.schedules import learning_rate
 from translator.training.updates import CorpusUpdates
 
 GREEDY = DecodingSettings(search="greedy")
@@ -58,7 +56,7 @@ class Training:
             self.objective,
             self.updates,
             self.optimizer,
-            partial(learning_rate, settings),
+            settings.learning_rate_at,
             settings=settings,
             progress=self.progress,
             processes=self.processes,
