@@ -109,7 +109,7 @@ def check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
 
 def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """The finished runs of these names, `seeds` of each config, trained first where there is none."""
-    from translator.jobs.compare.compare import find_or_train
+    from translator.jobs.compare.train_missing import PlannedRun, plan_runs, train_missing
     from translator.runs.folder import RunFolder
 
     if len(wanted) < 2:
@@ -121,15 +121,11 @@ def find_runs(wanted: Sequence[str], place: "torch.device", *, seeds: int, skip_
     plans = [plan for plan in plans if not isinstance(plan, RunFolder) or is_whole(plan, skip_missing=skip_missing)]
     if len(plans) < 2:
         raise ModelError("compare", f"{len(plans)} of {len(wanted)} runs left, expected at least 2", "name other runs")
-    runs: list[RunFolder] = []
-    for plan in plans:
-        if isinstance(plan, RunFolder):
-            runs.append(plan)
-            continue
-        for offset in range(seeds):
-            with TrainingDisplay() as display:
-                runs.append(find_or_train(plan, RUNS, device=place, watcher=display, seed_offset=offset))
-    return runs
+    groups = [[plan] if isinstance(plan, RunFolder) else plan_runs(plan, RUNS, num_seeds=seeds) for plan in plans]
+    chosen = [run for group in groups for run in group]
+    planned = [run for run in chosen if isinstance(run, PlannedRun)]
+    train_missing(planned, device=place, open_watcher=TrainingDisplay)
+    return [run.run if isinstance(run, PlannedRun) else run for run in chosen]
 
 
 def is_whole(run: "RunFolder", *, skip_missing: bool) -> bool:

@@ -15,6 +15,7 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option(help="Begin a run folder anew.")] = False,
+    made_by: Annotated[str, typer.Option(hidden=True)] = "train",
 ) -> None:
     """Train a model, or go on with a training that was interrupted.
 
@@ -34,6 +35,14 @@ def train(
     loaded, chosen = load_config(path, overrides), choose_device(device)
     folder = output or RUNS / run_name(path.stem, overrides)
     with joined(chosen) as processes, TrainingDisplay() as display:
-        train_run(loaded, folder, device=chosen, watcher=display, overwrite=overwrite, processes=processes)
+        train_run(
+            loaded,
+            folder,
+            device=chosen,
+            watcher=display,
+            made_by=made_by,
+            overwrite=overwrite,
+            processes=processes,
+        )
     if processes.is_first:
         say(str(folder))

@@ -1,66 +1,27 @@
 """Comparisons of runs: the same whatever their order, about what they say they are about, and no training twice."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from tests.faults.conftest import SETTINGS, small_corpus
-from tests.faults.harness import make_it_write, reseal
-from translator.config import Config, dump_config, load_config, portable
+from tests.faults.harness import make_it_write
+from tests.jobs.compare.conftest import CPU, change, configure
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare import compare
-from translator.jobs.compare.compare import Comparison, compare_runs, find_or_train, with_seeds
+from translator.jobs.compare.compare import Comparison, compare_runs, with_seeds
 from translator.jobs.compare.conditions import require_equal, unequal_conditions
-from translator.jobs.train.events import Watchers
-from translator.jobs.train.train import train_run
 from translator.runs.folder import HeldOut, RunFolder
-
-CPU = torch.device("cpu")
-OVERRIDES = [*SETTINGS["demo"], "training.steps=2"]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run that has learned nothing yet."""
-    folder = small_corpus(tmp_path_factory.mktemp("compared") / "corpus")
-    config = load_config(folder / "demo.toml", OVERRIDES)
-    return train_run(config, folder / "runs/demo", device=CPU, watcher=Watchers())
 
 
 @pytest.fixture
 def pair(trained: RunFolder, tmp_path: Path) -> list[RunFolder]:
     """Two copies of it, to be spoilt."""
     return [RunFolder(Path(shutil.copytree(trained.path, tmp_path / name))) for name in ("one", "other")]
-
-
-def change(run: RunFolder, name: str, **values: Any) -> None:
-    """Other values in one of its records, at a path of keys joined by two underscores."""
-    record = json.loads((run.path / name).read_bytes())
-    for path, value in values.items():
-        *parents, last = path.split("__")
-        table = record
-        for parent in parents:
-            table = table[parent]
-        table[last] = value
-    (run.path / name).write_text(json.dumps(record))
-    reseal((run.path / name).parent)
-
-
-def configure(run: RunFolder, **tables: Any) -> None:
-    """Other values in tables of its config, as if it had been trained with them."""
-    config = run.config()
-    changed = {name: getattr(config, name).model_copy(update=update) for name, update in tables.items()}
-    config = config.model_copy(update=changed)
-    (run.path / "config.toml").write_text(dump_config(config))
-    change(run, "final/finished.json", training=portable(config)["training"])
-    reseal(run.path)
 
 
 def without_seconds(found: Comparison) -> list[Any]:
@@ -164,63 +125,3 @@ def test_a_run_against_itself_over_seeds_differs_by_nothing(pair: list[RunFolder
     assert [one.difference.p_value for one in found.seeds.configs] == [1.0, 1.0]
     assert [(pair.best, pair.other) for pair in found.seeds.pairs] == [(0, 2), (1, 3)]
     assert "do not tell a and b apart" in found.verdict
-
-
-class Trainings:
-    """Stands in for `train_run`: copies a trained run, and counts."""
-
-    def __init__(self, trained: RunFolder) -> None:
-        self.trained = trained
-        self.seeds: list[int] = []
-
-    def __call__(self, config: Config, folder: Path, **options: Any) -> RunFolder:
-        self.seeds.append(config.training.seed)
-        run = RunFolder(Path(shutil.copytree(self.trained.path, folder)))
-        configure(run, training={"seed": config.training.seed})
-        return run
-
-
-@pytest.fixture
-def trainings(trained: RunFolder, monkeypatch: pytest.MonkeyPatch) -> Trainings:
-    counted = Trainings(trained)
-    monkeypatch.setattr(compare, "train_run", counted)
-    return counted
-
-
-@pytest.fixture
-def config(trained: RunFolder, tmp_path: Path) -> Path:
-    """A config that gives the trained run."""
-    (tmp_path / "mine.toml").write_text(dump_config(trained.config()))
-    return tmp_path / "mine.toml"
-
-
-def found(config: Path, offset: int = 0) -> RunFolder:
-    return find_or_train(config, config.parent / "runs", device=CPU, watcher=Watchers(), seed_offset=offset)
-
-
-def test_each_seed_is_trained_once_in_a_folder_of_its_own(trainings: Trainings, config: Path) -> None:
-    names = [found(config, offset).path.name for offset in (0, 1, 2)]
-    assert names == ["mine", "mine-seed2", "mine-seed3"]
-    assert trainings.seeds == [1, 2, 3]
-    assert [found(config, offset).path.name for offset in (0, 1, 2)] == names
-    assert trainings.seeds == [1, 2, 3]
-    assert [run.config().training.seed for run in map(found, [config] * 3, (0, 1, 2))] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("key", ["training.steps", "training.patience", "model.dropout", "training.seed"])
-def test_a_finished_run_of_another_config_is_not_taken_for_this_one(
-    trainings: Trainings, config: Path, key: str
-) -> None:
-    run = found(config)
-    table, name = key.split(".")
-    configure(run, **{table: {name: 9 if table == "training" else 0.9}})
-    with pytest.raises(UsageError, match=rf"runs/mine: was trained with other settings: {key} was (9|0\.9), is .* in "):
-        found(config)
-    assert trainings.seeds == [1]
-
-
-def test_what_changes_no_result_does_not_keep_a_run_from_being_used(trainings: Trainings, config: Path) -> None:
-    run = found(config)
-    configure(run, training={"log_every": 9, "samples": 0}, decoding={"beam_size": 9})
-    assert found(config) == run
-    assert trainings.seeds == [1]

@@ -1,14 +1,11 @@
 """Several runs on one test set, decoded alike: who is better, where, at what cost, and how sure that is."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from translator.config import NO_EFFECT, Config, differences, flatten, load_config
 from translator.decoding.settings import DecodingSettings
-from translator.errors import UsageError
 from translator.evaluation.comparison import (
     Difference,
     MostDifferent,
@@ -19,10 +16,8 @@ from translator.evaluation.comparison import (
     verdict,
 )
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
-from translator.jobs.compare.conditions import Condition, require_equal, settings_of, unequal_conditions
+from translator.jobs.compare.conditions import Condition, require_equal, unequal_conditions
 from translator.jobs.compare.evaluate import Evaluation, evaluate_run, facts
-from translator.jobs.train.events import Watcher
-from translator.jobs.train.train import train_run
 from translator.jobs.translate import BATCH_SIZE
 from translator.jobs.translate.translator import decoding_settings
 from translator.runs.folder import HeldOut, RunFolder
@@ -66,38 +61,6 @@ class Comparison(NamedTuple):
                 for row, more in zip(self.rows, details, strict=True)
             ],
         }
-
-
-def find_or_train(
-    config: Path, root: Path, *, device: torch.device, watcher: Watcher, seed_offset: int = 0
-) -> RunFolder:
-    """The finished run of a config below `root`, trained first where there is none.
-
-    Seeds after the config's own have folders of their own, `<config>-seed<seed>`. Raises UsageError where a finished run
-    of that name was trained with other settings.
-    """
-    asked, name = load_config(config), config.stem
-    if seed_offset:
-        seed = asked.training.seed + seed_offset
-        asked, name = load_config(config, [f"training.seed={seed}"]), f"{name}-seed{seed}"
-    run = RunFolder(root / name)
-    if run.is_finished:
-        run.require_finished()
-        require_settings(run, asked, config)
-        return run
-    watcher.notify(f"{name}: no finished run yet, training it first")
-    return train_run(asked, run.path, device=device, watcher=watcher, made_by="compare")
-
-
-def require_settings(run: RunFolder, asked: Config, path: Path) -> None:
-    """Raise UsageError where a finished run is not what the config of this file would give, but for its decoding."""
-    if changed := differences(settings_of(run), flatten(asked), may_change=NO_EFFECT):
-        listed = "; ".join(f"{key} was {old!r}, is {new!r} in {path}" for key, old, new in changed)
-        raise UsageError(
-            str(run.path),
-            f"was trained with other settings: {listed}",
-            f"compare it as it is by typing {run.path}, or move it away to have the config trained",
-        )
 
 
 def compare_runs(

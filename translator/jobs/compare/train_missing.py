@@ -1,0 +1,95 @@
+"""Find the finished runs of configs and seeds, and train the ones that are missing: on a GPU, several at once."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from translator.config import NO_EFFECT, Config, differences, flatten, load_config
+from translator.errors import UsageError
+from translator.jobs.compare.conditions import settings_of
+from translator.jobs.compare.training_processes import run_commands, train_command
+from translator.jobs.train.events import Watcher
+from translator.jobs.train.train import train_run
+from translator.runs.folder import RunFolder
+
+MAX_PROCESSES = 4
+PROCESS_BYTES = 8 * 2**30
+"""GPU memory that one training is expected to need at most."""
+
+
+class PlannedRun(NamedTuple):
+    """The run of a config with one seed, which may not exist yet."""
+
+    path: Path  # of the config file
+    overrides: tuple[str, ...]  # as --set takes them
+    config: Config
+    run: RunFolder
+
+    def require_same_settings(self) -> None:
+        """Raise UsageError if the finished run was trained with other settings, decoding aside."""
+        if changed := differences(settings_of(self.run), flatten(self.config), may_change=NO_EFFECT):
+            listed = "; ".join(f"{key} was {old!r}, is {new!r} in {self.path}" for key, old, new in changed)
+            raise UsageError(
+                str(self.run.path),
+                f"was trained with other settings: {listed}",
+                f"type {self.run.path} to compare it as it is, or move it away to have the config trained",
+            )
+
+
+def plan_runs(path: Path, root: Path, *, num_seeds: int = 1) -> list[PlannedRun]:
+    """Return the runs of a config below `root` with its own seed and the next ones, each seed in its own folder."""
+    config = load_config(path)
+    planned = [PlannedRun(path, (), config, RunFolder(root / path.stem))]
+    for seed in range(config.training.seed + 1, config.training.seed + num_seeds):
+        overrides = (f"training.seed={seed}",)
+        run = RunFolder(root / f"{path.stem}-seed{seed}")
+        planned.append(PlannedRun(path, overrides, load_config(path, overrides), run))
+    return planned
+
+
+def train_missing(
+    planned: Sequence[PlannedRun],
+    *,
+    device: torch.device,
+    open_watcher: Callable[[], AbstractContextManager[Watcher]],
+    num_processes: int | None = None,
+) -> None:
+    """Train the planned runs that are not finished; with several processes, side by side.
+
+    By default a CPU trains one run after the other in this process, and a GPU as many as its free memory should hold.
+    Raises UsageError if a finished run was trained with other settings than its config has.
+    """
+    missing = {}
+    for plan in planned:
+        if plan.run.is_finished:
+            plan.run.require_finished()
+            plan.require_same_settings()
+        else:
+            missing[plan.run.path] = plan
+    num_processes = min(num_processes or _processes_that_fit(device), len(missing))
+    if num_processes > 1:
+        commands = {
+            folder.name: train_command(
+                plan.path, folder, overrides=plan.overrides, device=str(device), made_by="compare"
+            )
+            for folder, plan in missing.items()
+        }
+        with open_watcher() as watcher:
+            run_commands(commands, num_processes=num_processes, notify=watcher.notify)
+    else:
+        for folder, plan in missing.items():
+            with open_watcher() as watcher:
+                watcher.notify(f"{folder.name}: no finished run yet, training it first")
+                train_run(plan.config, folder, device=device, watcher=watcher, made_by="compare")
+    for plan in planned:  # two configs of one name share a folder, which holds the run of only one of them
+        plan.require_same_settings()
+
+
+def _processes_that_fit(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 1
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(MAX_PROCESSES, free // PROCESS_BYTES))
