@@ -6,14 +6,18 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from translator.attention import MECHANISMS, SCORES
 from translator.attention.build import read_attention
 from translator.attention.interface import AttentionSettings
-from translator.config import Config
+from translator.decoding.settings import DecodingSettings
 from translator.models import MODELS
-from translator.settings import Freedom, Settings
+from translator.ops.choice import OpsSettings
+from translator.settings import Settings
+from translator.text.corpus import CorpusSettings, HubSettings
+from translator.text.tokenizer import TokenizerSettings
+from translator.training.settings import TrainingSettings
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PAGE = CONFIGS / "README.md"
@@ -35,8 +39,6 @@ translator train demo --set training.steps=500 --set model.dropout=0.1
 that a run can always be repeated. A key that does not exist is an error with a suggestion. To start an experiment of your
 own, copy the file below that is closest to it. Relative folders are relative to the config file.
 
-A run can be resumed with other values of the settings marked † and of `[decoding]`. Every other change needs a new run.
-
 ## Shipped configs
 """
 ATTENTION = """\
@@ -57,19 +59,16 @@ def write_page() -> str:
         [
             INTRODUCTION,
             *_table(("config", "description"), _shipped_configs()),
-            *_section("corpus", _class_of(Config, "corpus"), skip={"hub"}),
-            *_section("corpus.hub", _class_of(_class_of(Config, "corpus"), "hub")),
-            *_section("tokenizer", _class_of(Config, "tokenizer")),
+            *_section("corpus", CorpusSettings, skip={"hub"}),
+            *_section("corpus.hub", HubSettings),
+            *_section("tokenizer", TokenizerSettings),
             *_architectures(),
             *_attention(),
-            *(line for name in ("training", "decoding", "ops") for line in _section(name, _class_of(Config, name))),
+            *_section("training", TrainingSettings),
+            *_section("decoding", DecodingSettings),
+            *_section("ops", OpsSettings),
         ]
     )
-
-
-def _class_of(settings: type[Settings], field: str) -> type[Settings]:
-    """Return the settings class of a field that is a table."""
-    return cast(type[Settings], settings.model_fields[field].annotation)
 
 
 def _shipped_configs() -> Iterator[tuple[str, str]]:
@@ -90,7 +89,7 @@ def _attention() -> Iterator[str]:
     for name, mechanism in MECHANISMS.items():
         scores = "none" if not mechanism.has_context else "dot products" if mechanism.needs_dot else "all"
         rows.append(
-            f"| `{name}` | {', '.join(PLACES[place] for place in PLACES if place in mechanism.serves)} | {scores} |"
+            f"| `{name}` | {', '.join(PLACES[place] for place in PLACES if place in mechanism.places)} | {scores} |"
         )
     yield "\n" + ATTENTION.format(mechanism=read_attention({}).mechanism) + "\n".join(rows)
     yield "\n`dot`, `scaled_dot` and `general` are dot products. All mechanisms share these settings:\n"
@@ -118,15 +117,11 @@ def _settings_table(settings: type[Settings], *, only: Iterable[str] | None = No
     schema = settings.model_json_schema()
     shown = schema["properties"].keys() if only is None else only
     rows = [
-        (f"`{name}`" + _mark(settings, name), _values(name, field), _default(field), field.get("description", ""))
+        (f"`{name}`", _values(name, field), _default(field), field.get("description", ""))
         for name, field in schema["properties"].items()
         if name in shown and name not in ("architecture", "mechanism")  # given by the heading
     ]
     yield from _table(("setting", "values", "default", "meaning"), rows)
-
-
-def _mark(settings: type[Settings], name: str) -> str:
-    return " †" if Freedom.ON_RESUME in settings.model_fields[name].metadata else ""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -65,7 +65,7 @@ def measure(name: str, length: int) -> Cost:
     before, seconds = resident("VmRSS"), []
     for _ in range(4):
         began = time.monotonic()
-        attention(x_BSD, attention.remember(x_BSD, None))[0].sum().backward()
+        attention(x_BSD, attention.make_memory(x_BSD, None))[0].sum().backward()
         seconds.append(time.monotonic() - began)
     return Cost(median(seconds[1:]), resident("VmHWM") - before)
 

@@ -44,12 +44,12 @@ VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
             ("decoder", "decoder", "self_attention"),
             ("cross", "decoder", "cross_attention"),
         )
-        if served in built.serves and built.has_context
+        if served in built.places and built.has_context
     ),
     *(
         ("recurrent", {"decoder": {"cross_attention": {"mechanism": mechanism}}})
         for mechanism, built in MECHANISMS.items()
-        if "cross" in built.serves and built.has_context
+        if "cross" in built.places and built.has_context
     ),
     *(("transformer", {"model": {"norm": norm}}) for norm in ("pre", "post")),
     *(("transformer", {"model": {"positions": positions}}) for positions in ("sinusoidal", "learned", "none")),

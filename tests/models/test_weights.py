@@ -20,8 +20,8 @@ def watched(attention: Attention, seen: list[Tensor]) -> Callable[..., tuple[Ten
     """The attention's own forward, with the weights that nobody asked for."""
     forward = attention.forward
 
-    def look(query_BTD: Tensor, memory: Any, *, want_weights: bool = False) -> tuple[Tensor, Tensor | None]:
-        context_BTD, weight_BHTS = forward(query_BTD, memory, want_weights=True)
+    def look(query_BTD: Tensor, memory: Any, *, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
+        context_BTD, weight_BHTS = forward(query_BTD, memory, need_weights=True)
         if weight_BHTS is not None:
             seen.append(weight_BHTS)
         return context_BTD, weight_BHTS

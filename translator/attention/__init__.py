@@ -1,11 +1,11 @@
-"""Attention, the mechanism that this whole program is about: compare a query with a memory, weigh, average.
+"""Attention: compare a query with a memory, turn the scores into weights, average the values.
 
     weight[t, s] = softmax over s of score(query[t], key[s])        context[t] = sum over s of weight[t, s] value[s]
 
-A *score* (one file each: additive, dot, ...) compares; a *mechanism* (full, none, and the cheaper window, linformer,
-performer and flash) turns scores into contexts; `core.Attention` owns the projections and heads around them; `masks`
-says who may look where. Both architectures stand on this room, and it knows neither. To add a score or a mechanism:
-one file here and one line in SCORES or MECHANISMS.
+A *score* (additive, dot, ...) compares a query with a key. A *mechanism* (full, none, and the cheaper window, linformer,
+performer and flash) turns scores into contexts. `core.Attention` adds heads and projections, `masks` defines which
+positions a query may attend to. Both architectures use this package; it depends on neither. To add a score or a
+mechanism, write one file here and add one line to SCORES or MECHANISMS.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""A one-layer perceptron compares query and key (Bahdanau et al. 2015, section A.1.2)."""
+"""Additive score: a one-layer perceptron compares query and key (Bahdanau et al. 2015, section A.1.2)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,8 @@ from translator.attention.interface import Score
 class Additive(Score):
     """score(q, k) = v . tanh(W q + U k).
 
-    W and U are `core.Attention`'s query and key projections, so U k is computed once a sentence. Each head has its
-    own v; with v = 0 all weights are equal.
+    W and U are the query and key projections of `core.Attention`, so U k is computed once per sentence. Each head has
+    its own v. If v is zero, all attention weights are equal.
     """
 
     projection = "both"
@@ -21,6 +21,5 @@ class Additive(Score):
         nn.init.uniform_(self.v_HK, -(key_dim**-0.5), key_dim**-0.5)
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
-        """score_BHTS."""
         hidden_BHTSK = torch.tanh(query_BHTK.unsqueeze(3) + key_BHSK.unsqueeze(2))
         return torch.einsum("BHTSK,HK->BHTS", hidden_BHTSK, self.v_HK)

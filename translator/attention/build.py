@@ -1,10 +1,8 @@
-"""From one attention table of a config to a `core.Attention`, refusing what cannot work before anything is read."""
+"""Read an attention table of a config and build a `core.Attention`; reject impossible settings before reading data."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
-from pydantic_core import InitErrorDetails
+from pydantic import BaseModel, BeforeValidator, SerializeAsAny
 
 from translator.attention import MECHANISMS, SCORES
 from translator.attention.core import Attention, Site
@@ -12,64 +10,64 @@ from translator.attention.dot import Dot
 from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions, Projection, Score
 from translator.errors import UsageError
 from translator.ops.choice import Ops
+from translator.settings import NameIn
+
+
+class _Names(BaseModel):
+    """The registered names in an attention table; checked first, since the mechanism decides which keys are known."""
+
+    mechanism: Annotated[str, NameIn(MECHANISMS)] = "full"
+    score: Annotated[str, NameIn(SCORES)] = "scaled_dot"
 
 
 def read_attention(table: Any) -> AttentionSettings:
-    """The settings class of the mechanism that a table names, filled in."""
+    """Validate an attention table with the settings class of the mechanism that it names."""
     if isinstance(table, AttentionSettings):
         return table
     if not isinstance(table, dict):
         raise ValueError("expected a table")
-    name = chosen("mechanism", table.get("mechanism", "full"), MECHANISMS)
-    chosen("score", table.get("score", "scaled_dot"), SCORES)
-    return MECHANISMS[name].settings.model_validate(table)
-
-
-def chosen(key: str, name: Any, registry: Mapping[str, object]) -> str:
-    """The name, where the registry has it. Raises ValidationError about this key."""
-    if isinstance(name, str) and name in registry:
-        return name
-    known = " or ".join(map(repr, registry))
-    fault = InitErrorDetails(type="literal_error", loc=(key,), input=name, ctx={"expected": known})
-    raise ValidationError.from_exception_data(key, [fault])
+    return MECHANISMS[_Names.model_validate(table).mechanism].settings.model_validate(table)
 
 
 AttentionTable = Annotated[SerializeAsAny[AttentionSettings], BeforeValidator(read_attention)]
-"""The type of a setting that is such a table."""
+"""The type of a field in a settings class that is an attention table."""
 
 
 def build_attention(settings: AttentionSettings, site: Site, *, ops: Ops) -> Attention:
-    """The attention that these settings describe. Raises UsageError for widths or places that do not fit."""
-    kind = MECHANISMS[settings.mechanism]
-    check_place(settings.mechanism, kind, site)
-    if kind.has_context:
+    """Build the attention module for `site`. Raises UsageError if mechanism, score, widths or heads do not fit."""
+    mechanism_class = MECHANISMS[settings.mechanism]
+    _check_place(settings.mechanism, mechanism_class, site)
+    if mechanism_class.has_context:
         num_heads = settings.num_heads
-        score, projection = build_score(settings, site)
-    else:  # nothing is compared
+        score, projection = _build_score(settings, site)
+    else:
         num_heads, score, projection = 1, Dot(1, 0, 0), Dot.projection
-    if kind.needs_dot and score.dot_scale is None:
+    if mechanism_class.needs_dot and score.dot_scale is None:
         raise UsageError(
             f"{site.key}.score",
-            f"{settings.mechanism!r} cannot take {settings.score!r}",
-            "it needs dot, scaled_dot or general",
+            f"{settings.mechanism!r} cannot be used with {settings.score!r}",
+            "choose dot, scaled_dot or general",
         )
-    mechanism = kind(settings, MechanismOptions(score, site.causal, ops))
+    mechanism = mechanism_class(settings, MechanismOptions(score, site.causal, ops))
     projected_dim = settings.dim or site.query_dim
     return Attention(mechanism, site, num_heads=num_heads, projection=projection, projected_dim=projected_dim, ops=ops)
 
 
-def check_place(name: str, kind: type[Mechanism[Any]], site: Site) -> None:
-    """Refuse a mechanism that cannot stand here."""
-    if site.place not in kind.serves:
-        able = ", ".join(other for other, its in MECHANISMS.items() if site.place in its.serves)
-        raise UsageError(f"{site.key}.mechanism", f"{name!r} cannot stand here: {kind.why_not}", f"there are {able}")
-    if site.project_value and not kind.has_context:
-        raise UsageError(f"{site.key}.mechanism", f"{name!r} needs a recurrent decoder", "take another mechanism")
+def _check_place(name: str, mechanism_class: type[Mechanism[Any]], site: Site) -> None:
+    if site.place not in mechanism_class.places:
+        possible = ", ".join(known for known, mechanism in MECHANISMS.items() if site.place in mechanism.places)
+        raise UsageError(
+            f"{site.key}.mechanism",
+            f"{name!r} cannot be used here: {mechanism_class.place_reason}",
+            f"choose one of {possible}",
+        )
+    if site.project_value and not mechanism_class.has_context:
+        raise UsageError(f"{site.key}.mechanism", f"{name!r} needs a recurrent decoder", "choose another mechanism")
 
 
-def build_score(settings: AttentionSettings, site: Site) -> tuple[Score, Projection]:
-    """The score, and what is projected before it. Raises UsageError for widths that it cannot compare."""
-    score_class, heads = SCORES[settings.score], settings.num_heads
+def _build_score(settings: AttentionSettings, site: Site) -> tuple[Score, Projection]:
+    """Return the score and what is projected before it. Raises UsageError for widths that it cannot compare."""
+    score_class, num_heads = SCORES[settings.score], settings.num_heads
     projection = score_class.projection if settings.projection == "score" else settings.projection
     query_dim = key_dim = site.query_dim
     if projection == "both":
@@ -81,15 +79,17 @@ def build_score(settings: AttentionSettings, site: Site) -> tuple[Score, Project
     elif projection == "none":
         key_dim = site.memory_dim
     value_dim = site.query_dim if site.project_value else site.memory_dim
-    for what, dim in (("queries", query_dim), ("keys", key_dim), ("values", value_dim)):
-        if dim % heads:
+    for part, dim in (("queries", query_dim), ("keys", key_dim), ("values", value_dim)):
+        if dim % num_heads:
             raise UsageError(
-                f"{site.key}.num_heads", f"{dim} ({what}) is not divisible by {heads}", "change one of them"
+                f"{site.key}.num_heads",
+                f"the width {dim} of the {part} is not divisible by {num_heads}",
+                "change one of them",
             )
     if score_class.needs_equal_widths and query_dim != key_dim:
         raise UsageError(
             f"{site.key}.score",
-            f"{settings.score!r} needs queries and keys of one width, found {query_dim} and {key_dim}",
+            f"{settings.score!r} needs queries and keys of the same width, found {query_dim} and {key_dim}",
             f"make them equal or set {site.key}.projection to 'key' or 'both'",
         )
-    return score_class(heads, query_dim // heads, key_dim // heads), projection
+    return score_class(num_heads, query_dim // num_heads, key_dim // num_heads), projection

@@ -1,4 +1,4 @@
-"""A perceptron over the concatenation of query and key (Luong et al. 2015, eq. 8)."""
+"""Concat score: a perceptron over the concatenation of query and key (Luong et al. 2015, eq. 8)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,9 @@ from translator.attention.interface import Score
 
 
 class Concat(Score):
-    """score(q, k) = v . tanh(W [q; k]), W and v owned here, nothing projected before.
+    """score(q, k) = v . tanh(W [q; k]), with W and v owned by the score and nothing projected before it.
 
-    Split down the middle, W = [W_q W_k] gives the additive score; here it is one matrix over whatever widths the two
-    have.
+    With W = [W_q W_k] this is the additive score with its projections inside; query and key may differ in width.
     """
 
     projection = "none"
@@ -25,7 +24,7 @@ class Concat(Score):
         nn.init.uniform_(self.v_HK, -(key_dim**-0.5), key_dim**-0.5)
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
-        """score_BHTS. W [q; k] is the sum of two products, so the concatenation is never written out."""
+        # W [q; k] = W_q q + W_k k, so the T x S concatenations are never stored.
         query_half_HKJ, key_half_HKJ = torch.split(self.weight_HKJ, [query_BHTK.shape[-1], key_BHSK.shape[-1]], dim=1)
         query_part_BHT1J = (query_BHTK @ query_half_HKJ).unsqueeze(3)
         key_part_BH1SJ = (key_BHSK @ key_half_HKJ).unsqueeze(2)

@@ -1,4 +1,4 @@
-"""The mechanism of both founding papers: every query looks at all of its memory (Bahdanau 2015; Vaswani 2017, eq. 1)."""
+"""Full attention: every query attends to its whole memory (Bahdanau et al. 2015; Vaswani et al. 2017, eq. 1)."""
 
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from translator.attention.interface import AttentionSettings, Mechanism, MechanismOptions
-from translator.attention.masks import masked_softmax, visible
+from translator.attention.masks import attention_mask, masked_softmax
 from translator.ops.layers import Dropout
 
 
@@ -22,10 +22,9 @@ class FullMemory(NamedTuple):
 
     key: Tensor  # (B, H, S, K)
     value: Tensor  # (B, H, S, K)
-    mask: Tensor | None  # (B, S), None where every position is real
+    mask: Tensor | None  # (B, S), None if every position is real
 
     def select(self, row_B: Tensor) -> Self:
-        """These rows, in this order."""
         return self._replace(
             key=self.key.index_select(0, row_B),
             value=self.value.index_select(0, row_B),
@@ -34,60 +33,53 @@ class FullMemory(NamedTuple):
 
 
 class Full(Mechanism[FullMemory]):
-    """weight = softmax(score over the visible memory), context = the weighted average of the values.
+    """weight = softmax of the masked scores, context = weighted average of the values.
 
-    Where nobody asks for the weights and the score is a dot product, the library's fused kernel computes the same.
-    What remembers the same and differs in `attend` alone (window, flash) is derived from it.
+    If no weights are needed and the score is a dot product, a fused kernel of the library computes the same. Mechanisms
+    with the same memory and another `attend` (window, flash) derive from this class.
     """
 
     settings: ClassVar[type[AttentionSettings]] = FullSettings
-    serves = frozenset({"encoder", "decoder", "cross"})
+    places = frozenset({"encoder", "decoder", "cross"})
 
     def __init__(self, settings: AttentionSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
         self.score, self.causal, self.ops = options.score, options.causal, options.ops
         self.dropout = Dropout(settings.dropout, ops=options.ops)
 
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
-        """Keep everything."""
+    def make_memory(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
         return FullMemory(key_BHSK, value_BHSK, mask_BS)
 
-    def extend(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
-        """Append the new positions, all of them real."""
+    def extend_memory(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
+        """Append the new positions, all of them real tokens."""
         mask = None if memory.mask is None else functional.pad(memory.mask, (0, key_BHSK.shape[2]), value=True)
         return FullMemory(torch.cat((memory.key, key_BHSK), 2), torch.cat((memory.value, value_BHSK), 2), mask)
 
-    def attend(self, query_BHTK: Tensor, memory: FullMemory, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
-        """Average the values by the softmax of the scores."""
+    def attend(self, query_BHTK: Tensor, memory: FullMemory, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
         scale = self.score.dot_scale
-        if scale is not None and self.may_fuse(want_weights):
-            return fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
+        drops_weights = self.training and self.dropout.probability > 0.0  # the kernel draws its dropout differently
+        if scale is not None and self.ops.fast and not need_weights and not drops_weights:
+            return _fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
         num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-        mask = visible(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
+        mask = attention_mask(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
         context_BHTK, weight_BHTS = self.average(query_BHTK, memory, mask)
-        return context_BHTK, weight_BHTS if want_weights else None
+        return context_BHTK, weight_BHTS if need_weights else None
 
     def average(self, query_BHTK: Tensor, memory: FullMemory, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(context_BHTK, weight_BHTS) of what the mask leaves visible; the memory's own mask is not looked at."""
+        """Return (context_BHTK, weight_BHTS) over the positions that `mask` allows; ignores the memory's own mask."""
         weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
         return self.dropout(weight_BHTS) @ memory.value, weight_BHTS
 
-    def may_fuse(self, want_weights: bool) -> bool:
-        """The fused kernel returns no weights, and its own dropout is not ours."""
-        drops = self.training and self.dropout.probability > 0.0
-        return self.ops.fast and not want_weights and not drops
 
-
-def fused_attention(query_BHTK: Tensor, memory: FullMemory, *, causal: bool, scale: float) -> Tensor:
-    """The same context by `F.scaled_dot_product_attention`, whose boolean mask means what ours does.
-
-    Its `is_causal` puts the first query at the first position, so it serves only where there are as many of both.
-    """
+def _fused_attention(query_BHTK: Tensor, memory: FullMemory, *, causal: bool, scale: float) -> Tensor:
+    """Return the context by `scaled_dot_product_attention`, whose boolean masks mean the same as ours."""
     num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-    is_square = causal and memory.mask is None and bool(num_queries == length)  # a compiler's numbers are none yet
+    # The library's `is_causal` puts the first query at the first position, ours puts the last query at the last position.
+    # The two agree if there are as many queries as keys. While torch.compile traces, lengths are symbols, hence bool().
+    is_causal = causal and memory.mask is None and bool(num_queries == length)
     mask = None
-    if not is_square:
-        mask = visible(memory.mask, num_queries, length, causal=causal, device=query_BHTK.device)
+    if not is_causal:
+        mask = attention_mask(memory.mask, num_queries, length, causal=causal, device=query_BHTK.device)
     return functional.scaled_dot_product_attention(
-        query_BHTK, memory.key, memory.value, attn_mask=mask, is_causal=is_square, scale=scale
+        query_BHTK, memory.key, memory.value, attn_mask=mask, is_causal=is_causal, scale=scale
     )

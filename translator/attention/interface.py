@@ -1,4 +1,4 @@
-"""What a score, a mechanism and its memory promise; `core.Attention` and the models know nothing more of them."""
+"""The interfaces of scores, mechanisms and memories; `core.Attention` and the models rely on nothing else."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVar
@@ -14,46 +14,46 @@ Projection: TypeAlias = Literal["both", "key", "none"]
 
 
 class AttentionSettings(Settings):
-    """What every mechanism with heads can be told; a mechanism adds fields of its own."""
+    """The settings of every mechanism; each mechanism adds its own."""
 
     mechanism: str
     score: str = Field("scaled_dot", description="how a query is compared with a key: a name in SCORES")
-    num_heads: int = Field(1, ge=1, description="how many comparisons run side by side, each on its share of the width")
+    num_heads: int = Field(1, ge=1, description="number of attention heads, each on an equal share of the width")
     dim: int | None = Field(
-        None, ge=1, description="width of projected queries and keys, all heads; default: the query's"
+        None, ge=1, description="width of projected queries and keys, all heads together; default: the query's width"
     )
     projection: Projection | Literal["score"] = Field(
-        "score", description="what is projected before it is compared; 'score' means as the score's paper does"
+        "score", description="what is projected before the comparison; 'score' does as the paper of the score"
     )
-    dropout: Probability = Field(0.0, description="share of attention weights dropped in training")
+    dropout: Probability = Field(0.0, description="dropout probability of the attention weights")
 
 
 class Score(nn.Module, ABC):
-    """Compares every query with every key; owns only its own parameters, never the projections."""
+    """Compares every query with every key. A score owns its own parameters, never the projections."""
 
     projection: ClassVar[Projection]
-    """What its paper projects first: queries and keys, keys alone, or nothing."""
+    """What the paper of the score projects first: queries and keys, keys only, or nothing."""
     needs_equal_widths: ClassVar[bool] = True
 
     def __init__(self, num_heads: int, query_dim: int, key_dim: int) -> None:
-        """Widths are those of one head."""
+        """Initialise the score; the widths are those of one head."""
         super().__init__()
 
     @property
     def dot_scale(self) -> float | None:
-        """The factor on query . key where the score is just that, so that a fused kernel may compute it; else None."""
+        """The factor on query . key if the score is a dot product, so that a fused kernel can compute it; else None."""
         return None
 
     @abstractmethod
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
-        """score_BHTS, before any mask."""
+        """Return score_BHTS, before any mask."""
 
 
 class Memory(Protocol):
-    """What a mechanism keeps of the keys and values it was given, one row a sentence or hypothesis."""
+    """The keys and values that queries attend to, in the form that a mechanism needs, one row per batch entry."""
 
     def select(self, row_B: Tensor) -> Self:
-        """The memory of these rows, in this order; a row may be named twice."""
+        """Return the memory of these rows, in this order; a row may occur more than once."""
         ...
 
 
@@ -61,7 +61,7 @@ MemoryT = TypeVar("MemoryT", bound=Memory)
 
 
 class MechanismOptions(NamedTuple):
-    """What a mechanism is built with, beside its own settings."""
+    """Constructor arguments that all mechanisms share, besides their settings."""
 
     score: Score
     causal: bool
@@ -69,38 +69,37 @@ class MechanismOptions(NamedTuple):
 
 
 class Mechanism(nn.Module, ABC, Generic[MemoryT]):
-    """How scores become contexts. Heads and projections are done before and after it, by `core.Attention`."""
+    """Turns scores into contexts. `core.Attention` applies heads and projections before and after it."""
 
-    serves: ClassVar[frozenset[Place]]
-    """The places where it can stand."""
+    places: ClassVar[frozenset[Place]]
+    """Where in a model the mechanism can be used."""
+    place_reason: ClassVar[str] = "it is not defined for this place"
+    """Why it cannot be used elsewhere, for the error message."""
     settings: ClassVar[type[AttentionSettings]]
-    """The table that configures it."""
     has_context: ClassVar[bool] = True
-    """False where every context has width zero, so that no score and no projection is needed."""
+    """False if contexts have width zero, so that no score and no projection is needed."""
     has_weights: ClassVar[bool] = True
-    """False where there are no weights over positions to be shown."""
+    """False if there are no attention weights over positions."""
     needs_dot: ClassVar[bool] = False
-    """True where the score must be a dot product, perhaps scaled, of what was projected."""
-    why_not: ClassVar[str] = "it was not made for this place"
-    """Why it serves no other places than it does."""
-    longest: int | None = None
-    """The longest sequence it can take in, in pieces; None where nothing limits it."""
+    """True if the score must be a dot product, scaled or not."""
+    max_length: int | None = None
+    """Maximum length of the sequence in tokens; None if unlimited."""
 
     def __init__(self, settings: Any, options: MechanismOptions) -> None:
-        """`settings` is an instance of the class's own `settings`."""
+        """Initialise the mechanism; `settings` is an instance of the class attribute `settings`."""
         super().__init__()
 
     def begin_update(self, step: int) -> None:
-        """Called before each optimizer step; random features are redrawn here."""
+        """Prepare for an optimizer step; random features are redrawn here."""
 
     @abstractmethod
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> MemoryT:
-        """Take in all keys and values at once; mask_BS is True at real tokens, None where all are."""
+    def make_memory(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> MemoryT:
+        """Return the memory of these keys and values; mask_BS is True at real tokens, None if there is no padding."""
 
-    def extend(self, memory: MemoryT, key_BHSK: Tensor, value_BHSK: Tensor) -> MemoryT:
-        """Add positions at the end while decoding; consumes the memory. Only those that serve a decoder have it."""
+    def extend_memory(self, memory: MemoryT, key_BHSK: Tensor, value_BHSK: Tensor) -> MemoryT:
+        """Append positions while decoding; consumes the old memory. Only mechanisms for decoders implement it."""
         raise NotImplementedError
 
     @abstractmethod
-    def attend(self, query_BHTK: Tensor, memory: MemoryT, *, want_weights: bool) -> tuple[Tensor, Tensor | None]:
-        """(context_BHTK, weight_BHTS if wanted). Where both are one sequence, the last query is its last position."""
+    def attend(self, query_BHTK: Tensor, memory: MemoryT, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
+        """Return (context_BHTK, weight_BHTS if needed). In self-attention the last query is at the last position."""

@@ -12,11 +12,11 @@ from translator.ops.layers import Dropout
 
 
 class LinformerSettings(AttentionSettings):
-    """How many rows are left of a sequence, and how long it may be."""
+    """The rank of the projection and the maximum length."""
 
     mechanism: Literal["linformer"] = "linformer"
-    rank: int = Field(32, ge=1, description="rows that keys and values are projected to")
-    max_length: int = Field(512, ge=1, description="longest sequence, in pieces; a longer one is an error")
+    rank: int = Field(32, ge=1, description="number of rows that the keys and values of a sequence are projected to")
+    max_length: int = Field(512, ge=1, description="maximum length in tokens; a longer sequence is an error")
 
 
 class LinformerMemory(NamedTuple):
@@ -26,50 +26,50 @@ class LinformerMemory(NamedTuple):
     value: Tensor  # (B, H, rank, K)
 
     def select(self, row_B: Tensor) -> Self:
-        """These rows, in this order."""
         return self._replace(key=self.key.index_select(0, row_B), value=self.value.index_select(0, row_B))
 
 
 class Linformer(Mechanism[LinformerMemory]):
-    """context = softmax(score(q, E k)) F v with E and F of shape rank x n, shared by the heads.
+    """context = softmax(score(q, E k)) F v, with E and F of shape rank x length, shared by the heads.
 
-    Keys and values of padding are zero before they are projected, so padding changes nothing. Yet a row of E k that is
-    made of zeros takes softmax weight all the same: with E = F = identity this is full attention only if rank = n =
-    max_length and nothing is padding; with p padded positions its contexts are smaller than full attention's by the
-    factor Z / (Z + p exp(score of a zero key)), Z being the sum over real positions. Row r of E k mixes all positions,
-    so there are no weights over positions to be shown, and no causal form.
+    Each row of E k mixes all positions, so there are no attention weights over positions and there is no causal form.
+
+    Padding does not affect the result, but it is not free: with E = F = I, a padded position is a zero key, which takes
+    the softmax weight exp(score(q, 0)) and adds a zero value. The context is then that of full attention times
+    Z / (Z + p exp(score(q, 0))), for p padded positions and Z = sum of exp(score) over real ones. So the two are equal
+    only if rank = length = max_length and nothing is padded.
     """
 
     settings = LinformerSettings
-    serves = frozenset({"encoder", "cross"})
+    places = frozenset({"encoder", "cross"})
+    place_reason = "its projection along the sequence mixes the future into every row"
     has_weights = False
-    longest: int
-    why_not = "its projection along the sequence mixes the future into every row"
+    max_length: int
 
     def __init__(self, settings: LinformerSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
         self.score, self.dropout = options.score, Dropout(settings.dropout, ops=options.ops)
-        self.longest = settings.max_length
+        self.max_length = settings.max_length
         self.key_rows_RS = nn.Parameter(torch.randn(settings.rank, settings.max_length) * settings.rank**-0.5)
         self.value_rows_RS = nn.Parameter(torch.randn(settings.rank, settings.max_length) * settings.rank**-0.5)
 
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> LinformerMemory:
-        """Project once. Raises DataError for a sequence longer than `max_length`."""
+    def make_memory(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> LinformerMemory:
+        """Project keys and values once. Raises DataError if the sequence is longer than `max_length`."""
         length = key_BHSK.shape[2]
-        if length > self.longest:
+        if length > self.max_length:
             raise DataError(
-                "attention linformer",
-                f"a sentence of {length} pieces, but max_length is {self.longest}",
-                "shorten it, or train with a larger max_length",
+                "linformer attention",
+                f"found a sentence of {length} tokens, expected at most max_length = {self.max_length}",
+                "shorten the sentence, or train with a larger max_length",
             )
         if mask_BS is not None:
-            real = mask_BS[:, None, :, None]
-            key_BHSK, value_BHSK = key_BHSK.masked_fill(~real, 0.0), value_BHSK.masked_fill(~real, 0.0)
+            # The projection mixes positions, so padding cannot be masked in the scores; it is zeroed before instead.
+            real_B1S1 = mask_BS[:, None, :, None]
+            key_BHSK, value_BHSK = key_BHSK.masked_fill(~real_B1S1, 0.0), value_BHSK.masked_fill(~real_B1S1, 0.0)
         return LinformerMemory(self.key_rows_RS[:, :length] @ key_BHSK, self.value_rows_RS[:, :length] @ value_BHSK)
 
     def attend(
-        self, query_BHTK: Tensor, memory: LinformerMemory, *, want_weights: bool
+        self, query_BHTK: Tensor, memory: LinformerMemory, *, need_weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Look at the rows that are left; there are no weights over positions."""
         weight_BHTR = self.score(query_BHTK, memory.key).softmax(-1)
         return self.dropout(weight_BHTR) @ memory.value, None

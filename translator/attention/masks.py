@@ -1,31 +1,35 @@
-"""Who may look at what. True means "may be attended to"; masks are combined with `&` and applied only in this room."""
+"""Attention masks. True means "may be attended to". Masks are combined with `&` and applied only in this package."""
 
 import torch
 from torch import Tensor
 
 
 def causal_mask(num_queries: int, memory_length: int, device: torch.device) -> Tensor:
-    """mask_TS: the last query sits at the last memory position, so query t sees s <= S - T + t."""
-    whole_TS = torch.ones(num_queries, memory_length, dtype=torch.bool, device=device)
-    return whole_TS.tril(memory_length - num_queries)
+    """Return mask_TS. The last query is at the last memory position, so query t attends to s <= S - T + t."""
+    ones_TS = torch.ones(num_queries, memory_length, dtype=torch.bool, device=device)
+    return ones_TS.tril(memory_length - num_queries)
 
 
-def visible(
+def attention_mask(
     real_BS: Tensor | None, num_queries: int, memory_length: int, *, causal: bool, device: torch.device
 ) -> Tensor | None:
-    """What each query may look at, as mask_BHTS with broadcast axes of 1; None where that is everything.
+    """Return mask_BHTS with broadcast axes of 1, or None if every query may attend to every position.
 
-    `real_BS` is True at real tokens, None where there is no padding; a causal mask is added where T > 1 needs one.
+    `real_BS` is True at real tokens, None if there is no padding.
     """
     mask = None if real_BS is None else real_BS[:, None, None, :]
-    if causal and num_queries > 1:
+    if causal and num_queries > 1:  # a single query is at the last position and has no future
         past = causal_mask(num_queries, memory_length, device)[None, None]
         mask = past if mask is None else mask & past
     return mask
 
 
 def masked_softmax(score_BHTS: Tensor, mask: Tensor | None) -> Tensor:
-    """weight_BHTS: softmax over the visible memory; a query that may look nowhere gets zeros, not NaN."""
+    """Return weight_BHTS, the softmax over the positions that the mask allows.
+
+    A fully masked query gets zero weights, not NaN: the lowest finite number replaces masked scores, since a row of minus
+    infinities has no softmax, and the weights that it leaves are set to zero afterwards.
+    """
     if mask is None:
         return score_BHTS.softmax(-1)
     hidden = ~mask

@@ -1,6 +1,6 @@
-"""No attention at all: the fixed-vector bottleneck (Sutskever et al. 2014; Cho et al. 2014).
+"""No attention: the decoder gets the source as one fixed vector (Sutskever et al. 2014; Cho et al. 2014).
 
-A recurrent decoder with this mechanism starts from the encoder's last state and sees nothing else of the source.
+A recurrent decoder with this mechanism starts from the encoder's last state and receives nothing else of the source.
 """
 
 from typing import Literal, NamedTuple, Self
@@ -11,31 +11,28 @@ from translator.attention.interface import AttentionSettings, Mechanism
 
 
 class NoneSettings(AttentionSettings):
-    """Nothing to set: a score or heads that the table names for another mechanism are not built."""
+    """No settings of its own; score and heads are accepted and ignored, so that only `mechanism` has to change."""
 
     mechanism: Literal["none"] = "none"
 
 
 class NoMemory(NamedTuple):
-    """Nothing is remembered."""
+    """An empty memory."""
 
     def select(self, row_B: Tensor) -> Self:
-        """Nothing has no rows."""
         return self
 
 
 class NoAttention(Mechanism[NoMemory]):
-    """Every context has width zero, so whatever is concatenated with it stays as it was."""
+    """Contexts of width zero, which change nothing where they are concatenated."""
 
     settings = NoneSettings
-    serves = frozenset({"cross"})
+    places = frozenset({"cross"})
     has_context = False
     has_weights = False
 
-    def remember(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> NoMemory:
-        """Keep nothing."""
+    def make_memory(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> NoMemory:
         return NoMemory()
 
-    def attend(self, query_BHTK: Tensor, memory: NoMemory, *, want_weights: bool) -> tuple[Tensor, None]:
-        """context_BHT0."""
+    def attend(self, query_BHTK: Tensor, memory: NoMemory, *, need_weights: bool) -> tuple[Tensor, None]:
         return query_BHTK[..., :0], None

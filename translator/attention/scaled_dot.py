@@ -1,4 +1,4 @@
-"""The dot product divided by the square root of its width (Vaswani et al. 2017, eq. 1)."""
+"""Scaled dot score: the dot product divided by the square root of its width (Vaswani et al. 2017, eq. 1)."""
 
 import math
 
@@ -8,7 +8,7 @@ from translator.attention.interface import Score
 
 
 class ScaledDot(Score):
-    """score(q, k) = q . k / sqrt(K): its variance does not grow with the width, so the softmax keeps its gradient."""
+    """score(q, k) = q . k / sqrt(K). Its variance does not grow with the width, so the softmax does not saturate."""
 
     projection = "both"
 
@@ -18,9 +18,7 @@ class ScaledDot(Score):
 
     @property
     def dot_scale(self) -> float | None:
-        """1 / sqrt(K)."""
         return self.scale
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
-        """score_BHTS."""
         return (query_BHTK * self.scale) @ key_BHSK.transpose(-1, -2)

@@ -23,7 +23,7 @@ from translator.text.tokenizer import BOS, EOS
 @torch.inference_mode()
 def beam(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
     """The `num_best` hypotheses of each sentence, best first."""
-    lengths, possible = mask_BS.sum(1).tolist(), model.longest_target
+    lengths, possible = mask_BS.sum(1).tolist(), model.max_target_length
     searches = [SentenceSearch(settings.longest(length, possible), settings) for length in lengths]
     live, beams = searches, first_beams(source_BS)
     state = model.start(model.encode(source_BS, mask_BS), 1)

@@ -48,7 +48,7 @@ def decode_single(
     model: AnyModel, source_BS: Tensor, *, mask_BS: Tensor, settings: DecodingSettings, choose: Choose
 ) -> list[Hypothesis]:
     """One hypothesis for each sentence; those that have ended leave the batch."""
-    lengths, possible = mask_BS.sum(1).tolist(), model.longest_target
+    lengths, possible = mask_BS.sum(1).tolist(), model.max_target_length
     sentences = [Growing(row, settings.longest(length, possible)) for row, length in enumerate(lengths)]
     live, length = sentences, 0
     state = model.start(model.encode(source_BS, mask_BS), 1)

@@ -74,13 +74,13 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
         """The output layer, which the training objective and the searches apply."""
 
     @property
-    def longest_source(self) -> int | None:
+    def max_source_length(self) -> int | None:
         """Most pieces that it can read, the end mark among them; None where nothing limits it."""
-        limits = [module.longest for module in self.modules() if isinstance(module, Mechanism)]
+        limits = [module.max_length for module in self.modules() if isinstance(module, Mechanism)]
         return min((limit for limit in limits if limit is not None), default=None)
 
     @property
-    def longest_target(self) -> int | None:
+    def max_target_length(self) -> int | None:
         """Most pieces that it can write, the end mark apart; None where nothing limits it."""
         return None
 

@@ -23,9 +23,9 @@ def sinusoids(first: int, length: int, dim: int, device: torch.device | None = N
 
 
 class Positions(nn.Module, ABC):
-    """Something is added that depends on a word's place; `longest` is the last place there is, None without end."""
+    """Something is added that depends on a word's place; `max_length` is the last place there is, None without end."""
 
-    longest: int | None = None
+    max_length: int | None = None
 
     @abstractmethod
     def forward(self, x_BTD: Tensor, first: int = 0) -> Tensor:
@@ -53,7 +53,7 @@ class LearnedPositions(Positions):
 
     def __init__(self, max_length: int, dim: int) -> None:
         super().__init__()
-        self.longest = max_length
+        self.max_length = max_length
         self.embedding_TD = nn.Parameter(torch.randn(max_length, dim) * 0.02)
 
     def forward(self, x_BTD: Tensor, first: int = 0) -> Tensor:

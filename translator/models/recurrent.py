@@ -223,7 +223,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         annotation_BSD, last_BD = self.encoder(embedded_BSD, mask_BS)
         if self.decoder.initial_state == "backward":
             last_BD = last_BD[:, last_BD.shape[1] // 2 :]
-        source = self.attention.remember(self.annotation_dropout(annotation_BSD), mask_BS)
+        source = self.attention.make_memory(self.annotation_dropout(annotation_BSD), mask_BS)
         return Encoded(source, torch.tanh(self.bridge(last_BD)))
 
     def start(self, encoded: Encoded, num_hypotheses: int) -> RecurrentState:
@@ -242,54 +242,54 @@ class Recurrent(Model[Encoded, RecurrentState]):
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         """Readouts of all target positions."""
         embedded_BTE = self.embedding_dropout(self.embeddings.target(previous_BT))
-        step = self.decode(embedded_BTE, self.start(self.encode(source_BS, mask_BS), 1), want_weights=False)
+        step = self.decode(embedded_BTE, self.start(self.encode(source_BS, mask_BS), 1), need_weights=False)
         return self.readout(step, embedded_BTE)
 
     def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
         """Weights of the one attention, as 'cross.1'; none without attention."""
         embedded_BTE = self.embedding_dropout(self.embeddings.target(previous_BT))
-        step = self.decode(embedded_BTE, self.start(self.encode(source_BS, mask_BS), 1), want_weights=True)
+        step = self.decode(embedded_BTE, self.start(self.encode(source_BS, mask_BS), 1), need_weights=True)
         return {} if step.weight_BHTS is None else {"cross.1": step.weight_BHTS}
 
-    def decode(self, embedded_BTE: Tensor, state: RecurrentState, *, want_weights: bool) -> Step:
+    def decode(self, embedded_BTE: Tensor, state: RecurrentState, *, need_weights: bool) -> Step:
         """All positions: in one sweep where no state depends on a context, else word by word."""
         if self.context_cell is None and not self.decoder.input_feeding:
-            return self.sweep(embedded_BTE, state, want_weights)
+            return self.sweep(embedded_BTE, state, need_weights)
         steps = []
         for gate_BG in self.cell.gates(embedded_BTE).unbind(1):
-            step, state = self.step(gate_BG, state, want_weights)
+            step, state = self.step(gate_BG, state, need_weights)
             steps.append(step)
         states, contexts, weights = zip(*steps, strict=True)
         seen = torch.cat(weights, 2) if weights[0] is not None else None
         return Step(torch.cat(states, 1), torch.cat(contexts, 1), seen)
 
-    def sweep(self, embedded_BTE: Tensor, state: RecurrentState, want_weights: bool) -> Step:
+    def sweep(self, embedded_BTE: Tensor, state: RecurrentState, need_weights: bool) -> Step:
         """The whole recurrence first, then all queries at once."""
         state_BTD = self.cell.sweep(embedded_BTE, state.hidden)
         query_BTD = state_BTD
         if self.decoder.query == "previous":
             query_BTD = torch.cat((state.hidden[0].unsqueeze(1), state_BTD[:, :-1]), 1)
-        context_BTC, weight_BHTS = self.attention(query_BTD, state.sources[0], want_weights=want_weights)
+        context_BTC, weight_BHTS = self.attention(query_BTD, state.sources[0], need_weights=need_weights)
         return Step(state_BTD, context_BTC, weight_BHTS)
 
-    def step(self, gate_RG: Tensor, state: RecurrentState, want_weights: bool = False) -> tuple[Step, RecurrentState]:
+    def step(self, gate_RG: Tensor, state: RecurrentState, need_weights: bool = False) -> tuple[Step, RecurrentState]:
         """One position, its word's share of the gates given: the equations at the top of this file."""
         hidden, context_RC, weight_BH1S = state.hidden, state.context_RC, None
         if self.decoder.query == "previous":
-            context_RC, weight_BH1S = self.look(hidden[0], state, want_weights)
+            context_RC, weight_BH1S = self.look(hidden[0], state, need_weights)
         fed_RC = context_RC if self.decoder.input_feeding else context_RC[:, :0]
         hidden = self.cell.step(gate_RG, fed_RC, hidden)
         if self.decoder.query != "previous":
-            context_RC, weight_BH1S = self.look(hidden[0], state, want_weights)
+            context_RC, weight_BH1S = self.look(hidden[0], state, need_weights)
         if self.context_cell is not None:
             hidden = self.context_cell.step(self.context_cell.gates(context_RC), context_RC[:, :0], hidden)
         step = Step(hidden[0].unsqueeze(1), context_RC.unsqueeze(1), weight_BH1S)
         return step, replace(state, hidden=hidden, context_RC=context_RC)
 
-    def look(self, query_RD: Tensor, state: RecurrentState, want_weights: bool) -> tuple[Tensor, Tensor | None]:
+    def look(self, query_RD: Tensor, state: RecurrentState, need_weights: bool) -> tuple[Tensor, Tensor | None]:
         """(context_RC, weights): the N hypotheses of a sentence are N queries to its one memory."""
         query_BND = query_RD.view(-1, state.num_hypotheses, query_RD.shape[-1])
-        context_BNC, weight = self.attention(query_BND, state.sources[0], want_weights=want_weights)
+        context_BNC, weight = self.attention(query_BND, state.sources[0], need_weights=need_weights)
         return context_BNC.reshape(len(query_RD), -1), weight
 
     def readout(self, step: Step, embedded_RTE: Tensor) -> Tensor:

@@ -116,7 +116,7 @@ class EncoderLayer(nn.Module):
 
         def look(x_BSD: Tensor) -> Tensor:
             wants = seen is not None
-            context_BSD, weight_BHSS, _ = self.self_attention.look_within(x_BSD, mask_BS, want_weights=wants)
+            context_BSD, weight_BHSS, _ = self.self_attention.attend_to_self(x_BSD, mask_BS, need_weights=wants)
             return collected(context_BSD, weight_BHSS, seen)
 
         return self.forward_residual(self.attention_residual(x_BSD, look), self.feed_forward)  # type: ignore[no-any-return]
@@ -144,15 +144,15 @@ class DecoderLayer(nn.Module):
         """
 
         def look_back(x_BTD: Tensor) -> Tensor:
-            context_BTD, weight_BHTS, past.memory = self.self_attention.look_within(
-                x_BTD, None, past=past.memory, want_weights=seen is not None
+            context_BTD, weight_BHTS, past.memory = self.self_attention.attend_to_self(
+                x_BTD, None, past=past.memory, need_weights=seen is not None
             )
             return collected(context_BTD, weight_BHTS, seen and seen.decoder)
 
         def look_across(x_BTD: Tensor) -> Tensor:
             rows, length, dim = x_BTD.shape
             queries = x_BTD.view(rows // past.num_hypotheses, past.num_hypotheses * length, dim)
-            context_BTD, weight_BHTS = self.cross_attention(queries, source, want_weights=seen is not None)
+            context_BTD, weight_BHTS = self.cross_attention(queries, source, need_weights=seen is not None)
             return collected(context_BTD, weight_BHTS, seen and seen.cross).view(rows, length, dim)
 
         x_BTD = self.cross_residual(self.self_residual(x_BTD, look_back), look_across)
@@ -226,15 +226,15 @@ class Transformer(Model[Sources, TransformerState]):
         return self.embeddings.output
 
     @property
-    def longest_source(self) -> int | None:
+    def max_source_length(self) -> int | None:
         """Learned positions end, and so may what attention takes in."""
-        limits = super().longest_source, self.source_positions.longest
+        limits = super().max_source_length, self.source_positions.max_length
         return min((limit for limit in limits if limit is not None), default=None)
 
     @property
-    def longest_target(self) -> int | None:
+    def max_target_length(self) -> int | None:
         """Learned positions end; the last one is the end mark's."""
-        return self.target_positions.longest and self.target_positions.longest - 1
+        return self.target_positions.max_length and self.target_positions.max_length - 1
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor, seen: Seen | None = None) -> Sources:
         """Run the encoder, and project its result for every cross-attention."""
@@ -242,7 +242,7 @@ class Transformer(Model[Sources, TransformerState]):
         for layer in self.encoder_layers:
             x_BSD = layer(x_BSD, mask_BS, seen and seen.encoder)
         memory_BSD = self.encoder_norm(x_BSD)
-        return tuple(layer.cross_attention.remember(memory_BSD, mask_BS) for layer in self.decoder_layers)  # type: ignore[operator, union-attr]
+        return tuple(layer.cross_attention.make_memory(memory_BSD, mask_BS) for layer in self.decoder_layers)  # type: ignore[operator, union-attr]
 
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor, seen: Seen | None = None) -> Tensor:
         """Hidden states of all target positions at once."""

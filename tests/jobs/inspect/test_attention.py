@@ -90,7 +90,7 @@ def test_a_translation_that_was_cut_has_no_row_for_an_end_mark() -> None:
 
 @pytest.mark.parametrize(
     ("name", "mechanism"),
-    [(name, one) for name in SMALL for one, built in MECHANISMS.items() if "cross" in built.serves],
+    [(name, one) for name in SMALL for one, built in MECHANISMS.items() if "cross" in built.places],
 )
 def test_what_has_no_weights_is_an_error_that_names_the_setting(name: str, mechanism: str) -> None:
     built, score = MECHANISMS[mechanism], ["decoder.cross_attention.score=scaled_dot", "decoder.cross_attention.dim=8"]

@@ -62,7 +62,7 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
 
 def check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
     """Raise DataError for a pair that is longer than the model can take in; `number_P` says which line each one is."""
-    limits = model.longest_source, model.longest_target and model.longest_target + 1  # end marks included
+    limits = model.max_source_length, model.max_target_length and model.max_target_length + 1  # end marks included
     for side, lines, limit in zip(("source", "target"), pairs, limits, strict=True):
         lengths = np.diff(lines.offsets)
         if limit is not None and (too_long := np.flatnonzero(lengths > limit)).size:

@@ -106,7 +106,7 @@ def fill(spec: Any, model: Transformer, settings: TransformerSettings, scales: S
     decoder.projection.weight, decoder.projection.bias = array(model.output.weight), array(model.output.bias)
     for half, positions in ((encoder, model.source_positions), (decoder, model.target_positions)):
         half.position_encodings.encodings = array(
-            positions(torch.zeros(1, positions.longest or MOST_POSITIONS, settings.dim))[0]
+            positions(torch.zeros(1, positions.max_length or MOST_POSITIONS, settings.dim))[0]
         )
     if settings.norm == "pre":
         fill_norm(encoder.layer_norm, model.encoder_norm)

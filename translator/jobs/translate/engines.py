@@ -70,7 +70,7 @@ class CTranslate2Engine:
 
     def __init__(self, folder: Path, model: AnyModel, tokenizer: Tokenizer) -> None:
         """`folder` was exported from the model."""
-        self.possible = MOST_POSITIONS - 1 if model.longest_target is None else model.longest_target
+        self.possible = MOST_POSITIONS - 1 if model.max_target_length is None else model.max_target_length
         self.tokenizer, self.pieces = tokenizer, tokenizer.target_tokens(range(tokenizer.target_size))
         self.ids, self.end = {piece: number for number, piece in enumerate(self.pieces)}, self.pieces[EOS]
         device, threads = model.output.weight.device.type, torch.get_num_threads()

@@ -58,7 +58,7 @@ class Translator:
     ) -> None:
         self.model, self.tokenizer, self.config, self.known = model.eval(), tokenizer, config, known
         self.engine = engine or TorchEngine(self.model)
-        self.most_pieces = min(MOST_PIECES, model.longest_source or MOST_PIECES)
+        self.most_pieces = min(MOST_PIECES, model.max_source_length or MOST_PIECES)
 
     def translate(
         self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int = BATCH_SIZE
