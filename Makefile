@@ -1,11 +1,12 @@
-# `make demo` is the whole story in a few minutes; `make test` proves it. Both install what they need into .venv first.
+# `make demo` trains, evaluates and translates in a few minutes; `make test` runs the tests. Both first install into .venv.
 
 PYTHON ?= python3
 BIN = .venv/bin
 INSTALLED = .venv/.installed
-# A build of torch without CUDA is enough on a machine without a GPU:
+# Options for pip. On a machine without a GPU, the CPU build of torch is smaller:
 #   make demo PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_OPTIONS ?=
+# Arguments of a benchmark: make bench BENCH="--repeats 3"
 BENCH ?=
 
 BENCHES = bench bench-peers bench-profile bench-length bench-plain bench-scale bench-gpu
@@ -14,7 +15,7 @@ BENCHES = bench bench-peers bench-profile bench-length bench-plain bench-scale b
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable ".[dev]"
 	touch $@
@@ -28,22 +29,25 @@ demo: install
 	    "When the children come back from the station, our dog wants to sleep."
 	@echo
 	@echo 'Next: $(BIN)/translator translate "the clever farmer sells a white horse"'
-	@echo '      $(BIN)/translator compare     (what attention is for: three models side by side, about 6 minutes)'
+	@echo '      $(BIN)/translator compare     (trains two more models and compares all three; about 6 minutes)'
 
+# Train fifteen models from no attention to efficient attention and write runs/story/story.html; about half an hour.
 story: install
 	$(BIN)/translator story
 
 test: install
 	$(BIN)/pytest --numprocesses 2
 
+# Kill training at random moments, damage run folders, translate random strings; about a quarter of an hour.
 test-long: install
 	$(BIN)/python -m tests.long
 
-# The page of `translator report` in a real browser; Chromium must be installed.
+# Test the page of `translator report` in Chromium, which must be installed.
 test-browser: install
 	$(BIN)/pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/pytest tests/browser
 
+# Run the fault catalogue and print one line per row.
 faults: install
 	$(BIN)/python -m tests.faults
 
@@ -51,6 +55,7 @@ faults: install
 docs: install
 	$(BIN)/python -m tests.settings_page
 
+# What continuous integration runs.
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,7 +70,7 @@ bench: install
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 bench-peers: install
-	$(if $(PEER),,$(error give the peers' benchmark: make bench-peers PEER='peers.sh work'))
+	$(if $(PEER),,$(error name the benchmark of the other program: make bench-peers PEER='peers.sh work'))
 	$(BIN)/python -m tests.benchmarks --repeats 3 --peer '$(PEER)'
 
 bench-profile: install

@@ -6,18 +6,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from translator.attention import MECHANISMS, SCORES
 from translator.attention.build import read_attention
 from translator.attention.interface import AttentionSettings
-from translator.decoding.settings import DecodingSettings
+from translator.config import Config
 from translator.models import MODELS
-from translator.ops.choice import OpsSettings
-from translator.settings import Settings
-from translator.text.corpus import CorpusSettings, HubSettings
-from translator.text.tokenizer import TokenizerSettings
-from translator.training.settings import TrainingSettings
+from translator.settings import Freedom, Settings
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PAGE = CONFIGS / "README.md"
@@ -39,6 +35,8 @@ translator train demo --set training.steps=500 --set model.dropout=0.1
 that a run can always be repeated. A key that does not exist is an error with a suggestion. To start an experiment of your
 own, copy the file below that is closest to it. Relative folders are relative to the config file.
 
+A run can be resumed with other values of the settings marked † and of `[decoding]`. Every other change needs a new run.
+
 ## Shipped configs
 """
 ATTENTION = """\
@@ -59,16 +57,19 @@ def write_page() -> str:
         [
             INTRODUCTION,
             *_table(("config", "description"), _shipped_configs()),
-            *_section("corpus", CorpusSettings, skip={"hub"}),
-            *_section("corpus.hub", HubSettings),
-            *_section("tokenizer", TokenizerSettings),
+            *_section("corpus", _class_of(Config, "corpus"), skip={"hub"}),
+            *_section("corpus.hub", _class_of(_class_of(Config, "corpus"), "hub")),
+            *_section("tokenizer", _class_of(Config, "tokenizer")),
             *_architectures(),
             *_attention(),
-            *_section("training", TrainingSettings),
-            *_section("decoding", DecodingSettings),
-            *_section("ops", OpsSettings),
+            *(line for name in ("training", "decoding", "ops") for line in _section(name, _class_of(Config, name))),
         ]
     )
+
+
+def _class_of(settings: type[Settings], field: str) -> type[Settings]:
+    """Return the settings class of a field that is a table."""
+    return cast(type[Settings], settings.model_fields[field].annotation)
 
 
 def _shipped_configs() -> Iterator[tuple[str, str]]:
@@ -117,11 +118,15 @@ def _settings_table(settings: type[Settings], *, only: Iterable[str] | None = No
     schema = settings.model_json_schema()
     shown = schema["properties"].keys() if only is None else only
     rows = [
-        (f"`{name}`", _values(name, field), _default(field), field.get("description", ""))
+        (f"`{name}`" + _mark(settings, name), _values(name, field), _default(field), field.get("description", ""))
         for name, field in schema["properties"].items()
         if name in shown and name not in ("architecture", "mechanism")  # given by the heading
     ]
     yield from _table(("setting", "values", "default", "meaning"), rows)
+
+
+def _mark(settings: type[Settings], name: str) -> str:
+    return " †" if Freedom.ON_RESUME in settings.model_fields[name].metadata else ""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

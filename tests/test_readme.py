@@ -1,4 +1,4 @@
-"""Every command of the README can be typed."""
+"""Every command, make target and link in the documentation exists."""
 
 import re
 import shlex
@@ -14,31 +14,76 @@ from translator.config import load_config
 from translator.jobs.translate.build import check_model
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-BLOCKS = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-COMMANDS = [line for line in BLOCKS.splitlines() if line.startswith("translator ")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md")] + [
+    page
+    for folder in ("configs", "data", "tests", "translator")
+    for page in sorted(ROOT.glob(f"{folder}/**/README.md"))
+]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def code_of(page: Path) -> list[str]:
+    """Return the lines of shell blocks and the inline code spans of a page."""
+    text = page.read_text("utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return [line for block in blocks for line in block.splitlines()] + spans
+
+
+COMMANDS = sorted({line for page in PAGES for line in code_of(page) if line.startswith("translator ")})
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_is_understood(line: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
+def test_a_command_is_valid(line: str) -> None:
+    name, *words = shlex.split(line, comments=True)[1:]
+    if name.startswith("-"):
+        assert name in ("--help", "--version")
+        return
     group = typer.main.get_command(app)
-    context = group.make_context("translator", list(words), resilient_parsing=False)  # raises for an unknown option
-    command = group.commands[words[0]]  # type: ignore[attr-defined]
-    parsed = command.make_context(words[0], list(words[1:]), parent=context).params
-    if words[0] == "train":
+    context = group.make_context("translator", [name, *words], resilient_parsing=False)
+    command = group.commands[name]  # type: ignore[attr-defined]
+    parsed = command.make_context(name, words, parent=context).params  # raises for an unknown option
+    if name == "train" and parsed["config"] != "my.toml":
         assert check_model(load_config(find_config(parsed["config"]), parsed["overrides"])) > 0
 
 
-def test_every_target_of_make_that_is_named_is_there() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    assert set(re.findall(r"`?make ([a-z]+)", README)) <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE)) | {
-        "uses"
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_make_target_exists(page: Path) -> None:
+    named = {match for code in code_of(page) for match in re.findall(r"^make ([a-z-]+)", code)}
+    assert named <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_resolves(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8"))
+    assert [link for link in links if not link.startswith("https://") and not resolves(page, link)] == []
+
+
+def resolves(page: Path, link: str) -> bool:
+    """Return whether the file of a link exists and, if the link has an anchor, has such a heading."""
+    name, _, anchor = link.partition("#")
+    target = (page.parent / name).resolve() if name else page
+    return target.exists() and target.is_relative_to(ROOT) and (not anchor or anchor in anchors_of(target))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_reading_path_is_an_afternoon_and_its_line_counts_are_roughly_right() -> None:
+    text = (ROOT / "translator" / "README.md").read_text("utf-8")
+    counts = {
+        name: int(lines) for name, lines in re.findall(r"^\| \[`(.+?\.py)`\]\(.+?\) \| (\d+) \|", text, re.MULTILINE)
     }
-
-
-def test_every_shipped_config_is_in_the_table() -> None:
-    assert all(f"`{path.stem}`" in README for path in (ROOT / "configs").glob("*.toml"))
+    real = {name: len((ROOT / "translator" / name).read_text("utf-8").splitlines()) for name in counts}
+    assert {name: real[name] for name in counts if abs(counts[name] - real[name]) > max(10, 0.15 * real[name])} == {}
+    assert 2_000 < sum(real.values()) < 2_700
 
 
 def test_help_is_shown_without_a_command() -> None:

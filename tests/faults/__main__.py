@@ -1,7 +1,7 @@
-"""`make faults`: runs the tests of the fault catalogue and prints a table, a line a row: passed, failed, void or missing.
+"""`make faults`: runs the tests of the fault catalogue and prints one line per row: passed, FAILED, void or MISSING.
 
-A row's tests have its id in their names (`test_f04_...`); a row all of whose tests are skipped is void, with their reason.
-Further arguments go to pytest. Exits 1 where a row failed or has no test.
+A row's tests have its identifier in their names (`test_f04_...`). A row is void if all its tests were skipped, and missing
+if it has none. Further arguments go to pytest. The exit code is 1 if a row failed or is missing.
 """
 
 import re
@@ -15,23 +15,23 @@ FOLDER = Path(__file__).parent
 
 
 class Rows:
-    """A pytest plugin that gathers (outcome, reason) of each test under the ids in its name."""
+    """A pytest plugin that collects (outcome, reason) of each test under the row identifiers in its name."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.outcomes: dict[str, list[tuple[str, str]]] = defaultdict(list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One phase of one test is over."""
+        """Record the outcome of a test; called after setup, call and teardown."""
         if report.when != "call" and report.passed:
             return
         reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
         name = report.nodeid.split("::")[-1].split("[")[0]
         for row in re.findall(r"_([a-s]\d\d)(?=_)", name):
-            self.found[row.upper()].append((report.outcome, reason.removeprefix("Skipped: ").removeprefix("void: ")))
+            self.outcomes[row.upper()].append((report.outcome, reason.removeprefix("Skipped: ").removeprefix("void: ")))
 
     def state(self, row: str) -> tuple[str, str]:
-        """(what became of a row, a remark)."""
-        outcomes = self.found[row]
+        """Return (state of the row, remark)."""
+        outcomes = self.outcomes[row]
         if any(outcome == "failed" for outcome, _ in outcomes):
             return "FAILED", f"{sum(outcome == 'failed' for outcome, _ in outcomes)} of {len(outcomes)} tests"
         if passed := sum(outcome == "passed" for outcome, _ in outcomes):
@@ -40,7 +40,7 @@ class Rows:
 
 
 def main() -> int:
-    """Run, print, and say whether every row holds."""
+    """Run the tests, print the table and return the exit code."""
     rows = Rows()
     pytest.main([str(FOLDER), "--numprocesses", "2", "--no-header", "--tb=short", *sys.argv[1:]], plugins=[rows])
     lines = (FOLDER / "catalogue.txt").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""`make test-long`: runs the long tests and sums up in one line how much they tried. Further arguments go to pytest."""
+"""`make test-long`: runs the long tests and prints one line with what they tried. Further arguments go to pytest."""
 
 import os
 import sys
@@ -13,30 +13,30 @@ from tests.long.conftest import SEED
 FOLDER = Path(__file__).parent
 
 
-class Tried:
-    """A pytest plugin that adds up what the tests record of themselves, where they passed."""
+class Totals:
+    """A pytest plugin that adds up the counts that passing tests record as properties."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.failed = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One phase of one test is over."""
+        """Count the failures, and the properties of a test that passed."""
         self.failed += report.failed
         if report.when == "call" and report.passed:
-            for what, count in report.user_properties:
-                self.counts[what] += int(str(count))
+            for name, count in report.user_properties:
+                self.counts[name] += int(str(count))
 
 
 def main() -> int:
-    """Run, and print the line that the README quotes."""
-    tried, began = Tried(), time.monotonic()
-    os.environ.setdefault("LONGEST_SECONDS", "600")  # a command; who tries for long does other things beside it
-    words = ["--numprocesses", "2", "--dist", "worksteal", "--no-header", "--tb=short", *sys.argv[1:]]
-    code = pytest.main([str(FOLDER), *words], plugins=[tried])
-    what = ", ".join(f"{count:,} {name}" for name, count in sorted(tried.counts.items()))
-    day, minutes = time.strftime("%Y-%m-%d", time.gmtime()), (time.monotonic() - began) / 60
-    print(f"{what}: {tried.failed} failed (seed {SEED}, {day}, {minutes:.0f} minutes)")  # noqa: T201
+    """Run the tests, print the line that tests/README.md quotes and return pytest's exit code."""
+    totals, start = Totals(), time.monotonic()
+    os.environ.setdefault("LONGEST_SECONDS", "600")  # per command; the machine may be busy with other work
+    options = ["--numprocesses", "2", "--dist", "worksteal", "--no-header", "--tb=short", *sys.argv[1:]]
+    code = pytest.main([str(FOLDER), *options], plugins=[totals])
+    counts = ", ".join(f"{count:,} {name}" for name, count in sorted(totals.counts.items()))
+    day, minutes = time.strftime("%Y-%m-%d", time.gmtime()), (time.monotonic() - start) / 60
+    print(f"{counts}: {totals.failed} failed (seed {SEED}, {day}, {minutes:.0f} minutes)")  # noqa: T201
     return int(code)
 
 
