@@ -22,7 +22,6 @@ from translator.cli.options import (
     find_config,
 )
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate import BATCH_SIZE
 from translator.text.visible import unbroken
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def compare(
     strict: Annotated[bool, typer.Option(help="Refuse runs of unequal conditions instead of listing them.")] = False,
     sentences: Annotated[bool, typer.Option(help="Print the sentences where the models differ most.")] = False,
     beam_size: BeamSize = None,
-    batch_size: BatchSize = BATCH_SIZE,
+    batch_size: BatchSize = None,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(help="File for a page of it all, to be opened in a browser.")] = None,
     force: Force = False,

@@ -20,7 +20,6 @@ from translator.cli.options import (
     Reference,
     Source,
 )
-from translator.jobs.translate import BATCH_SIZE
 
 if TYPE_CHECKING:
     from translator.jobs.compare.evaluate import Evaluation
@@ -32,7 +31,7 @@ def evaluate(
     reference: Reference = None,
     output: Annotated[Path | None, typer.Option(help="File for the translations.")] = None,
     beam_size: BeamSize = None,
-    batch_size: BatchSize = BATCH_SIZE,
+    batch_size: BatchSize = None,
     alignments: Annotated[
         Path | None, typer.Option(help="Gold alignments (0-0 1-2), to report how well attention agrees with them.")
     ] = None,

@@ -19,7 +19,14 @@ DecodingOverrides = Annotated[
 ]
 Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Where to compute.")]
 BeamSize = Annotated[int | None, typer.Option(metavar="N", help="Hypotheses kept by beam search; default: the run's.")]
-BatchSize = Annotated[int, typer.Option(min=1, max=100_000, help="Sentences decoded together; it changes speed only.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=100_000,
+        help="Sentences decoded together; default: 128 on a CPU, 1,024 on a GPU. Changes speed and memory only.",
+    ),
+]
 Json = Annotated[bool, typer.Option(help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option(help="Replace an output file that exists.")]
 AllowLeaked = Annotated[bool, typer.Option(help="Score also where test pairs are among the training pairs.")]

@@ -19,7 +19,6 @@ from translator.cli.options import (
     Reference,
     Source,
 )
-from translator.jobs.translate import BATCH_SIZE
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +35,7 @@ def report(
     source: Source = None,
     reference: Reference = None,
     beam_size: BeamSize = None,
-    batch_size: BatchSize = BATCH_SIZE,
+    batch_size: BatchSize = None,
     force: Force = False,
     allow_leaked: AllowLeaked = False,
     overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it

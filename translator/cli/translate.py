@@ -22,7 +22,6 @@ from translator.cli.console import as_json, counted, notify
 from translator.cli.files import check_output, input_lines, is_prompt, written
 from translator.cli.options import RUNS, BatchSize, BeamSize, DecodingOverrides, Device, Force, Json
 from translator.errors import UsageError
-from translator.jobs.translate import BATCH_SIZE
 
 if TYPE_CHECKING:
     from translator.jobs.translate.translator import Candidate
@@ -35,7 +34,7 @@ def translate(
     output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
     beam_size: BeamSize = None,
     num_best: Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")] = None,
-    batch_size: BatchSize = BATCH_SIZE,
+    batch_size: BatchSize = None,
     attention: Attention = None,
     layer: Layer = None,
     head: Head = None,

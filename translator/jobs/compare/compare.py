@@ -18,7 +18,6 @@ from translator.evaluation.comparison import (
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
 from translator.jobs.compare.conditions import Condition, require_equal, unequal_conditions
 from translator.jobs.compare.evaluate import Evaluation, evaluate_run, facts
-from translator.jobs.translate import BATCH_SIZE
 from translator.jobs.translate.translator import decoding_settings
 from translator.runs.folder import HeldOut, RunFolder
 
@@ -69,7 +68,7 @@ def compare_runs(
     settings: DecodingSettings | None = None,
     *,
     device: torch.device,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     allow_leaked: bool = False,
     strict: bool = False,
 ) -> Comparison:

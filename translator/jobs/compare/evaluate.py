@@ -15,7 +15,6 @@ from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.jobs.inspect.attention import Agreement
-from translator.jobs.translate import BATCH_SIZE
 from translator.jobs.translate.translator import Candidate, load
 from translator.runs.folder import COUNTS, PAIRS, HeldOut, RunFolder
 from translator.text.lines import find_known, hash_lines, pair_hashes
@@ -68,7 +67,7 @@ def evaluate_run(
     settings: DecodingSettings | None = None,
     *,
     device: torch.device,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     allow_leaked: bool = False,
 ) -> Evaluation:
     """Translate a test set with a run and score it. Raises DataError where it was trained on some of it, unless allowed."""

@@ -12,7 +12,6 @@ from translator.config_errors import Origin
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate import BATCH_SIZE
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.jobs.translate.engines import ENGINES, Engine, TorchEngine
 from translator.models.interface import AnyModel
@@ -29,6 +28,11 @@ MOST_EXAMPLES, LONGEST_EXAMPLE = 10, 60
 """What a notice shows: so many things, so many characters of each."""
 BLOCK_LINES = 2000
 """Lines that are sorted by length and translated together; the first output waits for one block."""
+
+
+def default_batch_size(device: torch.device) -> int:
+    """Return the number of sentences to decode together: a GPU decodes 1,000 in about the time of 100."""
+    return 1024 if device.type == "cuda" else 128
 
 
 class Candidate(NamedTuple):
@@ -61,7 +65,7 @@ class Translator:
         self.most_pieces = min(MOST_PIECES, model.max_source_length or MOST_PIECES)
 
     def translate(
-        self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int = BATCH_SIZE
+        self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int | None = None
     ) -> list[str]:
         """The best translation of each line; an empty one for an empty one."""
         return [candidates[0].text for candidates in self.candidates(lines, settings, batch_size=batch_size)]
@@ -71,10 +75,14 @@ class Translator:
         lines: Iterable[str],
         settings: DecodingSettings | None = None,
         *,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
         block_lines: int = BLOCK_LINES,
     ) -> Iterator[list[Candidate]]:
-        """Each line's `num_best` translations, best first, block by block as the lines come in."""
+        """Each line's `num_best` translations, best first, block by block as the lines come in.
+
+        By default, the batch size depends on the device, see `default_batch_size`.
+        """
+        batch_size = batch_size or default_batch_size(self.model.output.weight.device)
         remaining = iter(lines)
         while block := list(islice(remaining, block_lines)):
             yield from self.translate_block(block, settings or self.config.decoding, batch_size)

@@ -1,0 +1,65 @@
+"""A translator returns one result for each line, in order, whatever the batches are."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from translator.config import load_config
+from translator.decoding.settings import DecodingSettings
+from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.translator import Translator, default_batch_size
+from translator.ops.choice import Ops
+from translator.text.corpus import Corpus
+from translator.text.tokenizer import TokenizerSettings, train_tokenizer
+
+ROOT = Path(__file__).parents[3]
+SMALL = ["model.dim=16", "model.feed_forward_dim=16", "encoder.num_layers=1", "decoder.num_layers=1"]
+LINES = ["The old man reads a book .", "A dog sleeps .", "", "When the children come back , our dog sleeps .", " "]
+
+
+@pytest.fixture(scope="module")
+def translator() -> Translator:
+    """An untrained translator."""
+    torch.manual_seed(5)
+    corpus = Corpus(*((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de")))
+    tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=350))
+    config = load_config(ROOT / "configs/demo.toml", [*SMALL, "decoding.max_length=9"])
+    return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
+
+
+def test_a_gpu_decodes_larger_batches_unless_the_user_chooses(
+    translator: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_batch_size(torch.device("cuda:1")) == 1024
+    assert default_batch_size(torch.device("cpu")) == 128
+    sizes = []
+    search = translator.engine.search
+
+    def remember(sources, settings, *, batch_size):
+        sizes.append(batch_size)
+        return search(sources, settings, batch_size=batch_size)
+
+    monkeypatch.setattr(translator.engine, "search", remember)
+    translator.translate(LINES)
+    translator.translate(LINES, batch_size=7)
+    assert sizes == [128, 7]
+
+
+@pytest.mark.parametrize("search", ["greedy", "beam", "sampling"])
+def test_the_size_of_batches_and_blocks_changes_no_translation(translator: Translator, search: str) -> None:
+    settings = DecodingSettings(search=search, max_length=9, num_best=1 if search == "greedy" else 2)
+    expected = list(translator.candidates(LINES, settings))
+    assert len(expected) == len(LINES)
+    for batch_size, block_lines in ((1, 2), (2, 100), (100, 1)):
+        results = list(translator.candidates(LINES, settings, batch_size=batch_size, block_lines=block_lines))
+        for candidates, others in zip(expected, results, strict=True):
+            assert [candidate.text for candidate in candidates] == [other.text for other in others]
+            scores = [[candidate.score for candidate in side] for side in (candidates, others)]
+            assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+def test_a_blank_line_has_one_empty_translation(translator: Translator) -> None:
+    assert [text == "" for text in translator.translate(LINES)] == [False, False, True, False, True]
+    [candidate] = next(translator.candidates([" "]))
+    assert (candidate.text, candidate.is_finished) == ("", True)
