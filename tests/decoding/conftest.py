@@ -1,86 +1,28 @@
-"""Models that every search law is run with: a toy whose mathematics fits one screen, and each architecture, tiny."""
+"""The models and sources that every search law is run with: a toy, and each architecture in its smallest form."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from functools import partial
 
 import pytest
 import torch
-from torch import Tensor
 
-from tests.tiny import VOCAB_SIZE, tiny
+from tests.decoding.toy import Source, Toy, padded
+from tests.tiny import tiny
 from translator.models import MODELS
-from translator.models.interface import AnyModel, Model, Output
-from translator.text.tokenizer import PAD
+from translator.models.interface import AnyModel
 
-
-@dataclass(frozen=True)
-class ToyState:
-    """A vector for each prefix, and one for each source."""
-
-    prefix_BND: Tensor
-    source_B1D: Tensor
-
-    def reorder(self, parent_BN: Tensor) -> Self:
-        index_BND = parent_BN.unsqueeze(2).expand(-1, -1, self.prefix_BND.shape[2])
-        return replace(self, prefix_BND=self.prefix_BND.gather(1, index_BND))
-
-    def keep(self, sentence_B: Tensor) -> Self:
-        return replace(self, prefix_BND=self.prefix_BND[sentence_B], source_B1D=self.source_B1D[sentence_B])
-
-
-class Toy(Model[Tensor, ToyState]):
-    """prefix = tanh(prefix A + word + source), logits = prefix W^T + bias. It counts the rows of every `advance`."""
-
-    def __init__(self, dim: int = 6) -> None:
-        super().__init__()
-        self.word_VD = torch.randn(VOCAB_SIZE, dim)
-        self.recurrence_DD = torch.randn(dim, dim)
-        self.weight_VD = torch.randn(VOCAB_SIZE, dim)
-        self.bias_V = torch.zeros(VOCAB_SIZE)
-        self.rows: list[int] = []
-
-    @property
-    def output(self) -> Output:
-        return Output(self.weight_VD, self.bias_V)
-
-    def encode(self, source_BS: Tensor, mask_BS: Tensor) -> Tensor:
-        place_S1 = torch.arange(source_BS.shape[1]).unsqueeze(1)
-        return torch.sin(self.word_VD[source_BS] * (1 + place_S1)).mul(mask_BS.unsqueeze(2)).sum(1, keepdim=True)
-
-    def start(self, encoded: Tensor, num_hypotheses: int) -> ToyState:
-        return ToyState(torch.zeros_like(encoded).expand(-1, num_hypotheses, -1), encoded)
-
-    def advance(self, previous_BN: Tensor, state: ToyState) -> tuple[Tensor, ToyState]:
-        self.rows.append(previous_BN.numel())
-        carried_BND = (state.prefix_BND.unsqueeze(3) * self.recurrence_DD).sum(2)
-        prefix_BND = torch.tanh(carried_BND + self.word_VD[previous_BN] + state.source_B1D)
-        return prefix_BND, replace(state, prefix_BND=prefix_BND)
-
-    def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        state = self.start(self.encode(source_BS, mask_BS), 1)
-        hidden = []
-        for previous_B in previous_BT.T:
-            hidden_B1D, state = self.advance(previous_B.unsqueeze(1), state)
-            hidden.append(hidden_B1D)
-        return torch.cat(hidden, 1)
-
-    def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
-        return {}
-
-
-SUBJECTS: dict[str, Callable[[], AnyModel]] = {"toy": Toy, **{name: (lambda name=name: tiny(name)) for name in MODELS}}
+SUBJECTS: dict[str, Callable[[], AnyModel]] = {"toy": Toy, **{name: partial(tiny, name) for name in MODELS}}
 
 
 @pytest.fixture(params=SUBJECTS)
 def model(request: pytest.FixtureRequest) -> AnyModel:
-    """Each subject in turn, with the same weights in every test."""
+    """Each subject in turn, with the same parameters in every test."""
     torch.manual_seed(3)
-    built = SUBJECTS[request.param]().eval()
+    subject = SUBJECTS[request.param]().eval()
     with torch.no_grad():
-        for parameter in built.parameters():
-            parameter.mul_(2.0)  # livelier, so that source and prefix make a difference
-    return built
+        for parameter in subject.parameters():
+            parameter.mul_(2.0)  # so that source and prefix make a clear difference
+    return subject
 
 
 @pytest.fixture
@@ -90,33 +32,13 @@ def toy() -> Toy:
     return Toy().eval()
 
 
-class Source(NamedTuple):
-    """A padded batch as searches take it."""
-
-    ids: Tensor  # (B, S)
-    mask: Tensor  # (B, S)
-
-
-def padded(sentences: list[list[int]], extra: int = 0) -> Source:
-    """Sentences side by side, with `extra` columns of padding more than they need."""
-    length = max(map(len, sentences)) + extra
-    ids_BS = torch.tensor([[*sentence, *[PAD] * (length - len(sentence))] for sentence in sentences])
-    return Source(ids_BS, ids_BS != PAD)
-
-
-@pytest.fixture(name="padded")
-def padded_fixture() -> Callable[..., Source]:
-    """`padded`, for tests that make their own batches."""
-    return padded
-
-
 @pytest.fixture
 def sentences() -> list[list[int]]:
-    """Sources of several lengths, each with its end mark."""
+    """Sources of several lengths, with EOS."""
     return [[4, 3], [5, 6, 4, 3], [6, 3], [4, 4, 5, 6, 5, 3], [6, 5, 4, 3], [5, 3]]
 
 
 @pytest.fixture
 def source(sentences: list[list[int]]) -> Source:
-    """They as one batch."""
+    """The sentences as one batch."""
     return padded(sentences)

@@ -1,141 +1,158 @@
-"""Laws that every search keeps with every model. A new entry of SEARCHES or MODELS is run through them unasked."""
+"""Laws that every search keeps with every model. New entries of SEARCHES and MODELS are run through them automatically."""
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
 
+from tests.decoding.toy import Source, padded
 from tests.forced import forced_log_probs
 from translator.decoding import SEARCHES
-from translator.decoding.hypothesis import length_penalty
+from translator.decoding.hypothesis import Hypothesis, length_penalty
 from translator.decoding.settings import DecodingSettings
+from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS, PAD, UNK
 
-WORDS = (4, 5, 6)
+TOKENS = (4, 5, 6)
 
 
-def settings_of(search, **changes):
-    """Short translations; beam search returns several."""
+def settings_of(search: str, **changes: Any) -> DecodingSettings:
+    """Settings for short translations; all searches but greedy return several."""
     defaults = {"search": search, "max_length": 6, "num_best": 1 if search == "greedy" else 3}
-    return DecodingSettings(**{**defaults, **changes})
+    return DecodingSettings.model_validate({**defaults, **changes})
 
 
-def run(model, source, settings):
+def run(model: AnyModel, source: Source, settings: DecodingSettings) -> list[list[Hypothesis]]:
     return SEARCHES[settings.search](model, source.ids, source.mask, settings)
 
 
-def texts(results):
-    return [[one.ids for one in found] for found in results]
+def ids_of(results: list[list[Hypothesis]]) -> list[list[tuple[int, ...]]]:
+    return [[hypothesis.ids for hypothesis in hypotheses] for hypotheses in results]
 
 
-def favour(model, word, amount):
-    """Make a word more (or less) probable everywhere."""
+def favour(model: AnyModel, token: int, amount: float) -> None:
+    """Make a token more (or less) probable everywhere."""
     with torch.no_grad():
-        model.output.bias[word] += amount
+        model.output.bias[token] += amount
 
 
-def forced(model, source, row, hypotheses, padded):
+def forced(model: AnyModel, source: Source, row: int, hypotheses: list[Hypothesis]) -> list[float]:
     """The model's own log-probability of each hypothesis of one sentence."""
-    targets = padded([[*one.ids, *[EOS] * one.is_finished] for one in hypotheses]).ids
+    targets = padded([[*hypothesis.ids, *[EOS] * hypothesis.is_finished] for hypothesis in hypotheses]).ids
     count = len(targets)
     ids_BS, mask_BS = source.ids[row].expand(count, -1), source.mask[row].expand(count, -1)
-    return forced_log_probs(model, ids_BS, mask_BS, targets).tolist()
+    log_probs: list[float] = forced_log_probs(model, ids_BS, mask_BS, targets).tolist()
+    return log_probs
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_sentence_gets_the_same_text_in_any_batch_order_and_padding(model, sentences, padded, search):
+def test_a_translation_does_not_depend_on_batch_order_or_padding(
+    model: AnyModel, sentences: list[list[int]], search: str
+) -> None:
     settings = settings_of(search)
-    whole = texts(run(model, padded(sentences), settings))
-    assert len({str(found) for found in whole}) > 1  # the sources do matter
-    alone = [texts(run(model, padded([sentence]), settings))[0] for sentence in sentences]
-    turned = texts(run(model, padded(sentences[::-1], extra=3), settings))[::-1]
-    assert whole == alone == turned
+    batch = ids_of(run(model, padded(sentences), settings))
+    assert len({str(hypotheses) for hypotheses in batch}) > 1  # the sources do matter
+    alone = [ids_of(run(model, padded([sentence]), settings))[0] for sentence in sentences]
+    reversed_and_padded = ids_of(run(model, padded(sentences[::-1], extra=3), settings))[::-1]
+    assert batch == alone == reversed_and_padded
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_score_is_the_forced_log_prob_over_the_length_penalty(model, source, padded, search):
+def test_a_score_is_the_forced_log_prob_divided_by_the_length_penalty(
+    model: AnyModel, source: Source, search: str
+) -> None:
     settings = settings_of(search, length_penalty=0.8)
-    for row, found in enumerate(run(model, source, settings)):
-        expected = forced(model, source, row, found, padded)
-        assert [one.log_prob for one in found] == pytest.approx(expected, abs=1e-4)
-        for one in found:
-            penalty = length_penalty(len(one.ids) + one.is_finished, 0.8)
-            assert one.score == pytest.approx(one.log_prob / penalty)
+    for row, hypotheses in enumerate(run(model, source, settings)):
+        expected = forced(model, source, row, hypotheses)
+        assert [hypothesis.log_prob for hypothesis in hypotheses] == pytest.approx(expected, abs=1e-4)
+        for hypothesis in hypotheses:
+            penalty = length_penalty(len(hypothesis.ids) + hypothesis.is_finished, 0.8)
+            assert hypothesis.score == pytest.approx(hypothesis.log_prob / penalty)
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_lengths_stay_between_the_least_and_the_most(model, source, search):
+def test_lengths_stay_between_minimum_and_maximum(model: AnyModel, source: Source, search: str) -> None:
     for least, most in ((0, 1), (2, 3), (4, 4)):
-        for found in run(model, source, settings_of(search, min_length=least, max_length=most)):
-            assert all(least <= len(one.ids) <= most for one in found)
+        for hypotheses in run(model, source, settings_of(search, min_length=least, max_length=most)):
+            assert all(least <= len(hypothesis.ids) <= most for hypothesis in hypotheses)
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_translation_of_the_greatest_length_may_still_end(model, source, search):
+def test_a_translation_of_maximum_length_may_still_end(model: AnyModel, source: Source, search: str) -> None:
     favour(model, EOS, 30.0)
-    for found in run(model, source, settings_of(search, min_length=3, max_length=3)):
-        assert found[0].is_finished
-        assert len(found[0].ids) == 3
+    for hypotheses in run(model, source, settings_of(search, min_length=3, max_length=3)):
+        assert hypotheses[0].is_finished
+        assert len(hypotheses[0].ids) == 3
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_without_an_end_mark_each_sentence_is_cut_at_its_own_length_and_flagged(model, sentences, source, search):
+def test_without_eos_each_sentence_is_truncated_at_its_own_length_and_flagged(
+    model: AnyModel, sentences: list[list[int]], source: Source, search: str
+) -> None:
     favour(model, EOS, -math.inf)
     settings = settings_of(search, max_length=None, max_length_ratio=1.5, max_length_extra=1)
-    for sentence, found in zip(sentences, run(model, source, settings), strict=True):
-        assert {(len(one.ids), one.is_finished) for one in found} == {(int(1.5 * len(sentence)) + 1, False)}
+    for sentence, hypotheses in zip(sentences, run(model, source, settings), strict=True):
+        ends = {(len(hypothesis.ids), hypothesis.is_finished) for hypothesis in hypotheses}
+        assert ends == {(int(1.5 * len(sentence)) + 1, False)}
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_control_marks_are_never_produced(model, source, search):
-    for mark in (PAD, UNK, BOS):
-        favour(model, mark, 9.0)
-    for found in run(model, source, settings_of(search)):
-        assert all(word in WORDS for one in found for word in one.ids)
+def test_control_tokens_are_never_generated(model: AnyModel, source: Source, search: str) -> None:
+    for token in (PAD, UNK, BOS):
+        favour(model, token, 9.0)
+    for hypotheses in run(model, source, settings_of(search)):
+        assert all(token in TOKENS for hypothesis in hypotheses for token in hypothesis.ids)
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_hypotheses_are_sorted_and_differ(model, source, search):
-    for found in run(model, source, settings_of(search)):
-        assert found == sorted(found, key=lambda one: (not one.is_finished, -one.score))
-        assert len({one.ids for one in found}) == len(found)
+def test_hypotheses_are_sorted_and_distinct(model: AnyModel, source: Source, search: str) -> None:
+    for hypotheses in run(model, source, settings_of(search)):
+        assert hypotheses == sorted(hypotheses, key=lambda hypothesis: (not hypothesis.is_finished, -hypothesis.score))
+        assert len({hypothesis.ids for hypothesis in hypotheses}) == len(hypotheses)
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_searching_twice_gives_the_same_and_leaves_the_global_generator_alone(model, source, search):
+def test_a_search_is_repeatable_and_leaves_the_global_generator_alone(
+    model: AnyModel, source: Source, search: str
+) -> None:
     before = torch.get_rng_state()
     assert run(model, source, settings_of(search)) == run(model, source, settings_of(search))
     assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
-def test_one_beam_is_greedy_search(model, source, alpha):
+def test_a_beam_of_size_one_is_greedy_search(model: AnyModel, source: Source, alpha: float) -> None:
     greedy = run(model, source, settings_of("greedy", length_penalty=alpha))
     beam = run(model, source, settings_of("beam", beam_size=1, num_best=1, length_penalty=alpha))
-    assert texts(beam) == texts(greedy)
-    assert [one.is_finished for (one,) in beam] == [one.is_finished for (one,) in greedy]
+    assert ids_of(beam) == ids_of(greedy)
+    assert [hypothesis.is_finished for (hypothesis,) in beam] == [hypothesis.is_finished for (hypothesis,) in greedy]
 
 
 @pytest.mark.parametrize("narrow", [{"top_k": 1}, {"temperature": 0.01}, {"top_p": 1e-6}])
-def test_sampling_from_the_best_word_alone_is_greedy_search(model, source, narrow):
+def test_sampling_from_the_best_token_alone_is_greedy_search(
+    model: AnyModel, source: Source, narrow: dict[str, float]
+) -> None:
     greedy = run(model, source, settings_of("greedy"))
     sampled = run(model, source, settings_of("sampling", num_best=1, **narrow))
-    assert texts(sampled) == texts(greedy)
+    assert ids_of(sampled) == ids_of(greedy)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
 @pytest.mark.parametrize("least", [0, 2])
-def test_a_beam_over_everything_is_exhaustive_search(model, source, padded, alpha, least):
-    every = [ids for length in range(least, 4) for ids in itertools.product(WORDS, repeat=length)]
+def test_a_beam_that_holds_everything_is_exhaustive_search(
+    model: AnyModel, source: Source, alpha: float, least: int
+) -> None:
+    every = [ids for length in range(least, 4) for ids in itertools.product(TOKENS, repeat=length)]
     settings = settings_of("beam", beam_size=128, num_best=5, min_length=least, max_length=3, length_penalty=alpha)
     targets_BT = padded([[*ids, EOS] for ids in every]).ids
-    for row, found in enumerate(run(model, source, settings)):
+    for row, hypotheses in enumerate(run(model, source, settings)):
         ids_BS, mask_BS = source.ids[row].expand(len(every), -1), source.mask[row].expand(len(every), -1)
         log_probs = forced_log_probs(model, ids_BS, mask_BS, targets_BT).tolist()
         scores = [
             log_prob / length_penalty(len(ids) + 1, alpha) for ids, log_prob in zip(every, log_probs, strict=True)
         ]
         best = sorted(zip(scores, every, strict=True), reverse=True)[:5]
-        assert [one.ids for one in found] == [ids for _, ids in best]
-        assert [one.score for one in found] == pytest.approx([score for score, _ in best], abs=1e-4)
+        assert [hypothesis.ids for hypothesis in hypotheses] == [ids for _, ids in best]
+        assert [hypothesis.score for hypothesis in hypotheses] == pytest.approx([score for score, _ in best], abs=1e-4)

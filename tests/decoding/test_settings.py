@@ -28,7 +28,7 @@ from translator.text.tokenizer import EOS, PAD
         ("search", "best", "'greedy', 'beam' or 'sampling'"),
     ],
 )
-def test_a_value_out_of_range_is_refused_with_the_range(key, value, expected):
+def test_a_value_out_of_range_is_refused_with_the_range(key: str, value: object, expected: str) -> None:
     with pytest.raises(ValidationError, match=expected):
         DecodingSettings.model_validate({key: value})
 
@@ -41,27 +41,27 @@ def test_a_value_out_of_range_is_refused_with_the_range(key, value, expected):
         ({"min_length": 9, "max_length": 8}, "min_length = 9 is more than max_length = 8"),
     ],
 )
-def test_keys_that_contradict_each_other_are_refused(table, expected):
+def test_keys_that_contradict_each_other_are_refused(table: dict[str, object], expected: str) -> None:
     with pytest.raises(ValidationError, match=expected):
         DecodingSettings.model_validate(table)
 
 
-def test_sampling_may_return_more_than_a_beam_holds():
+def test_sampling_may_return_more_than_a_beam_holds() -> None:
     assert DecodingSettings(search="sampling", num_best=100).num_best == 100
 
 
 @pytest.mark.parametrize(
     ("table", "most"), [({}, 30), ({"max_length": 7}, 7), ({"min_length": 50}, 50), ({"max_length_ratio": 0.35}, 13)]
 )
-def test_the_greatest_length_follows_from_the_source_alone(table, most):
-    assert DecodingSettings.model_validate(table).longest(10) == most
+def test_the_maximum_length_depends_on_the_source_alone(table: dict[str, object], most: int) -> None:
+    assert DecodingSettings.model_validate(table).max_target_length(10) == most
 
 
 @pytest.mark.parametrize("search", ["greedy", "beam"])
-def test_a_search_ends_where_the_positions_of_a_model_end(search):
+def test_a_search_ends_where_the_positions_of_a_model_end(search: str) -> None:
     torch.manual_seed(0)
     model = tiny("transformer", {"model": {"positions": "learned", "max_positions": 6}}).eval()
     settings = DecodingSettings(search=search, min_length=9)
     source = torch.tensor([[4, 5, EOS]])
-    ((found, *_),) = SEARCHES[search](model, source, source != PAD, settings)
-    assert (len(found.ids), found.is_finished) == (5, False)
+    ((hypothesis, *_),) = SEARCHES[search](model, source, source != PAD, settings)
+    assert (len(hypothesis.ids), hypothesis.is_finished) == (5, False)

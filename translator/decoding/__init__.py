@@ -1,7 +1,7 @@
-"""Search: from a model's next-word probabilities to whole translations. A model is seen through its interface alone.
+"""Search: from a model's next-token probabilities to whole translations. A search knows a model only by its interface.
 
-SEARCHES names the ways; each maps (model in eval mode, source_BS, mask_BS, settings) to hypotheses, best first. A new
-one is one file here, one line there, and its name in `DecodingSettings.search`.
+SEARCHES maps a name to a function of (model in eval mode, source_BS, mask_BS, settings) that returns the hypotheses of
+each sentence, best first. To add a search: one file here and one line there.
 """
 
 from collections.abc import Callable

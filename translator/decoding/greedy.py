@@ -1,20 +1,19 @@
-"""Greedy search: always the most probable next word."""
+"""Greedy search: always the most probable next token."""
 
 from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.next_tokens import fast_topk
 from translator.decoding.settings import DecodingSettings
 from translator.decoding.single import decode_single
-from translator.decoding.words import largest
 from translator.models.interface import AnyModel
 
 
 def greedy(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
-    """One hypothesis a sentence."""
-    found = decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=most_probable)
-    return [[hypothesis] for hypothesis in found]
+    """Return one hypothesis per sentence."""
+    hypotheses = decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=_most_probable)
+    return [[hypothesis] for hypothesis in hypotheses]
 
 
-def most_probable(logits_BV: Tensor, _sentences: list[int]) -> Tensor:
-    """The best word_B."""
-    return largest(logits_BV, 1)[1].squeeze(1)  # for so many words, several times as fast as `argmax`
+def _most_probable(log_prob_BV: Tensor, _sentences: list[int]) -> Tensor:
+    return fast_topk(log_prob_BV, 1)[1].squeeze(1)  # several times as fast as `argmax` for a whole vocabulary

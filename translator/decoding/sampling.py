@@ -1,7 +1,7 @@
-"""Sampling: the next word is drawn, from all words or from the most probable ones.
+"""Sampling: the next token is drawn at random, from all tokens or from the most probable ones.
 
-Each sentence draws from a generator of its own, seeded by the setting and by its own pieces, so that neither its batch
-nor its place in a file changes what it gets.
+Each sentence has its own generator, seeded by the setting and by the sentence's tokens, so its translation depends
+neither on its batch nor on its position in a file.
 """
 
 import hashlib
@@ -17,54 +17,55 @@ from translator.models.interface import AnyModel
 
 
 def sampling(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
-    """`num_best` independent draws a sentence, best first; pieces that were drawn twice are returned once."""
+    """Return the distinct ones of `num_best` independent samples per sentence, best first."""
     sources = [row_S[real_S].tolist() for row_S, real_S in zip(source_BS, mask_BS, strict=True)]
-    drawn = []
+    draws = []
     for draw in range(settings.num_best):
-        generators = [generator_of(ids, settings.seed, draw) for ids in sources]
-        choose = partial(drawn_words, generators=generators, settings=settings)
-        drawn.append(decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=choose))
-    return [ranked(found, settings.num_best) for found in zip(*drawn, strict=True)]
+        generators = [_make_generator(ids, settings.seed, draw) for ids in sources]
+        choose = partial(_sample_tokens, generators=generators, settings=settings)
+        draws.append(decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=choose))
+    return [ranked(hypotheses, settings.num_best) for hypotheses in zip(*draws, strict=True)]
 
 
-def generator_of(ids: list[int], seed: int, draw: int) -> torch.Generator:
-    """A generator that depends on the sentence, the seed and the number of the draw alone."""
+def _make_generator(ids: list[int], seed: int, draw: int) -> torch.Generator:
+    """Return a generator that depends only on the sentence, the seed and the number of the draw."""
     digest = hashlib.sha256(repr((ids, seed, draw)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))  # manual_seed takes at most 64 bits
 
 
-def drawn_words(
-    logits_BV: Tensor, sentences: list[int], *, generators: list[torch.Generator], settings: DecodingSettings
+def _sample_tokens(
+    log_prob_BV: Tensor, sentences: list[int], *, generators: list[torch.Generator], settings: DecodingSettings
 ) -> Tensor:
-    """The next word_B of these sentences, each drawn from its sentence's generator, always on the CPU."""
-    prob_BV = distribution(logits_BV, settings).cpu()
-    words = [
+    """Draw the next token_B, each with its sentence's generator; always on the CPU, so that every device agrees."""
+    prob_BV = distribution(log_prob_BV, settings).cpu()
+    tokens = [
         torch.multinomial(prob_V, 1, generator=generators[sentence])
         for prob_V, sentence in zip(prob_BV, sentences, strict=True)
     ]
-    return torch.cat(words).to(logits_BV.device)
+    return torch.cat(tokens).to(log_prob_BV.device)
 
 
 def distribution(logits_BV: Tensor, settings: DecodingSettings) -> Tensor:
-    """prob_BV to draw from: softmax(logits / temperature) over the words that `top_k` and then `top_p` leave."""
+    """Return prob_BV to draw from: softmax(logits / temperature) over the tokens that `top_k`, then `top_p` keep."""
+    # The maximum is subtracted first: a low temperature would push large logits out of the range of float32.
     logits_BV = (logits_BV - logits_BV.amax(-1, keepdim=True)) / settings.temperature
     if settings.top_k:
-        logits_BV = most_probable_words(logits_BV, settings.top_k)
+        logits_BV = _keep_top_k(logits_BV, settings.top_k)
     if settings.top_p < 1.0:
-        logits_BV = nucleus(logits_BV, settings.top_p)
+        logits_BV = _keep_nucleus(logits_BV, settings.top_p)
     return logits_BV.softmax(-1)
 
 
-def most_probable_words(logits_BV: Tensor, top_k: int) -> Tensor:
-    """The logits of the `top_k` best words (Fan et al. 2018), else minus infinity."""
+def _keep_top_k(logits_BV: Tensor, top_k: int) -> Tensor:
+    """Set all logits but the `top_k` largest to minus infinity (Fan et al. 2018)."""
     best = logits_BV.topk(min(top_k, logits_BV.shape[-1]), -1)
     return torch.full_like(logits_BV, -torch.inf).scatter(-1, best.indices, best.values)
 
 
-def nucleus(logits_BV: Tensor, top_p: float) -> Tensor:
-    """The logits of the fewest words that hold `top_p` of all (Holtzman et al. 2020), else minus infinity."""
+def _keep_nucleus(logits_BV: Tensor, top_p: float) -> Tensor:
+    """Keep the fewest tokens with total probability `top_p`, set other logits to minus infinity (Holtzman et al. 2020)."""
     sorted_BV, order_BV = logits_BV.sort(-1, descending=True)
     prob_BV = sorted_BV.softmax(-1)
-    beyond_BV = prob_BV.cumsum(-1) - prob_BV >= top_p
-    beyond_BV[:, 0] = False  # the best word stays, also where `top_p` is nothing to a float32
+    beyond_BV = prob_BV.cumsum(-1) - prob_BV >= top_p  # the tokens before it already reach top_p
+    beyond_BV[:, 0] = False  # keep the best token even if `top_p` underflows to 0 in float32
     return logits_BV.masked_fill(beyond_BV.scatter(-1, order_BV, beyond_BV), -torch.inf)

@@ -13,8 +13,8 @@ from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from tests.forced import forced_log_probs
 from translator.cli.app import run as run_program
 from translator.config import load_config
+from translator.decoding.next_tokens import SUPPRESSED
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import NEVER
 from translator.errors import DataError, MachineError, ModelError, UsageError
 from translator.jobs.export import export
 from translator.jobs.export.export import export_run
@@ -88,7 +88,7 @@ def both_engines(overrides, folder, *, biases=(), marks=-30.0):
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)
-        model.output.bias[NEVER] = marks
+        model.output.bias[SUPPRESSED] = marks
         for word, bias in biases:
             model.output.bias[word] += bias
     folder.mkdir()

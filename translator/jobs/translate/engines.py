@@ -12,8 +12,8 @@ import torch
 
 from translator.decoding import SEARCHES
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis, ranked
+from translator.decoding.next_tokens import SUPPRESSED
 from translator.decoding.settings import DecodingSettings
-from translator.decoding.words import NEVER
 from translator.errors import DataError, ModelError, UsageError
 from translator.jobs.translate.conversion import MOST_POSITIONS, library
 from translator.models.interface import AnyModel
@@ -85,7 +85,7 @@ class CTranslate2Engine:
         if settings.search == "sampling":
             why = "found 'sampling', which CTranslate2 does not repeat sentence by sentence"
             raise UsageError("decoding.search", why, "take 'greedy' or 'beam', or --engine torch")
-        longest = [settings.longest(len(source), self.possible) for source in sources]
+        longest = [settings.max_target_length(len(source), self.possible) for source in sources]
         rows = sorted(range(len(sources)), key=longest.__getitem__, reverse=True)
         pending: list[tuple[int, Any]] = []
         for most, group in groupby(rows, longest.__getitem__):
@@ -116,7 +116,7 @@ class CTranslate2Engine:
             length_penalty=ALMOST_ZERO,
             min_decoding_length=settings.min_length,
             max_decoding_length=most,
-            suppress_sequences=[[self.pieces[number]] for number in NEVER],
+            suppress_sequences=[[self.pieces[number]] for number in SUPPRESSED],
             return_end_token=True,
             return_scores=True,
         )
