@@ -82,6 +82,8 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
     """False if there are no attention weights over positions."""
     needs_dot: ClassVar[bool] = False
     """True if the score must be a dot product, scaled or not."""
+    waits_for: ClassVar[str] = ""
+    """What it reads back from the device in an update, so that the update cannot be captured; empty if nothing."""
     max_length: int | None = None
     """Maximum length of the sequence in tokens; None if unlimited."""
 

@@ -76,6 +76,7 @@ class Performer(Mechanism[PerformerMemory]):
     settings = PerformerSettings
     places = frozenset({"encoder", "decoder", "cross"})
     needs_dot = True
+    waits_for = "the seed of the random features (performer)"
 
     def __init__(self, settings: PerformerSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)

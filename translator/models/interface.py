@@ -48,6 +48,9 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     may_compile: ClassVar[bool] = True
     """False where `forward` goes word by word, which a compiler would unroll anew for every length."""
 
+    waits_for: ClassVar[str] = ""
+    """What `forward` reads back from the device, so that an update cannot be captured; empty: nothing."""
+
     @abstractmethod
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> EncodedT:
         """Read the source once; whatever the decoder needs of it, one row a sentence."""
@@ -72,6 +75,12 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     @abstractmethod
     def output(self) -> Output:
         """The output layer, which the training objective and the searches apply."""
+
+    @property
+    def obstacle_to_capture(self) -> str:
+        """What the model or one of its attention mechanisms waits for during an update; empty: nothing."""
+        reasons = [module.waits_for for module in self.modules() if isinstance(module, Mechanism)]
+        return next(filter(None, [self.waits_for, *reasons]), "")
 
     @property
     def max_source_length(self) -> int | None:

@@ -176,6 +176,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
     """Bidirectional encoder, attentive decoder, maxout readout."""
 
     may_compile = False
+    waits_for = "the source lengths, which the recurrent encoder needs on the CPU"
 
     def __init__(
         self,

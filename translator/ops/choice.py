@@ -19,13 +19,18 @@ from translator.settings import Settings
 Precision = Literal["auto", "fp32", "bf16"]
 
 
+IGNORED = -100
+"""The target that the library's cross-entropy leaves out."""
+
+
 class OpsSettings(Settings):
     """`[ops]`: how the arithmetic is done; it changes speed and rounding, never what is computed."""
 
     fast: bool = Field(True, description="use the fast forms; false trains wholly on the plain ones")
     precision: Precision = Field("auto", description="operands of matrix products; auto takes bf16 where it is faster")
-    compile: bool | Literal["auto"] = Field(
-        "auto", description="let torch.compile fuse a training step of a model that permits it; auto does on a GPU"
+    compile: bool = Field(False, description="let torch.compile fuse the forward pass of a Transformer in training")
+    capture: bool | Literal["auto"] = Field(
+        "auto", description="record each training update as a CUDA graph and replay it; auto does on a GPU"
     )
 
 
@@ -36,7 +41,8 @@ class Ops:
     fast: bool = False
     product_dtype: torch.dtype = torch.float32
     workers: Workers | None = None  # where parts of a batch are computed side by side
-    compiles: bool = False  # where the forward pass of a training is to be compiled
+    compiles: bool = False  # the forward pass is compiled in training
+    captures: bool = False  # training updates are recorded as CUDA graphs
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map x W^T + b over the last axis, in x's own type; operands of large products are rounded to `product_dtype`."""
@@ -73,15 +79,27 @@ class Ops:
         return self.workers.map(drawing, enumerate(items))
 
     def output_loss(
-        self, hidden_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, target_M: Tensor, *, label_smoothing: float
+        self,
+        hidden_MD: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor,
+        target_M: Tensor,
+        *,
+        label_smoothing: float,
+        counts_M: Tensor | None = None,
     ) -> Tensor:
-        """Sum over rows of the label-smoothed cross-entropy of hidden_MD W^T + b against target_M."""
+        """Return the label-smoothed cross-entropy of hidden_MD W^T + b against target_M, summed over the rows that count.
+
+        `counts_M` is False in rows to be left out; None counts all of them.
+        """
         if self.fast:
             total: Tensor = ChunkedOutputLoss.apply(  # type: ignore[no-untyped-call]
-                hidden_MD, weight_VD, bias_V, target_M, label_smoothing, self.product_dtype
+                hidden_MD, weight_VD, bias_V, target_M, counts_M, label_smoothing, self.product_dtype
             )
             return total
         logits_MV = self.linear(hidden_MD, weight_VD, bias_V)
+        if counts_M is not None:
+            target_M = target_M.masked_fill(~counts_M, IGNORED)
         return functional.cross_entropy(logits_MV, target_M, label_smoothing=label_smoothing, reduction="sum")
 
 
@@ -94,10 +112,12 @@ def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
             f"'bf16' asked for, but this {device.type} has no bf16 matrix products",
             "use 'fp32' or 'auto'",
         )
+    if settings.capture is True and device.type != "cuda":
+        raise MachineError("ops.capture", f"CUDA graphs asked for, but the device is {device.type}", "use 'auto'")
     rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and able)
-    compiles = settings.fast and device.type == "cuda" if settings.compile == "auto" else settings.compile
-    workers = Workers() if settings.fast and device.type == "cpu" and not compiles else None
-    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers, compiles)
+    workers = Workers() if settings.fast and device.type == "cpu" and not settings.compile else None
+    captures = device.type == "cuda" and not settings.compile and settings.capture is not False
+    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers, settings.compile, captures)
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -37,34 +37,43 @@ class ChunkedOutputLoss(Function):
         weight_VD: Tensor,
         bias_V: Tensor,
         target_M: Tensor,
+        counts_M: Tensor | None,
         label_smoothing: float,
         dtype: torch.dtype,
     ) -> Tensor:
-        """The loss summed over rows: go over them in chunks, keeping gradients only."""
+        """Sum the loss over the rows that count (None: all of them), chunk by chunk, keeping gradients only."""
         short_weight_VD = weight_VD.to(dtype)
+        count_M1 = None if counts_M is None else counts_M.to(hidden_MD.dtype).unsqueeze(1)
+        num_rows = len(hidden_MD) if count_M1 is None else count_M1.sum()
+        counted_hidden_MD = _counted(hidden_MD, count_M1)
         grad_hidden_MD = torch.empty_like(hidden_MD)
         grad_weight_VD, grad_bias_V = torch.zeros_like(weight_VD), torch.zeros_like(bias_V)
         uniform, word_sum_D = label_smoothing / len(weight_VD), weight_VD.sum(0)
-        logit_sum = (hidden_MD @ word_sum_D).sum() + len(hidden_MD) * bias_V.sum()
+        logit_sum = (counted_hidden_MD @ word_sum_D).sum() + num_rows * bias_V.sum()
         total = -uniform * logit_sum
         on_cpu, num_words = hidden_MD.device.type == "cpu", len(weight_VD)
         chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // num_words))
         block_rows = max(1, (BLOCK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // num_words)
-        chunks = (torch.split(rows, chunk_rows) for rows in (hidden_MD, target_M, grad_hidden_MD))
-        for hidden_RD, target_R, grad_hidden_RD in zip(*chunks, strict=True):
-            short_hidden_RD = padded(hidden_RD, dtype)
+        for first in range(0, len(hidden_MD), chunk_rows):
+            rows = slice(first, first + chunk_rows)
+            target_R, count_R1 = target_M[rows], None if count_M1 is None else count_M1[rows]
+            short_hidden_RD = padded(hidden_MD[rows], dtype)
             logits_RV = short_hidden_RD @ short_weight_VD.T
-            blocks = (torch.split(rows, block_rows) for rows in (logits_RV[: len(target_R)], target_R))
-            for logits, target in zip(*blocks, strict=True):
-                loss, grad_bias = differentiate(logits, bias_V, target, label_smoothing)
+            for start in range(0, len(target_R), block_rows):
+                block = slice(start, min(start + block_rows, len(target_R)))
+                count = None if count_R1 is None else count_R1[block]
+                loss, grad_bias = differentiate(logits_RV[block], bias_V, target_R[block], count, label_smoothing)
                 total += loss
                 grad_bias_V += grad_bias
             grad_logits_RV = logits_RV  # the rows that were padded are still zero
-            grad_hidden_RD.copy_((grad_logits_RV @ short_weight_VD)[: len(target_R)])
+            # Rows that do not count are left out of the small operands, which spares a pass over the logits.
+            grad_hidden_MD[rows] = _counted((grad_logits_RV @ short_weight_VD)[: len(target_R)], count_R1)
+            if count_R1 is not None:
+                short_hidden_RD = padded(counted_hidden_MD[rows], dtype)
             grad_weight_VD += grad_logits_RV.T @ short_hidden_RD
-        grad_hidden_MD -= uniform * word_sum_D
-        grad_weight_VD -= uniform * hidden_MD.sum(0)
-        grad_bias_V -= uniform * len(hidden_MD)
+        grad_hidden_MD -= uniform * (word_sum_D if count_M1 is None else count_M1 * word_sum_D)
+        grad_weight_VD -= uniform * counted_hidden_MD.sum(0)
+        grad_bias_V -= uniform * num_rows
         ctx.save_for_backward(grad_hidden_MD, grad_weight_VD, grad_bias_V)
         return total
 
@@ -72,21 +81,29 @@ class ChunkedOutputLoss(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Scale what the forward pass left."""
-        return *(saved.mul_(grad) for saved in ctx.saved_tensors), None, None, None
+        return *(saved.mul_(grad) for saved in ctx.saved_tensors), None, None, None, None
 
 
-def differentiate(logits_RV: Tensor, bias_V: Tensor, target_R: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
-    """The summed loss of logits W h, still without the bias, and its gradient over the bias.
+def _counted(x_RX: Tensor, count_R1: Tensor | None) -> Tensor:
+    """Zero the rows that do not count."""
+    return x_RX if count_R1 is None else x_RX * count_R1
 
-    In the logits' place it leaves its gradient over them. The part that is the same for every word is in none of these.
+
+def differentiate(
+    logits_RV: Tensor, bias_V: Tensor, target_R: Tensor, count_R1: Tensor | None, label_smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Return the summed loss of logits W h, still without the bias, and its gradient over the bias.
+
+    The logits are replaced by the gradient over them, in all rows, whether they count or not. The part of the loss that
+    is the same for every word is in none of these.
         loss = logsumexp(logits) - (1 - smoothing) logit[target],   gradient = softmax - (1 - smoothing) onehot
     """
     index_R1 = target_R.unsqueeze(1)
     full_RV = logits_RV.to(bias_V.dtype).add_(bias_V)
-    target_logit = full_RV.gather(1, index_R1).sum()
+    target_logit = _counted(full_RV.gather(1, index_R1), count_R1).sum()
     log_prob_RV = full_RV.log_softmax(1)
-    loss = label_smoothing * target_logit - log_prob_RV.gather(1, index_R1).sum()
+    loss = label_smoothing * target_logit - _counted(log_prob_RV.gather(1, index_R1), count_R1).sum()
     grad_RV = torch.exp(log_prob_RV, out=full_RV)
     grad_RV.scatter_add_(1, index_R1, grad_RV.new_full(index_R1.shape, label_smoothing - 1.0))
     logits_RV.copy_(grad_RV)
-    return loss, grad_RV.sum(0)
+    return loss, grad_RV.sum(0) if count_R1 is None else count_R1.squeeze(1) @ grad_RV

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from translator.text import shapes
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import BOS, PAD, Tokenizer
 
@@ -20,17 +21,20 @@ class Batch(NamedTuple):
     mask_BS: Tensor
     previous_BT: Tensor  # the begin mark, then the target without its last piece
     target_BT: Tensor  # the target with its end mark
-    real_M: Tensor  # where in the flattened B x T real target pieces are
+    real_M: Tensor | None  # where in the flattened B x T the real target tokens are; None in the static form
     sentence_B: Tensor  # which sentences of the corpus these are
+    counts_M: Tensor | None = None  # in the static form, with M = B x T: True where a target token counts
 
     @property
     def num_tokens(self) -> int:
-        """Real target tokens, end marks included."""
-        return len(self.real_M)
+        """Number of real target tokens, end marks included; waits for the device in the static form."""
+        if self.real_M is not None:
+            return len(self.real_M)
+        return 0 if self.counts_M is None else int(self.counts_M.sum())
 
     def to(self, device: torch.device) -> Self:
-        """The batch on a device."""
-        return type(self)(*(moved(tensor, device) for tensor in self))
+        """Return the batch on a device."""
+        return type(self)(*(None if tensor is None else moved(tensor, device) for tensor in self))
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
@@ -112,12 +116,16 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
 class TokenBatches:
     """Batches of at most `batch_tokens` tokens, each pair counted by its longer side.
 
-    Each epoch holds every pair once, in an order of its own, which is a function of (seed, epoch) alone, so going on needs
-    no more than the epoch and the place in it.
+    Each epoch holds every pair once, in an order of its own, which is a function of (seed, epoch) alone, so resuming needs
+    only the epoch and the position in it. With `few_shapes` batches differ in few sizes once these are rounded up
+    (see `shapes.py`); without, less of a batch is padding of the target.
     """
 
-    def __init__(self, pairs: EncodedPairs, *, batch_tokens: int, pool_size: int, seed: int) -> None:
+    def __init__(
+        self, pairs: EncodedPairs, *, batch_tokens: int, pool_size: int, seed: int, few_shapes: bool = False
+    ) -> None:
         self.pairs, self.batch_tokens, self.pool_size, self.seed = pairs, batch_tokens, pool_size, seed
+        self.few_shapes = few_shapes
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
         """The batches of an epoch as sentence numbers. A pair longer than `batch_tokens` is a batch by itself."""
@@ -126,24 +134,40 @@ class TokenBatches:
         batches = [
             batch
             for first in range(0, len(order), self.pool_size)
-            for batch in self.cut(self.sort(order[first : first + self.pool_size]))
+            for batch in self._cut(order[first : first + self.pool_size])
         ]
         return [batches[index] for index in generator.permutation(len(batches))]
 
-    def sort(self, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
-        """By target length, then source length; equal ones stay shuffled."""
-        lengths = self.pairs.target.lengths(sentences), self.pairs.source.lengths(sentences)
-        return sentences[np.lexsort((lengths[1], lengths[0]))]
+    def _cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Sort a pool by length and cut it into batches; sentences of equal lengths stay shuffled."""
+        source, target = self.pairs.source.lengths(sentences), self.pairs.target.lengths(sentences)
+        longer = np.maximum(source, target)
+        if self.few_shapes:
+            order = np.lexsort((target, longer))[::-1]
+            return self._cut_to_shapes(sentences[order], longer[order])
+        order = np.lexsort((source, target))
+        return self._cut_by_tokens(sentences[order], longer[order])
 
-    def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Consecutive sentences, their longer sides `batch_tokens` at most."""
-        longer = np.maximum(self.pairs.target.lengths(sentences), self.pairs.source.lengths(sentences))
+    def _cut_by_tokens(
+        self, sentences: NDArray[np.int64], longer: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.int64]]:
+        """Consecutive sentences whose longer sides have `batch_tokens` tokens at most."""
         total, first = np.cumsum(longer), 0
         while first < len(sentences):
             before = total[first - 1] if first else 0
             last = max(int(np.searchsorted(total, before + self.batch_tokens, side="right")), first + 1)
             yield sentences[first:last]
             first = last
+
+    def _cut_to_shapes(
+        self, sentences: NDArray[np.int64], longer: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.int64]]:
+        """From the longest sentence down, as many as fit if each is as long as the first, rounded up."""
+        first = 0
+        while first < len(sentences):
+            num_rows = shapes.rows_below(max(self.batch_tokens // shapes.rounded_length(int(longer[first])), 1))
+            yield sentences[first : first + num_rows]
+            first += num_rows
 
     def batch(self, sentences: NDArray[np.int64]) -> Batch:
         """These sentences, padded."""

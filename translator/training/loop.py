@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,10 @@ from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, reason_to_end
 from translator.training.settings import OPTIMIZERS, TrainingSettings
 from translator.training.updates import CorpusUpdates, Share
+
+
+Replay: TypeAlias = Callable[[int, int, float], Tensor | None]
+"""From epoch, position and learning rate to (loss, gradient norm) of an update, if it has been recorded."""
 
 
 class Outcome(NamedTuple):
@@ -39,8 +43,12 @@ def train(
     settings: TrainingSettings,
     progress: Progress,
     processes: Processes = Processes(),  # noqa: B008 - a value, and the plain case
+    replay: Replay | None = None,
 ) -> Iterator[Outcome]:
-    """Go on from `progress`, update by update, until there is a reason to end."""
+    """Train from `progress` on, update by update, until there is a reason to end.
+
+    `replay` runs an update that has been recorded (see `capture.py`), or returns None.
+    """
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     fixed = [weight for weight in objective.parameters() if not weight.requires_grad]
     while reason_to_end(settings, progress) is None:
@@ -48,30 +56,31 @@ def train(
         objective.train()
         objective.model.begin_update(step)
         processes.draw_apart(fixed, settings.seed, step)
-        loss, num_tokens = accumulate_in_memory(objective, updates, progress)
-        loss = processes.add_up(loss, weights)
-        learning_rate = schedule(step)
-        norm = apply(optimizer, weights, loss, learning_rate=learning_rate, clip_norm=settings.clip_norm)
-        epoch, position = progress.epoch, progress.position
+        epoch, position, learning_rate = progress.epoch, progress.position, schedule(step)
+        number_2 = replay(epoch, position, learning_rate) if replay is not None and progress.parts == 1 else None
+        if number_2 is None:
+            loss = processes.add_up(accumulate_in_memory(objective, updates, progress), weights)
+            norm = apply(optimizer, weights, loss, learning_rate=learning_rate, clip_norm=settings.clip_norm)
+            number_2 = torch.stack((loss.double(), norm.double()))
+        num_tokens = updates.num_tokens(epoch, position)
         seconds = processes.largest(time.monotonic() - began)
         count(progress, updates, num_tokens, seconds)
         report = Report(step, epoch, position, math.nan, num_tokens, learning_rate, math.nan, False, seconds)
-        yield Outcome(report, torch.stack((loss.double(), norm.double())))
+        yield Outcome(report, number_2)
 
 
-def accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress: Progress) -> tuple[Tensor, int]:
+def accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress: Progress) -> Tensor:
     """The gradients of the next update, for good in twice as many parts whenever memory runs out.
 
     Where a compiled objective fails, it is the plain one from then on, which begins this update anew.
 
-    Returns (this process's part of the mean loss, target tokens of the update). Raises MachineError where a single pair
-    is too much.
+    Returns this process's part of the mean loss. Raises MachineError if a single pair is too much.
     """
     restore_random = random_state(objective.model.output.weight.device)
     while True:
         share = updates.share(progress.epoch, progress.position, progress.parts * objective.ops.num_workers)
         try:
-            return accumulate(objective, share), share.num_tokens
+            return accumulate(objective, share)
         except (RuntimeError, MemoryError) as error:
             runs_out = is_out_of_memory(error)
             if not (runs_out or objective.gives_up_compiling(error)):
@@ -113,7 +122,12 @@ def accumulate(objective: Objective, share: Share) -> Tensor:
 
 
 def apply(
-    optimizer: torch.optim.Optimizer, weights: list[Tensor], loss: Tensor, *, learning_rate: float, clip_norm: float
+    optimizer: torch.optim.Optimizer,
+    weights: list[Tensor],
+    loss: Tensor,
+    *,
+    learning_rate: float | Tensor,
+    clip_norm: float,
 ) -> Tensor:
     """Clip, update, forget the gradients; returns the gradient's norm before clipping.
 

@@ -29,10 +29,16 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """The loss summed over the batch's target tokens, in nats."""
         hidden_BTD = self.hidden(batch.source_BS, batch.mask_BS, batch.previous_BT)
-        hidden_MD = hidden_BTD.flatten(0, 1).index_select(0, batch.real_M)
-        target_M = batch.target_BT.flatten().index_select(0, batch.real_M)
-        weight_VD, bias_V = self.model.output
-        return self.ops.output_loss(hidden_MD, weight_VD, bias_V, target_M, label_smoothing=self.label_smoothing)
+        hidden_MD, target_M = hidden_BTD.flatten(0, 1), batch.target_BT.flatten()
+        if batch.real_M is not None:
+            hidden_MD, target_M = hidden_MD.index_select(0, batch.real_M), target_M.index_select(0, batch.real_M)
+        return self.ops.output_loss(
+            hidden_MD,
+            *self.model.output,
+            target_M,
+            label_smoothing=self.label_smoothing,
+            counts_M=batch.counts_M,
+        )
 
     def hidden(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         """hidden_BTD, by the compiled model where there is to be one and it trains."""

@@ -26,6 +26,9 @@ class TrainingSettings(Settings):
     pool_sentences: int = Field(
         20_000, ge=1, description="sentences shuffled together before they are sorted by length"
     )
+    batch_by: Literal["tokens", "shape"] = Field(
+        "tokens", description="'shape' cuts the corpus into batches of few shapes, for a GPU that captures updates"
+    )
 
     learning_rate: float = Field(2e-3, gt=0, le=100, description="at the end of the warm-up, where it is highest")
     schedule: Annotated[str, NameIn(SCHEDULES)] = Field("inverse_sqrt", description="after it")

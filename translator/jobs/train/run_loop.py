@@ -20,7 +20,7 @@ from translator.text.batches import Batch
 from translator.text.corpus import Corpus
 from translator.training.checkpoint import Checkpoint, Record, load_parameters, prune, save_checkpoint
 from translator.training.journal import Journal
-from translator.training.loop import Outcome, mean_loss, train
+from translator.training.loop import Outcome, Replay, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, count_validation, examine, reason_to_end
@@ -44,6 +44,7 @@ class Training:
     watcher: Watcher
     processes: Processes
     environment: dict[str, str]
+    replay: Replay | None = None
     progress: Progress = field(default_factory=Progress)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     unread: list[Outcome] = field(default_factory=list)
@@ -60,6 +61,7 @@ class Training:
             settings=settings,
             progress=self.progress,
             processes=self.processes,
+            replay=self.replay,
         )
         self.watcher.began(self.progress, self.config)
         with Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first) as journal, request.answered_later():

@@ -18,12 +18,15 @@ from translator.ops.choice import choose_ops
 from translator.runs.folder import JOURNAL, WORDS
 from translator.storage.folders import recover_partial_writes
 from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
+from translator.text.static_batches import StaticBatches
 from translator.text.words import load_words
+from translator.training.capture import CapturedUpdates
 from translator.training.checkpoint import Record, find_checkpoints, load_parameters, restore_checkpoint
 from translator.training.journal import truncate_after
-from translator.training.loop import build_optimizer
+from translator.training.loop import Replay, build_optimizer
 from translator.training.objective import Objective
 from translator.training.processes import Processes
+from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
 
 
@@ -45,19 +48,43 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
     pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notify))
     check_lengths(model, pairs, "training", np.flatnonzero(prepared.admitted.is_kept))
     check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
+    objective = Objective(model, label_smoothing=config.training.label_smoothing, ops=ops, notify=watcher.notify)
+    optimizer = build_optimizer(model, config.training)
+    updates = CorpusUpdates(pairs, config.training, device, processes)
     return Training(
         run=prepared.run,
         config=config,
-        objective=Objective(model, label_smoothing=config.training.label_smoothing, ops=ops, notify=watcher.notify),
-        optimizer=build_optimizer(model, config.training),
+        objective=objective,
+        optimizer=optimizer,
         translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
-        updates=CorpusUpdates(pairs, config.training, device, processes),
+        updates=updates,
+        replay=_replay(objective, updates, optimizer, config.training) if ops.captures else None,
         validation=prepared.validation,
         validation_batches=[batch.to(device) for batch in all_batches(validation, config.training.batch_tokens)],
         watcher=watcher,
         processes=processes,
         environment=environment,
     )
+
+
+def _replay(
+    objective: Objective, updates: CorpusUpdates, optimizer: torch.optim.Optimizer, settings: TrainingSettings
+) -> Replay | None:
+    """Return what replays captured updates; None, with one message, for a training run that cannot be captured."""
+    pairs, model = updates.pairs, objective.model
+    obstacles = {
+        "several processes share an update": updates.processes.size > 1,
+        "training.accumulation is more than 1": settings.accumulation > 1,
+        "the corpus is too large for the GPU's memory": pairs.source.pieces.device.type == "cpu",
+        f"an update waits for {model.obstacle_to_capture}": bool(model.obstacle_to_capture),
+    }
+    for obstacle, is_there in obstacles.items():
+        if is_there:
+            objective.notify(f"ops.capture: updates run without CUDA graphs, since {obstacle}")
+            return None
+    limits = model.longest_source, model.longest_target and model.longest_target + 1
+    static = StaticBatches(pairs, longest_source=limits[0], longest_target=limits[1])
+    return CapturedUpdates(objective, updates, optimizer, static=static, clip_norm=settings.clip_norm).replay
 
 
 def check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
