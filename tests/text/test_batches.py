@@ -17,11 +17,11 @@ def pairs_of(lengths: list[tuple[int, int]]) -> EncodedPairs:
     return EncodedPairs(*(EncodedLines.of(side) for side in sides))
 
 
-@given(LENGTHS, st.integers(1, 80), st.integers(1, 40), st.integers(0, 3))
+@given(LENGTHS, st.integers(1, 80), st.integers(1, 40), st.integers(0, 3), st.booleans())
 def test_every_pair_comes_once_an_epoch_within_the_budget(
-    lengths: list[tuple[int, int]], budget: int, pool: int, epoch: int
+    lengths: list[tuple[int, int]], budget: int, pool: int, epoch: int, few_shapes: bool
 ) -> None:
-    batches = TokenBatches(pairs_of(lengths), batch_tokens=budget, pool_size=pool, seed=1)
+    batches = TokenBatches(pairs_of(lengths), batch_tokens=budget, pool_size=pool, seed=1, few_shapes=few_shapes)
     found = batches.epoch(epoch)
     assert sorted(np.concatenate(found)) == list(range(len(lengths)))
     for sentences in found:

@@ -34,7 +34,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Self:
         """Return the batch on a device."""
-        return type(self)(*(None if tensor is None else moved(tensor, device) for tensor in self))
+        tensors = {name: moved(tensor, device) for name, tensor in self._asdict().items() if tensor is not None}
+        return self._replace(**tensors)
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
@@ -134,11 +135,11 @@ class TokenBatches:
         batches = [
             batch
             for first in range(0, len(order), self.pool_size)
-            for batch in self._cut(order[first : first + self.pool_size])
+            for batch in self.cut(order[first : first + self.pool_size])
         ]
         return [batches[index] for index in generator.permutation(len(batches))]
 
-    def _cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Sort a pool by length and cut it into batches; sentences of equal lengths stay shuffled."""
         source, target = self.pairs.source.lengths(sentences), self.pairs.target.lengths(sentences)
         longer = np.maximum(source, target)
@@ -148,9 +149,7 @@ class TokenBatches:
         order = np.lexsort((source, target))
         return self._cut_by_tokens(sentences[order], longer[order])
 
-    def _cut_by_tokens(
-        self, sentences: NDArray[np.int64], longer: NDArray[np.int64]
-    ) -> Iterator[NDArray[np.int64]]:
+    def _cut_by_tokens(self, sentences: NDArray[np.int64], longer: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Consecutive sentences whose longer sides have `batch_tokens` tokens at most."""
         total, first = np.cumsum(longer), 0
         while first < len(sentences):
@@ -159,9 +158,7 @@ class TokenBatches:
             yield sentences[first:last]
             first = last
 
-    def _cut_to_shapes(
-        self, sentences: NDArray[np.int64], longer: NDArray[np.int64]
-    ) -> Iterator[NDArray[np.int64]]:
+    def _cut_to_shapes(self, sentences: NDArray[np.int64], longer: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """From the longest sentence down, as many as fit if each is as long as the first, rounded up."""
         first = 0
         while first < len(sentences):

@@ -75,7 +75,7 @@ class StaticBatches:
             for sentences, shape in zip(batches, shapes, strict=True)
         ]
         all_rows = moved(torch.from_numpy(np.concatenate(numbers)), self._source.tokens.device)
-        parts = all_rows.split([shape.num_rows for shape in shapes])
+        parts = torch.split(all_rows, [shape.num_rows for shape in shapes])
         return [StaticRows(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def batch(self, rows: StaticRows) -> Batch:

@@ -16,7 +16,6 @@ from translator.training.progress import Progress, Report, reason_to_end
 from translator.training.settings import OPTIMIZERS, TrainingSettings
 from translator.training.updates import CorpusUpdates, Share
 
-
 Replay: TypeAlias = Callable[[int, int, float], Tensor | None]
 """From epoch, position and learning rate to (loss, gradient norm) of an update, if it has been recorded."""
 

@@ -182,7 +182,7 @@ class Looker:
         pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
         batches = TokenBatches(pairs, batch_tokens=PASS_TOKENS, pool_size=len(sources), seed=0)
         tokenizer = self.translator.tokenizer
-        for sentences in batches.cut(batches.sort(np.arange(len(sources)))):
+        for sentences in batches.cut(np.arange(len(sources))):
             batch = batches.batch(sentences).to(self.device)
             weight_BLHTS = self.cross_weights(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
             for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
