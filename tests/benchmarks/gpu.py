@@ -1,108 +1,195 @@
-"""How fast a GPU trains: `make bench-gpu` prints one `figure value unit` a line, and says so where there is none.
+"""How fast a GPU trains: `make bench-gpu` prints one `figure value unit` a line within about four minutes.
 
     TRANSLATOR_MULTI30K=multi30k make bench-gpu
-    TRANSLATOR_MULTI30K=multi30k make bench-gpu BENCH="--minutes 5"      and how long it takes to each validation's BLEU
+    TRANSLATOR_MULTI30K=multi30k make bench-gpu BENCH="--stages speed,cold"
 
-The fast path, the same without the compiler, and the plain path take turns over the same updates.
+Stages: `speed` compares captured, uncaptured and plain updates of one model; `cold` runs the whole command on a fresh
+folder, with BLEU over time, then starts it again; `seeds` trains four seeds side by side.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import torch
 
 from tests.benchmarks.figures import show
 from tests.benchmarks.trainings import begun, outcomes_of
-from translator.config import load_config
-from translator.jobs.train.events import Validation, Watchers
 from translator.jobs.train.run_loop import Training
-from translator.jobs.train.train import train_run
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "multi30k-transformer-gpu.toml"
-PATHS = {
-    "fast": [],
-    "uncompiled": ["ops.compile=false"],
-    "plain": ["ops.fast=false", "ops.compile=false", "ops.precision=fp32"],
+FORMS = {
+    "captured": [],
+    "uncaptured": ["ops.capture=false"],
+    "plain": ["ops.fast=false", "ops.capture=false", "ops.precision=fp32"],
 }
-WARM_UP, UPDATES, REPEATS = 40, 100, 3
+WARM_UP, UPDATES, REPEATS = 200, 200, 3
+SEEDS, SEED_STEPS = 4, 1000
 
 
-def overrides(path: str) -> list[str]:
-    """The settings of a path, and where the corpus is."""
+def corpus_overrides() -> list[str]:
+    """Return the settings that name local files, if TRANSLATOR_MULTI30K says where they are."""
     folder = os.environ.get("TRANSLATOR_MULTI30K")
-    found = ["corpus.format=files", f"corpus.folder={folder}"] if folder else []
-    return [*found, "training.steps=100000", *PATHS[path]]
+    return ["corpus.format=files", f"corpus.folder={folder}"] if folder else []
 
 
-def figures(path: str, training: Training) -> dict[str, float]:
-    """Real target tokens a second, and the share of the time that kernels ran."""
-    is_bf16 = training.objective.ops.product_dtype == torch.bfloat16  # as `begin` sets it, for the whole process
+def announce(stage: str) -> None:
+    """Print what comes next, as a comment."""
+    sys.stdout.write(f"# {stage}\n")
+    sys.stdout.flush()
+
+
+def measure_speed(folder: Path) -> None:
+    """Show target tokens per second of each form, in turns, and the share of the time that the GPU works."""
+    speeds: dict[str, list[float]] = {form: [] for form in FORMS}
+    runs: dict[str, Training] = {}
+    for form, overrides in FORMS.items():
+        announce(f"speed: {form} updates, {WARM_UP} to warm up")
+        settings = [*corpus_overrides(), "training.steps=100000", *overrides]
+        runs[form] = begun(CONFIG, settings, folder / form, device="cuda")
+        list(islice(outcomes_of(runs[form]), WARM_UP if form == "captured" else WARM_UP // 10))
+    for _ in range(REPEATS):
+        for form, run in runs.items():
+            speeds[form].append(tokens_per_second(run, UPDATES if form == "captured" else UPDATES // 10))
+    for form, values in speeds.items():
+        show(f"gpu.{form}.tokens_per_second", median(values), note=f" ({min(values):.4g} to {max(values):.4g})")
+    for form in ("uncaptured", "plain"):
+        ratios = [fast / slow for fast, slow in zip(speeds["captured"], speeds[form], strict=True)]
+        show(f"ratio.gpu.captured.over.{form}", median(ratios), "times")
+    show("gpu.captured.share_of_time_busy", busy_share(runs["captured"]), "share")
+    show("gpu.peak.megabytes", torch.cuda.max_memory_allocated() / 1e6)
+
+
+def tokens_per_second(run: Training, num_updates: int) -> float:
+    """Return the real target tokens per second, end marks included, of the next updates of a run."""
+    is_bf16 = run.objective.ops.product_dtype == torch.bfloat16  # a setting of the whole process
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = is_bf16
-    outcomes = outcomes_of(training)
-    list(islice(outcomes, WARM_UP))
     torch.cuda.synchronize()
-    began = time.monotonic()
-    num_tokens = sum(outcome.report.num_tokens for outcome in islice(outcomes, UPDATES))
+    start = time.monotonic()
+    num_tokens = sum(outcome.report.num_tokens for outcome in islice(outcomes_of(run), num_updates))
     torch.cuda.synchronize()
-    seconds = time.monotonic() - began
+    return num_tokens / (time.monotonic() - start)
+
+
+def busy_share(run: Training) -> float:
+    """Return the share of the time during which a kernel runs, while updates follow each other."""
+    outcomes = outcomes_of(run)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        list(islice(outcomes, UPDATES))
         torch.cuda.synchronize()
-    working = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
-    return {
-        f"gpu.{path}.tokens_per_second": num_tokens / seconds,
-        f"gpu.{path}.updates_per_second": UPDATES / seconds,
-        f"gpu.{path}.share_of_time_that_it_works": working / seconds,
-    }
+        start = time.monotonic()
+        list(islice(outcomes, UPDATES // 4))
+        torch.cuda.synchronize()
+        seconds = time.monotonic() - start
+    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6 / seconds
 
 
-class Clock(Watchers):
-    """Prints each validation with the seconds since the start, everything included."""
+def train_command(folder: Path, overrides: Sequence[str]) -> list[str]:
+    """Return `translator train` as a command of its own."""
+    command = [sys.executable, "-m", "translator", "train", str(CONFIG), "--output", str(folder), "--device", "cuda"]
+    return [*command, *(word for override in overrides for word in ("--set", override))]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.start = time.monotonic()
 
-    def validated(self, validation: Validation) -> None:
-        """One line."""
-        show(f"gpu.validation.{validation.step}.bleu", validation.bleu)
-        show(f"gpu.validation.{validation.step}.seconds", time.monotonic() - self.start)
+def events_of(process: subprocess.Popen[bytes], journal: Path, skip: int = 0) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Yield (time, event) of a journal as it is written, after the first `skip` lines, until its process ends."""
+    seen, ended = skip, False
+    while True:
+        lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
+        for line in lines[seen:]:
+            if not line.endswith(b"\n"):
+                break
+            seen += 1
+            yield time.monotonic(), json.loads(line)
+        if ended:
+            return
+        ended = process.poll() is not None
+        time.sleep(0.02)
+
+
+def measure_cold(folder: Path) -> None:
+    """Show the seconds to the first update, BLEU over time, and the same for a prepared folder."""
+    overrides = [*corpus_overrides(), "training.log_every=1"]
+    announce("cold: translator train multi30k-transformer-gpu in a fresh folder")
+    run, start = folder / "cold", time.monotonic()
+    process = subprocess.Popen(train_command(run, overrides), stdout=subprocess.DEVNULL)
+    has_begun = False
+    for moment, event in events_of(process, run / "journal.jsonl"):
+        if event["event"] == "update" and not has_begun:
+            has_begun = True
+            show("gpu.cold.first_update.seconds", moment - start)
+        elif event["event"] == "validation":
+            show(f"gpu.cold.step_{event['step']}.bleu", event["bleu"], note=f" after {moment - start:.1f} seconds")
+            show(f"gpu.cold.step_{event['step']}.validation.seconds", event["seconds"])
+    show("gpu.cold.whole_command.seconds", time.monotonic() - start)
+    announce("cold: test set, beam search")
+    evaluate = [sys.executable, "-m", "translator", "evaluate", str(run), "--json"]
+    result = json.loads(subprocess.run(evaluate, stdout=subprocess.PIPE, check=True).stdout)
+    show("gpu.cold.test.bleu", find_score(result))
+    announce("prepared: the same folder, ten updates more")
+    lines = len((run / "journal.jsonl").read_bytes().splitlines())
+    settings = json.loads((run / "final" / "finished.json").read_bytes())
+    start = time.monotonic()
+    command = train_command(run, [*overrides, f"training.steps={settings['step'] + 10}"])
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for moment, event in events_of(process, run / "journal.jsonl", skip=lines):
+        if event["event"] == "update":
+            show("gpu.prepared.first_update.seconds", moment - start)
+            break
+    process.wait()
+
+
+def find_score(result: dict[str, Any]) -> float:
+    """Return the lowercased BLEU score of `evaluate --json`."""
+    scores: list[dict[str, Any]] = result["scores"]
+    return float(next(score["score"] for score in scores if "case:lc" in score["signature"]))
+
+
+def measure_seeds(folder: Path) -> None:
+    """Show how much longer four seeds side by side take than one alone."""
+    overrides = [*corpus_overrides(), f"training.steps={SEED_STEPS}", f"training.validate_every={SEED_STEPS}"]
+    seconds = {}
+    for count in (1, SEEDS):
+        announce(f"seeds: {count} at once, {SEED_STEPS} updates each")
+        start = time.monotonic()
+        processes = [
+            subprocess.Popen(
+                train_command(folder / f"seeds-{count}-{seed}", [*overrides, f"training.seed={seed + 1}"]),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for seed in range(count)
+        ]
+        codes = [process.wait() for process in processes]
+        if any(codes):
+            sys.exit(f"bench-gpu: training failed with exit codes {codes}")
+        seconds[count] = time.monotonic() - start
+        show(f"gpu.seeds_{count}.seconds", seconds[count])
+    show(f"ratio.gpu.seeds_{SEEDS}.over.seeds_1", seconds[SEEDS] / seconds[1], "times")
+
+
+STAGES = {"speed": measure_speed, "cold": measure_cold, "seeds": measure_seeds}
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print every figure at once."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.gpu", description="How fast a GPU trains.")
-    parser.add_argument("--minutes", type=float, default=0, help="then train so long from cold, and show BLEU in time")
-    parser.add_argument("--seeds", type=int, default=1, help="with so many seeds")
+    parser.add_argument("--stages", default=",".join(STAGES), help="which ones, in this order")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         why = "torch was built without CUDA" if torch.version.cuda is None else "none is found"
         sys.exit(f"bench-gpu: needs a GPU ({why}); `make bench` measures the CPU")
-    show(f"gpu.{torch.cuda.get_device_name()}.torch_{torch.__version__}", 1, "device")
+    show(f"gpu.{torch.cuda.get_device_name().replace(' ', '_')}.torch_{torch.__version__}", 1, "device")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        trainings = {path: begun(CONFIG, overrides(path), folder / path, device="cuda") for path in PATHS}
-        speeds: dict[str, list[float]] = {path: [] for path in PATHS}
-        for _ in range(REPEATS):
-            for path, training in trainings.items():
-                found = figures(path, training)
-                speeds[path].append(found[f"gpu.{path}.tokens_per_second"])
-                for figure, value in found.items():
-                    show(figure, value)
-        for other in ("uncompiled", "plain"):
-            ratios = sorted(a / b for a, b in zip(speeds["fast"], speeds[other], strict=True))
-            show(f"ratio.gpu.fast.over.{other}", ratios[len(ratios) // 2], "times")
-        show("gpu.peak.megabytes", torch.cuda.max_memory_allocated() / 1e6)
-        for seed in range(1, options.seeds + 1) if options.minutes else ():
-            changes = [f"training.max_minutes={options.minutes}", f"training.seed={seed}"]
-            corpus = [one for one in overrides("fast") if one.startswith("corpus.")]
-            config = load_config(CONFIG, [*corpus, *changes])
-            train_run(config, folder / f"seed-{seed}", device=torch.device("cuda"), watcher=Clock())
+        for stage in options.stages.split(","):
+            STAGES[stage](Path(name))
 
 
 if __name__ == "__main__":

@@ -37,4 +37,5 @@ def outcomes_of(training: Training) -> Iterator[Outcome]:
         lambda _: 1e-4,
         settings=training.config.training,
         progress=training.progress,
+        replay=training.replay,
     )

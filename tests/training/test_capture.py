@@ -4,7 +4,6 @@ On a CPU a plain call takes the place of a recorded graph, which shows everythin
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from translator.training.loop import accumulate, build_optimizer, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress
-from translator.training.schedules import learning_rate
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates, static_share
 
@@ -87,7 +85,7 @@ def trained(
         objective,
         updates,
         optimizer,
-        partial(learning_rate, settings),
+        settings.learning_rate_at,
         settings=settings,
         progress=Progress(),
         replay=captured and captured.replay,
