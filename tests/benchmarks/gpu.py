@@ -89,7 +89,8 @@ def busy_share(run: Training) -> float:
         list(islice(outcomes, UPDATES // 4))
         torch.cuda.synchronize()
         seconds = time.monotonic() - start
-    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6 / seconds
+    working = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
+    return float(working / seconds)
 
 
 def train_command(folder: Path, overrides: Sequence[str]) -> list[str]:
