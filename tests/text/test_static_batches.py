@@ -48,7 +48,7 @@ def test_numbers_of_rows_are_rounded_by_an_eighth_at_most(num_rows: int) -> None
 
 
 def test_lengths_are_never_rounded_above_what_the_model_reads() -> None:
-    static = StaticBatches(pairs_of([(6, 7)]), longest_source=6, longest_target=50)
+    static = StaticBatches(pairs_of([(6, 7)]), max_source_length=6, max_target_length=50)
     assert static.shape(np.array([0])) == Shape(1, 6, -(-7 // LENGTH_MULTIPLE) * LENGTH_MULTIPLE)
 
 

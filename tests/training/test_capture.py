@@ -51,7 +51,7 @@ def test_a_static_update_has_the_loss_and_gradients_of_the_dynamic_one(
     ops = Ops(fast=fast)
     objective = Objective(tiny(*variant, ops).eval(), label_smoothing=0.1, ops=ops)
     updates = corpus_updates()
-    static = StaticBatches(updates.pairs, longest_source=objective.model.longest_source)
+    static = StaticBatches(updates.pairs, max_source_length=objective.model.max_source_length)
     for position, rows in enumerate(static.rows(updates.epoch(0))[:3]):
         results = []
         for share in (updates.share(0, position, 1), static_share(static.batch(rows))):

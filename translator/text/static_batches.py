@@ -50,11 +50,11 @@ class StaticBatches:
     """Static batches of a corpus whose tokens are on the device already."""
 
     def __init__(
-        self, pairs: EncodedPairs, *, longest_source: int | None = None, longest_target: int | None = None
+        self, pairs: EncodedPairs, *, max_source_length: int | None = None, max_target_length: int | None = None
     ) -> None:
-        """Lengths are never rounded above `longest_source` and `longest_target`, the most that the model can read."""
+        """Lengths are never rounded above `max_source_length` and `max_target_length`, the most that the model can read."""
         self.pairs = pairs
-        self._limits = longest_source, longest_target
+        self._limits = max_source_length, max_target_length
         self._source, self._target = (
             _Side(side.pieces, moved(torch.from_numpy(side.offsets), side.pieces.device)) for side in pairs
         )

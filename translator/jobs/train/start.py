@@ -82,8 +82,8 @@ def _replay(
         if is_there:
             objective.notify(f"ops.capture: updates run without CUDA graphs, since {obstacle}")
             return None
-    limits = model.longest_source, model.longest_target and model.longest_target + 1
-    static = StaticBatches(pairs, longest_source=limits[0], longest_target=limits[1])
+    limits = model.max_source_length, model.max_target_length and model.max_target_length + 1
+    static = StaticBatches(pairs, max_source_length=limits[0], max_target_length=limits[1])
     return CapturedUpdates(objective, updates, optimizer, static=static, clip_norm=settings.clip_norm).replay
 
 
