@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save
 
 from translator.runs.folder import RunFolder
-from translator.storage.folders import write_manifest
+from translator.storage.manifest import write_manifest
 from translator.training.checkpoint import MODEL, read_parameters
 
 ROOT = Path(__file__).parent.parent.parent

@@ -16,7 +16,7 @@ import pytest
 from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import NOBODY, Commands, leftovers, reseal, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal
-from translator.storage.folders import MANIFEST, write_manifest
+from translator.storage.manifest import MANIFEST, write_manifest
 from translator.training.checkpoint import MODEL, OPTIMIZER
 
 KILL = int(signal.SIGKILL)
@@ -281,7 +281,7 @@ def test_b17_a_checkpoint_of_a_newer_program_is_left_alone(step: str, trainings:
     done = trainings.run("transformer", run)
     assert done.code == 4
     assert "written by translator 77.0 in format 99, this is " in done.error_text
-    assert "; upgrade it" in done.error_text
+    assert "; upgrade translator" in done.error_text
     assert snapshot(run) == before
 
 

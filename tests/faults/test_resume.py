@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from tests.faults.harness import Commands, execute, leftovers, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random, losses
-from translator.storage.folders import MANIFEST, write_manifest
+from translator.storage.manifest import MANIFEST, write_manifest
 from translator.training.checkpoint import OPTIMIZER, PROGRESS, read_parameters
 
 TERM, INT, USR1, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL

@@ -45,7 +45,7 @@ def test_a_very_long_sentence_makes_no_larger_picture_than_the_largest() -> None
     assert max(drawn.get_size_inches()) <= figure.LARGEST + 1e-6
 
 
-@pytest.mark.parametrize("broken", ["translator.report.figure.draw_map", "translator.storage.folders.os.fsync"])
+@pytest.mark.parametrize("broken", ["translator.report.figure.draw_map", "translator.storage.files.os.fsync"])
 def test_a_failed_picture_leaves_nothing_behind(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_text("before")
     monkeypatch.setattr(broken, lambda *_: 1 / 0)

@@ -1,6 +1,5 @@
 """A checkpoint is whole or it is not there, and whatever was done to it is seen."""
 
-import errno
 import json
 import os
 import shutil
@@ -10,9 +9,8 @@ import pytest
 import torch
 
 from tests.tiny import tiny
-from translator.errors import MachineError, ModelError, NumericalError
-from translator.storage import folders
-from translator.storage.folders import MANIFEST, damage, new_folder, recover_partial_writes, write_manifest, write_part
+from translator.errors import ModelError, NumericalError
+from translator.storage.manifest import MANIFEST, find_damage, write_manifest
 from translator.training.checkpoint import (
     MODEL,
     PROGRESS,
@@ -86,7 +84,9 @@ DAMAGES = {
     "broken manifest": (lambda folder: (folder / MANIFEST).write_text("{"), "manifest.json is damaged"),
     "deep manifest": (lambda folder: (folder / MANIFEST).write_text("[" * 100_000), "manifest.json is damaged"),
     "escaping": (
-        lambda folder: (folder / MANIFEST).write_text(json.dumps({"format": 1, "parts": {"../../etc/passwd": {}}})),
+        lambda folder: (folder / MANIFEST).write_text(
+            json.dumps({"format": 1, "parts": {"../../etc/passwd": {"bytes": 1, "sha256": ""}}})
+        ),
         "illegal path",
     ),
     "unlisted part": (
@@ -118,59 +118,6 @@ def test_damage_is_named_left_in_place_and_fallen_back_from(kind: str, tmp_path:
     assert bad.path.is_dir()
 
 
-def test_all_that_is_in_a_folder_is_on_the_disk_before_it_has_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flushed: list[str] = []
-
-    def noted(path: Path) -> None:
-        assert not (tmp_path / "step").exists() or path == tmp_path
-        flushed.append(path.relative_to(tmp_path).as_posix())
-
-    monkeypatch.setattr(folders, "sync", noted)
-    with new_folder(tmp_path / "step") as temporary:
-        (temporary / "a").write_bytes(b"x")
-        (temporary / "inner").mkdir()
-        (temporary / "inner" / "b").write_bytes(b"")
-    parts = ["a", "inner", "inner/b", MANIFEST]
-    assert sorted(flushed) == sorted([".", ".tmp-step", *(f".tmp-step/{part}" for part in parts)])
-
-
-def test_a_folder_that_failed_leaves_nothing(tmp_path: Path) -> None:
-    def half() -> None:
-        with new_folder(tmp_path / "step") as temporary:
-            write_part(temporary / "a", b"x")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("how", ["fails", "is killed"])
-def test_a_folder_whose_successor_does_not_come_stays(
-    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checkpoint = saved(tmp_path, 1)
-    before = (checkpoint.path / MODEL).read_bytes()
-    inner = Path.rename
-
-    def rename(path: Path, target: Path) -> Path:
-        if path.name == ".tmp-step-00000001" and target == checkpoint.path:
-            raise OSError(errno.EIO, "broken disk")
-        return inner(path, target)
-
-    monkeypatch.setattr(Path, "rename", rename)
-    if how == "is killed":
-        monkeypatch.setattr(folders, "recover_partial_write", lambda target: None)
-    with pytest.raises(MachineError, match="broken disk"):
-        saved(tmp_path, 1)
-    monkeypatch.undo()
-    recover_partial_writes(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
-    assert (checkpoint.path / MODEL).read_bytes() == before
-
-
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     all_of_them = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, None, 2.0), 1)]
     assert [one.step for one in prune(all_of_them, keep_last=2, keep_best=1)] == [2, 4, 5]
@@ -179,7 +126,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> None:
     cut(saved(tmp_path, 1).path / MODEL)
-    assert damage(saved(tmp_path, 1).path) is None
+    assert find_damage(saved(tmp_path, 1).path) is None
 
 
 def test_weights_come_back_and_those_of_another_model_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from translator.cli.console import say
 from translator.errors import DataError, MachineError, UsageError
-from translator.storage.folders import new_file, write_errors
+from translator.storage.files import new_file, write_errors
 from translator.text.reader import decode_lines, read_lines
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ def story(
     from translator.jobs.story.chapters import climb, plan_ladder
     from translator.jobs.story.story import measure
     from translator.jobs.translate.build import choose_device
-    from translator.storage.folders import write_file
+    from translator.storage.files import write_file
 
     place, root = choose_device(device), output or RUNS / run_name("story", overrides)
     plans = plan_ladder(overrides, lambda name: shipped(f"{name}.toml"))

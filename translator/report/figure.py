@@ -14,7 +14,7 @@ import numpy as np
 
 from translator.errors import MachineError
 from translator.report.heat_map import HeatMap, cells
-from translator.storage.folders import write_file
+from translator.storage.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

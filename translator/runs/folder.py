@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 from translator.config import Config, read_saved_config
 from translator.errors import MachineError, ModelError, TranslatorError
-from translator.storage.folders import MANIFEST, cannot_write, damage
+from translator.storage.files import disk_error
+from translator.storage.manifest import MANIFEST, find_damage
 from translator.text.reader import read_lines
 from translator.text.tokenizer import Tokenizer
 from translator.training.checkpoint import MODEL
@@ -145,7 +146,7 @@ class RunFolder(NamedTuple):
         for path in self.path.rglob("*"):
             if found := next((what for what, is_one in UNTOUCHED.items() if is_one(path)), None):
                 raise ModelError(str(path), f"illegal path: {found} inside a run folder", "put the file itself there")
-        if reason := damage(self.path, *FIXED, unread=(PAIRS,)):
+        if reason := find_damage(self.path, *FIXED, unread=(PAIRS,)):
             raise ModelError(str(self.path), reason, "restore the run folder, or train the run again")
 
     def require_finished(self) -> None:
@@ -153,7 +154,7 @@ class RunFolder(NamedTuple):
         self.require_intact()
         if not self.is_finished:
             raise ModelError(str(self.path), "its training has not finished", "`translator train` continues it")
-        if reason := damage(self.final, *FINAL):
+        if reason := find_damage(self.final, *FINAL):
             raise ModelError(str(self.final), reason, "train the run again")
         self.finish_record()
 
@@ -218,7 +219,7 @@ class RunFolder(NamedTuple):
             lock.parent.mkdir(parents=True, exist_ok=True)
             descriptor = open_locked(lock, self.path, notify)
         except OSError as error:
-            raise cannot_write(lock, error) from error
+            raise disk_error(lock, error) from error
         try:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
@@ -260,7 +261,7 @@ def latest_run(root: Path) -> RunFolder:
     """The run below `root` that `train` finished last. Raises ModelError where there is none."""
     runs = [run for run in map(RunFolder, root.glob("*")) if run.is_run and run.is_finished]
     for run in runs:
-        if reason := damage(run.final, *FINAL, unread=(MODEL,)):
+        if reason := find_damage(run.final, *FINAL, unread=(MODEL,)):
             raise ModelError(str(run.final), reason, "remove this run, or name another one")
     by_train = [
         (record["finished_at"], run.path) for run in runs if (record := run.finish_record())["made_by"] == "train"

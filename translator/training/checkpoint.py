@@ -18,7 +18,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from translator.errors import ModelError, NumericalError
-from translator.storage.folders import damage, new_folder, remove, temporary_of, write_part
+from translator.storage.files import write_part
+from translator.storage.folders import new_folder
+from translator.storage.manifest import find_damage
+from translator.storage.temporary import remove, temporary_of
 from translator.training.progress import Progress
 
 MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "progress.json"
@@ -172,7 +175,7 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoi
     """All undamaged checkpoints, oldest first; each damaged one is named to `warn` and left in place."""
     found = []
     for path in sorted(folder.glob("step-*")):
-        reason = damage(path, MODEL, OPTIMIZER, PROGRESS)
+        reason = find_damage(path, MODEL, OPTIMIZER, PROGRESS)
         try:
             if reason is None:
                 record = read_record(path)

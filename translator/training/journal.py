@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from translator.errors import ModelError
-from translator.storage.folders import cannot_write, write_file
+from translator.storage.files import disk_error, write_file
 
 
 class Journal:
@@ -22,7 +22,7 @@ class Journal:
         try:
             self.descriptor = os.open(path, flags, 0o666) if is_kept else None
         except OSError as error:
-            raise cannot_write(path, error) from error
+            raise disk_error(path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class Journal:
             while self.descriptor is not None and line:
                 line = line[os.write(self.descriptor, line) :]
         except OSError as error:
-            raise cannot_write(self.path, error, len(line)) from error
+            raise disk_error(self.path, error, len(line)) from error
 
     def sync(self) -> None:
         """Wait until the disk has it all."""

@@ -10,7 +10,9 @@ from translator.jobs.translate.conversion import convert, library
 from translator.jobs.translate.engines import CTRANSLATE2, EXPORT, CTranslate2Engine
 from translator.jobs.translate.translator import Translator, load
 from translator.runs.folder import FORMAT, RunFolder
-from translator.storage.folders import MANIFEST, new_folder, write_part
+from translator.storage.files import write_part
+from translator.storage.folders import new_folder
+from translator.storage.manifest import MANIFEST
 
 SAME = 99.0
 """Percent of equal translations from which on two engines count as the same; ties broken by rounding make up the rest."""

@@ -19,7 +19,7 @@ from translator.jobs.compare.conditions import settings_of
 from translator.jobs.train.signals import caught
 from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
-from translator.storage.folders import write_file
+from translator.storage.files import write_file
 
 MEMORY = "memory.json"
 """Beside the runs: the most memory that each training held, in bytes."""

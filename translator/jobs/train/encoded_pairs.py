@@ -17,7 +17,9 @@ import sentencepiece
 from translator.config import Config
 from translator.errors import DataError, ModelError
 from translator.runs.folder import RunFolder
-from translator.storage.folders import damage, new_folder, write_part
+from translator.storage.files import write_part
+from translator.storage.folders import new_folder
+from translator.storage.manifest import find_damage
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
 from translator.text.filters import FilterResult
@@ -64,7 +66,7 @@ def about_corpus(config: Config, found: FilterResult) -> dict[str, Any]:
 
 def unusable(folder: Path, about: dict[str, Any]) -> str | None:
     """Why the pieces in a folder may not be used for this corpus, or None."""
-    if reason := damage(folder):
+    if reason := find_damage(folder):
         return reason
     try:
         there = json.loads((folder / ABOUT).read_bytes())

@@ -17,7 +17,9 @@ from translator.config import Config, portable
 from translator.jobs.translate.build import count_parameters
 from translator.models.interface import AnyModel
 from translator.runs.folder import FINAL, FINISHED, FORMAT, RunFolder, now
-from translator.storage.folders import damage, new_folder, write_part
+from translator.storage.files import write_part
+from translator.storage.folders import new_folder
+from translator.storage.manifest import find_damage
 from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_parameters, read_parameters, unshared
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
@@ -93,7 +95,7 @@ def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: st
 
 def is_done(run: RunFolder, config: Config) -> bool:
     """Whether there is nothing left to train; final weights that are damaged are made again."""
-    if not run.is_finished or damage(run.final, *FINAL):
+    if not run.is_finished or find_damage(run.final, *FINAL):
         return False
     finished = run.finish_record()
     is_same = finished.get("training") == portable(config)["training"]

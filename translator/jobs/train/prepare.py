@@ -28,7 +28,8 @@ from translator.runs.folder import (
     now,
     require_replaceable,
 )
-from translator.storage.folders import new_folder, write_part
+from translator.storage.files import write_part
+from translator.storage.folders import new_folder
 from translator.text.arrow_words import WordCounts
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Block, Corpus

@@ -16,7 +16,7 @@ from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops
 from translator.runs.folder import JOURNAL, WORDS
-from translator.storage.folders import recover_partial_writes
+from translator.storage.temporary import recover_partial_writes
 from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
 from translator.text.static_batches import StaticBatches
 from translator.text.words import load_words

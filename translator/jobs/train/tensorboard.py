@@ -21,7 +21,7 @@ from translator.jobs.translate.translator import Translator
 from translator.report.figure import render
 from translator.report.heat_map import HeatMap
 from translator.runs.folder import RunFolder
-from translator.storage.folders import cannot_write
+from translator.storage.files import disk_error
 from translator.text.corpus import Corpus
 from translator.text.visible import visible
 from translator.training.progress import Progress, Report
@@ -43,7 +43,7 @@ class EventFiles:
             with self.path.open("ab", buffering=0) as file:
                 RecordWriter(file).write(event.SerializeToString())
         except OSError as error:
-            raise cannot_write(self.path, error) from error
+            raise disk_error(self.path, error) from error
 
     def notify(self, text: str) -> None:
         """Not kept."""

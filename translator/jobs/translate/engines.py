@@ -19,7 +19,7 @@ from translator.jobs.translate.conversion import MOST_POSITIONS, library
 from translator.models.interface import AnyModel
 from translator.ops.threads import Workers
 from translator.runs.folder import RunFolder
-from translator.storage.folders import damage
+from translator.storage.manifest import find_damage
 from translator.text.batches import SourceBatch, source_batches
 from translator.text.tokenizer import EOS, Tokenizer
 
@@ -153,7 +153,7 @@ def ctranslate2_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) ->
     folder, advice = run.path / CTRANSLATE2, f"type: translator export {run.path}"
     if not folder.is_dir():
         raise ModelError(str(folder), "no such folder", advice)
-    if reason := damage(folder):
+    if reason := find_damage(folder):
         raise ModelError(str(folder), reason, f"{advice} --force")
     if run.read_json(f"{CTRANSLATE2}/{EXPORT}").get("weights") != run.parameters_digest():
         raise ModelError(str(folder), "was exported from other weights (SHA-256 differs)", f"{advice} --force")

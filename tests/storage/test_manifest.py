@@ -1,0 +1,72 @@
+"""Whatever happens to a folder is noticed; see also tests/training/test_checkpoint.py."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from translator.errors import ModelError
+from translator.storage.files import write_part
+from translator.storage.folders import new_folder
+from translator.storage.manifest import MANIFEST, find_damage, recorded_hash
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with new_folder(tmp_path / "folder") as temporary:
+        write_part(temporary / "a", b"x")
+        (temporary / "inner").mkdir()
+        write_part(temporary / "inner" / "b", b"y")
+    return tmp_path / "folder"
+
+
+def test_an_untouched_folder_is_not_damaged(folder: Path) -> None:
+    assert find_damage(folder, "a", "inner/b") is None
+    assert find_damage(folder, "a", "c") == f"{MANIFEST} does not list c"
+
+
+@pytest.mark.parametrize(("name", "unread"), [("a", ("inner/b",)), ("inner/b", ("a",))])
+def test_every_part_is_hashed_unless_it_is_not_read(name: str, unread: tuple[str, ...], folder: Path) -> None:
+    (folder / name).write_bytes(b"z")
+    assert find_damage(folder) == f"{name} is not what was written (SHA-256 differs)"
+    assert find_damage(folder, unread=(name,)) is None
+    assert find_damage(folder, unread=unread) is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', '{"format": 0, "parts": {}}', '{"format": true, "parts": {}}',
+     '{"format": 1, "parts": {"a": {"bytes": 1.0, "sha256": "x"}}}', '{"format": 1, "parts": {"a": {"bytes": 1}}}',
+     '{"format": 1, "parts": {"a\\u0000": {"bytes": 1, "sha256": "x"}}}', '{"format": 1' + "0" * 5000 + "}"],
+)  # fmt: skip
+def test_a_damaged_manifest_is_reported(content: str, folder: Path) -> None:
+    (folder / MANIFEST).write_text(content)
+    assert find_damage(folder) == f"{MANIFEST} is damaged"
+    with pytest.raises(ModelError, match="is damaged"):
+        recorded_hash(folder, "a")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "linked"])
+def test_a_path_that_leads_out_of_the_folder_is_reported(name: str, folder: Path) -> None:
+    (folder.parent / "outside").write_bytes(b"x")
+    (folder / "linked").symlink_to("../outside")
+    (folder / MANIFEST).write_text(json.dumps({"format": 1, "parts": {name: {"bytes": 1, "sha256": ""}}}))
+    assert find_damage(folder) == f"illegal path {name!r} in {MANIFEST}"
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    for name, reason in (("a", "a is not a file"), (MANIFEST, f"{MANIFEST} is damaged")):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        assert find_damage(folder) == reason
+
+
+def test_a_folder_of_a_later_version_is_refused(folder: Path) -> None:
+    (folder / MANIFEST).write_text(json.dumps({"format": 2, "translator": "77.0", "parts": {}}))
+    with pytest.raises(ModelError, match=r"written by translator 77\.0 in format 2, this is .*; upgrade translator"):
+        find_damage(folder)
+
+
+def test_the_recorded_hash_is_that_of_the_content(folder: Path) -> None:
+    assert recorded_hash(folder, "a") == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
