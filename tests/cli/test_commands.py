@@ -15,6 +15,7 @@ import pytest
 import translator
 from tests.faults.harness import reseal
 from translator.cli.app import run as run_program
+from translator.jobs.train import watchdog
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = [
@@ -48,6 +49,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Program:
     def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
         streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
         monkeypatch.setattr(sys, "argv", ["translator", *map(str, arguments)])
+        monkeypatch.setattr(watchdog, "supervise", lambda work: work())  # a child could not write to these streams
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         for name, stream in zip(("stdout", "stderr"), streams, strict=True):
             monkeypatch.setattr(sys, name, stream)

@@ -6,9 +6,10 @@ counts its calls from 1, 0 means all of them.
 
 import builtins
 import importlib
+import itertools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,35 @@ def fail(error: str, place: str, nth: int, *arguments: Any) -> None:
         raise getattr(builtins, error)(*arguments)
 
     before(place, nth, act)
+
+
+def signal_in_iterator(number: int) -> None:
+    """The process sends itself a signal when SentencePiece asks for the third sentence."""
+    from sentencepiece import SentencePieceTrainer
+
+    inner = SentencePieceTrainer.train
+
+    def wrapped(*, sentence_iterator: Iterator[str], **options: Any) -> None:
+        def sentences() -> Iterator[str]:
+            for index, sentence in enumerate(sentence_iterator):
+                if index == 2:
+                    os.kill(os.getpid(), number)
+                yield sentence
+
+        inner(sentence_iterator=sentences(), **options)
+
+    SentencePieceTrainer.train = wrapped
+
+
+def hang(place: str, nth: int) -> None:
+    """A call never returns, nor lets go of the interpreter lock."""
+    before(place, nth, lambda *_, **__: sum(itertools.repeat(0)) and None)
+
+
+def replace(place: str, value: object) -> None:
+    """A constant has another value."""
+    owner, name = owner_of(place)
+    setattr(owner, name, value)
 
 
 def kill_within_write(nth: int) -> None:

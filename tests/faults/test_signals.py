@@ -112,6 +112,48 @@ def test_a_signal_before_there_is_anything_leaves_nothing(trainings: Trainings, 
         assert list(tmp_path.iterdir()) == []
 
 
+def test_an_update_that_hangs_is_ended_and_the_message_names_the_checkpoint(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    run, hang = tmp_path / "run", ("hang", "translator.training.loop.count", 5)
+    short = ("replace", "translator.jobs.train.run_loop.UPDATE_SECONDS", 0.5)
+    training = trainings.start("transformer", run, sabotage=[hang, short])
+    training.wait_for("step 4/")
+    training.send(signal.SIGTERM)
+    done = training.wait(10)
+    assert done.code == 143
+    expected = "did not answer SIGTERM within 0.5 s and was killed; the same command resumes from step 3\n"
+    assert done.error_text.endswith(f"error: training: {expected}")
+    assert trainings.run("transformer", run).code == 0
+    assert_equal(run, trainings.whole("transformer"))
+
+
+@pytest.mark.parametrize(("number", "code"), [(TERM, 143), (INT, 130)])
+def test_a_signal_in_the_native_code_of_a_preparation_is_answered_within_two_seconds(
+    number: int, code: int, trainings: Trainings, tmp_path: Path
+) -> None:
+    hang = ("hang", "sentencepiece.SentencePieceTrainer.train", 1)
+    training = trainings.start("transformer", tmp_path / "run", sabotage=[hang])
+    training.wait_for("training pairs: ")
+    time.sleep(0.2)
+    began = time.monotonic()
+    training.send(signal.Signals(number))
+    done = training.wait(10)
+    assert (done.code, time.monotonic() - began < 2) == (code, True)
+    assert done.error_text.endswith("and was killed; the same command starts from the beginning\n")
+    assert trainings.run("transformer", tmp_path / "run").code == 0
+
+
+def test_a_signal_while_sentencepiece_calls_back_is_no_error_of_sentencepiece(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    stop = ("signal_in_iterator", TERM)
+    done = trainings.run("transformer", tmp_path / "run", sabotage=[stop])
+    assert done.code == 143
+    assert "before the first update: stopped by SIGTERM; the same command goes on" in done.error_text
+    assert "SentencePiece" not in done.error_text
+
+
 def test_c07_a_killed_process_ends_all_and_the_restart_goes_on_from_one_step(
     trainings: Trainings, tmp_path: Path
 ) -> None:
@@ -168,8 +210,8 @@ def test_a_command_that_is_held_ends_with_its_test(trainings: Trainings, tmp_pat
 def test_c10_a_training_that_is_held_and_let_go_is_the_same(trainings: Trainings, tmp_path: Path) -> None:
     training = trainings.start("transformer", tmp_path / "run")
     training.wait_for("step 2/")
-    training.send(signal.SIGSTOP)
+    os.killpg(training.pid, signal.SIGSTOP)  # trainer and supervisor
     time.sleep(1)
-    training.send(signal.SIGCONT)
+    os.killpg(training.pid, signal.SIGCONT)
     assert training.wait().code == 0
     assert_equal(tmp_path / "run", trainings.whole("transformer"))

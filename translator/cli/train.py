@@ -27,22 +27,27 @@ def train(
       translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
     """
     path = find_config(config)
-    from translator.config import load_config, run_name
-    from translator.jobs.train.train import train_run
-    from translator.jobs.translate.build import choose_device
-    from translator.training.processes import joined
+    from translator.jobs.train.watchdog import supervise
 
-    loaded, chosen = load_config(path, overrides), choose_device(device)
-    folder = output or RUNS / run_name(path.stem, overrides)
-    with joined(chosen) as processes, TrainingDisplay() as display:
-        train_run(
-            loaded,
-            folder,
-            device=chosen,
-            watcher=display,
-            made_by=made_by,
-            overwrite=overwrite,
-            processes=processes,
-        )
-    if processes.is_first:
-        say(str(folder))
+    def work() -> None:
+        from translator.config import load_config, run_name
+        from translator.jobs.train.train import train_run
+        from translator.jobs.translate.build import choose_device
+        from translator.training.processes import joined
+
+        loaded, chosen = load_config(path, overrides), choose_device(device)
+        folder = output or RUNS / run_name(path.stem, overrides)
+        with joined(chosen) as processes, TrainingDisplay() as display:
+            train_run(
+                loaded,
+                folder,
+                device=chosen,
+                watcher=display,
+                made_by=made_by,
+                overwrite=overwrite,
+                processes=processes,
+            )
+        if processes.is_first:
+            say(str(folder))
+
+    supervise(work)  # before torch is imported, since its threads do not survive a fork

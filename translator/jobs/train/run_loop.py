@@ -11,9 +11,11 @@ from translator.config import Config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError
 from translator.evaluation.metrics import bleu
+from translator.jobs.train.compilation import compile_first
 from translator.jobs.train.events import Sample, Validation, Watcher
 from translator.jobs.train.final_parameters import choose, leave, record_of
 from translator.jobs.train.signals import Stop, StopRequest
+from translator.jobs.train.watchdog import UPDATE_SECONDS, grace, note_saved_step
 from translator.jobs.translate.translator import Translator
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.text.batches import Batch
@@ -64,9 +66,10 @@ class Training:
             replay=self.replay,
         )
         self.watcher.began(self.progress, self.config)
-        with Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first) as journal, request.answered_later():
+        journal_of_run = Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first)
+        with journal_of_run as journal, request.answered_later(), grace(UPDATE_SECONDS):
             self.do_what_is_due(journal, request)
-            for outcome in outcomes:
+            for outcome in compile_first(outcomes, self.objective, request, self.watcher.notify):
                 self.unread.append(outcome)
                 self.do_what_is_due(journal, request)
             self.do_what_is_due(journal, request)
@@ -160,7 +163,9 @@ class Training:
         if step == 0 or (last is not None and last.step == step and is_as_good(last, score, in_passing)):
             return
         record = Record(self.progress, score, in_passing, self.environment)
-        checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
+        with grace(UPDATE_SECONDS):
+            checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
+        note_saved_step(step)
         self.checkpoints = [*(one for one in self.checkpoints if one.step != step), checkpoint]
         self.prune()
 

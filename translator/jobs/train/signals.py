@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from translator.errors import TranslatorError
-
-ASKING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)]
+from translator.jobs.train.watchdog import STOP_SIGNALS, note_answering
 
 
 class Stop(BaseException):
@@ -39,6 +38,7 @@ class StopRequest:
         """Remember it, and leave if nothing has to be finished first."""
         if self.number is None:
             self.number = number
+            note_answering()
             self.leave_if_asked()
 
     def leave_if_asked(self) -> None:
@@ -72,7 +72,7 @@ def stop_requests() -> Iterator[StopRequest]:
 @contextmanager
 def caught(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Let `answer` have the signals while the block runs; one that was ignored before (nohup) stays ignored."""
-    numbers = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, answer) for number in numbers}
     try:
         yield

@@ -11,6 +11,7 @@ from translator.errors import DataError, MachineError, ModelError
 from translator.jobs.train.events import Watcher
 from translator.jobs.train.prepare import Prepared, initial_parameters
 from translator.jobs.train.run_loop import Training
+from translator.jobs.train.watchdog import note_saved_step
 from translator.jobs.translate.build import build_model, count_parameters, environment_of, vocabularies_of
 from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
@@ -121,6 +122,7 @@ def restore(training: Training) -> None:
     record = newest_record(training)
     if record is not None:
         training.progress, training.parts_told = record.progress, record.progress.parts
+        note_saved_step(record.progress.step)
         notify(f"going on after step {record.progress.step}")
         for line in changes(run.config(), training.config, record.environment, training.environment):
             notify(line)

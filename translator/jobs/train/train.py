@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 
 from translator.config import Config
-from translator.errors import MachineError
+from translator.errors import MachineError, TranslatorError
 from translator.jobs.train.events import Watcher, Watchers
 from translator.jobs.train.final_parameters import is_done
 from translator.jobs.train.prepare import prepare
 from translator.jobs.train.signals import Stop, Stopped, stop_requests
 from translator.jobs.train.start import begin, restore
+from translator.jobs.train.watchdog import note_ending, note_saved_step
 from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
 from translator.training.processes import Processes
@@ -39,9 +40,15 @@ def train_run(
         with stop_requests() as request, ExitStack() as held:
             processes.first(lambda: held.enter_context(run.locked(watchers.notify)))
             begins_anew = overwrite and processes.is_first and not processes.restarted
-            prepared = processes.first_then_others(
-                lambda: prepare(config, folder, overwrite=begins_anew, notify=watchers.notify)
-            )
+            if begins_anew or not any(run.checkpoints.glob("step-*")):
+                note_saved_step(0)
+            try:
+                prepared = processes.first_then_others(
+                    lambda: prepare(config, folder, overwrite=begins_anew, notify=watchers.notify)
+                )
+            except TranslatorError:
+                request.leave_if_asked()  # SentencePiece turns a Stop into an error of its own
+                raise
             if is_done(run, config):
                 watchers.notify(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
@@ -54,6 +61,7 @@ def train_run(
             reason = training.run_updates(request)
             training.alone(partial(training.finish, reason, made_by))
     except Stop as stop:
+        note_ending()
         if not processes.is_first:
             raise SystemExit(stop.exit_code) from None
         raise Stopped(stop.number, training.progress.step if training else 0, str(folder)) from None

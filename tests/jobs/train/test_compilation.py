@@ -1,0 +1,110 @@
+"""While torch.compile works on the first update, the wait is reported and signals are answered at once."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.conftest import SETTINGS, small_corpus
+from translator.config import load_config
+from translator.jobs.train import compilation
+from translator.jobs.train.events import Watchers
+from translator.jobs.train.signals import Stopped
+from translator.jobs.train.train import train_run
+
+ROOT = Path(__file__).parents[3]
+
+
+class Notices(Watchers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def notify(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_corpus(tmp_path_factory.mktemp("compilation") / "work")
+
+
+def slow_compile(act: Callable[[], object]) -> Callable[..., Callable[..., torch.Tensor]]:
+    """A torch.compile whose result does something before its first call."""
+
+    def replacement(forward: Callable[..., torch.Tensor], *, dynamic: bool) -> Callable[..., torch.Tensor]:
+        waits: Iterator[object] = iter([act])
+
+        def compiled(*arguments: torch.Tensor) -> torch.Tensor:
+            for wait in waits:
+                wait()  # type: ignore[operator]
+            return forward(*arguments)
+
+        return compiled
+
+    return replacement
+
+
+def train(corpus: Path, output: str) -> list[str]:
+    config = load_config(corpus / "demo.toml", [*SETTINGS["demo"], "ops.compile=true", "training.steps=3"])
+    notices = Notices()
+    train_run(config, corpus / output, device=torch.device("cpu"), watcher=notices)
+    return notices.lines
+
+
+def test_the_wait_is_reported_until_the_first_update_is_done(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(torch, "compile", slow_compile(lambda: time.sleep(0.5)))
+    lines = train(corpus, "reported")
+    first = next(index for index, line in enumerate(lines) if line.startswith("compiling the model"))
+    waits = [index for index, line in enumerate(lines) if re.fullmatch(r"compiling for \d+ s \.\.\.", line)]
+    assert waits[:2] == [first + 1, first + 2]
+    assert len(waits) < 10
+
+
+def test_a_signal_while_compiling_ends_training_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr(torch, "compile", slow_compile(interrupt))
+    with pytest.raises(Stopped, match="before the first update: stopped by SIGTERM"):
+        train(corpus, "stopped")
+
+
+def test_native_code_of_a_compiler_is_ended_within_two_seconds(corpus: Path) -> None:
+    script = (
+        "import itertools, sys\n"
+        "from pathlib import Path\n"
+        "from translator.jobs.train.watchdog import supervise\n"
+        "def work():\n"
+        "    import torch\n"
+        "    from tests.jobs.train import test_compilation as test\n"
+        "    def hang():\n"
+        "        print('compiling', flush=True)\n"
+        "        sum(itertools.repeat(0))\n"
+        "    torch.compile = test.slow_compile(hang)\n"
+        "    test.train(Path(sys.argv[1]), 'native')\n"
+        "supervise(work)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(corpus)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "compiling\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 2
+    assert "did not answer SIGINT within 1.5 s and was killed; the same command starts from the beginning" in errors
