@@ -1,10 +1,10 @@
-"""How every benchmark prints: one `figure value unit` a line."""
+"""The output of all benchmarks: one line of `figure value unit` per measurement."""
 
 import sys
 
 
 def show(figure: str, value: float, unit: str | None = None, *, note: str = "", form: str = ".4g") -> None:
-    """A line, at once; a unit that is not given is the last part of the figure's name."""
+    """Print a line and flush it. Without `unit`, the last part of the figure's name is the unit."""
     unit = unit or figure.rpartition(".")[2].replace("_per_", "/")
     sys.stdout.write(f"{figure} {value:{form}} {unit}{note}\n")
     sys.stdout.flush()

@@ -1,9 +1,9 @@
-"""What each attention mechanism costs as sentences grow: `make bench-length`.
+"""`make bench-length`: time and memory of each attention mechanism as sequences get longer.
 
-Forward and backward pass of one attention of width 256 with 4 heads over one sequence, 128 to 16,384 positions, doubling:
-the median time of three passes, and the highest memory of a process of its own. A point that would need more than 8 GB
-by the growth so far is predicted, not run. Then the exponents fitted to the last three doublings, the length from which
-each is faster than `full` by the library's fused kernel, and a picture of both curves.
+Measures the forward and backward pass of one attention module of width 256 with 4 heads on one sequence of 128 to 16,384
+positions: the median time of three passes and the peak memory of a separate process. A length that would need more than 8 GB is
+predicted from the last doubling and not run. Then prints the exponents fitted to the last three doublings and the length
+from which each mechanism is faster than `full` with the fused kernel of the library, and draws both curves.
 """
 
 import math
@@ -25,7 +25,7 @@ from translator.ops.choice import Ops
 
 WIDTH, HEADS = 256, 4
 LENGTHS = [128 * 2**doubling for doubling in range(8)]
-MOST_BYTES = 8e9
+MAX_BYTES = 8e9
 PICTURE = Path(__file__).parent / "length.svg"
 CASES: dict[str, dict[str, object]] = {
     "full, fused": {"mechanism": "full"},
@@ -38,15 +38,15 @@ CASES: dict[str, dict[str, object]] = {
 
 
 class Cost(NamedTuple):
-    """What one length costs."""
+    """Time and memory of one length."""
 
     seconds: float
-    bytes: float  # above what the process had before
+    bytes: float  # peak, minus what the process used before
     is_predicted: bool = False
 
 
-def built(name: str) -> Attention:
-    """One attention of an encoder."""
+def build(name: str) -> Attention:
+    """Return the attention module of an encoder layer."""
     table = {**CASES[name], "num_heads": HEADS}
     settings = MECHANISMS[str(table["mechanism"])].settings.model_validate(table)
     site = Site("encoder", name, WIDTH, WIDTH, causal=False, project_value=True)
@@ -54,14 +54,14 @@ def built(name: str) -> Attention:
 
 
 def resident(field: str) -> float:
-    """Bytes of this process now (VmRSS) or at most so far (VmHWM)."""
+    """Return the bytes that this process uses now (VmRSS) or at its peak (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def measure(name: str, length: int) -> Cost:
-    """Three passes after one to warm up."""
-    attention, x_BSD = built(name), torch.randn(1, length, WIDTH, requires_grad=True)
+    """Return the cost of a pass, from three passes after a warm-up."""
+    attention, x_BSD = build(name), torch.randn(1, length, WIDTH, requires_grad=True)
     before, seconds = resident("VmRSS"), []
     for _ in range(4):
         began = time.monotonic()
@@ -70,23 +70,23 @@ def measure(name: str, length: int) -> Cost:
     return Cost(median(seconds[1:]), resident("VmHWM") - before)
 
 
-def alone(name: str, length: int) -> Cost:
-    """`measure` in a process of its own."""
+def measure_separately(name: str, length: int) -> Cost:
+    """Call `measure` in a separate process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measure, (name, length))
 
 
-def predicted(costs: list[Cost]) -> Cost:
-    """The next doubling, growing as the last one did."""
+def predict(costs: list[Cost]) -> Cost:
+    """Predict the next doubling, which grows by the same factor as the last one."""
     return Cost(costs[-1].seconds ** 2 / costs[-2].seconds, costs[-1].bytes ** 2 / costs[-2].bytes, True)
 
 
-def curve(name: str) -> list[Cost]:
-    """The cost of every length."""
+def measure_curve(name: str) -> list[Cost]:
+    """Measure and print the cost of every length."""
     costs: list[Cost] = []
     for length in LENGTHS:
-        guess = predicted(costs) if len(costs) > 2 else None
-        cost = guess if guess and guess.bytes > MOST_BYTES else alone(name, length)
+        guess = predict(costs) if len(costs) > 2 else None
+        cost = guess if guess and guess.bytes > MAX_BYTES else measure_separately(name, length)
         costs.append(cost)
         label, note = name.replace(", ", "."), "  predicted" if cost.is_predicted else ""
         show(f"length.{label}.{length}.milliseconds", cost.seconds * 1000, note=note)
@@ -95,14 +95,14 @@ def curve(name: str) -> list[Cost]:
 
 
 def exponent(costs: list[Cost], value: Callable[[Cost], float]) -> float:
-    """The slope of the last three doublings, both axes logarithmic: 1 is linear, 2 quadratic."""
+    """Fit the exponent of the growth to the last three doublings: 1 is linear, 2 is quadratic."""
     points = [(math.log2(length), math.log2(value(cost))) for length, cost in zip(LENGTHS, costs, strict=True)][-4:]
     centre = sum(x for x, _ in points) / len(points)
     return sum((x - centre) * y for x, y in points) / sum((x - centre) ** 2 for x, _ in points)
 
 
 def draw(curves: dict[str, list[Cost]]) -> None:
-    """Both curves, told apart by mark as well as by colour."""
+    """Draw both curves; each mechanism has its own marker as well as its own colour."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -119,16 +119,16 @@ def draw(curves: dict[str, list[Cost]]) -> None:
 
 
 def main() -> None:
-    """Measure, fit, draw."""
-    curves = {name: curve(name) for name in CASES}
+    """Measure all mechanisms, print the exponents and draw the curves."""
+    curves = {name: measure_curve(name) for name in CASES}
     for name, costs in curves.items():
         label = name.replace(", ", ".")
         show(f"length.{label}.time.exponent", exponent(costs, lambda cost: cost.seconds))
         show(f"length.{label}.memory.exponent", exponent(costs, lambda cost: cost.bytes))
         faster = [
             n
-            for n, one, other in zip(LENGTHS, costs, curves["full, fused"], strict=True)
-            if one.seconds < other.seconds
+            for n, cost, full in zip(LENGTHS, costs, curves["full, fused"], strict=True)
+            if cost.seconds < full.seconds
         ]
         if name != "full, fused":
             show(f"length.{label}.faster_than_fused_from.positions", faster[0] if faster else math.inf)

@@ -1,10 +1,9 @@
-"""Does the fast form learn what the plain one learns? `make bench-plain` prints one `figure value unit` a line.
+"""`make bench-plain`: whether the fast operations learn what the plain ones learn.
 
     python -m tests.benchmarks.plain demo demo-additive --steps 400 --seeds 3
 
-Each config is trained from the same seeds with `ops.fast` on and off, as many updates of the same sentences. The validation
-losses at the end of each, their means, whether the fast mean lies within the spread of the plain seeds, and by how much the
-forms differ from the same seed.
+Trains each config from the same seeds with `ops.fast` on and off and prints the final validation losses, their means, whether
+the mean of the fast runs lies within the range of the plain ones, and the mean difference for the same seed.
 """
 
 import argparse
@@ -23,7 +22,7 @@ FORMS = {"plain": "false", "fast": "true"}
 
 
 def main() -> None:
-    """Train all, then print."""
+    """Train all runs and print their losses."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="*", default=["demo", "demo-additive"])
     parser.add_argument("--steps", type=int, default=400)
@@ -33,7 +32,7 @@ def main() -> None:
         losses: dict[str, list[float]] = {form: [] for form in FORMS}
         for seed in range(1, options.seeds + 1):
             for form in FORMS:
-                loss, seconds = trained(config, form, seed, options.steps)
+                loss, seconds = train(config, form, seed, options.steps)
                 losses[form].append(loss)
                 show(
                     f"plain.{config}.{form}.seed{seed}.validation_loss",
@@ -49,8 +48,8 @@ def main() -> None:
         show(f"plain.{config}.difference", mean(differences), f"nats, standard error {error:.4f}", form="+.4f")
 
 
-def trained(config: str, form: str, seed: int, steps: int) -> tuple[float, float]:
-    """(validation loss after the last step, seconds of training) of one run."""
+def train(config: str, form: str, seed: int, steps: int) -> tuple[float, float]:
+    """Return (validation loss after the last step, seconds of training) of one run."""
     settings = [f"ops.fast={FORMS[form]}", f"training.seed={seed}", f"training.steps={steps}", "training.average=1"]
     settings += [f"training.{key}={steps}" for key in ("validate_every", "save_every", "log_every")]
     with tempfile.TemporaryDirectory() as folder:

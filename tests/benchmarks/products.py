@@ -1,4 +1,4 @@
-"""The floor of a step: the matrix products that it makes, replayed alone with the same shapes and types."""
+"""A lower bound for the time of an update: its matrix products alone, repeated with the same shapes and types."""
 
 import time
 from collections import Counter
@@ -13,29 +13,29 @@ from translator.ops.threads import Item, Result, Workers
 
 aten = torch.ops.aten
 PRODUCTS = {aten.mm.default: 0, aten.bmm.default: 0, aten.addmm.default: 1, aten.baddbmm.default: 1}
-"""Each operation with the place of its first factor among the arguments."""
+"""Matrix products, with the index of the first factor among the arguments."""
 FUSED = {
     aten._scaled_dot_product_flash_attention_for_cpu.default: (0, "TK KS, TS SK"),
     aten._scaled_dot_product_flash_attention_for_cpu_backward.default: (1, "TK KS, TK KS, ST TK, TS SK, ST TK"),
 }
-"""Fused attention: the place of its query among the arguments, and the products in it by the axes of their factors."""
+"""Fused attention: the index of the query among the arguments, and the axes of the factors of the products inside."""
 REPEATS = 5
 
 
 class Factor(NamedTuple):
-    """A matrix, or a batch of them, as a product met it."""
+    """Shape and layout of a matrix or a batch of matrices."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     dtype: torch.dtype
 
-    def filled(self) -> Tensor:
-        """Random numbers laid out like that."""
+    def random(self) -> Tensor:
+        """Return random numbers with this layout."""
         return torch.empty_strided(self.shape, self.stride, dtype=self.dtype).normal_()
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts every product of two matrices by its factors."""
+    """Counts the matrix products that are computed, by the shapes of their factors."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -43,31 +43,29 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in PRODUCTS:
-            self.note(*args[PRODUCTS[func] :][:2])
+            self._record(*args[PRODUCTS[func] :][:2])
         elif func in FUSED:
             first, pairs = FUSED[func]
             query, key = (x.flatten(0, 1) for x in args[first : first + 2])
             size = {"T": query.shape[1], "S": key.shape[1], "K": key.shape[2]}
             for pair in pairs.split(", "):
-                self.note(*(query.new_empty(len(query), *(size[axis] for axis in axes)) for axes in pair.split()))
+                self._record(*(query.new_empty(len(query), *(size[axis] for axis in axes)) for axes in pair.split()))
         return func(*args, **(kwargs or {}))
 
-    def note(self, one: Tensor, other: Tensor) -> None:
-        """One product more."""
-        one_factor, other_factor = (Factor(tuple(x.shape), tuple(x.stride()), x.dtype) for x in (one, other))
-        self.products[one_factor, other_factor] += 1
+    def _record(self, left: Tensor, right: Tensor) -> None:
+        left_factor, right_factor = (Factor(tuple(x.shape), tuple(x.stride()), x.dtype) for x in (left, right))
+        self.products[left_factor, right_factor] += 1
 
 
-class InTurn(Workers):
-    """The work of as many workers, in the caller's thread, which alone a recorder sees."""
+class Sequential(Workers):
+    """Does the work of several workers in the caller's thread, because a recorder only sees its own thread."""
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work(item) of each."""
         return map(work, items)
 
 
 def products_of(step: Callable[[], object]) -> Counter[tuple[Factor, Factor]]:
-    """Every product that a step makes in this thread, and how often."""
+    """Return the products that `step` computes in this thread, with their counts."""
     recorder = Recorder()
     with recorder:
         step()
@@ -75,14 +73,14 @@ def products_of(step: Callable[[], object]) -> Counter[tuple[Factor, Factor]]:
 
 
 def seconds_of_products(products: Counter[tuple[Factor, Factor]], workers: Workers) -> float:
-    """The summed time of the products alone, made by all workers side by side."""
-    return sum(workers.map(lambda item: item[1] * seconds_of(*item[0]), products.items())) / workers.size
+    """Return the time that the products take if all workers compute them in parallel."""
+    return sum(workers.map(lambda item: item[1] * _median_seconds(*item[0]), products.items())) / workers.size
 
 
-def seconds_of(one: Factor, other: Factor) -> float:
-    """The median time of one product, after one to warm up."""
-    first, second = one.filled(), other.filled()
-    multiply = torch.mm if len(one.shape) == 2 else torch.bmm
+def _median_seconds(left: Factor, right: Factor) -> float:
+    """Return the median time of one product, after a warm-up."""
+    first, second = left.random(), right.random()
+    multiply = torch.mm if len(left.shape) == 2 else torch.bmm
     multiply(first, second)
     times = []
     for _ in range(REPEATS):

@@ -1,4 +1,4 @@
-"""Programs that a benchmark runs, and the most memory that each held."""
+"""Runs the programs that a benchmark measures and reports the peak memory of each."""
 
 import os
 import subprocess
@@ -8,23 +8,25 @@ from multiprocessing import get_context
 
 
 class Programs:
-    """Runs programs from a process of its own; make it first, as a child's memory begins with that of whoever starts it."""
+    """Starts programs from a small helper process, because the peak memory of a child includes that of its parent at the fork.
+
+    Create it before anything that needs memory.
+    """
 
     def __init__(self) -> None:
         self.pool = ProcessPoolExecutor(1, get_context("fork"))
         self.pool.submit(os.getpid).result()
 
     def close(self) -> None:
-        """End that process."""
+        """Stop the helper process."""
         self.pool.shutdown()
 
     def run(self, words: Sequence[str]) -> tuple[str, float]:
-        """(standard output, most memory in MB) of a program with its children. Raises CalledProcessError where it fails."""
-        return self.pool.submit(run_program, words).result()
+        """Return (standard output, peak memory in MB) of a program and its children. Raise CalledProcessError if it fails."""
+        return self.pool.submit(_run_program, words).result()
 
 
-def run_program(words: Sequence[str]) -> tuple[str, float]:
-    """The same, here."""
+def _run_program(words: Sequence[str]) -> tuple[str, float]:
     program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert program.stdout is not None
     output = program.stdout.read()

@@ -1,10 +1,10 @@
-"""What a large corpus costs before the first update: `make bench-scale` prints one `figure value unit` a line.
+"""`make bench-scale`: time and memory that large corpora need before the first update.
 
     python -m tests.benchmarks.scale 500000 1000000 5000000
 
-A script makes the pairs: words drawn by Zipf's law from two made-up languages, whole sentences of 6 to 25 words. For each
-size the tokenizer is learned once and left out of the figures; then SentencePiece alone encodes the same text, read into
-memory beforehand, and our own preparation goes from the files to the first update: reading, gate, encoding, batching.
+The pairs are generated: words of two invented languages drawn by Zipf's law, in sentences of 6 to 25 words. For each size, the
+tokenizer is trained once and not counted. Then SentencePiece alone encodes the text from memory, and our own preparation goes
+from the files to the first update: reading, filters, encoding, batches.
 """
 
 import argparse
@@ -28,11 +28,11 @@ SIDES = ("source", "target")
 
 
 def main() -> None:
-    """Measure each size in processes of their own, so that each has its own peak of memory."""
+    """Measure each size in separate processes, so that each has its own peak memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", nargs="*", type=int, default=[500_000, 1_000_000, 5_000_000])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=1, help="the best of so many counts, ours and theirs in turns")
+    parser.add_argument("--repeats", type=int, default=1, help="measure alternately and report the best")
     parser.add_argument("--part", choices=["first", "alone", "ours"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -45,16 +45,16 @@ def main() -> None:
 
 
 def measure(folder: Path, size: int, threads: int, repeats: int) -> None:
-    """All figures of one size."""
+    """Print all figures of one size."""
     write_corpus(folder, size)
     label = f"scale.{size // 1000}k"
-    seconds, peak = part("first", folder, threads)
-    show(f"{label}.first_start.seconds", seconds, "seconds, the tokenizer learned too")
+    seconds, peak = _run_part("first", folder, threads)
+    show(f"{label}.first_start.seconds", seconds, "seconds, with training the tokenizer")
     show(f"{label}.first_start.peak_memory", peak, "MB")
     alone, ours = [], []
     for _ in range(repeats):
-        alone.append(part("alone", folder, threads))
-        ours.append(part("ours", folder, threads))
+        alone.append(_run_part("alone", folder, threads))
+        ours.append(_run_part("ours", folder, threads))
     speeds = size / min(alone)[0], size / min(ours)[0]
     show(f"{label}.sentencepiece.pairs_per_second", speeds[0], "pairs/s")
     show(f"{label}.ours.pairs_per_second", speeds[1], "pairs/s")
@@ -62,8 +62,8 @@ def measure(folder: Path, size: int, threads: int, repeats: int) -> None:
     show(f"{label}.ours.peak_memory", max(memory for _, memory in ours), "MB")
 
 
-def part(name: str, folder: Path, threads: int) -> tuple[float, float]:
-    """(seconds, peak memory in MB) of one part, in a process of its own."""
+def _run_part(name: str, folder: Path, threads: int) -> tuple[float, float]:
+    """Return (seconds, peak memory in MB) of one part, run in a separate process."""
     words = [sys.executable, "-m", "tests.benchmarks.scale", "--part", name]
     words += ["--folder", str(folder), "--threads", str(threads)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
@@ -72,9 +72,9 @@ def part(name: str, folder: Path, threads: int) -> tuple[float, float]:
 
 
 def write_corpus(folder: Path, size: int) -> None:
-    """The training pairs, and some more to validate on."""
+    """Write training, validation and test pairs."""
     generator = np.random.default_rng(1)
-    words = [made_up_words(generator, letters) for letters in LETTERS]
+    words = [invented_words(generator, letters) for letters in LETTERS]
     for name, count in (("train", size), ("valid", 500), ("test", 500)):
         with (folder / f"{name}.en").open("w") as source, (folder / f"{name}.de").open("w") as target:
             for first in range(0, count, BLOCK):
@@ -85,14 +85,14 @@ def write_corpus(folder: Path, size: int) -> None:
                     file.write("".join(" ".join(sentence) + ".\n" for sentence in sentences))
 
 
-def made_up_words(generator: np.random.Generator, letters: str) -> np.ndarray:
-    """The vocabulary of one language."""
+def invented_words(generator: np.random.Generator, letters: str) -> np.ndarray:
+    """Return the vocabulary of one language."""
     lengths = generator.integers(2, 12, VOCABULARY)
     return np.array(["".join(generator.choice(list(letters), length)) for length in lengths], dtype=object)
 
 
 def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -> None:
-    """From the files to the first update; with `tokenizer` another run's is taken, but nothing else of it."""
+    """Measure from the files to the first update; `tokenizer` is the folder of a trained tokenizer."""
     import torch
 
     from tests.benchmarks.trainings import begun, outcomes_of
@@ -112,18 +112,18 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
 
 
 def first(folder: Path, threads: int) -> None:
-    """A first start, with the tokenizer to be learned."""
+    """Measure a start that also trains the tokenizer."""
     first_update(folder, threads, folder / "first" / "run", None)
 
 
 def ours(folder: Path, threads: int) -> None:
-    """A start with the tokenizer at hand."""
+    """Measure a start with a trained tokenizer."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         first_update(folder, threads, Path(place) / "run", str(folder / "first" / "run" / "tokenizer"))
 
 
 def alone(folder: Path, threads: int) -> None:
-    """SentencePiece, given the same lines, by its plain call."""
+    """Measure SentencePiece alone on the same lines."""
     from sentencepiece import SentencePieceProcessor
 
     seconds = 0.0
@@ -142,12 +142,11 @@ PARTS = {"first": first, "alone": alone, "ours": ours}
 
 
 def report(seconds: float) -> None:
-    """Seconds and this process's peak memory, for `part`."""
+    """Print the seconds and the peak memory of this process, for `_run_part`."""
     sys.stdout.write(f"{seconds} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}\n")
 
 
 def notify(line: str) -> None:
-    """A notice."""
     sys.stderr.write(f"  {line}\n")
 
 

@@ -1,4 +1,4 @@
-"""A training to be measured: at its first update, and its updates."""
+"""Training runs for benchmarks, stopped before their first update."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,14 +22,14 @@ def begun(
     device: str = "cpu",
     notify: Callable[[str], None] = lambda _: None,
 ) -> Training:
-    """A training at its first update."""
+    """Prepare a run up to its first update."""
     settings = load_config(config, overrides)
     prepared = prepare(settings, folder, overwrite=False, notify=notify)
     return begin(prepared, torch.device(device), Watchers(), Processes())
 
 
 def outcomes_of(training: Training) -> Iterator[Outcome]:
-    """Its updates from where it is, at a small learning rate."""
+    """Yield the outcomes of further updates, with a small learning rate."""
     return train(
         training.objective,
         training.updates,
