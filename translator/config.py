@@ -20,7 +20,7 @@ from translator.errors import UsageError
 from translator.models import MODELS
 from translator.ops.choice import OpsSettings
 from translator.settings import Freedom, Settings, expected_name
-from translator.text.corpus import CorpusSettings
+from translator.text.sources import CorpusSettings
 from translator.text.tokenizer import TokenizerSettings
 from translator.training.settings import TrainingSettings
 

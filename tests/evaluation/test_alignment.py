@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from translator.errors import DataError
 from translator.evaluation.alignment import Gold, Words, join, links, pharaoh, read_gold, score_links
 from translator.text.corpus import Corpus
-from translator.text.tokenizer import Tokenizer, TokenizerSettings, train_tokenizer
+from translator.text.tokenizer import Tokenizer, TokenizerSettings
+from translator.text.tokenizer_training import train_tokenizer
 
 TEXT = st.text(st.characters(exclude_characters="\0▁", exclude_categories=["Cs"]), max_size=12)
 GOLD = [Gold(frozenset({(0, 0), (1, 2)}), frozenset({(0, 0), (1, 2), (2, 1)}))]

@@ -1,4 +1,4 @@
-"""Rows E of the catalogue: what a corpus may hold, and what the gate does about it."""
+"""Rows E of the catalogue: what a corpus may contain, and what is done about it."""
 
 import gzip
 import hashlib
@@ -67,15 +67,15 @@ def alter(path: Path, number: int, line: str) -> None:
 
 
 def warnings(done: Result) -> list[str]:
-    """The gate's warnings."""
+    """The warnings about the corpus."""
     return [line for line in done.error_text.splitlines() if line.startswith("warning: ")]
 
 
 def test_e01_sides_of_different_length_are_never_trained_on(commands: Commands, corpus: Path) -> None:
     write(corpus / "train.de", lines_of(corpus / "train.de")[:-1])
-    refused(train(commands, corpus), 3, "train.en: 200 lines, but train.de has 199", "must translate")
+    refused(train(commands, corpus), 3, "train.en: found 200 lines, but train.de has 199", "must translate")
     assert not (corpus / "runs").exists()
-    refused(execute(corpus, "train", "demo.toml"), 3, "train.en: 200 lines, but train.de has 199")
+    refused(execute(corpus, "train", "demo.toml"), 3, "train.en: found 200 lines, but train.de has 199")
 
 
 def test_e03_a_missing_last_line_feed_changes_nothing(commands: Commands, corpus: Path) -> None:
@@ -87,7 +87,9 @@ def test_e03_a_missing_last_line_feed_changes_nothing(commands: Commands, corpus
 
 def test_e04_a_blank_line_too_many_is_not_silently_dropped(commands: Commands, corpus: Path) -> None:
     write(corpus / "train.de", [*lines_of(corpus / "train.de"), ""])
-    refused(train(commands, corpus), 3, "train.de: 201 lines, but train.en has 200", "remove the trailing blank line")
+    refused(
+        train(commands, corpus), 3, "train.de: found 201 lines, but train.en has 200", "remove the trailing blank line"
+    )
 
 
 def test_e05_line_separators_inside_sentences_keep_pairs_aligned(commands: Commands, corpus: Path) -> None:
@@ -133,7 +135,7 @@ def test_e10_utf_16_is_recognised(commands: Commands, corpus: Path) -> None:
 
 def test_e11_a_nul_byte_never_cuts_a_line(commands: Commands, corpus: Path) -> None:
     alter(corpus / "train.de", 5, "Der alte\0 Mann")
-    refused(train(commands, corpus), 3, "train.de:5: a NUL byte at column 9")
+    refused(train(commands, corpus), 3, "train.de:5: found a NUL byte at column 9")
     alter(corpus / "train.de", 5, "Der alte Mann")
     for split in ("train", "valid", "test"):
         sides = [lines_of(corpus / f"{split}.{suffix}") for suffix in ("en", "de")]
@@ -141,7 +143,7 @@ def test_e11_a_nul_byte_never_cuts_a_line(commands: Commands, corpus: Path) -> N
     for split, number in (("train", 101), ("valid", 12), ("test", 1)):
         whole = lines_of(corpus / f"{split}.jsonl")
         alter(corpus / f"{split}.jsonl", number, json.dumps({"en": "The old\0 man", "de": "Der alte Mann"}))
-        refused(train(commands, corpus, "corpus.format=jsonl"), 3, f"{split}.jsonl:{number}: a NUL character")
+        refused(train(commands, corpus, "corpus.format=jsonl"), 3, f"{split}.jsonl:{number}: found a NUL character")
         write(corpus / f"{split}.jsonl", whole)
     assert train(commands, corpus, "corpus.format=jsonl").code == 0
 
@@ -241,7 +243,7 @@ def test_e18_composed_and_decomposed_characters_are_the_same(commands: Commands,
     write(corpus / "train.de", decomposed)
     done = train(commands, corpus, run="other/run")
     assert record(corpus, "other/run")["train"]["identical"] == 200
-    assert "200 lines that are the same on both sides" in done.error_text
+    assert "200 lines identical on both sides" in done.error_text
     assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
 
 
@@ -259,7 +261,7 @@ def test_e19_duplicates_and_overlaps_are_counted_and_a_leaked_test_set_is_refuse
     assert done.code == 0
     assert "kept all the same: 60 duplicates" in done.error_text
     assert "validation pairs: 12, 1 also in training, 2 with a source that is there" in done.error_text
-    assert "warning: 1 line also in the training pairs, the first at valid.en:3" in done.error_text
+    assert "warning: 1 line also found in the training pairs, the first at valid.en:3" in done.error_text
     files = ["--source", "test.en", "--reference", "test.de"]
     for words in (["evaluate", "runs/demo"], ["evaluate", "runs/demo", *files], ["compare", "runs/demo", "runs/demo"]):
         done = commands.run(corpus, *words)
@@ -286,7 +288,7 @@ def test_e20_sides_that_are_alike_are_warned_of_with_their_share(commands: Comma
         for line in (number, number + 1):
             alter(corpus / "train.de", line, lines_of(corpus / "train.en")[line - 1])
     (warning,) = warnings(train(commands, corpus))
-    assert "80 lines that are the same on both sides (40 %), the first at train.en:1: " in warning
+    assert "80 lines identical on both sides (40 %), the first at train.en:1: " in warning
 
 
 def test_e21_validation_with_its_sides_exchanged_is_warned_of(commands: Commands, corpus: Path) -> None:
@@ -296,7 +298,7 @@ def test_e21_validation_with_its_sides_exchanged_is_warned_of(commands: Commands
     target.rename(source)
     (corpus / "x").rename(target)
     (warning,) = warnings(train(commands, corpus, run="runs/other"))
-    assert "12 lines whose sides look exchanged, source for target, the first at valid." in warning
+    assert "12 lines whose source and target look swapped, the first at valid." in warning
     (finding,) = record(corpus, "runs/other")["validation"]["findings"]
     assert (finding["num_lines"], finding["place"]) == (12, "valid.en")
 
@@ -305,7 +307,7 @@ def test_e22_one_file_for_both_sides_is_refused(commands: Commands, corpus: Path
     (corpus / "link.de").symlink_to("train.en")
     for other in ("train.en", "./train.en", "link.de"):
         done = train(commands, corpus, f'corpus.train=["train.en", "{other}"]')
-        refused(done, 2, "train.en is given for both sides")
+        refused(done, 2, "[corpus]: found train.en for both sides, expected two files")
 
 
 def test_e23_a_corpus_of_emoji_trains_and_what_is_unknown_is_told(commands: Commands, corpus: Path) -> None:
@@ -344,11 +346,11 @@ def test_e25_what_is_no_corpus_file_is_named(commands: Commands, corpus: Path) -
     path.write_bytes(b"")
     refused(train(commands, corpus), 3, "train.de", "has 0")
     write(path, ["  "] * 200)
-    refused(train(commands, corpus), 3, "train.de: is empty")
+    refused(train(commands, corpus), 3, "train.de: found no text")
     (corpus / "train.en").rename(corpus / "kept")
     (corpus / "train.en").write_bytes(b"")
     path.write_bytes(b"")
-    refused(train(commands, corpus), 3, "train.en: is empty")
+    refused(train(commands, corpus), 3, "train.en: found no text")
     (corpus / "kept").rename(corpus / "train.en")
     path.unlink()
     refused(train(commands, corpus), 3, "train.de: no such file")
@@ -356,7 +358,7 @@ def test_e25_what_is_no_corpus_file_is_named(commands: Commands, corpus: Path) -
     refused(train(commands, corpus), 3, "train.de: ")
     path.rmdir()
     os.mkfifo(path)
-    refused(train(commands, corpus), 3, "train.de: is not a regular file")
+    refused(train(commands, corpus), 3, "train.de: not a regular file")
     path.unlink()
     path.write_bytes(whole)
     path.chmod(0)
@@ -383,12 +385,12 @@ def test_a_line_lost_on_one_side_stops_with_the_line(commands: Commands, corpus:
     del lines[number - 1]
     write(corpus / f"train.{side}", [*lines, "Something else stands at the end."])
     done = train(commands, corpus)
-    refused(done, 3, "lines seem to be translated a line", "set corpus.misaligned=warn")
+    refused(done, 3, "from here on seem to be translated one line", "set corpus.misaligned=warn")
     found = int(done.error_text.split("train.en:")[1].split(":")[0])
     assert abs(found - number) <= 3
     done = train(commands, corpus, "corpus.misaligned=warn")
     assert done.code == 0
-    assert any("seem to be translated a line" in line for line in warnings(done))
+    assert any("that seem to be translated one line" in line for line in warnings(done))
 
 
 def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands: Commands, corpus: Path) -> None:
@@ -400,7 +402,7 @@ def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands:
         corpus, "train", "demo.toml", *sets(*ONE_STEP, "tokenizer.vocab_size=400"), "--output", "runs/demo"
     ).error_text
     for message in (
-        "that look like UTF-8 read as Latin-1, the first at train.de:3",
+        "with UTF-8 that was decoded as Latin-1, the first at train.de:3",
         "with U+FFFD",
         "\\x1b[2J[/] :smile:",
     ):
@@ -414,13 +416,13 @@ def test_text_decoded_wrongly_is_warned_of_and_nothing_of_it_is_obeyed(commands:
 @pytest.mark.parametrize(
     ("name", "lines", "message"),
     [
-        ("valid.align", ["0-0"], "valid.align: 1 lines, but there are 12 validation pairs"),
-        ("valid.align", [], "valid.align: 0 lines, but there are 12 validation pairs"),
+        ("valid.align", ["0-0"], "valid.align: found 1 lines, expected 12, one for each validation pair"),
+        ("valid.align", [], "valid.align: found 0 lines, expected 12, one for each validation pair"),
         ("valid.align", ["0-0", "x-y", *["0-0"] * 10], "valid.align:2: found 'x-y', expected a link"),
         ("valid.align", [*["0-0"] * 11, "0-99"], "valid.align:12: '0-99' names target word 99 of "),
-        ("test.kind", ["seen", "seen"], "test.kind: 2 lines, but there are 12 test pairs"),
-        ("test.kind", ["seen"] * 13, "test.kind: 13 lines, but there are 12 test pairs"),
-        ("test.kind", [*["seen"] * 11, "un\0seen"], "test.kind:12: a NUL byte"),
+        ("test.kind", ["seen", "seen"], "test.kind: found 2 lines, expected 12, one for each test pair"),
+        ("test.kind", ["seen"] * 13, "test.kind: found 13 lines, expected 12, one for each test pair"),
+        ("test.kind", [*["seen"] * 11, "un\0seen"], "test.kind:12: found a NUL byte"),
     ],
 )
 def test_what_is_said_beside_a_corpus_is_said_of_each_of_its_pairs(
@@ -441,13 +443,12 @@ def test_what_was_encoded_is_used_again_and_nothing_damaged_is(commands: Command
         name: stat.st_mtime_ns for name, stat in before.items()
     }
     assert train(commands, corpus, "training.steps=4", run="other/run").code == 0
-    pieces = prepared / "target.pieces"
-    whole = pieces.read_bytes()
+    whole = (prepared / "target.tokens").read_bytes()
     for damaged in (b"", whole[:-1], whole[:40] + b"\xff\xff" + whole[42:]):
         shutil.copytree(corpus / "runs/demo", corpus / "runs/copy")
-        (corpus / "runs/copy/prepared/target.pieces").write_bytes(damaged)
+        (corpus / "runs/copy/prepared/target.tokens").write_bytes(damaged)
         done = train(commands, corpus, "training.steps=4", run="runs/copy")
-        assert "runs/copy/prepared is not used but made again: target.pieces" in done.error_text
+        assert "runs/copy/prepared is not used but made again: target.tokens" in done.error_text
         assert learned(corpus, "runs/copy") == learned(corpus, "other/run")
         shutil.rmtree(corpus / "runs/copy")
 
@@ -459,7 +460,7 @@ def test_runs_side_by_side_share_one_encoded_corpus_and_each_is_whole(commands: 
     assert done.code == 0
     assert "tokenizer and encoded pairs: those of runs/demo" in done.error_text
     ours = corpus / "runs/additive"
-    assert (ours / "prepared/source.pieces").stat().st_nlink == 2
+    assert (ours / "prepared/source.tokens").stat().st_nlink == 2
     shutil.rmtree(corpus / "runs/demo")
     ours.rename(corpus / "moved")
     more[-1] = "moved"
@@ -489,7 +490,7 @@ def test_a_start_that_is_killed_leaves_nothing_that_is_used(commands: Commands, 
 def test_a_corpus_without_a_test_set_is_trained_on(commands: Commands, corpus: Path) -> None:
     for path in corpus.glob("test.*"):
         path.unlink()
-    refused(train(commands, corpus), 3, "test.en: no such file", "do without: --set corpus.test=")
+    refused(train(commands, corpus), 3, "test.en: no such file", "train without a test set: --set corpus.test=")
     assert train(commands, corpus, "corpus.test=").code == 0
     done = train(commands, corpus, "corpus.test=")
     assert "is already finished" in done.error_text

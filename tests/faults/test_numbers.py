@@ -189,7 +189,7 @@ def test_d11_a_vocabulary_larger_than_the_corpus_is_lowered(commands: Commands, 
     settings = sets(*SETTINGS["demo"], "tokenizer.vocab_size=8000", "training.steps=1")
     done = commands.run(corpus, "train", "demo.toml", *settings, "--output", "run")
     assert done.code == 0
-    assert "tokenizer.vocab_size lowered from 8000 to " in done.error_text
+    assert "tokenizer.vocab_size: lowered from 8000 to " in done.error_text
 
 
 @pytest.mark.parametrize(("size", "told"), [(3, "found 3, expected"), (20, "found 20, expected at least ")])

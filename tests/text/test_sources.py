@@ -1,4 +1,4 @@
-"""Every source gives all its pairs, in order, or says what is wrong and where."""
+"""Every format gives all pairs in order, or an error with file and line."""
 
 import json
 import socket
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text.corpus import CorpusSettings, Fingerprint, HubSettings, join_lines
-from translator.text.sources import open_split, read_labels, read_split
+from translator.text import reader
+from translator.text.corpus import Fingerprint, join_lines
+from translator.text.sources import FORMATS, CorpusSettings, HubSettings, open_split, read_labels, read_split
 
 PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u0065\u0301", "Café")]
 READ = [*PAIRS[:3], ("café", "Café")]  # NFC
@@ -24,15 +25,18 @@ def write_tsv(folder: Path) -> None:
 
 
 def write_jsonl(folder: Path) -> None:
-    (folder / "train.jsonl").write_text("".join(json.dumps({"en": one, "de": other}) + "\n" for one, other in PAIRS))
+    (folder / "train.jsonl").write_text(
+        "".join(json.dumps({"en": source, "de": target}) + "\n" for source, target in PAIRS)
+    )
 
 
 def write_hub(folder: Path) -> None:
-    rows = [{"translation": {"en": one, "de": other}} for one, other in PAIRS]
+    rows = [{"translation": {"en": source, "de": target}} for source, target in PAIRS]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 WRITERS = {"files": write_files, "tsv": write_tsv, "jsonl": write_jsonl, "hub": write_hub}
+"""For every format a function that writes PAIRS as the training split."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +44,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
-def settings(source: str, folder: Path) -> CorpusSettings:
-    return CorpusSettings(format=source, folder=folder, hub=HubSettings(name=str(folder)))
+def settings(format_name: str, folder: Path) -> CorpusSettings:
+    return CorpusSettings(format=format_name, folder=folder, hub=HubSettings(name=str(folder)))
 
 
-@pytest.mark.parametrize("source", WRITERS)
-def test_every_source_gives_all_pairs_in_order(source: str, tmp_path: Path) -> None:
-    WRITERS[source](tmp_path)
-    corpus = read_split(settings(source, tmp_path), "train")
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_gives_all_pairs_in_order(format_name: str, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path)
+    corpus = read_split(settings(format_name, tmp_path), "train")
     assert list(zip(corpus.source, corpus.target, strict=True)) == READ
 
 
@@ -55,7 +59,7 @@ def test_hub_columns_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(json.dumps({"english": "one", "german": "eins"}) + "\n")
     hub = HubSettings(name=str(tmp_path), source_column="english", target_column="german")
     assert read_split(CorpusSettings(format="hub", hub=hub), "train").target == ["eins"]
-    with pytest.raises(DataError, match="expected text fields 'en' and 'de', found english, german"):
+    with pytest.raises(DataError, match="found fields english, german, expected text fields 'en' and 'de'"):
         read_split(settings("hub", tmp_path), "train")
 
 
@@ -66,7 +70,7 @@ def test_an_unknown_split_is_a_usage_error(tmp_path: Path) -> None:
         read_split(CorpusSettings(format="hub", hub=hub), "validation")
 
 
-def test_a_data_set_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
+def test_a_data_set_with_code_is_rejected_and_not_executed(tmp_path: Path) -> None:
     folder = tmp_path / "coded"
     folder.mkdir()
     (folder / "coded.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
@@ -75,7 +79,7 @@ def test_a_data_set_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_no_network_is_an_error_that_points_at_local_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_error_suggests_local_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no network in this test")
 
@@ -91,67 +95,100 @@ def test_no_network_is_an_error_that_points_at_local_files(monkeypatch: pytest.M
         ("tsv", "a\tb\nx\ty\tz\n", r"train\.tsv:2: found 3 fields, expected 2"),
         ("tsv", "a\n", r"train\.tsv:1: found 1 fields, expected 2"),
         ("jsonl", '{"en": "a", "de": "b"}\n{"en": \n', r"train\.jsonl:2: not JSON"),
-        ("jsonl", '{"en": "a", "de": "\\ud800"}\n', r"train\.jsonl:1: half of a surrogate pair"),
-        ("jsonl", '{"en": "a", "de": "b"}\n{"en": "a\\u0000", "de": "b"}\n', r"train\.jsonl:2: a NUL character"),
+        ("jsonl", '{"en": "a", "de": "\\ud800"}\n', r"train\.jsonl:1: found half of a surrogate pair"),
+        ("jsonl", '{"en": "a", "de": "b"}\n{"en": "a\\u0000", "de": "b"}\n', r"train\.jsonl:2: found a NUL character"),
         ("jsonl", "[" * 100_000, r"train\.jsonl:1: not JSON"),
-        ("jsonl", '{"en": "a", "fr": "b"}\n', r"train\.jsonl:1: expected text fields 'en' and 'de', found en, fr"),
+        (
+            "jsonl",
+            '{"en": "a", "fr": "b"}\n',
+            r"train\.jsonl:1: found fields en, fr, expected text fields 'en' and 'de'",
+        ),
     ],
 )
-def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_a_wrong_row_is_an_error_with_file_and_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / f"train.{name}").write_text(content)
     with pytest.raises(DataError, match=message):
         read_split(settings(name, tmp_path), "train")
 
 
 @pytest.mark.parametrize(
-    ("extra", "advice"), [("drei\n", "line n of one must translate"), ("\n", "trailing blank line")]
+    ("extra", "advice"), [("drei\n", "line n of one file must translate"), ("\n", "trailing blank line")]
 )
-def test_unequal_counts_are_never_cut_to_fit(tmp_path: Path, extra: str, advice: str) -> None:
+def test_files_of_unequal_length_are_an_error(tmp_path: Path, extra: str, advice: str) -> None:
     (tmp_path / "train.en").write_text("one\ntwo\n")
     (tmp_path / "train.de").write_text("eins\nzwei\n" + extra)
-    with pytest.raises(DataError, match=rf"train\.de: 3 lines, but .*train\.en has 2; .*{advice}"):
+    with pytest.raises(DataError, match=rf"train\.de: found 3 lines, but .*train\.en has 2; .*{advice}"):
         read_split(settings("files", tmp_path), "train")
 
 
-def test_blocks_of_any_size_are_the_same_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_blocks_does_not_change_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"{'x' * (n % 7)} {n}" for n in range(100)]
     for suffix in ("en", "de"):
         (tmp_path / f"train.{suffix}").write_text("".join(f"{line}\r\n" for line in lines))
-    monkeypatch.setattr("translator.text.reader.BLOCK_BYTES", 40)
+    monkeypatch.setattr(reader, "_BLOCK_BYTES", 40)
     stream = open_split(settings("files", tmp_path), "train")
     blocks = list(stream.blocks)
     assert len(blocks) > 10
     whole = read_split(settings("files", tmp_path), "train")
     assert whole.source == whole.target == [line for block in blocks for line in block.source] == lines
-    piecewise = Fingerprint()
+    fingerprint = Fingerprint()
     for block in blocks:
-        piecewise.update(join_lines(side).encode() for side in block)
-    assert piecewise.hexdigest() == whole.fingerprint
+        fingerprint.update(join_lines(side).encode() for side in block)
+    assert fingerprint.hexdigest() == whole.fingerprint
 
 
 @pytest.mark.parametrize("missing", [1, 40, 99])
-def test_the_shorter_side_is_found_in_whatever_block_it_ends(
+def test_the_shorter_file_is_found_in_whichever_block_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
-    monkeypatch.setattr("translator.text.reader.BLOCK_BYTES", 40)
+    monkeypatch.setattr(reader, "_BLOCK_BYTES", 40)
     (tmp_path / "a.en").write_text("word\n" * 100)
     (tmp_path / "a.de").write_text("Wort\n" * (100 - missing))
     for longer, shorter in (("en", "de"), ("de", "en")):
         corpus = CorpusSettings(folder=tmp_path, train=(f"a.{longer}", f"a.{shorter}"))
-        with pytest.raises(DataError, match=rf"a\.en: 100 lines, but .*a\.de has {100 - missing}"):
+        with pytest.raises(DataError, match=rf"a\.en: found 100 lines, but .*a\.de has {100 - missing}"):
             read_split(CorpusSettings(folder=tmp_path, train=("a.en", "a.de")), "train")
-        with pytest.raises(DataError, match=rf"a\.en: 100 lines, but .*a\.de has {100 - missing}"):
+        with pytest.raises(DataError, match=rf"a\.en: found 100 lines, but .*a\.de has {100 - missing}"):
             read_split(corpus, "train")
 
 
-def test_one_file_for_both_sides_is_refused(tmp_path: Path) -> None:
+def test_the_same_file_for_both_sides_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("one\n")
-    with pytest.raises(UsageError, match="is given for both sides"):
+    with pytest.raises(UsageError, match=r"found .*a for both sides, expected two files"):
         read_split(CorpusSettings(folder=tmp_path, train=("a", "a")), "train")
 
 
-def test_kinds_lie_beside_the_sentences(tmp_path: Path) -> None:
+def test_labels_are_read_from_a_file_next_to_the_sentences(tmp_path: Path) -> None:
     write_files(tmp_path)
     assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) is None
     (tmp_path / "train.kind").write_text("a\nb\na\nb\n")
     assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) == ["a", "b", "a", "b"]
+
+
+def test_labels_must_have_a_line_for_each_pair(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    (tmp_path / "train.kind").write_text("a\n")
+    with pytest.raises(DataError, match=r"train\.kind: found 1 lines, expected 4, one for each train pair"):
+        read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_rejects_a_split_without_text(format_name: str, tmp_path: Path) -> None:
+    blank = {"en": " ", "de": ""}
+    contents = {
+        "files": ("train.en", " \n"),
+        "tsv": ("train.tsv", " \t\n"),
+        "jsonl": ("train.jsonl", json.dumps(blank)),
+        "hub": ("train.jsonl", json.dumps(blank)),
+    }
+    name, content = contents[format_name]
+    (tmp_path / "train.de").write_text("\n")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match="found no text, expected a sentence on each line"):
+        read_split(settings(format_name, tmp_path), "train")
+
+
+def test_a_single_file_format_takes_one_file_name(tmp_path: Path) -> None:
+    corpus = CorpusSettings(format="tsv", folder=tmp_path, train=("a", "b"))
+    with pytest.raises(UsageError, match=r"corpus\.train: found two file names, expected one"):
+        read_split(corpus, "train")

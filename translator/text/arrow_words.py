@@ -1,7 +1,7 @@
-"""Tokens between spaces, of many lines at once: counted, and encoded.
+"""Count and encode the words of millions of lines with Arrow. A word is here what stands between two spaces (U+0020).
 
-A corpus of millions of lines has few different words, so Arrow numbers the words of a block, and only the numbers are worked
-on: counting takes a third of the time of Python's Counter, and SentencePiece is asked for each word once.
+A large corpus has few distinct words. Arrow numbers the words of a block, and everything else is done with the numbers: counting
+takes a third of the time that Python's Counter needs, and each word is encoded once.
 """
 
 from collections import Counter
@@ -17,78 +17,81 @@ from numpy.typing import NDArray
 from pyarrow import compute
 
 from translator.text.batches import EncodedLines
-from translator.text.tokenizer import EOS
+from translator.text.tokenizer import EOS, encode_words
 
-BLOCKS_TOGETHER = 8
-MOST_PIECES = 2**22  # to be remembered; text without spaces has as many words as lines
+_BLOCKS_TOGETHER = 8
+_MAX_CACHED_TOKENS = 2**22  # a text without spaces has as many distinct words as lines
 
 
-def tokens_of(text: str) -> pyarrow.Array:
-    """What stands between the spaces of a text; between two of them it is ""."""
+def _split_words(text: str) -> pyarrow.Array:
+    """Return the words of a text; between two consecutive spaces the word is ""."""
     content = text.encode()
-    whole = pyarrow.py_buffer(np.array([0, len(content)]))
+    # A large string array of one string, made from its offsets and its bytes without a copy.
+    offsets = pyarrow.py_buffer(np.array([0, len(content)]))
     return compute.split_pattern(
-        pyarrow.LargeStringArray.from_buffers(1, whole, pyarrow.py_buffer(content)), " "
+        pyarrow.LargeStringArray.from_buffers(1, offsets, pyarrow.py_buffer(content)), " "
     ).flatten()
 
 
 class WordCounts:
-    """How often each token occurs; some blocks wait, so that they are counted together."""
+    """Counts how often each word occurs. Several blocks are counted together, which is faster."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.waiting: list[pyarrow.Array] = []
+        self._counts: Counter[str] = Counter()
+        self._waiting: list[pyarrow.Array] = []
 
     def add(self, lines: Iterable[str]) -> None:
-        """Count the tokens of these lines too."""
-        self.waiting.append(tokens_of(" ".join(lines)))
-        if len(self.waiting) == BLOCKS_TOGETHER:
+        """Count the words of these lines too."""
+        self._waiting.append(_split_words(" ".join(lines)))
+        if len(self._waiting) == _BLOCKS_TOGETHER:
             self.total()
 
     def total(self) -> Counter[str]:
-        """The counts of all lines so far."""
-        if self.waiting:
-            tokens, counts = pyarrow.chunked_array(self.waiting).value_counts().flatten()
-            self.counts.update(dict(zip(tokens.to_pylist(), counts.to_pylist(), strict=True)))
-            self.waiting.clear()
-        return self.counts
+        """Return the counts of all lines so far."""
+        if self._waiting:
+            words, counts = pyarrow.chunked_array(self._waiting).value_counts().flatten()
+            self._counts.update(dict(zip(words.to_pylist(), counts.to_pylist(), strict=True)))
+            self._waiting.clear()
+        return self._counts
 
 
 class WordEncoder:
-    """`tokenizer.encode` for a large corpus; it may be used by several threads at once."""
+    """`encode_lines` for a large corpus: remembers the tokens of all words. May be used by several threads at once."""
 
     def __init__(self, processor: Any) -> None:
-        self.processor, self.lock = processor, Lock()
-        self.forget()
+        self.processor = processor
+        self._lock = Lock()
+        self._forget()
 
-    def forget(self) -> None:
-        """Know no word but the line feed, which stands for the end of a line."""
-        self.numbers = {"\n": 0}
-        self.pieces = np.array([EOS], np.int32)
-        self.offsets = np.array([0, 1])  # word n has pieces[offsets[n] : offsets[n + 1]]
+    def _forget(self) -> None:
+        """Start with a single word, the line feed, whose token is EOS."""
+        self._numbers = {"\n": 0}
+        self._tokens = np.array([EOS], np.int32)
+        self._offsets = np.array([0, 1])  # word n has tokens[offsets[n] : offsets[n + 1]]
 
     def encode(self, lines: Sequence[str]) -> NDArray[np.int32]:
-        """Ids of all lines in one array, EOS after each."""
-        tokens = tokens_of(" \n ".join([*lines, ""])).dictionary_encode()
-        words = tokens.dictionary.to_pylist()
-        with self.lock:
-            if len(self.pieces) > MOST_PIECES:
-                self.forget()
-            numbers = np.fromiter(map(self.numbers.get, words, repeat(-1)), np.int64, len(words))
+        """Return the token ids of all lines in one array, with EOS after each line."""
+        encoded = _split_words(" \n ".join([*lines, ""])).dictionary_encode()
+        words = encoded.dictionary.to_pylist()
+        with self._lock:
+            if len(self._tokens) > _MAX_CACHED_TOKENS:
+                self._forget()
+            numbers = np.fromiter(map(self._numbers.get, words, repeat(-1)), np.int64, len(words))
             if (unknown := np.flatnonzero(numbers < 0)).size:
-                numbers[unknown] = self.learn([words[index] for index in unknown])
-            pieces, offsets = self.pieces, self.offsets
-        number = numbers[tokens.indices.to_numpy()]
+                numbers[unknown] = self._learn([words[index] for index in unknown])
+            tokens, offsets = self._tokens, self._offsets
+        number = numbers[encoded.indices.to_numpy()]
         lengths = np.diff(offsets)[number]
-        shift = offsets[number] - (np.cumsum(lengths) - lengths)  # from where a word's pieces go to where they are
-        found: NDArray[np.int32] = pieces[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
-        return found
+        # Distance from where a word's tokens go in the result to where they are in `tokens`.
+        shift = offsets[number] - (np.cumsum(lengths) - lengths)
+        ids: NDArray[np.int32] = tokens[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
+        return ids
 
-    def learn(self, words: list[str]) -> range:
-        """Encode new words; returns their numbers. The arrays are made anew: another thread may be reading those of before."""
-        numbers = range(len(self.numbers), len(self.numbers) + len(words))
-        found = EncodedLines.of(self.processor.encode(words, num_threads=torch.get_num_threads()))
-        self.numbers.update(zip(words, numbers, strict=True))
-        self.pieces = np.concatenate([self.pieces, found.pieces.numpy()])
-        self.offsets = np.concatenate([self.offsets, self.offsets[-1] + found.offsets[1:]])
+    def _learn(self, words: list[str]) -> range:
+        """Encode new words and return their numbers. New arrays are made, since other threads may be reading the old ones."""
+        numbers = range(len(self._numbers), len(self._numbers) + len(words))
+        encoded = EncodedLines.of(encode_words(self.processor, words, torch.get_num_threads()))
+        self._numbers.update(zip(words, numbers, strict=True))
+        self._tokens = np.concatenate([self._tokens, encoded.pieces.numpy()])
+        self._offsets = np.concatenate([self._offsets, self._offsets[-1] + encoded.offsets[1:]])
         return numbers

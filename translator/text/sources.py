@@ -1,215 +1,283 @@
-"""Where a corpus comes from: two plain files, TSV, JSONL, or the Hugging Face hub. Each yields aligned sentences or an error."""
+"""Where a corpus comes from: two text files, TSV, JSON Lines or the Hugging Face hub.
+
+FORMATS names the readers. Each maps (settings, split) to a `Stream` of aligned pairs and raises a DataError with file and line
+for input that it cannot use. To add a format: one reader here and one line in FORMATS.
+"""
 
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text.corpus import Block, Corpus, CorpusSettings, Split, Stream
+from translator.settings import NameIn, Settings
+from translator.text.corpus import Block, Corpus, Split, Stream
 from translator.text.reader import BlockReader, read_lines
 
-BLOCK_ROWS = 10_000
-HUB_SECONDS = 10
-LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
+_BLOCK_ROWS = 10_000
+_HUB_TIMEOUT_SECONDS = 10
+_LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
+
+
+_FileName: TypeAlias = str | tuple[str, str]
+
+
+class HubSettings(Settings):
+    """`[corpus.hub]`: a data set of the Hugging Face hub, or a local folder with the same layout."""
+
+    name: str = Field("", description="owner/name, or a local folder")
+    configuration: str | None = Field(None, description="configuration of the data set, if it has several")
+    revision: str | None = Field(None, description="commit or tag; the commit is recorded with the run")
+    train: str = Field("train", description="split to train on")
+    validation: str = Field("validation", description="split to validate on")
+    test: str | None = Field(None, description="split to report scores on; empty: none")
+    source_column: str | None = Field(None, description="column of the source; default: corpus.source_language")
+    target_column: str | None = Field(None, description="column of the target; default: corpus.target_language")
+
+
+class CorpusSettings(Settings):
+    """`[corpus]`: where the sentences come from, and which training pairs are skipped."""
+
+    format: Annotated[str, NameIn(lambda: FORMATS)] = Field("files", description="format of the corpus")
+    source_language: str = Field("en", min_length=1, description="suffix of source files, key of source fields")
+    target_language: str = Field("de", min_length=1, description="suffix of target files, key of target fields")
+    folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
+    train: _FileName = Field("train", description="file name without the language, or a pair of file names")
+    validation: _FileName = Field("valid", description="the same for validation")
+    test: _FileName | None = Field(None, description="the same for the test set; empty: none")
+    hub: HubSettings = Field(HubSettings(), description="data set for format = hub")
+    max_words: int = Field(200, ge=1, description="words between spaces in the longest sentence that is trained on")
+    max_characters: int = Field(
+        5000, ge=1, description="characters in the longest sentence that is trained on, for text without spaces"
+    )
+    max_ratio: float = Field(
+        9.0, ge=0, description="highest ratio of the words of one side to those of the other plus 2; 0: no limit"
+    )
+    misaligned: Literal["stop", "warn"] = Field(
+        "stop", description="what to do if line n no longer seems to translate line n"
+    )
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there is a test set."""
+        return bool(self.hub.test if self.format == "hub" else self.test)
+
+
+def open_files(settings: CorpusSettings, split: Split) -> Stream:
+    """Open two text files, one per language."""
+    name: str | tuple[str, str] = getattr(settings, split)
+    if isinstance(name, str):
+        languages = settings.source_language, settings.target_language
+        source, target = (_existing(settings.folder / f"{name}.{language}") for language in languages)
+    else:
+        source, target = (settings.folder / file for file in name)
+    if source == target or (source.exists() and target.exists() and source.samefile(target)):
+        raise UsageError("[corpus]", f"found {source} for both sides, expected two files", f"change corpus.{split}")
+    if split == "test" and not source.exists():
+        advice = "check the name, or train without a test set: --set corpus.test="
+        raise DataError(str(source), "no such file", advice)
+    return Stream(_file_blocks(source, target), (str(source), str(target)))
+
+
+def open_tsv(settings: CorpusSettings, split: Split) -> Stream:
+    """Open a file with a source, a tab and a target on each line. Quotes and the word NA have no special meaning."""
+    path = _single_file(settings, split)
+
+    def rows() -> Iterator[tuple[str, str]]:
+        for number, line in enumerate(read_lines(path), 1):
+            fields = line.split("\t")
+            if len(fields) != 2:
+                found = f"found {len(fields)} fields, expected 2 separated by a tab"
+                raise DataError(f"{path}:{number}", found, "a sentence cannot contain a tab")
+            yield fields[0], fields[1]
+
+    return Stream(_row_blocks(rows()), (str(path), str(path)))
+
+
+def open_jsonl(settings: CorpusSettings, split: Split) -> Stream:
+    """Open a file with a JSON object on each line."""
+    path = _single_file(settings, split)
+
+    def rows() -> Iterator[tuple[str, str]]:
+        for number, line in enumerate(read_lines(path), 1):
+            place = f"{path}:{number}"
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise DataError(place, f"not JSON ({error})", "write one object on each line") from error
+            yield _pair_of_row(row, settings, place)
+
+    return Stream(_row_blocks(rows()), (str(path), str(path)))
+
+
+def open_hub(settings: CorpusSettings, split: Split) -> Stream:
+    """Open a hub data set, or a local folder with the same layout. Code that comes with a data set is never executed."""
+    hub = settings.hub
+    if not hub.name:
+        raise UsageError("corpus.hub.name", "found '', expected owner/name", f"set it, or {_LOCAL_ADVICE}")
+    revision = None if Path(hub.name).is_dir() else _resolve_revision(hub.name, hub.revision)
+    import datasets
+
+    datasets.disable_progress_bars()
+    name = getattr(hub, split)
+    try:
+        rows = datasets.load_dataset(hub.name, hub.configuration, split=name, revision=revision)
+    except (OSError, ConnectionError) as error:
+        raise MachineError(hub.name, f"cannot be loaded ({_first_line(error)})", _LOCAL_ADVICE) from error
+    except RuntimeError as error:
+        raise UsageError(hub.name, "needs code to be loaded, which is not supported", _LOCAL_ADVICE) from error
+    except datasets.exceptions.DatasetsError as error:
+        cause = error.__cause__ or error
+        kind = MachineError if isinstance(cause, OSError) else DataError
+        raise kind(hub.name, f"cannot be read ({_first_line(cause)})", _LOCAL_ADVICE) from error
+    except (ValueError, KeyError) as error:
+        raise UsageError("corpus.hub", f"{hub.name}: {_first_line(error)}", "check configuration and split") from error
+    place = f"{hub.name}:{name}"
+    pairs = (_pair_of_row(row, settings, f"{place}:{number}") for number, row in enumerate(rows, 1))
+    return Stream(_row_blocks(pairs), (place, place), revision)
+
+
+FORMATS: dict[str, Callable[[CorpusSettings, Split], Stream]] = {
+    "files": open_files,
+    "tsv": open_tsv,
+    "jsonl": open_jsonl,
+    "hub": open_hub,
+}
+
+
+def open_split(settings: CorpusSettings, split: Split) -> Stream:
+    """Open a split with all its pairs in order. Input errors are raised while the stream is read."""
+    stream = FORMATS[settings.format](settings, split)
+    return stream._replace(blocks=_require_text(stream))
 
 
 def read_split(settings: CorpusSettings, split: Split) -> Corpus:
-    """All pairs of a split, in order, none left out."""
+    """Read a whole split into memory."""
     stream = open_split(settings, split)
     source, target = (list(chain.from_iterable(side)) for side in zip(*stream.blocks, strict=True))
     return Corpus(source, target, stream.places)
 
 
-def open_split(settings: CorpusSettings, split: Split) -> Stream:
-    """All pairs of a split, in order, none left out; faults are raised where they are met."""
-    stream = open_hub(settings, split) if settings.format == "hub" else open_local(settings, split)
-    return stream._replace(blocks=filled(stream))
-
-
-def open_local(settings: CorpusSettings, split: Split) -> Stream:
-    """A split from files."""
-    name: str | tuple[str, str] = getattr(settings, split)
-    if settings.format == "files":
-        paths = two_files(settings, name)
-        if split == "test" and not paths[0].exists():
-            raise DataError(str(paths[0]), "no such file", "check the name, or do without: --set corpus.test=")
-        return Stream(file_blocks(paths), (str(paths[0]), str(paths[1])))
-    if not isinstance(name, str):
-        raise UsageError(
-            f"corpus.{split}", "found two names, expected one", f"format = {settings.format!r} has one file"
-        )
-    path = existing(settings.folder / name, f".{settings.format}")
-    rows = read_tsv(path) if settings.format == "tsv" else read_jsonl(path, settings)
-    return Stream(row_blocks(rows), (str(path), str(path)))
-
-
-def two_files(settings: CorpusSettings, name: str | tuple[str, str]) -> tuple[Path, Path]:
-    """The files of both sides. Raises UsageError where they are the same."""
-    languages = settings.source_language, settings.target_language
-    if isinstance(name, str):
-        source, target = (existing(settings.folder / f"{name}.{language}") for language in languages)
-    else:
-        source, target = (settings.folder / one for one in name)
-    if source == target or (source.exists() and target.exists() and source.samefile(target)):
-        raise UsageError("[corpus]", f"{source} is given for both sides", "name the translations")
-    return source, target
-
-
-def file_blocks(paths: tuple[Path, Path]) -> Iterator[Block]:
-    """Line n of one file with line n of the other. Raises DataError where their counts differ: nothing is cut to fit."""
-    with closing(BlockReader(paths[0])) as source, closing(BlockReader(paths[1])) as target:
-        while lines := source.read():
-            block = Block(lines, target.read(len(lines)))
-            if len(block.target) < len(block.source):
-                raise unequal(source, target, block.source[len(block.target) :])
-            yield block
-        if more := target.read():
-            raise unequal(target, source, more)
-
-
-def unequal(longer: BlockReader, shorter: BlockReader, extra: list[str]) -> DataError:
-    """The error for files of different lengths, once the longer one is counted; `extra` are the first lines too many."""
-    is_blank = not any(map(str.strip, extra))
-    while more := longer.read():
-        is_blank = is_blank and not any(map(str.strip, more))
-    advice = "remove the trailing blank line" if is_blank else "line n of one must translate line n of the other"
-    found = f"{longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
-    return DataError(str(longer.path), found, advice)
-
-
-def row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
-    """Rows of two fields as blocks."""
-    remaining = iter(rows)
-    while some := list(islice(remaining, BLOCK_ROWS)):
-        source, target = (
-            [unicodedata.normalize("NFC", row[side].removesuffix("\r")) for row in some] for side in (0, 1)
-        )
-        yield Block(source, target)
-
-
-def filled(stream: Stream) -> Iterator[Block]:
-    """The blocks. Raises DataError at the end if a side has nothing but blank lines."""
-    is_filled = [False, False]
-    for block in stream.blocks:
-        is_filled = [so_far or any(map(str.strip, side)) for so_far, side in zip(is_filled, block, strict=True)]
-        yield block
-    for place, good in zip(stream.places, is_filled, strict=True):
-        if not good:
-            raise DataError(place, "is empty", "give a file with sentences")
-
-
-def existing(path: Path, suffix: str = "") -> Path:
-    """The path itself, or with a suffix, or gzipped: the first that is there."""
-    candidates = [path, Path(f"{path}{suffix}"), Path(f"{path}.gz"), Path(f"{path}{suffix}.gz")]
-    return next((one for one in candidates if one.exists() and not one.is_dir()), candidates[1])
-
-
-def read_tsv(path: Path) -> Iterator[tuple[str, str]]:
-    """Rows of exactly two fields; quotes and the word NA are text."""
-    for number, line in enumerate(read_lines(path), 1):
-        fields = line.split("\t")
-        if len(fields) != 2:
-            advice = "a sentence may not hold a tab"
-            raise DataError(f"{path}:{number}", f"found {len(fields)} fields, expected 2 separated by a tab", advice)
-        yield fields[0], fields[1]
-
-
-def read_jsonl(path: Path, settings: CorpusSettings) -> Iterator[tuple[str, str]]:
-    """An object a line."""
-    for number, line in enumerate(read_lines(path), 1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}:{number}", f"not JSON ({error})", "each line holds one object") from error
-        yield fields_of(row, settings, f"{path}:{number}")
-
-
-def fields_of(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:
-    """Source and target of a row, also where they are nested as {"translation": {"en": ..., "de": ...}}."""
-    if isinstance(row, dict) and isinstance(row.get("translation"), dict):
-        row = row["translation"]
-    hub = settings.hub
-    names = hub.source_column or settings.source_language, hub.target_column or settings.target_language
-    found = [row.get(name) if isinstance(row, dict) else None for name in names]
-    if not all(isinstance(one, str) for one in found):
-        there = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__
-        advice = "set corpus.hub.source_column and corpus.hub.target_column"
-        raise DataError(place, f"expected text fields {names[0]!r} and {names[1]!r}, found {there}", advice)
-    source, target = (str(one).replace("\r\n", " ").replace("\n", " ") for one in found)
-    if "\0" in source + target:
-        raise DataError(place, "a NUL character", "remove it; text has none")
-    try:
-        (source + target).encode()
-    except UnicodeEncodeError as error:
-        raise DataError(place, "half of a surrogate pair, which is no text", "write the character itself") from error
-    return source, target
-
-
-def open_hub(settings: CorpusSettings, split: Split) -> Stream:
-    """A split of a hub data set, or of a local folder of the same shape. Code of a data set is never run."""
-    hub = settings.hub
-    if not hub.name:
-        raise UsageError("corpus.hub.name", "is empty", "expected owner/name, or " + LOCAL_ADVICE)
-    revision = None if Path(hub.name).is_dir() else resolve_revision(hub.name, hub.revision)
-    import datasets
-
-    datasets.disable_progress_bars()
-    wanted = getattr(hub, split)
-    try:
-        rows = datasets.load_dataset(hub.name, hub.configuration, split=wanted, revision=revision)
-    except (OSError, ConnectionError) as error:
-        raise MachineError(hub.name, f"cannot be loaded ({first_line(error)})", LOCAL_ADVICE) from error
-    except RuntimeError as error:
-        raise UsageError(hub.name, "data sets with code are not supported", LOCAL_ADVICE) from error
-    except datasets.exceptions.DatasetsError as error:
-        why = error.__cause__ or error
-        kind = MachineError if isinstance(why, OSError) else DataError
-        raise kind(hub.name, f"cannot be read ({first_line(why)})", LOCAL_ADVICE) from error
-    except (ValueError, KeyError) as error:
-        raise UsageError("corpus.hub", f"{hub.name}: {first_line(error)}", "check configuration and split") from error
-    place = f"{hub.name}:{wanted}"
-    pairs = (fields_of(row, settings, f"{place}:{number}") for number, row in enumerate(rows, 1))
-    return Stream(row_blocks(pairs), (place, place), revision)
-
-
-def resolve_revision(name: str, revision: str | None) -> str | None:
-    """The commit that a data set's revision stands for now. Raises MachineError where the hub cannot be reached."""
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(HUB_SECONDS))
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    try:
-        return HfApi().dataset_info(name, revision=revision, timeout=HUB_SECONDS).sha
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise UsageError(
-            "corpus.hub", f"no data set {name!r} at revision {revision or 'main'!r}", "check the name"
-        ) from error
-    except Exception as error:  # the hub's client raises many kinds for a network that is not there
-        raise MachineError(name, f"cannot reach the Hugging Face hub ({type(error).__name__})", LOCAL_ADVICE) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 def labels_path(settings: CorpusSettings, split: Split, suffix: str) -> Path | None:
-    """The file beside plain ones that says something of each pair of a split (`.kind`, `.align`), where there is one."""
+    """Return the file next to the text files that labels each pair of a split (`.kind`, `.align`), or None."""
     name = getattr(settings, split)
     path = settings.folder / f"{name}{suffix}"
     return path if settings.format == "files" and isinstance(name, str) and path.is_file() else None
 
 
 def read_labels(settings: CorpusSettings, split: Split, suffix: str, *, num_pairs: int) -> list[str] | None:
-    """What `labels_path` says, None where there is no such file. Raises DataError where it is not of so many pairs."""
+    """Read the file of `labels_path`, or return None if there is none. Raises DataError unless it has `num_pairs` lines."""
     path = labels_path(settings, split, suffix)
-    lines = None if path is None else list(read_lines(path))
-    if lines is not None and len(lines) != num_pairs:
-        found = f"{len(lines):,} lines, but there are {num_pairs:,} {split} pairs"
-        raise DataError(str(path), found, "line n must be about pair n; mend it, or take it away")
+    if path is None:
+        return None
+    lines = list(read_lines(path))
+    if len(lines) != num_pairs:
+        found = f"found {len(lines):,} lines, expected {num_pairs:,}, one for each {split} pair"
+        raise DataError(str(path), found, "correct the file, or remove it")
     return lines
+
+
+def _existing(path: Path, suffix: str = "") -> Path:
+    """Return the path itself, with the suffix, or gzipped: the first that exists."""
+    candidates = [path, Path(f"{path}{suffix}"), Path(f"{path}.gz"), Path(f"{path}{suffix}.gz")]
+    return next((path for path in candidates if path.exists() and not path.is_dir()), candidates[1])
+
+
+def _single_file(settings: CorpusSettings, split: Split) -> Path:
+    """Return the path of a split whose format has both sides in one file."""
+    name: _FileName = getattr(settings, split)
+    if not isinstance(name, str):
+        advice = f"format = {settings.format!r} has both sides in one file"
+        raise UsageError(f"corpus.{split}", "found two file names, expected one", advice)
+    return _existing(settings.folder / name, f".{settings.format}")
+
+
+def _file_blocks(source_path: Path, target_path: Path) -> Iterator[Block]:
+    """Pair the lines of two files. Raises DataError if one file is longer."""
+    with closing(BlockReader(source_path)) as source, closing(BlockReader(target_path)) as target:
+        while lines := source.read():
+            block = Block(lines, target.read(len(lines)))
+            if len(block.target) < len(block.source):
+                raise _unequal(source, target, block.source[len(block.target) :])
+            yield block
+        if lines := target.read():
+            raise _unequal(target, source, lines)
+
+
+def _unequal(longer: BlockReader, shorter: BlockReader, extra: list[str]) -> DataError:
+    """Count the rest of the longer file and return the error; `extra` are its lines without a partner so far."""
+    is_blank = not any(map(str.strip, extra))
+    while lines := longer.read():
+        is_blank = is_blank and not any(map(str.strip, lines))
+    advice = "remove the trailing blank line" if is_blank else "line n of one file must translate line n of the other"
+    found = f"found {longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
+    return DataError(str(longer.path), found, advice)
+
+
+def _row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
+    """Collect rows of (source, target) into blocks."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _BLOCK_ROWS)):
+        source, target = (
+            [unicodedata.normalize("NFC", row[side].removesuffix("\r")) for row in batch] for side in (0, 1)
+        )
+        yield Block(source, target)
+
+
+def _require_text(stream: Stream) -> Iterator[Block]:
+    """Pass the blocks on. Raises DataError at the end if all lines of one side are blank."""
+    has_text = [False, False]
+    for block in stream.blocks:
+        has_text = [so_far or any(map(str.strip, side)) for so_far, side in zip(has_text, block, strict=True)]
+        yield block
+    for place, is_filled in zip(stream.places, has_text, strict=True):
+        if not is_filled:
+            raise DataError(place, "found no text, expected a sentence on each line", "check the file")
+
+
+def _pair_of_row(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:
+    """Return source and target of a row, which may be nested as {"translation": {"en": ..., "de": ...}}."""
+    if isinstance(row, dict) and isinstance(row.get("translation"), dict):
+        row = row["translation"]
+    hub = settings.hub
+    names = hub.source_column or settings.source_language, hub.target_column or settings.target_language
+    fields = [row.get(name) if isinstance(row, dict) else None for name in names]
+    if not all(isinstance(field, str) for field in fields):
+        found = f"fields {', '.join(map(str, row))}" if isinstance(row, dict) else type(row).__name__
+        advice = "set corpus.hub.source_column and corpus.hub.target_column"
+        raise DataError(place, f"found {found}, expected text fields {names[0]!r} and {names[1]!r}", advice)
+    source, target = (str(field).replace("\r\n", " ").replace("\n", " ") for field in fields)
+    if "\0" in source + target:
+        raise DataError(place, "found a NUL character, expected text", "remove it")
+    try:
+        (source + target).encode()
+    except UnicodeEncodeError as error:
+        found = "found half of a surrogate pair, expected text"
+        raise DataError(place, found, "write the character itself") from error
+    return source, target
+
+
+def _resolve_revision(name: str, revision: str | None) -> str | None:
+    """Return the commit that a revision of a data set points to. Raises MachineError if the hub cannot be reached."""
+    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(_HUB_TIMEOUT_SECONDS))
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        return HfApi().dataset_info(name, revision=revision, timeout=_HUB_TIMEOUT_SECONDS).sha
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        found = f"no data set {name!r} at revision {revision or 'main'!r}"
+        raise UsageError("corpus.hub", found, "check the name") from error
+    except Exception as error:  # the hub client raises many different exceptions without a network
+        found = f"cannot reach the Hugging Face hub ({type(error).__name__})"
+        raise MachineError(name, found, _LOCAL_ADVICE) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,7 +1,7 @@
-"""Encoded pairs on disk: written block by block, mapped into memory where they are read, so that neither needs them all.
+"""Encoded pairs on disk: written block by block and memory-mapped for reading, so that a corpus may exceed the memory.
 
-source.pieces, target.pieces     ids, two bytes each where the vocabulary allows
-source.lengths, target.lengths   pieces of each sentence, the end mark included, four bytes each
+source.tokens, target.tokens     token ids, two bytes each if the vocabulary is small enough, else four
+source.lengths, target.lengths   number of tokens of each sentence, EOS included, four bytes each
 """
 
 from collections import deque
@@ -23,14 +23,15 @@ from translator.text.tokenizer import EOS, Tokenizer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-MOST_THREADS = 4  # each holds some blocks, and Python itself runs in one at a time
-SIDES = ("source", "target")
-PARTS = tuple(f"{side}.{part}" for side in SIDES for part in ("pieces", "lengths"))
+
+_SIDES = ("source", "target")
+PARTS = tuple(f"{side}.{part}" for side in _SIDES for part in ("tokens", "lengths"))
+_MAX_THREADS = 4  # each thread holds some blocks, and only one at a time runs Python code
 
 
 def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> None:
-    """Encode all pairs into a folder, a block a thread."""
-    threads = min(torch.get_num_threads(), MOST_THREADS)
+    """Encode all pairs into the files PARTS of a folder, one block per thread."""
+    num_threads = min(torch.get_num_threads(), _MAX_THREADS)
     encoders = [WordEncoder(processor) for processor in tokenizer.processors]
 
     def encode(block: Block) -> list[bytes]:
@@ -38,52 +39,50 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
         for lines, encoder in zip(block, encoders, strict=True):
             ids = encoder.encode(lines)
             lengths = np.diff(np.flatnonzero(ids == EOS), prepend=-1)
-            parts += [ids.astype(piece_type(encoder.processor)).tobytes(), lengths.astype(np.int32).tobytes()]
+            parts += [ids.astype(_token_type(encoder.processor)).tobytes(), lengths.astype(np.int32).tobytes()]
         return parts
 
-    with ExitStack() as held:
-        files = [held.enter_context((folder / part).open("wb")) for part in PARTS]
-        for parts in threaded_map(encode, (one for one in blocks if one.source), threads):
+    with ExitStack() as stack:
+        files = [stack.enter_context((folder / part).open("wb")) for part in PARTS]
+        for parts in threaded_map(encode, (block for block in blocks if block.source), num_threads):
             for file, part in zip(files, parts, strict=True):
                 file.write(part)
 
 
 def read_pairs(folder: Path, tokenizer: Tokenizer) -> EncodedPairs:
-    """What `write_pairs` wrote. Raises ValueError where it cannot be that."""
-    return EncodedPairs(*(read_side(folder, *pair) for pair in zip(SIDES, tokenizer.processors, strict=True)))
+    """Open the pairs that `write_pairs` wrote. Raises ValueError if they do not fit the tokenizer."""
+    return EncodedPairs(*(_read_side(folder, *pair) for pair in zip(_SIDES, tokenizer.processors, strict=True)))
 
 
-def read_side(folder: Path, side: str, processor: Any) -> EncodedLines:
-    """One side, its pieces left on disk."""
+def _read_side(folder: Path, side: str, processor: Any) -> EncodedLines:
     offsets = np.concatenate([[0], np.cumsum(np.fromfile(folder / f"{side}.lengths", np.int32), dtype=np.int64)])
-    pieces = np.memmap(folder / f"{side}.pieces", piece_type(processor), "c").view(np.ndarray)
-    if len(pieces) != offsets[-1] or pieces.max() >= processor.get_piece_size() or (np.diff(offsets) < 1).any():
-        raise ValueError(f"{side}.pieces are not those of this tokenizer")
-    return EncodedLines(torch.from_numpy(pieces), offsets)
+    tokens = np.memmap(folder / f"{side}.tokens", _token_type(processor), "c").view(np.ndarray)
+    if len(tokens) != offsets[-1] or tokens.max() >= processor.get_piece_size() or (np.diff(offsets) < 1).any():
+        raise ValueError(f"{side}.tokens was not written with this tokenizer")
+    return EncodedLines(torch.from_numpy(tokens), offsets)
 
 
-def piece_type(processor: Any) -> type[np.uint16] | type[np.int32]:
-    """The smallest type that holds every id."""
+def _token_type(processor: Any) -> type[np.uint16] | type[np.int32]:
+    """Return the smallest type that holds every token id."""
     return np.uint16 if processor.get_piece_size() <= 2**16 else np.int32
 
 
-def select_pairs(blocks: Iterable[Block], kept: NDArray[np.bool_], seen: Fingerprint) -> Iterator[Block]:
-    """The pairs that the pair_filter let in, when the corpus is read again; `seen` is told of all that is read."""
+def select_pairs(blocks: Iterable[Block], is_kept: NDArray[np.bool_], fingerprint: Fingerprint) -> Iterator[Block]:
+    """Yield the pairs that a `PairFilter` kept when the corpus is read again, and update the fingerprint with all pairs."""
     first = 0
     for block in blocks:
-        seen.update(join_lines(side).encode() for side in block)
+        fingerprint.update(join_lines(side).encode() for side in block)
         last = first + len(block.source)
-        chosen = kept[first:last]
-        yield Block(*(list(compress(side, chosen)) for side in block))
+        yield Block(*(list(compress(side, is_kept[first:last])) for side in block))
         first = last
 
 
-def threaded_map(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """`map` in order, by so many threads, while the items come and the results are used in the caller's."""
-    with ThreadPoolExecutor(threads) as pool:
+def threaded_map(function: Callable[[Item], Result], items: Iterable[Item], num_threads: int) -> Iterator[Result]:
+    """Yield function(item) in order, computed by threads. Items are taken and results yielded in the caller's thread."""
+    with ThreadPoolExecutor(num_threads) as pool:
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > threads:
+            if len(waiting) > num_threads:
                 yield waiting.popleft().result()
-        yield from (one.result() for one in waiting)
+        yield from (future.result() for future in waiting)

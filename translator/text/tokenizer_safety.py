@@ -1,62 +1,70 @@
-"""What a SentencePiece file may hold before SentencePiece sees it: that library trusts its files, and dies of bad ones.
+"""Validates SentencePiece files before SentencePiece parses them: it trusts its input and crashes on bad files.
 
-A file is a protocol buffer: the pieces, then how they were learned and how text is normalised. Ours have short pieces
-and no table of characters. Nothing else is let through, even where every hash says that it is ours.
+A file is a protocol buffer: first the tokens, then the trainer's settings, then the normalizer's. Files that this program writes
+have short tokens and no character map. Anything else is rejected, even if all hashes match.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-LONGEST_PIECE = 118  # bytes, so that a piece with score and type is told to be at most 127 long, in one byte
-HIGHEST_SCORE = 1e8
-TRAINER, NORMALIZER, CHARACTERS = 2, 3, 2
-"""Numbers of fields: two of a file, and one of its normalizer."""
+_MAX_TOKEN_BYTES = 118  # a token with its score and type is then at most 127 bytes long, so its length is one byte
+_MAX_SCORE = 1e8
+# Numbers of protocol buffer fields.
+_TRAINER, _NORMALIZER = 2, 3  # of a file
+_CHARACTER_MAP = 2  # of the normalizer
 
 
 def require_harmless(model: bytes) -> None:
-    """Raise ValueError, or IndexError where it ends too early, for a file that our training cannot have written."""
-    place, pieces, scores = 0, [], []
-    while model[place] == 0x0A:
-        length, size = model[place + 1], model[place + 3]
-        score, end = place + 4 + size, place + 2 + length
-        is_typed = length == size + 9 and model[end - 2] == 0x18
-        is_piece = is_typed or length == size + 7
-        if not is_piece or size > LONGEST_PIECE or model[place + 2] != 0x0A or model[score] != 0x15:
-            raise ValueError(f"no piece at byte {place}")
-        pieces.append(model[place + 4 : score])
+    """Raise ValueError or IndexError for a file that this program cannot have written.
+
+    A token is 0x0A, its length, and inside 0x0A, length and UTF-8; 0x15 and a float32 score; and for all but normal tokens
+    0x18 and a type.
+    """
+    position, tokens, scores = 0, [], []
+    while model[position] == 0x0A:
+        length, size = model[position + 1], model[position + 3]
+        score, end = position + 4 + size, position + 2 + length
+        has_type = length == size + 9 and model[end - 2] == 0x18
+        is_token = has_type or length == size + 7
+        if not is_token or size > _MAX_TOKEN_BYTES or model[position + 2] != 0x0A or model[score] != 0x15:
+            raise ValueError(f"expected a token at byte {position}")
+        tokens.append(model[position + 4 : score])
         scores.append(model[score + 1 : score + 5])
-        place = end
-    b" ".join(pieces).decode()
-    if not (np.abs(np.frombuffer(b"".join(scores), "<f4")) < HIGHEST_SCORE).all():
-        raise ValueError("a score that is none")
-    for number, content in fields(model[place:]):
-        if number not in (TRAINER, NORMALIZER):
-            raise ValueError(f"field {number} is unknown")
-        if number == NORMALIZER and any(part for inner, part in fields(content) if inner == CHARACTERS):
-            raise ValueError("it has a table of characters")
+        position = end
+    b" ".join(tokens).decode()
+    if not (np.abs(np.frombuffer(b"".join(scores), "<f4")) < _MAX_SCORE).all():
+        raise ValueError("score is not a finite number")
+    for number, content in _fields(model[position:]):
+        if number not in (_TRAINER, _NORMALIZER):
+            raise ValueError(f"unknown field {number}")
+        if number == _NORMALIZER and any(part for inner, part in _fields(content) if inner == _CHARACTER_MAP):
+            raise ValueError("the normalizer has a character map")
 
 
-def fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """(number, content) of each field of a protocol buffer; of a field that is a number, no content."""
-    place = 0
-    while place < len(message):
-        tag, place = varint(message, place)
-        number, kind = tag >> 3, tag & 7
-        if kind not in (0, 1, 2, 5):
-            raise ValueError(f"field {number} is of kind {kind}")
-        size, place = varint(message, place) if kind in (0, 2) else ({1: 8, 5: 4}[kind], place)
-        content = message[place : place + size] if kind == 2 else b""
-        place += size if kind else 0
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, content) of each field of a protocol buffer. The content of numeric fields is left empty."""
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        number, wire_type = tag >> 3, tag & 7
+        if wire_type not in (0, 1, 2, 5):  # varint, 8 bytes, bytes with their length, 4 bytes
+            raise ValueError(f"field {number} has wire type {wire_type}")
+        if wire_type in (0, 2):
+            size, position = _varint(message, position)
+        else:
+            size = {1: 8, 5: 4}[wire_type]
+        content = message[position : position + size] if wire_type == 2 else b""
+        position += size if wire_type else 0  # a varint's value was read in place of a size
         yield number, content
 
 
-def varint(message: bytes, place: int) -> tuple[int, int]:
-    """(a number, seven bits a byte, the lowest first; where it ends)."""
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    """Return (number, end) of a variable-length integer: seven bits per byte, lowest first."""
     number = 0
     for shift in range(0, 64, 7):
-        number |= (message[place] & 127) << shift
-        place += 1
-        if message[place - 1] < 128:
-            return number, place
-    raise ValueError("a number without an end")
+        number |= (message[position] & 127) << shift
+        position += 1
+        if message[position - 1] < 128:
+            return number, position
+    raise ValueError("integer does not end")

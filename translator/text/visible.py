@@ -1,4 +1,4 @@
-"""Text of unknown origin, made fit to be looked at."""
+"""Make text from files, models and users safe to show: control characters are escaped."""
 
 import re
 from collections.abc import Callable
@@ -7,20 +7,21 @@ from typing import Any
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
 )
+"""Control characters except tab and line feed: C0, C1, separators, bidirectional controls and two noncharacters."""
 
 LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
-"""For `translate`: a text on one line, whoever reads it."""
+"""Table for `str.translate` that puts a text on one line: all characters that any program cuts lines at become spaces."""
 
 
 def visible(text: str) -> str:
-    """The text with control characters written out, so that a terminal shows them instead of obeying."""
+    r"""Escape control characters, as `\x1b`, so that a terminal shows them instead of obeying them."""
     return CONTROL.sub(
-        lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", text
+        lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else f"\\u{ord(match[0]):04x}", text
     )
 
 
 def unbroken(text: str) -> str:
-    """The text with its line feeds written out: a name or a sentence cannot begin a line of its own."""
+    """Escape line feeds, so that a file name or a sentence cannot start a new line in a message or table."""
     return text.replace("\n", "\\x0a")
 
 

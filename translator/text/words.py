@@ -1,4 +1,4 @@
-"""The words that a model was trained on, so that a reader can be told which ones it never saw, or seldom."""
+"""The words of the training data, kept with a run to tell which words the model has never seen, or rarely."""
 
 import unicodedata
 from collections import Counter
@@ -10,13 +10,13 @@ from translator.text.reader import read_lines
 
 
 def words(line: str) -> list[str]:
-    """The words of a line: cut at whitespace, without punctuation around them, in folded case."""
-    stripped = (strip_punctuation(word) for word in unicodedata.normalize("NFC", line).casefold().split())
+    """Return the words of a line: separated by whitespace, without surrounding punctuation, case-folded."""
+    stripped = (_strip_punctuation(word) for word in unicodedata.normalize("NFC", line).casefold().split())
     return [word for word in stripped if word]
 
 
-def strip_punctuation(word: str) -> str:
-    """The word without punctuation and symbols at its ends."""
+def _strip_punctuation(word: str) -> str:
+    """Remove punctuation and symbols (Unicode categories P and S) from both ends."""
     first, last = 0, len(word)
     while first < last and unicodedata.category(word[first])[0] in "PS":
         first += 1
@@ -26,38 +26,38 @@ def strip_punctuation(word: str) -> str:
 
 
 def known_words(lines: Iterable[str]) -> frozenset[str]:
-    """Every word of these lines."""
+    """Return all words of the lines."""
     return frozenset(word for line in lines for word in words(line))
 
 
 def save_words(known: frozenset[str], path: Path) -> None:
-    """One word a line, sorted."""
+    """Write one word per line, sorted."""
     path.write_bytes("".join(f"{word}\n" for word in sorted(known)).encode())
 
 
 def load_words(path: Path) -> frozenset[str]:
-    """What `save_words` wrote. Raises ModelError where there is none."""
+    """Read the words that `save_words` wrote. Raises ModelError if there is no such file."""
     if not path.is_file():
         raise ModelError(str(path), "no such file", "restore the run folder")
     return frozenset(read_lines(path))
 
 
-def count_words(tokens: Mapping[str, int]) -> Counter[str]:
-    """How often each word occurs, from how often each token between spaces does."""
+def count_words(line_counts: Mapping[str, int]) -> Counter[str]:
+    """Count words, given how often each line occurs. A line may also be a string without spaces, as in `WordCounts`."""
     counts: Counter[str] = Counter()
-    for token, count in tokens.items():
-        for word in words(token):
+    for line, count in line_counts.items():
+        for word in words(line):
             counts[word] += count
     return counts
 
 
 def save_counts(counts: Mapping[str, int], path: Path) -> None:
-    """A word, a tab and its count a line, sorted by word."""
+    """Write a word, a tab and its count per line, sorted by word."""
     path.write_bytes("".join(f"{word}\t{counts[word]}\n" for word in sorted(counts)).encode())
 
 
 def load_counts(path: Path) -> dict[str, int] | None:
-    """What `save_counts` wrote, or None where there is no such file. Raises ModelError where it is damaged."""
+    """Read the counts that `save_counts` wrote, or return None if there is no such file. Raises ModelError if damaged."""
     if not path.is_file():
         return None
     try:

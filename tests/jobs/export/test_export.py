@@ -28,7 +28,8 @@ from translator.ops.choice import Ops
 from translator.runs.folder import RunFolder
 from translator.text.batches import EncodedLines
 from translator.text.sources import read_split
-from translator.text.tokenizer import EOS, Tokenizer, train_tokenizer
+from translator.text.tokenizer import EOS, Tokenizer
+from translator.text.tokenizer_training import train_tokenizer
 
 pytest.importorskip("ctranslate2", reason="needs the library: pip install ctranslate2")
 

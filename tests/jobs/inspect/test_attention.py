@@ -17,7 +17,8 @@ from translator.jobs.translate.translator import Translator
 from translator.ops.choice import Ops
 from translator.runs.folder import VALIDATION_LINKS, HeldOut, RunFolder
 from translator.text.corpus import Corpus
-from translator.text.tokenizer import TokenizerSettings, train_tokenizer
+from translator.text.tokenizer import TokenizerSettings
+from translator.text.tokenizer_training import train_tokenizer
 
 ROOT = Path(__file__).parent.parent.parent.parent
 SMALL = {

@@ -66,7 +66,7 @@ def about_corpus(config: Config, found: FilterResult) -> dict[str, Any]:
 
 def unusable(folder: Path, about: dict[str, Any]) -> str | None:
     """Why the pieces in a folder may not be used for this corpus, or None."""
-    if reason := find_damage(folder):
+    if reason := find_damage(folder, *PARTS):
         return reason
     try:
         there = json.loads((folder / ABOUT).read_bytes())

@@ -36,7 +36,8 @@ from translator.text.corpus import Block, Corpus
 from translator.text.filters import RULES, FilterResult, Finding, PairFilter, check_held_out, require_pairs
 from translator.text.sources import labels_path, open_split, read_labels, read_split
 from translator.text.store import threaded_map
-from translator.text.tokenizer import PairSample, Tokenizer, TokenizerSettings, train_tokenizer
+from translator.text.tokenizer import Tokenizer, TokenizerSettings
+from translator.text.tokenizer_training import PairSample, train_tokenizer
 from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
 from translator.version import __version__

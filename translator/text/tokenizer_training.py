@@ -1,0 +1,128 @@
+"""Train a SentencePiece tokenizer on the training pairs, or on an even sample of a large corpus."""
+
+import io
+import re
+from collections.abc import Callable
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from translator.errors import UsageError
+from translator.text.corpus import Block, Corpus
+from translator.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerSettings
+
+_MAX_SENTENCE_BYTES = 2**30
+
+
+class PairSample:
+    """The pairs that a tokenizer is trained on: all pairs or, of a large corpus, an even sample in corpus order.
+
+    Every pair gets a random key, and the pairs with the lowest keys are sampled. Until the corpus has been read, up to 1.5
+    times the sample is kept, so that the sample is sorted by key only now and then.
+    """
+
+    def __init__(self, settings: TokenizerSettings) -> None:
+        self._settings, self._generator = settings, np.random.default_rng(0)
+        self._source: list[str] = []
+        self._target: list[str] = []
+        self._keys: list[NDArray[np.float64]] = []
+        self._highest, self._num_pairs, self._num_characters = 1.0, 0, 0
+
+    def add(self, block: Block) -> None:
+        """Sample from the next pairs."""
+        keys = self._generator.random(len(block.source))
+        is_drawn = keys <= self._highest
+        source, target = (list(compress(side, is_drawn)) for side in block)
+        self._source += source
+        self._target += target
+        self._keys.append(keys[is_drawn])
+        self._num_pairs += len(keys)
+        self._num_characters += sum(map(len, source)) + sum(map(len, target))
+        if self._excess > 1.5:
+            self._shrink()
+
+    def corpus(self) -> Corpus:
+        """Return the sampled pairs."""
+        if self._excess > 1:
+            self._shrink()
+        return Corpus(self._source, self._target)
+
+    @property
+    def notice(self) -> str | None:
+        """A message for the user if not all pairs are in the sample."""
+        if len(self._source) == self._num_pairs:
+            return None
+        limits = "tokenizer.max_sentences and tokenizer.max_characters"
+        return f"tokenizer: trained on {len(self._source):,} of {self._num_pairs:,} pairs, sampled evenly ({limits})"
+
+    @property
+    def _excess(self) -> float:
+        """How many times larger the sample is than it may be."""
+        settings = self._settings
+        return max(len(self._source) / settings.max_sentences, self._num_characters / settings.max_characters)
+
+    def _shrink(self) -> None:
+        """Drop the pairs with the highest keys until the sample is small enough."""
+        keys = np.concatenate(self._keys)
+        sizes = np.fromiter(map(len, self._source), np.int64) + np.fromiter(map(len, self._target), np.int64)
+        order = keys.argsort()
+        num_fitting = int(np.searchsorted(np.cumsum(sizes[order]), self._settings.max_characters, side="right"))
+        chosen = np.sort(order[: max(1, min(num_fitting, self._settings.max_sentences))])
+        self._source, self._target = ([side[index] for index in chosen] for side in (self._source, self._target))
+        self._keys, self._num_characters = [keys[chosen]], int(sizes[chosen].sum())
+        self._highest = float(keys[chosen].max())
+
+
+def train_tokenizer(
+    corpus: Corpus, settings: TokenizerSettings, notify: Callable[[str], None] = lambda _: None
+) -> Tokenizer:
+    """Train the tokenizers of both languages. A vocabulary that is too large for the corpus is lowered, with a message.
+
+    Raises UsageError if the vocabulary is too small for the characters of the corpus.
+    """
+    texts = [[*corpus.source, *corpus.target]] if settings.joint else [corpus.source, corpus.target]
+    trained = [_train_model(lines, settings, settings.vocab_size) for lines in texts]
+    if lowered := [str(size) for _, size in trained if size != settings.vocab_size]:
+        sizes = " and ".join(lowered)
+        notify(f"tokenizer.vocab_size: lowered from {settings.vocab_size} to {sizes}, the largest for this corpus")
+    return Tokenizer(trained[0][0], trained[-1][0])
+
+
+def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tuple[bytes, int]:
+    """Return (SentencePiece model, vocabulary size). Only whitespace is normalised, so that decoding restores the text."""
+    from sentencepiece import SentencePieceTrainer
+
+    model = io.BytesIO()
+    try:
+        SentencePieceTrainer.train(
+            sentence_iterator=(line.replace("\0", " ") for line in lines),  # SentencePiece cuts lines at NUL
+            model_writer=model,
+            model_type=settings.kind,
+            vocab_size=vocab_size,
+            character_coverage=settings.character_coverage,
+            byte_fallback=settings.byte_fallback,
+            normalization_rule_name="identity",
+            max_sentence_length=_MAX_SENTENCE_BYTES,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        message = str(error)
+        if match := re.search(r"value <= (\d+)", message):
+            return _train_model(lines, settings, int(match[1]))
+        if match := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+            characters = len(set().union(*lines))
+            raise UsageError(
+                "tokenizer.vocab_size",
+                f"found {vocab_size}, expected at least {match[1]} for {characters} characters and the special tokens",
+                "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage",
+            ) from error
+        raise UsageError(
+            "[tokenizer]", f"rejected by SentencePiece ({message.splitlines()[0]})", "change its settings"
+        ) from error
+    return model.getvalue(), vocab_size
