@@ -37,7 +37,7 @@ def test_every_shipped_config_builds_and_comes_back_from_its_saved_form(path: Pa
         ("encoder.self_attention.num_heads=3", r"128.*3"),
         ("encoder.self_attention.widow=3", r"encoder\.self_attention\.widow: unknown option"),
         ("model.architecture=transfomer", r"architecture.*'transfomer'.*transformer"),
-        ("model.dim=1000000000", r"weights, at most|cannot be built"),
+        ("model.dim=1000000000", r"parameters, expected at most|cannot be built"),
         ("training.accumulation=9223372036854775807", r"training\.accumulation: found 9.* less than or equal to 10000"),
         ("training.samples=9223372036854775807", r"training\.samples: found 9.* less than or equal to 10000"),
         ("nonsense", r"--set nonsense"),

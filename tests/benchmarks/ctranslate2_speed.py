@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from translator.jobs.translate.conversion import convert, library
+from translator.jobs.translate.conversion import convert, import_ctranslate2
 from translator.jobs.translate.translator import Translator
 
 WARM_UP = 100
@@ -25,7 +25,7 @@ def ctranslate2_speeds(translator: Translator, lines: list[str], forced: int) ->
     with tempfile.TemporaryDirectory() as folder:
         convert(translator.config, translator.model, translator.tokenizer).save(folder)
         for workers in {1, threads}:
-            engine = library().Translator(folder, inter_threads=workers, intra_threads=threads // workers)
+            engine = import_ctranslate2().Translator(folder, inter_threads=workers, intra_threads=threads // workers)
             for (name, beam_size), batch_size in itertools.product({"greedy": 1, "beam5": 5}.items(), BATCH_SIZES):
                 options = {"beam_size": beam_size, "max_batch_size": batch_size}
                 options |= {"min_decoding_length": forced, "max_decoding_length": forced}

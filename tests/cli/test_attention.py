@@ -43,7 +43,7 @@ def test_json_has_words_pieces_and_weights_from_which_the_alignment_follows(line
     seen = records[0]["attention"]
     assert seen["source"]["words"] == ["A", "dog", "sleeps.", "</s>"]
     assert seen["view"]["title"] == "cross-attention, average of 4 heads"
-    assert records[0]["translations"][0].keys() == {"text", "score", "log_prob", "is_finished", "is_whole"}
+    assert records[0]["translations"][0].keys() == {"text", "score", "log_prob", "is_finished", "is_source_truncated"}
     for row in seen["weights"]:
         assert sum(row) == pytest.approx(1.0, abs=1e-5)
     words = [max(range(3), key=row.__getitem__) for row in seen["weights"]]

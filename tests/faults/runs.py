@@ -34,7 +34,7 @@ PLACES = {
     "mid-epoch": [("translator.training.loop.count", 2)],
     "epoch boundary": [("translator.training.loop.count", -1)],  # the last update of the first epoch
     "inside validation": [("translator.jobs.train.run_loop.mean_loss", 1)],
-    "inside a validation translation": [("translator.jobs.translate.translator.Translator.translate_block", 2)],
+    "inside a validation translation": [("translator.jobs.translate.translator.Translator._translate_block", 2)],
     "step 0": [("translator.jobs.train.run_loop.train", 1)],
     "last step": [("translator.training.loop.count", 12)],
     "twice": [("translator.training.loop.count", 4), ("translator.training.loop.count", 3)],

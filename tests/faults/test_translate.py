@@ -112,7 +112,7 @@ def test_f08_where_a_model_has_a_longest_sentence_the_end_is_translated(training
     done = trainings.commands.run(trainings.folder, *words, stdin=DOG + b"dog " * 300 + b"\n" + DOG)
     assert (done.code, len(done.lines)) == (0, 3)
     assert done.lines[0] == done.lines[2]
-    assert "longer than 250 pieces, only the end was translated: line 2\n" in done.error_text
+    assert "longer than 250 tokens, only the end was translated: line 2\n" in done.error_text
 
 
 @pytest.mark.parametrize("kind", LIMITS)
@@ -234,7 +234,7 @@ def test_f16_a_model_without_an_end_is_cut_and_flagged(commands: Commands, work:
     make_it_write(work / run, "<0x41>")
     done = commands.run(work, "translate", "--run", run, stdin=DOG * 2)
     assert (done.code, len(done.lines), {*done.lines[0]}) == (0, 2, {"A"})
-    assert "no end was found, the translation is cut at its longest length: line 1, 2\n" in done.error_text
+    assert "no end was found, the translation is cut at its maximum length: line 1, 2\n" in done.error_text
     (line,) = commands.run(work, "translate", "--run", run, "--json", stdin=DOG).lines
     assert json.loads(line)["translations"][0]["is_finished"] is False
 

@@ -56,7 +56,8 @@ def translate(
     """
     from translator.jobs.inspect.attention import Looker
     from translator.jobs.translate.build import choose_device
-    from translator.jobs.translate.translator import BLOCK_LINES, Remarks, decoding_settings, load
+    from translator.jobs.translate.notices import TranslationNotices
+    from translator.jobs.translate.translator import BLOCK_LINES, decoding_settings, load
     from translator.runs.folder import RunFolder, latest_run
 
     if text and input:
@@ -73,21 +74,21 @@ def translate(
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
     looker = Looker(translator, folder, layer=layer, head=head) if wanted else None
-    remarks = Remarks(translator)
+    notices = TranslationNotices(translator)
     with written(output) as write, attention_file(wanted) as keep:
         lines, sources = tee(input_lines(text, input))
         block = 1 if is_prompt(text, input) else BLOCK_LINES
         found = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block)
         with counted(found, shown=input is not None and not (output is None and sys.stdout.isatty())) as done:
             for source, candidates, seen in follow(done, sources, looker, together=block):
-                remarks.see(source, candidates[0])
+                notices.add(source, candidates[0])
                 keep(source, candidates[0].text, seen)
                 if json:
                     looked = {"attention": seen and seen.as_record()} if attention == "json" else {}
                     write(as_json(record_of(source, candidates) | looked))
                 else:
                     write(shown(wanted, candidates[0].text, seen))
-    for notice in remarks.notices():
+    for notice in notices.lines():
         notify(notice)
 
 

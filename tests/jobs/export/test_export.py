@@ -308,7 +308,7 @@ def test_an_export_of_other_weights_is_refused(run, monkeypatch):
     monkeypatch.setattr(RunFolder, "parameters_digest", lambda self: "0" * 64)
     exported(run)
     monkeypatch.undo()
-    with pytest.raises(ModelError, match=r"was exported from other weights .*--force"):
+    with pytest.raises(ModelError, match=r"was exported from other parameters .*--force"):
         load(run, engine="ctranslate2")
 
 

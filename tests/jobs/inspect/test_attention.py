@@ -73,7 +73,7 @@ def test_the_average_of_the_heads_is_the_average_of_the_heads() -> None:
 
 
 def test_words_that_were_not_read_are_not_shown_but_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("translator.jobs.translate.translator.MOST_PIECES", 6)
+    monkeypatch.setattr("translator.jobs.translate.translator._MAX_SOURCE_TOKENS", 6)
     (seen,) = look(translator("demo"), LINES[3:])
     assert 0 < seen.num_unread == len(LINES[3].split()) - seen.source.num_words
     assert seen.piece_weight.shape[1] == 6

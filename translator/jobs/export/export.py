@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError, ModelError, UsageError
-from translator.jobs.translate.conversion import convert, library
+from translator.jobs.translate.conversion import convert, import_ctranslate2
 from translator.jobs.translate.engines import CTRANSLATE2, EXPORT, CTranslate2Engine
 from translator.jobs.translate.translator import Translator, load
 from translator.runs.folder import FORMAT, RunFolder
@@ -79,7 +79,7 @@ def export_run(
             "format": FORMAT,
             "weights": run.parameters_digest(),
             "quantization": quantization,
-            "ctranslate2": library().__version__,
+            "ctranslate2": import_ctranslate2().__version__,
             "agreements": [agreement._asdict() for agreement in agreements],
         }
         write_part(temporary / EXPORT, json.dumps(record, indent=1).encode())
@@ -95,7 +95,7 @@ def compare_engines(translator: Translator, lines: list[str], folder: Path) -> l
     """Translate the same lines with both engines, by greedy search and by a beam of 5."""
     tokenizer, decoding = translator.tokenizer, translator.config.decoding.model_dump()
     engine = CTranslate2Engine(folder, translator.model, tokenizer)
-    other = Translator(translator.model, tokenizer, translator.config, translator.known, engine)
+    other = Translator(translator.model, tokenizer, translator.config, translator.known_words, engine)
     agreements = []
     for name, changes in (("greedy", {"search": "greedy"}), ("beam 5", {"search": "beam", "beam_size": 5})):
         settings = DecodingSettings(**{**decoding, **changes, "num_best": 1})

@@ -178,7 +178,7 @@ class Looker:
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View]
     ) -> Iterator[tuple[int, list[AttentionMap]]]:
         """(number of the pair, its map in each view), in the order of length; targets end in the end mark if they ended."""
-        read = [source[-self.translator.most_pieces :] for source in sources]
+        read = [source[-self.translator.max_source_tokens :] for source in sources]
         pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
         batches = TokenBatches(pairs, batch_tokens=PASS_TOKENS, pool_size=len(sources), seed=0)
         tokenizer = self.translator.tokenizer

@@ -1,1 +1,1 @@
-"""The Python API: a trained run that translates, its search engines and the conversion to CTranslate2."""
+"""Load a trained run and translate: the Python API, search engines, and the conversion to CTranslate2."""

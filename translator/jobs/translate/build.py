@@ -1,4 +1,4 @@
-"""Every object from a config: device, operations, model; and the checks that need a model but no data."""
+"""Build what a config describes: device, model and the checks that need a model but no data."""
 
 import re
 
@@ -12,11 +12,11 @@ from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 from translator.text.tokenizer import Tokenizer
 
-MAX_PARAMETERS = 2_000_000_000
+_MAX_PARAMETERS = 2_000_000_000
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; 'auto' takes a GPU where there is one. Raises MachineError where it is not there."""
+    """Return the device of this name; 'auto' is a GPU if there is one. Raise MachineError if it does not exist."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[str, str]:
-    """What must be equal for two trainings to agree to the last bit."""
+    """Return what must be equal for two runs of one config to have bit-identical parameters."""
     is_gpu = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if is_gpu else device.type,
@@ -42,20 +42,20 @@ def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[s
 
 
 def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
-    """What a model needs to know of a tokenizer."""
+    """Return the sizes that a model needs to know of a tokenizer."""
     return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint)
 
 
 def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyModel:
-    """The model on the current default device. Raises UsageError for settings that contradict each other."""
+    """Return a new model on the default device. Raise UsageError for settings that contradict each other."""
     architecture = MODELS[config.architecture]
     return architecture.build(config.model, config.encoder, config.decoder, vocabularies=vocabularies, ops=ops)
 
 
 def check_model(config: Config) -> int:
-    """Build the model without memory, before any data is read; returns its number of weights.
+    """Build the model on the meta device, before any data is read, and return its number of parameters.
 
-    Raises UsageError for what cannot be built or is larger than any machine that this program is for.
+    Raises UsageError if it cannot be built or has more than two billion parameters.
     """
     size = config.tokenizer.vocab_size
     try:
@@ -66,13 +66,15 @@ def check_model(config: Config) -> int:
         raise UsageError(
             "[model]", f"cannot be built ({str(error).splitlines()[0]})", "choose smaller sizes"
         ) from error
-    if num_parameters > MAX_PARAMETERS:
+    if num_parameters > _MAX_PARAMETERS:
         raise UsageError(
-            "[model]", f"would have {num_parameters:,} weights, at most {MAX_PARAMETERS:,}", "choose smaller sizes"
+            "[model]",
+            f"would have {num_parameters:,} parameters, expected at most {_MAX_PARAMETERS:,}",
+            "choose smaller sizes",
         )
     return num_parameters
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    """How many numbers training adjusts, tied ones once."""
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    """Return the number of trainable parameters; tied ones count once."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,6 +1,6 @@
-"""A Transformer of ours in the layout of CTranslate2 (github.com/OpenNMT/CTranslate2), whose engine computes the same.
+"""Convert a Transformer to the layout of CTranslate2 (github.com/OpenNMT/CTranslate2), which computes the same function.
 
-CTranslate2 knows encoder-decoders with full attention by dot products; anything else is refused, by the setting's name.
+CTranslate2 supports encoder-decoders with full dot-product attention. Other models are rejected by the setting's name.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from translator.models.interface import AnyModel
 from translator.models.transformer import Residual, Transformer, TransformerSettings
 from translator.text.tokenizer import BOS, EOS, UNK, Tokenizer
 
-MOST_POSITIONS = 4096
-"""Rows of the exported table of positions where the model itself has no last one."""
-DOT_PRODUCT_MECHANISMS = ("full", "flash")
-ACTIVATIONS = {"relu": "RELU", "gelu": "GELU"}  # GELU by the error function, as ours
+MAX_POSITIONS = 4096
+"""Rows of the exported table of positions if the model itself has no limit."""
+_DOT_PRODUCT_MECHANISMS = ("full", "flash")
+_ACTIVATIONS = {"relu": "RELU", "gelu": "GELU"}  # both GELUs use the error function
 
 
-def library() -> Any:
-    """The package ctranslate2. Raises MachineError where it is not installed."""
+def import_ctranslate2() -> Any:
+    """Return the package ctranslate2. Raise MachineError if it is not installed."""
     try:
         import ctranslate2
     except ImportError as error:
@@ -37,123 +37,122 @@ def library() -> Any:
 
 
 def convert(config: Config, model: AnyModel, tokenizer: Tokenizer) -> Any:
-    """The model as a `TransformerSpec` with copies of its weights. Raises UsageError where CTranslate2 has no such model."""
+    """Return the model as a `TransformerSpec` with copies of its parameters.
+
+    Raises UsageError if CTranslate2 does not support the model.
+    """
     check_convertible(config)
-    transformer, specs = cast(Transformer, model), library().specs
-    settings = cast(TransformerSettings, config.model)
-    tables = attention_tables(config)
-    common = {
+    transformer, specs = cast(Transformer, model), import_ctranslate2().specs
+    settings, tables = cast(TransformerSettings, config.model), _attention_tables(config)
+    options = {
         "pre_norm": settings.norm == "pre",
-        "activation": specs.Activation[ACTIVATIONS[settings.activation]],
+        "activation": specs.Activation[_ACTIVATIONS[settings.activation]],
     }
-    heads = [tables[f"{name}.self_attention"].num_heads for name in ("encoder", "decoder")]
+    encoder_heads, decoder_heads, _ = (table.num_heads for table in tables.values())
     spec = specs.TransformerSpec(
-        specs.TransformerEncoderSpec(len(transformer.encoder_layers), heads[0], **common),
-        specs.TransformerDecoderSpec(len(transformer.decoder_layers), heads[1], **common),
+        specs.TransformerEncoderSpec(len(transformer.encoder_layers), encoder_heads, **options),
+        specs.TransformerDecoderSpec(len(transformer.decoder_layers), decoder_heads, **options),
     )
-    name_pieces(spec, tokenizer)
-    fill(spec, transformer, settings, [dot_scale(table, settings.dim) for table in tables.values()])
+    spec.register_source_vocabulary(tokenizer.source_tokens(range(tokenizer.source_size)))
+    spec.register_target_vocabulary(tokenizer.target_tokens(range(tokenizer.target_size)))
+    spec.config.unk_token, spec.config.bos_token, spec.config.eos_token = tokenizer.target_tokens([UNK, BOS, EOS])
+    spec.config.decoder_start_token, spec.config.add_source_eos = spec.config.bos_token, True
+    _fill(spec, transformer, settings, [_dot_scale(table, settings.dim) for table in tables.values()])
     spec.validate()
     return spec
 
 
 def check_convertible(config: Config) -> None:
-    """Refuse, by the first setting that is in the way, what CTranslate2 cannot compute."""
+    """Raise UsageError about the first setting that CTranslate2 does not support."""
     if config.architecture != "transformer":
-        refuse("model.architecture", config.architecture, "CTranslate2 runs Transformers only")
-    tables, dim = attention_tables(config), cast(TransformerSettings, config.model).dim
+        raise _unsupported("model.architecture", config.architecture, "CTranslate2 runs Transformers only")
+    tables, dim = _attention_tables(config), cast(TransformerSettings, config.model).dim
     for key, table in tables.items():
-        if table.mechanism not in DOT_PRODUCT_MECHANISMS:
-            refuse(f"{key}.mechanism", table.mechanism, "CTranslate2 has full attention (full, flash) only")
-        if dot_scale(table, dim) is None:
-            refuse(f"{key}.score", table.score, "CTranslate2 compares by dot products (scaled_dot, dot, general) only")
+        if table.mechanism not in _DOT_PRODUCT_MECHANISMS:
+            raise _unsupported(f"{key}.mechanism", table.mechanism, "CTranslate2 has only full attention (full, flash)")
+        if _dot_scale(table, dim) is None:
+            why = "CTranslate2 has only dot-product scores (scaled_dot, dot, general)"
+            raise _unsupported(f"{key}.score", table.score, why)
         if table.dim not in (None, dim):
-            refuse(f"{key}.dim", table.dim, f"in CTranslate2 queries are as wide as the model, {dim}")
-    own, cross = (tables[f"decoder.{name}_attention"].num_heads for name in ("self", "cross"))
+            raise _unsupported(f"{key}.dim", table.dim, f"in CTranslate2 queries have the width of the model, {dim}")
+    _, own, cross = (table.num_heads for table in tables.values())
     if own != cross:
-        refuse("decoder.cross_attention.num_heads", cross, f"CTranslate2 takes that of decoder.self_attention, {own}")
+        why = f"CTranslate2 uses that of decoder.self_attention, {own}"
+        raise _unsupported("decoder.cross_attention.num_heads", cross, why)
 
 
-def refuse(key: str, found: object, why: str) -> None:
-    """Raise UsageError about a setting."""
-    raise UsageError(key, f"the run was trained with {found!r}, but {why}", "this run translates with --engine torch")
+def _unsupported(key: str, value: object, why: str) -> UsageError:
+    return UsageError(key, f"the run was trained with {value!r}, but {why}", "this run translates with --engine torch")
 
 
-def attention_tables(config: Config) -> dict[str, AttentionSettings]:
-    """The settings of a Transformer's three attentions by their keys."""
-    names = ("encoder.self_attention", "decoder.self_attention", "decoder.cross_attention")
-    return {name: getattr(getattr(config, name.split(".")[0]), name.split(".")[1]) for name in names}
+def _attention_tables(config: Config) -> dict[str, AttentionSettings]:
+    """Return the settings of encoder self-attention, decoder self-attention and cross-attention by their keys."""
+    keys = (("encoder", "self_attention"), ("decoder", "self_attention"), ("decoder", "cross_attention"))
+    return {f"{half}.{name}": getattr(getattr(config, half), name) for half, name in keys}
 
 
-def dot_scale(table: AttentionSettings, dim: int) -> float | None:
-    """The factor on query . key; None where the score is no dot product."""
+def _dot_scale(table: AttentionSettings, dim: int) -> float | None:
+    """Return the factor on query . key, None if the score is not a dot product."""
     return SCORES[table.score](table.num_heads, dim // table.num_heads, dim // table.num_heads).dot_scale
 
 
-def name_pieces(spec: Any, tokenizer: Tokenizer) -> None:
-    """Both vocabularies and the marks. Sources get their end mark from CTranslate2."""
-    spec.register_source_vocabulary(tokenizer.source_tokens(range(tokenizer.source_size)))
-    spec.register_target_vocabulary(tokenizer.target_tokens(range(tokenizer.target_size)))
-    config = spec.config
-    config.unk_token, config.bos_token, config.eos_token = tokenizer.target_tokens([UNK, BOS, EOS])
-    config.decoder_start_token, config.add_source_eos = config.bos_token, True
-
-
-def fill(spec: Any, model: Transformer, settings: TransformerSettings, scales: Sequence[float | None]) -> None:
-    """Copy every weight; `scales` are those of the attentions in encoder, decoder and across."""
+def _fill(spec: Any, model: Transformer, settings: TransformerSettings, scales: Sequence[float | None]) -> None:
+    """Copy all parameters; `scales` are in the order of `_attention_tables`."""
     encoder, decoder, embeddings = spec.encoder, spec.decoder, model.embeddings
-    encoder.embeddings[0].weight, decoder.embeddings.weight = array(embeddings.source_VD), array(embeddings.target_VD)
-    decoder.projection.weight, decoder.projection.bias = array(model.output.weight), array(model.output.bias)
+    encoder.embeddings[0].weight, decoder.embeddings.weight = _array(embeddings.source_VD), _array(embeddings.target_VD)
+    decoder.projection.weight, decoder.projection.bias = _array(model.output.weight), _array(model.output.bias)
     for half, positions in ((encoder, model.source_positions), (decoder, model.target_positions)):
-        half.position_encodings.encodings = array(
-            positions(torch.zeros(1, positions.max_length or MOST_POSITIONS, settings.dim))[0]
-        )
+        # Adding positions to zeros gives the table of positions.
+        zeros_1TD = torch.zeros(1, positions.max_length or MAX_POSITIONS, settings.dim)
+        half.position_encodings.encodings = _array(positions(zeros_1TD)[0])
     if settings.norm == "pre":
-        fill_norm(encoder.layer_norm, model.encoder_norm)
-        fill_norm(decoder.layer_norm, model.decoder_norm)
-    own, past, across = scales
+        _fill_norm(encoder.layer_norm, model.encoder_norm)
+        _fill_norm(decoder.layer_norm, model.decoder_norm)
+    encoder_scale, decoder_scale, cross_scale = scales
     for layer_spec, layer in zip(encoder.layer, cast(Any, model.encoder_layers), strict=True):
-        fill_attention(layer_spec.self_attention, layer.self_attention, layer.attention_residual, scale=own)
-        fill_feed_forward(layer_spec.ffn, layer)
+        _fill_attention(layer_spec.self_attention, layer.self_attention, layer.attention_residual, scale=encoder_scale)
+        _fill_feed_forward(layer_spec.ffn, layer)
     for layer_spec, layer in zip(decoder.layer, cast(Any, model.decoder_layers), strict=True):
-        fill_attention(layer_spec.self_attention, layer.self_attention, layer.self_residual, scale=past)
-        fill_attention(layer_spec.attention, layer.cross_attention, layer.cross_residual, scale=across)
-        fill_feed_forward(layer_spec.ffn, layer)
+        _fill_attention(layer_spec.self_attention, layer.self_attention, layer.self_residual, scale=decoder_scale)
+        _fill_attention(layer_spec.attention, layer.cross_attention, layer.cross_residual, scale=cross_scale)
+        _fill_feed_forward(layer_spec.ffn, layer)
     spec.config.layer_norm_epsilon = layer.forward_residual.norm.eps
 
 
-def fill_attention(spec: Any, attention: Attention, residual: Residual, *, scale: float | None) -> None:
-    """Projections side by side as CTranslate2 multiplies them: q k v where one sequence looks at itself, else q and k v."""
+def _fill_attention(spec: Any, attention: Attention, residual: Residual, *, scale: float | None) -> None:
+    """Copy the projections, concatenated as CTranslate2 multiplies them.
+
+    Self-attention has two matrices, (query, key, value) and output; cross-attention has three, query, (key, value), output.
+    """
     dim = attention.context_dim
-    query, key, value = (affine(one, dim) for one in (attention.query_proj, attention.key_proj, attention.value_proj))
+    query, key, value, output = (
+        _weight_and_bias(projection, dim)
+        for projection in (attention.query_proj, attention.key_proj, attention.value_proj, attention.output_proj)
+    )
     groups = [(query, key, value)] if len(spec.linear) == 2 else [(query,), (key, value)]
-    for linear, group in zip(spec.linear, [*groups, (affine(attention.output_proj, dim),)], strict=True):
-        linear.weight, linear.bias = (np.concatenate(parts) for parts in zip(*group, strict=True))
+    for linear, group in zip(spec.linear, [*groups, (output,)], strict=True):
+        linear.weight, linear.bias = (np.concatenate(arrays) for arrays in zip(*group, strict=True))
     spec.queries_scale = scale
-    fill_norm(spec.layer_norm, residual.norm)
+    _fill_norm(spec.layer_norm, residual.norm)
 
 
-def affine(projection: nn.Module, dim: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(weight, bias) of a projection: the unit matrix where nothing is projected, zeros where there is no bias."""
+def _weight_and_bias(projection: nn.Module, dim: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the matrix of a projection, the identity if there is none, and its bias, zeros if there is none."""
     weight, bias = getattr(projection, "weight", None), getattr(projection, "bias", None)
-    return array(torch.eye(dim) if weight is None else weight), array(torch.zeros(dim) if bias is None else bias)
+    return _array(torch.eye(dim) if weight is None else weight), _array(torch.zeros(dim) if bias is None else bias)
 
 
-def fill_feed_forward(spec: Any, layer: Any) -> None:
-    """Both maps and their norm."""
-    for linear, projection in (
-        (spec.linear_0, layer.feed_forward.inner_proj),
-        (spec.linear_1, layer.feed_forward.outer_proj),
-    ):
-        linear.weight, linear.bias = array(projection.weight), array(projection.bias)
-    fill_norm(spec.layer_norm, layer.forward_residual.norm)
+def _fill_feed_forward(spec: Any, layer: Any) -> None:
+    inner, outer = layer.feed_forward.inner_proj, layer.feed_forward.outer_proj
+    spec.linear_0.weight, spec.linear_0.bias = _array(inner.weight), _array(inner.bias)
+    spec.linear_1.weight, spec.linear_1.bias = _array(outer.weight), _array(outer.bias)
+    _fill_norm(spec.layer_norm, layer.forward_residual.norm)
 
 
-def fill_norm(spec: Any, norm: Any) -> None:
-    """Scale and shift of a layer norm."""
-    spec.gamma, spec.beta = array(norm.weight), array(norm.bias)
+def _fill_norm(spec: Any, norm: Any) -> None:
+    spec.gamma, spec.beta = _array(norm.weight), _array(norm.bias)
 
 
-def array(weight: Tensor) -> NDArray[np.float32]:
-    """A copy, since quantizing works in place."""
-    return weight.detach().cpu().numpy().copy()
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    """Return a copy, since CTranslate2 quantizes in place."""
+    return tensor.detach().cpu().numpy().copy()

@@ -1,6 +1,6 @@
-"""What searches for a `Translator`: sentences as pieces in, hypotheses out. Our own search, or CTranslate2's.
+"""Search engines: token ids in, hypotheses out. ENGINES lists them by name; `--engine` chooses one.
 
-ENGINES names them; `--engine` takes one. CTranslate2 runs what `export` wrote into the run folder.
+`torch` is the search of this package. `ctranslate2` runs the model that `export` wrote into the run folder.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from translator.decoding.hypothesis import Hypothesis, make_hypothesis, ranked
 from translator.decoding.next_tokens import SUPPRESSED
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError, UsageError
-from translator.jobs.translate.conversion import MOST_POSITIONS, library
+from translator.jobs.translate.conversion import MAX_POSITIONS, import_ctranslate2
 from translator.models.interface import AnyModel
 from translator.ops.threads import Workers
 from translator.runs.folder import RunFolder
@@ -24,143 +24,143 @@ from translator.text.batches import SourceBatch, source_batches
 from translator.text.tokenizer import EOS, Tokenizer
 
 CTRANSLATE2, EXPORT = "ctranslate2", "export.json"
-ALMOST_ZERO = 1e-9
-"""An exponent that leaves log-probabilities as they are; at 0 itself CTranslate2 would end earlier."""
+_LENGTH_PENALTY = 1e-9
+"""Leaves log-probabilities as they are. With 0, CTranslate2 would use another criterion to stop."""
 Ids: TypeAlias = Sequence[int]
 
 
 class Engine(Protocol):
-    """Whatever finds translations."""
+    """Finds translations."""
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """The `num_best` hypotheses of each source, best first; a source ends in EOS."""
+        """Return the `num_best` hypotheses of each source, best first. Each source ends in EOS."""
         ...
 
 
 class TorchEngine:
-    """Our model and our searches."""
+    """Search with this package's own model and algorithms."""
 
     def __init__(self, model: AnyModel) -> None:
         self.model, self.device = model, model.output.weight.device
-        self.map = Workers().map if self.device.type == "cpu" else map
+        self._map = Workers().map if self.device.type == "cpu" else map
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """Longest first, a batch a worker."""
-        device, batches = self.device, list(source_batches(sources, batch_size=batch_size))
+        """Return the `num_best` hypotheses of each source; a CPU decodes one batch per worker thread."""
+        batches = list(source_batches(sources, batch_size=batch_size))
 
         def search(batch: SourceBatch) -> list[list[Hypothesis]]:
-            return SEARCHES[settings.search](self.model, batch.source_BS.to(device), batch.mask_BS.to(device), settings)
+            source_BS, mask_BS = batch.source_BS.to(self.device), batch.mask_BS.to(self.device)
+            return SEARCHES[settings.search](self.model, source_BS, mask_BS, settings)
 
-        found: list[list[Hypothesis]] = [[] for _ in sources]
-        for batch, results in zip(batches, self.map(search, batches), strict=True):
-            for index, hypotheses in zip(batch.sentence_B.tolist(), results, strict=True):
-                found[index] = hypotheses
-        return found
+        results: list[list[Hypothesis]] = [[] for _ in sources]
+        for batch, hypotheses_B in zip(batches, self._map(search, batches), strict=True):
+            for index, hypotheses in zip(batch.sentence_B.tolist(), hypotheses_B, strict=True):
+                results[index] = hypotheses
+        return results
 
 
 class CTranslate2Engine:
-    """CTranslate2 with our settings.
+    """Search with CTranslate2 under the same settings.
 
-    Its beams are ours and end as ours, when `beam_size` translations have. It returns so many of the most probable, and
-    they are ranked here by our length penalty. That finds our best one: a translation that it leaves out is less
-    probable than another of at least its length. Further ones of `num_best` may differ. Words that may not come next are
-    left out of its softmax, not only out of the choice; a trained model gives them next to nothing, but for the end
-    mark before `min_length`.
+    Its beam search keeps and finishes the same hypotheses as ours, and stops when `beam_size` of them have finished. It
+    returns the `beam_size` most probable ones, which are ranked here by our length penalty. The best one is always among
+    them: for every hypothesis left out, a more probable one of at least its length is returned. Further ones of
+    `num_best` may differ. CTranslate2 removes tokens that may not come next before the softmax, we remove them after it;
+    a trained model gives them almost no probability, except to the end mark before `min_length`.
     """
 
     def __init__(self, folder: Path, model: AnyModel, tokenizer: Tokenizer) -> None:
-        """`folder` was exported from the model."""
-        self.possible = MOST_POSITIONS - 1 if model.max_target_length is None else model.max_target_length
-        self.tokenizer, self.pieces = tokenizer, tokenizer.target_tokens(range(tokenizer.target_size))
-        self.ids, self.end = {piece: number for number, piece in enumerate(self.pieces)}, self.pieces[EOS]
+        """Load the export in `folder`, which was made from `model`."""
+        self._max_target_length = MAX_POSITIONS - 1 if model.max_target_length is None else model.max_target_length
+        self._tokenizer, self._tokens = tokenizer, tokenizer.target_tokens(range(tokenizer.target_size))
+        self._ids, self._end = {token: number for number, token in enumerate(self._tokens)}, self._tokens[EOS]
         device, threads = model.output.weight.device.type, torch.get_num_threads()
         try:
-            self.translator = library().Translator(str(folder), device=device, inter_threads=threads, intra_threads=1)
-            torch.set_num_threads(threads)  # which it has set for this process too
+            library = import_ctranslate2()
+            self.translator = library.Translator(str(folder), device=device, inter_threads=threads, intra_threads=1)
+            torch.set_num_threads(threads)  # CTranslate2 has changed the number of the whole process
         except (RuntimeError, ValueError) as error:
             raise ModelError(str(folder), f"CTranslate2 cannot load it ({error})", "export the run again") from error
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """Sentences of one longest length together, since CTranslate2 takes one for all."""
+        """Return the `num_best` hypotheses of each source."""
         if settings.search == "sampling":
-            why = "found 'sampling', which CTranslate2 does not repeat sentence by sentence"
-            raise UsageError("decoding.search", why, "take 'greedy' or 'beam', or --engine torch")
-        longest = [settings.max_target_length(len(source), self.possible) for source in sources]
-        rows = sorted(range(len(sources)), key=longest.__getitem__, reverse=True)
+            why = "found 'sampling', which CTranslate2 cannot reproduce sentence by sentence"
+            raise UsageError("decoding.search", why, "choose 'greedy' or 'beam', or --engine torch")
+        max_lengths = [settings.max_target_length(len(source), self._max_target_length) for source in sources]
+        longest_first = sorted(range(len(sources)), key=max_lengths.__getitem__, reverse=True)
         pending: list[tuple[int, Any]] = []
-        for most, group in groupby(rows, longest.__getitem__):
-            same = list(group)
-            results = self.begin([sources[row] for row in same], settings, most=most + 1, batch_size=batch_size)
-            pending += zip(same, results, strict=True)
-        found: list[list[Hypothesis]] = [[] for _ in sources]
-        for row, result in pending:
-            hypotheses = self.hypotheses(result, settings)
-            if not all(one.is_finished for one in hypotheses):
-                hypotheses = self.cut(sources[row], settings, hypotheses, longest[row])
-            found[row] = ranked(hypotheses, settings.num_best)
-        return found
+        # CTranslate2 takes one maximum length per call, so sources with the same one are searched together.
+        for max_length, group in groupby(longest_first, max_lengths.__getitem__):
+            rows = list(group)
+            futures = self._start([sources[row] for row in rows], settings, max_length + 1, batch_size=batch_size)
+            pending += zip(rows, futures, strict=True)
+        results: list[list[Hypothesis]] = [[] for _ in sources]
+        for row, future in pending:
+            hypotheses = self._read(future, settings)
+            if not all(hypothesis.is_finished for hypothesis in hypotheses):
+                # Some did not end within the maximum length and the end mark. Keep those that did, and search again for
+                # unfinished ones of the maximum length. With twice the patience the same beams run, and CTranslate2
+                # does not drop a finished hypothesis for an unfinished one.
+                (future,) = self._start([sources[row]], settings, max_lengths[row], patience=2)
+                finished = [hypothesis for hypothesis in hypotheses if hypothesis.is_finished]
+                hypotheses = [*finished, *self._read(future, settings)]
+            results[row] = ranked(hypotheses, settings.num_best)
+        return results
 
-    def begin(
-        self, sources: list[Ids], settings: DecodingSettings, *, most: int, batch_size: int = 1, patience: int = 1
+    def _start(
+        self, sources: list[Ids], settings: DecodingSettings, max_length: int, *, batch_size: int = 1, patience: int = 1
     ) -> list[Any]:
-        """The results to come, of at most `most` pieces, the end mark among them."""
+        """Return the futures of the results, which have at most `max_length` tokens, end mark included."""
         beam_size = settings.beam_size if settings.search == "beam" else 1
-        results: list[Any] = self.translator.translate_batch(
-            [self.tokenizer.source_tokens(source[:-1]) for source in sources],  # CTranslate2 adds the end mark
+        futures: list[Any] = self.translator.translate_batch(
+            [self._tokenizer.source_tokens(source[:-1]) for source in sources],  # CTranslate2 adds the end mark
             asynchronous=True,
             max_batch_size=batch_size,
             max_input_length=0,
             beam_size=beam_size,
             patience=patience,
             num_hypotheses=beam_size * patience if beam_size > 1 else 1,
-            length_penalty=ALMOST_ZERO,
+            length_penalty=_LENGTH_PENALTY,
             min_decoding_length=settings.min_length,
-            max_decoding_length=most,
-            suppress_sequences=[[self.pieces[number]] for number in SUPPRESSED],
+            max_decoding_length=max_length,
+            suppress_sequences=[[self._tokens[number]] for number in SUPPRESSED],
             return_end_token=True,
             return_scores=True,
         )
-        return results
+        return futures
 
-    def hypotheses(self, pending: Any, settings: DecodingSettings) -> list[Hypothesis]:
-        """What was found for one sentence, once it is there."""
+    def _read(self, future: Any, settings: DecodingSettings) -> list[Hypothesis]:
+        """Wait for the result of one source and return its hypotheses."""
         try:
-            result = pending.result()
+            result = future.result()
         except RuntimeError as error:
-            raise DataError("CTranslate2", str(error), "shorten the sentence, or take --engine torch") from error
-        found = []
-        for words, log_prob in zip(result.hypotheses, result.scores, strict=True):
-            ids, is_finished = tuple(self.ids[word] for word in words if word != self.end), words[-1] == self.end
-            found.append(make_hypothesis(ids, log_prob, alpha=settings.length_penalty, is_finished=is_finished))
-        return found
-
-    def cut(self, source: Ids, settings: DecodingSettings, found: list[Hypothesis], most: int) -> list[Hypothesis]:
-        """Where not all have ended with one step more than the longest length: those that have, and all without that step.
-
-        With twice the patience the same beams run, and nothing that had ended is left out for what is cut.
-        """
-        (again,) = self.begin([source], settings, most=most, patience=2)
-        return [*(one for one in found if one.is_finished), *self.hypotheses(again, settings)]
+            raise DataError("CTranslate2", str(error), "shorten the sentence, or choose --engine torch") from error
+        hypotheses = []
+        for tokens, log_prob in zip(result.hypotheses, result.scores, strict=True):
+            ids = tuple(self._ids[token] for token in tokens if token != self._end)
+            is_finished = tokens[-1] == self._end
+            hypotheses.append(make_hypothesis(ids, log_prob, alpha=settings.length_penalty, is_finished=is_finished))
+        return hypotheses
 
 
-def torch_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
-    """Our own, for any run."""
+def _torch_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
     return TorchEngine(model)
 
 
-def ctranslate2_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
-    """What `export` wrote into the run. Raises ModelError where it is not there, damaged or of other weights."""
+def _ctranslate2_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
+    """Load the export of a run. Raise ModelError if it is missing, damaged or made from other parameters."""
     folder, advice = run.path / CTRANSLATE2, f"type: translator export {run.path}"
     if not folder.is_dir():
         raise ModelError(str(folder), "no such folder", advice)
     if reason := find_damage(folder):
         raise ModelError(str(folder), reason, f"{advice} --force")
     if run.read_json(f"{CTRANSLATE2}/{EXPORT}").get("weights") != run.parameters_digest():
-        raise ModelError(str(folder), "was exported from other weights (SHA-256 differs)", f"{advice} --force")
+        raise ModelError(str(folder), "was exported from other parameters (SHA-256 differs)", f"{advice} --force")
     return CTranslate2Engine(folder, model, tokenizer)
 
 
 ENGINES: dict[str, Callable[[RunFolder, AnyModel, Tokenizer], Engine]] = {
-    "torch": torch_engine,
-    "ctranslate2": ctranslate2_engine,
+    "torch": _torch_engine,
+    "ctranslate2": _ctranslate2_engine,
 }
