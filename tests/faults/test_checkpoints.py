@@ -343,23 +343,6 @@ def test_a_journal_that_is_a_link_is_not_written_through(trainings: Trainings, r
     assert (tmp_path / "precious").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["prepared/manifest.json", "run.json", "manifest.json", "tokenizer/source.model"])
-def test_a_damaged_run_beside_another_does_not_matter_to_it(commands: Commands, work: Path, name: str) -> None:
-    neighbour = work / "runs/demo"
-    expected = (neighbour / "tokenizer/source.model").read_bytes()
-    if name.endswith("manifest.json"):
-        content = json.loads((neighbour / name).read_bytes())
-        (neighbour / name).write_text(json.dumps({**content, "format": 99}))
-    else:
-        (neighbour / name).write_bytes(b"{}")
-        reseal(neighbour)
-    words = ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1"), "--output", "runs/new"]
-    done = commands.run(work, *words)
-    assert done.code == 0, done.error_text
-    assert "those of runs/demo\n" not in done.error_text
-    assert (work / "runs/new/tokenizer/source.model").read_bytes() == expected
-
-
 def test_a_manifest_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path) -> None:
     manifest = work / "runs/demo/final/manifest.json"
     manifest.unlink()
@@ -383,17 +366,6 @@ def test_a_part_of_a_run_that_is_a_pipe_is_not_waited_for(commands: Commands, wo
         done = commands.run(work, *words)
         assert done.code == 4
         assert f"{name}: illegal path" in done.error_text
-
-
-def test_a_neighbour_with_a_pipe_in_it_is_not_waited_for(commands: Commands, work: Path) -> None:
-    for part in ("tokenizer/source.model", "prepared/about.json"):
-        place = work / "runs/demo" / part
-        place.unlink()
-        os.mkfifo(place)
-        reseal(place.parent if "prepared" in part else work / "runs/demo")
-        words = ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1"), "--output", f"runs/new-{part[0]}"]
-        done = commands.run(work, *words)
-        assert done.code == 0, done.error_text
 
 
 @pytest.mark.parametrize("command", ["watch", "train"])

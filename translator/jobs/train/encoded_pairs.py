@@ -1,18 +1,12 @@
-"""The training pairs of a run as pieces, in its folder `prepared/`: encoded once, used again while nothing has changed.
+"""The training pairs of a run as token ids, in its folder `prepared/`: encoded once and reused while nothing has changed.
 
-The folder is complete or not there, checked by hash before each use, and may be deleted: it is made again when it is needed.
-Runs beside each other with the same corpus and tokenizer share one copy on disk by hard links, and each stays whole by itself.
+The folder is complete or absent, is checked by hash before each use, and may be deleted: it is written again when needed.
 """
 
-import json
-import os
-import shutil
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import sentencepiece
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translator.config import Config
 from translator.errors import DataError, ModelError
@@ -27,80 +21,59 @@ from translator.text.sources import open_split
 from translator.text.store import PARTS, read_pairs, select_pairs, write_pairs
 from translator.text.tokenizer import Tokenizer
 
-PREPARED, ABOUT = "prepared", "about.json"
+PREPARED = "prepared"
+_ABOUT = "about.json"
+
+
+class _About(BaseModel):
+    """Everything that decides which ids the pairs become: `about.json` in `prepared/`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    corpus: str  # fingerprint of all pairs read
+    num_pairs: int
+    filters: tuple[int, int, float]  # max_words, max_characters, max_ratio
+    tokenizer: str  # fingerprint
+    sentencepiece: str  # version
 
 
 def encoded_pairs(
-    run: RunFolder, config: Config, tokenizer: Tokenizer, found: FilterResult, *, notify: Callable[[str], None]
+    run: RunFolder, config: Config, tokenizer: Tokenizer, filtered: FilterResult, *, notify: Callable[[str], None]
 ) -> EncodedPairs:
-    """The pieces of a run, made or taken from a neighbour where it has none that can be used."""
-    about = {**about_corpus(config, found), "tokenizer": tokenizer.fingerprint}
+    """Return the training pairs as ids, encoding them unless `prepared/` already holds them.
+
+    Pairs are never taken from another run: whoever can write to that run could choose what this one learns. Raises
+    DataError if the corpus has changed since it was filtered.
+    """
+    about = _About(
+        corpus=filtered.fingerprint,
+        num_pairs=filtered.counts.kept,
+        filters=(config.corpus.max_words, config.corpus.max_characters, config.corpus.max_ratio),
+        tokenizer=tokenizer.fingerprint,
+        sentencepiece=sentencepiece.__version__,
+    )
     folder = run.path / PREPARED
-    reason = unusable(folder, about)
-    if reason and folder.exists():
-        notify(f"{folder} is not used but made again: {reason}")
-    if reason:
+    if reason := _reason_to_encode(run, about):
+        if folder.exists():
+            notify(f"{folder} cannot be used and is written again: {reason}")
         with new_folder(folder) as temporary:
-            if neighbour := find_neighbour(run, about):
-                link_parts(neighbour[0].path / PREPARED, temporary)
-            else:
-                encode(config, tokenizer, found, temporary)
-            write_part(temporary / ABOUT, json.dumps(about, indent=1).encode())
+            seen, stream = Fingerprint(), open_split(config.corpus, "train")
+            write_pairs(select_pairs(stream.blocks, filtered.is_kept, seen), tokenizer, temporary)
+            if seen.hexdigest() != filtered.fingerprint:
+                raise DataError(stream.places[0], "changed while it was read", "start again")
+            write_part(temporary / _ABOUT, about.model_dump_json(indent=1).encode())
     try:
         return read_pairs(folder, tokenizer)
     except ValueError as error:
-        raise ModelError(str(folder), str(error), "remove it; it is made again") from error
+        raise ModelError(str(folder), str(error), "remove the folder; it is written again") from error
 
 
-def about_corpus(config: Config, found: FilterResult) -> dict[str, Any]:
-    """All that decides about tokenizer and pieces."""
-    corpus = config.corpus
-    return {
-        "fingerprint": found.fingerprint,
-        "pairs": found.counts.kept,
-        "cleaning": [corpus.max_words, corpus.max_characters, corpus.max_ratio],
-        "settings": config.tokenizer.model_dump(mode="json"),
-        "sentencepiece": sentencepiece.__version__,
-    }
-
-
-def unusable(folder: Path, about: dict[str, Any]) -> str | None:
-    """Why the pieces in a folder may not be used for this corpus, or None."""
-    if reason := find_damage(folder, *PARTS):
+def _reason_to_encode(run: RunFolder, about: _About) -> str | None:
+    """Return why the ids in `prepared/` cannot be used, or None if they can."""
+    folder = run.path / PREPARED
+    if reason := find_damage(folder, _ABOUT, *PARTS):
         return reason
     try:
-        there = json.loads((folder / ABOUT).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return f"{ABOUT} is damaged"
-    is_same = isinstance(there, dict) and about.items() <= there.items()
-    return None if is_same else "made from another corpus or tokenizer"
-
-
-def find_neighbour(run: RunFolder, about: dict[str, Any]) -> tuple[RunFolder, Tokenizer] | None:
-    """A run beside this one with the same corpus and tokenizer settings, its pieces and tokenizer undamaged."""
-    for folder in sorted(run.path.parent.glob(f"*/{PREPARED}")):
-        other = RunFolder(folder.parent)
-        with suppress(ModelError, OSError):  # whatever is wrong with it is not ours to tell
-            if other.path == run.path:
-                continue
-            other.require_intact()
-            if not unusable(folder, about):
-                return other, other.tokenizer()
-    return None
-
-
-def link_parts(source: Path, target: Path) -> None:
-    """The same files without a second copy, where the file system can."""
-    for name in PARTS:
-        try:
-            os.link(source / name, target / name)
-        except OSError:
-            shutil.copyfile(source / name, target / name)
-
-
-def encode(config: Config, tokenizer: Tokenizer, found: FilterResult, folder: Path) -> None:
-    """Read the training pairs a second time, into a folder. Raises DataError where they are not those of the first."""
-    seen, stream = Fingerprint(), open_split(config.corpus, "train")
-    write_pairs(select_pairs(stream.blocks, found.is_kept, seen), tokenizer, folder)
-    if seen.hexdigest() != found.fingerprint:
-        raise DataError(stream.places[0], "changed while it was read", "start again")
+        found = _About.model_validate_json((folder / _ABOUT).read_bytes())
+    except ValidationError:
+        return f"{_ABOUT} is damaged"
+    return None if found == about else "made from another corpus or tokenizer"

@@ -14,7 +14,7 @@ from translator.config import Config, differences, dump_config, flatten
 from translator.errors import MachineError, ModelError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
-from translator.jobs.train.encoded_pairs import about_corpus, encoded_pairs, find_neighbour
+from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.ops.choice import Ops
 from translator.runs.folder import (
@@ -120,13 +120,9 @@ def make(config: Config, run: RunFolder, notify: Tell) -> Prepared:
             findings += seen.findings
     for line in [*describe(noted, admitted.findings), *(f"warning: {finding}" for finding in findings)]:
         notify(line)
-    if neighbour := find_neighbour(run, about_corpus(config, admitted)):
-        notify(f"tokenizer and encoded pairs: those of {neighbour[0].path}")
-        tokenizer = neighbour[1]
-    else:
-        if gathered.sample.notice:
-            notify(gathered.sample.notice)
-        tokenizer = train_tokenizer(train, config.tokenizer, notify)
+    if gathered.sample.notice:
+        notify(gathered.sample.notice)
+    tokenizer = train_tokenizer(train, config.tokenizer, notify)
     noted["validation"]["unknown_pieces"] = share = tokenizer.unknown_share(validation)
     if share >= UNFAMILIAR:
         notify(f"warning: {100 * share:.0f} % of the validation pieces are characters that the training pairs lack")
