@@ -1,4 +1,4 @@
-"""Laws of words made from pieces, of weights between words, and of the alignment error rate."""
+"""Laws of words made from tokens, of weights between words, and of the alignment error rate."""
 
 import re
 import unicodedata
@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translator.errors import DataError
-from translator.evaluation.alignment import Gold, Words, join, links, pharaoh, read_gold, score_links
+from translator.evaluation.alignment import (
+    Gold,
+    Words,
+    pharaoh,
+    read_gold,
+    score_links,
+    strongest_links,
+    word_weights,
+)
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import Tokenizer, TokenizerSettings
 from translator.text.tokenizer_training import train_tokenizer
@@ -26,15 +34,15 @@ def tokenizer() -> Tokenizer:
 
 
 @given(line=TEXT)
-def test_words_are_what_stands_between_spaces(tokenizer: Tokenizer, line: str) -> None:
-    found = Words.of(tokenizer.source_tokens(tokenizer.encode_source([line])[0]))
-    assert found.words == [word for word in unicodedata.normalize("NFC", line).split(" ") if word] + ["</s>"]
-    assert found.num_words == len(found.words) - 1
-    assert len(found.word_of_piece) == len(found.pieces)
+def test_words_are_separated_by_spaces(tokenizer: Tokenizer, line: str) -> None:
+    words = Words.of(tokenizer.source_tokens(tokenizer.encode_source([line])[0]))
+    assert words.words == [word for word in unicodedata.normalize("NFC", line).split(" ") if word] + ["</s>"]
+    assert words.num_words == len(words.words) - 1
+    assert len(words.word_of_token) == len(words.tokens)
 
 
 @pytest.mark.parametrize(
-    ("pieces", "words"),
+    ("tokens", "words"),
     [
         ("▁a b ▁c </s>", ["ab", "c", "</s>"]),
         ("a ▁ ▁b ▁ c ▁ </s>", ["a", "b", "c", "</s>"]),
@@ -45,11 +53,11 @@ def test_words_are_what_stands_between_spaces(tokenizer: Tokenizer, line: str) -
         ("</s>", ["</s>"]),
     ],
 )
-def test_lone_spaces_and_bytes_make_no_words_of_their_own(pieces: str, words: list[str]) -> None:
-    assert Words.of(pieces.split()).words == words
+def test_lone_markers_and_bytes_are_not_words_of_their_own(tokens: str, words: list[str]) -> None:
+    assert Words.of(tokens.split()).words == words
 
 
-def test_text_that_looks_like_an_end_mark_is_a_word() -> None:
+def test_text_that_looks_like_eos_is_a_word() -> None:
     assert Words.of(["▁</", "s>", "</s>"]).num_words == 1
 
 
@@ -57,25 +65,26 @@ def some_words(numbers: list[int]) -> Words:
     return Words([str(word) for word in range(max(numbers) + 1)], ["x"] * len(numbers), numbers)
 
 
-def test_joining_sums_over_source_pieces_averages_over_target_pieces_and_keeps_rows_at_one() -> None:
+def test_word_weights_sum_over_source_tokens_and_average_over_target_tokens() -> None:
     weight_TS = np.random.default_rng(1).dirichlet(np.ones(4), 3)
-    joined = join(weight_TS, some_words([0, 0, 1]), some_words([0, 1, 1, 2]))
+    joined = word_weights(weight_TS, some_words([0, 0, 1]), some_words([0, 1, 1, 2]))
     assert joined[0, 1] == pytest.approx((weight_TS[0, 1] + weight_TS[0, 2] + weight_TS[1, 1] + weight_TS[1, 2]) / 2)
     assert joined[1].tolist() == pytest.approx([weight_TS[2, 0], weight_TS[2, 1] + weight_TS[2, 2], weight_TS[2, 3]])
     assert joined.sum(1).tolist() == pytest.approx([1.0, 1.0])
 
 
-def test_each_target_word_is_linked_to_its_largest_weight_but_never_to_the_end_mark() -> None:
+def test_each_target_word_is_linked_to_its_largest_weight_but_never_to_eos() -> None:
     source, target = Words.of(["▁a", "▁b", "</s>"]), Words.of(["▁x", "▁y", "▁z", "</s>"])
     weight = np.array([[0.1, 0.2, 0.7], [0.6, 0.4, 0.0], [0.0, 0.9, 0.1], [0.0, 0.0, 1.0]])
-    assert links(weight, target, source) == {(1, 0), (0, 1), (1, 2)}
-    assert pharaoh(links(weight, target, source)) == "0-1 1-0 1-2"
-    assert links(weight[:, 2:], target, Words.of(["</s>"])) == frozenset()
+    links = strongest_links(weight, target, source)
+    assert links == {(1, 0), (0, 1), (1, 2)}
+    assert pharaoh(links) == "0-1 1-0 1-2"
+    assert strongest_links(weight[:, 2:], target, Words.of(["</s>"])) == frozenset()
 
 
 def test_the_error_rate_is_that_of_och_and_ney() -> None:
-    found = [frozenset({(0, 0), (2, 1), (3, 3)})]  # one sure, one possible, one wrong of three; one sure missing
-    assert score_links(found, GOLD) == pytest.approx((1 - (1 + 2) / (3 + 2), 2 / 3, 1 / 2))
+    links = [frozenset({(0, 0), (2, 1), (3, 3)})]  # one sure, one possible, one wrong; one sure link is missing
+    assert score_links(links, GOLD) == pytest.approx((1 - (1 + 2) / (3 + 2), 2 / 3, 1 / 2))
 
 
 def test_the_sure_links_alone_are_perfect_and_possible_ones_cost_nothing() -> None:
@@ -102,7 +111,7 @@ def test_gold_links_are_read_in_every_common_form(tmp_path: Path) -> None:
         ("0-0\n" + "9" * 5000 + "-0\n", "expected a link"),
     ],
 )
-def test_gold_links_that_cannot_be_are_refused_by_line(tmp_path: Path, text: str, message: str) -> None:
+def test_impossible_gold_links_are_refused_by_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "gold").write_text(text)
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         read_gold(tmp_path / "gold", [(3, 3), (2, 5)])

@@ -1,4 +1,4 @@
-"""Comparisons that say no more than the figures."""
+"""Comparisons claim no more than the figures show."""
 
 import random
 
@@ -13,7 +13,7 @@ from translator.evaluation.comparison import (
     check_same,
     holm,
     most_different,
-    pair_tests,
+    paired_bootstrap,
     paired_tests,
     sentence_scores,
     verdict,
@@ -25,7 +25,7 @@ WORSE = [line.replace("gutes Buch", "Heft") if n % 2 else line for n, line in en
 SLIGHTLY = [line.replace("heute", "jetzt") if n == 7 else line for n, line in enumerate(REFERENCES)]
 
 
-def test_every_sentence_is_in_one_bucket_of_length() -> None:
+def test_every_sentence_is_in_one_length_group() -> None:
     sources = ["w " * (n % 40 + 1) for n in range(60)]
     groups = by_length(WORSE, REFERENCES, sources)
     assert [group.name for group in groups] == ["<10 words", "10-17 words", "18-24 words", "25+ words"]
@@ -34,11 +34,11 @@ def test_every_sentence_is_in_one_bucket_of_length() -> None:
     assert groups[0].bleu == bleu([WORSE[n] for n in first], [REFERENCES[n] for n in first])
 
 
-def test_an_empty_bucket_has_no_score() -> None:
+def test_an_empty_group_has_no_score() -> None:
     assert by_length(WORSE, REFERENCES, ["one"] * 60)[3].bleu is None
 
 
-def test_kinds_are_scored_apart() -> None:
+def test_each_kind_has_its_own_score() -> None:
     groups = by_kind(WORSE, REFERENCES, ["even", "odd"] * 30)
     assert [(group.name, group.bleu == 100.0) for group in groups] == [("even", True), ("odd", False)]
 
@@ -49,20 +49,20 @@ def test_a_system_against_itself_shows_no_difference() -> None:
 
 
 def test_the_order_of_the_systems_changes_nothing() -> None:
-    one, other = paired_tests([REFERENCES, WORSE], REFERENCES), paired_tests([WORSE, REFERENCES], REFERENCES)
-    assert one == other[::-1]
-    assert one[1].delta == pytest.approx(100 - bleu(WORSE, REFERENCES))
-    assert one[1].low < one[1].delta < one[1].high
-    assert one[1].p_value < 0.05
+    tests, reversed_tests = paired_tests([REFERENCES, WORSE], REFERENCES), paired_tests([WORSE, REFERENCES], REFERENCES)
+    assert tests == reversed_tests[::-1]
+    assert tests[1].delta == pytest.approx(100 - bleu(WORSE, REFERENCES))
+    assert tests[1].low < tests[1].delta < tests[1].high
+    assert tests[1].p_value < 0.05
 
 
-def test_the_order_of_several_systems_changes_nothing_but_the_order() -> None:
+def test_several_systems_give_the_same_tests_in_any_order() -> None:
     systems = {"best": REFERENCES, "worse": WORSE, "slightly": SLIGHTLY}
-    found = [
+    by_name = [
         dict(zip(order, paired_tests([systems[name] for name in order], REFERENCES), strict=True))
         for order in (["best", "worse", "slightly"], ["slightly", "best", "worse"])
     ]
-    assert found[0] == found[1]
+    assert by_name[0] == by_name[1]
 
 
 def garbled(share: float, seed: int) -> list[str]:
@@ -75,17 +75,19 @@ def garbled(share: float, seed: int) -> list[str]:
 
 @pytest.mark.parametrize("share", [0.24, 0.28])
 def test_differences_and_p_values_are_those_of_sacrebleu(share: float) -> None:
-    """Its approximate randomisation is two-sided as ours is; its bootstrap is one-sided: Monte Carlo errors are allowed."""
-    one, other = garbled(0.2, 1), garbled(share, 2)
-    (ours,) = pair_tests([one, other], REFERENCES, [(0, 1)])
+    """sacreBLEU's approximate randomisation is two-sided like ours, its bootstrap one-sided; both are random, hence 0.03."""
+    first, second = garbled(0.2, 1), garbled(share, 2)
+    (ours,) = paired_bootstrap([first, second], REFERENCES, [(0, 1)])
     for kind, sides in (("ar", 1), ("bs", 2)):
-        scores = PairedTest([("a", one), ("b", other)], {"BLEU": make_bleu()}, [REFERENCES], kind, n_samples=1000)()[1]
+        scores = PairedTest([("a", first), ("b", second)], {"BLEU": make_bleu()}, [REFERENCES], kind, n_samples=1000)()[
+            1
+        ]
         theirs = scores["BLEU"]
         assert ours.delta == pytest.approx(theirs[0].score - theirs[1].score)  # type: ignore[union-attr]
         assert ours.p_value == pytest.approx(sides * theirs[1].p_value, abs=0.03)  # type: ignore[union-attr,operator]
 
 
-def test_the_sentences_that_differ_most_come_first_on_either_side() -> None:
+def test_the_sentences_that_differ_most_come_first_for_both_systems() -> None:
     assert most_different([5.0, 9.0, 1.0, 4.0, 7.0], [5.0, 2.0, 3.0, 8.0, 6.0], most=2) == (
         [(2, 9.0, 2.0), (5, 7.0, 6.0)],
         [(4, 4.0, 8.0), (3, 1.0, 3.0)],
@@ -104,11 +106,11 @@ def test_the_score_of_a_sentence_is_sacrebleu_s() -> None:
     assert sentence_scores(lines, references) == pytest.approx(expected)
 
 
-def test_one_sentence_of_sixty_proves_nothing() -> None:
+def test_a_difference_in_one_sentence_is_not_significant() -> None:
     assert paired_tests([REFERENCES, SLIGHTLY], REFERENCES)[1].p_value > 0.05
 
 
-def test_holm_by_hand() -> None:
+def test_holm_equals_a_calculation_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.9]) == [1.0, 1.0]
 
@@ -117,7 +119,7 @@ def bleus(*values: float) -> list[Score]:
     return [Score("BLEU", value, value - 1, value + 1, "") for value in values]
 
 
-def test_the_verdict_says_what_the_figures_say() -> None:
+def test_the_verdict_states_the_figures() -> None:
     clear, none = Difference(3.0, 1.0, 5.0, 0.01), Difference(0.5, -1.0, 2.0, 0.4)
     first = Difference(0.0, 0.0, 0.0, 1.0)
     assert verdict(["a", "b"], bleus(30.0, 27.0), [first, clear]).startswith(
@@ -128,6 +130,6 @@ def test_the_verdict_says_what_the_figures_say() -> None:
     assert verdict(["a"], bleus(30.0), [first]) == "a scores 30.0 BLEU (95 % interval 29.0 to 31.0)."
 
 
-def test_other_references_are_refused() -> None:
+def test_different_references_are_refused() -> None:
     with pytest.raises(DataError, match=r"b: different references \(fingerprint .*, a has "):
         check_same(["a", "b"], [REFERENCES, WORSE], "references")

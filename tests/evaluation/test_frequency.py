@@ -1,4 +1,4 @@
-"""Words by how often training saw them: every word of the references in one group, right or not."""
+"""Words by their frequency in training: every word of the references is in exactly one group."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ LINES = st.lists(
 
 @settings(max_examples=30, deadline=None)
 @given(LINES, st.data())
-def test_the_groups_share_out_the_words_of_the_references(references: list[str], data: st.DataObject) -> None:
+def test_each_reference_word_is_in_one_group(references: list[str], data: st.DataObject) -> None:
     hypotheses = data.draw(st.lists(st.sampled_from(references), min_size=len(references), max_size=len(references)))
     groups = by_frequency(hypotheses, references, SEEN)
     assert [group.name for group in groups] == list(GROUPS)
@@ -31,13 +31,13 @@ def test_the_groups_share_out_the_words_of_the_references(references: list[str],
 
 @settings(max_examples=30, deadline=None)
 @given(LINES)
-def test_every_word_found_is_100_and_none_found_is_0(references: list[str]) -> None:
+def test_f1_is_100_for_the_references_and_0_for_empty_translations(references: list[str]) -> None:
     assert {group.f1 for group in by_frequency(references, references, SEEN)} <= {None, 100.0}
     assert {group.f1 for group in by_frequency([""] * len(references), references, SEEN)} <= {None, 0.0}
 
 
-def test_words_count_in_their_own_sentence_and_as_often_as_they_are_there() -> None:
-    """Rare: katze is right once, written twice and wanted once; igel, wanted once, comes in the wrong sentence."""
+def test_a_word_is_correct_only_in_its_own_sentence_and_as_often_as_there() -> None:
+    """Of the rare words, katze occurs twice for one in the reference, and igel is in the wrong sentence."""
     hypotheses, references = ["der katze katze wal", "der igel"], ["Der Katze, der Igel.", "der Hund"]
     unseen, once, rare, frequent = by_frequency(hypotheses, references, SEEN)
     assert (unseen.num_words, unseen.f1, once.f1) == (0, None, None)

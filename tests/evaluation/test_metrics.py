@@ -1,4 +1,4 @@
-"""Scores are sacreBLEU's own, with what makes them repeatable."""
+"""Scores are those of sacreBLEU, with signature and interval."""
 
 import pytest
 import sacrebleu
@@ -17,12 +17,12 @@ HYPOTHESES = ["der alte Mann liest das Buch.", "Ein Hund schläft.", "Das Haus i
 
 
 def test_values_are_those_of_the_library() -> None:
-    found = {(score.metric): score.value for score in score_all(HYPOTHESES, REFERENCES)}
-    assert found["BLEU"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES]).score)
-    assert found["BLEU lc"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES], lowercase=True).score)
-    assert found["chrF2"] == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
-    assert found["TER"] == pytest.approx(TER(case_sensitive=True).corpus_score(HYPOTHESES, [REFERENCES]).score)
-    assert bleu(HYPOTHESES, REFERENCES) == pytest.approx(found["BLEU"])
+    scores = {score.metric: score.value for score in score_all(HYPOTHESES, REFERENCES)}
+    assert scores["BLEU"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES]).score)
+    assert scores["BLEU lc"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES], lowercase=True).score)
+    assert scores["chrF2"] == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
+    assert scores["TER"] == pytest.approx(TER(case_sensitive=True).corpus_score(HYPOTHESES, [REFERENCES]).score)
+    assert bleu(HYPOTHESES, REFERENCES) == pytest.approx(scores["BLEU"])
 
 
 def test_each_score_has_a_signature_and_lies_in_its_interval() -> None:
@@ -37,26 +37,26 @@ def test_the_same_text_scores_exactly_one_hundred() -> None:
     assert (scores["BLEU"], scores["chrF2"], scores["TER"]) == (100.0, 100.0, 0.0)
 
 
-def test_empty_translations_score_nothing() -> None:
+def test_empty_translations_score_zero() -> None:
     assert bleu([""] * 20, REFERENCES) == 0.0
 
 
 @pytest.mark.parametrize("hypotheses", [HYPOTHESES[:-1], [*HYPOTHESES, "zu viel"]])
-def test_other_counts_are_an_error_with_both(hypotheses: list[str]) -> None:
+def test_different_counts_are_an_error_that_names_both(hypotheses: list[str]) -> None:
     with pytest.raises(DataError, match=rf"{len(hypotheses)}.*20|20.*{len(hypotheses)}"):
         bleu(hypotheses, REFERENCES)
 
 
-def test_no_sentences_are_an_error() -> None:
+def test_an_empty_test_set_is_an_error() -> None:
     with pytest.raises(DataError, match="no sentences"):
         bleu([], [])
 
 
-def test_a_line_break_in_a_translation_changes_no_count() -> None:
+def test_a_line_break_in_a_translation_does_not_change_its_score() -> None:
     assert bleu([HYPOTHESES[0] + "\r", *HYPOTHESES[1:]], REFERENCES) == bleu(HYPOTHESES, REFERENCES)
 
 
-def test_other_normalisation_is_noticed() -> None:
+def test_different_unicode_normalisation_is_reported() -> None:
     assert notices(["Cafe\u0301"], ["Café"])
     assert not notices(["Café"], ["Café"])
 
@@ -68,7 +68,7 @@ def test_translations_that_sometimes_match_nothing_still_have_an_interval() -> N
     assert score.low <= score.value <= score.high
 
 
-def test_no_interval_leaves_what_the_metric_can_be() -> None:
+def test_intervals_stay_in_the_range_of_the_metric() -> None:
     weak = score_all([*REFERENCES[:1], *["x"] * 19], REFERENCES)
     good = score_all([*REFERENCES[:19], "Er singt."], REFERENCES)
     for score in (*weak, *good):

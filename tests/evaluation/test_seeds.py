@@ -1,4 +1,4 @@
-"""Claims over seeds that follow from the scores alone, and from no table that we do not have."""
+"""Claims over seeds follow from the scores alone; the t distribution is checked against published tables."""
 
 import math
 import statistics
@@ -22,7 +22,7 @@ SAMPLES = st.lists(st.integers(0, 400).map(lambda tenths: tenths / 10), min_size
     ],
 )  # fmt: skip
 def test_student_s_t_is_that_of_the_tables(freedom: float, tails: float, t: float) -> None:
-    """The tables are those at the end of every textbook, for example NIST/SEMATECH's handbook, 1.3.6.7.2."""
+    """The values are in every statistics textbook, for example NIST/SEMATECH's handbook, 1.3.6.7.2."""
     assert t_quantile(tails, freedom) == pytest.approx(t, abs=6e-4)
     assert t_tails(t, freedom) == pytest.approx(tails, abs=1e-4)
 
@@ -33,7 +33,7 @@ def test_one_and_two_degrees_of_freedom_have_closed_forms(t: float) -> None:
     assert t_tails(t, 2) == pytest.approx(1 - t / math.sqrt(2 + t * t))
 
 
-def test_welch_by_hand() -> None:
+def test_welch_equals_a_calculation_by_hand() -> None:
     """Variances 1 and 4, three each: error sqrt(5/3), freedom (5/3)^2 / ((1/3)^2/2 + (4/3)^2/2) = 2.941, t(2.941) = 3.218."""
     test = welch([30.0, 31.0, 32.0], [25.0, 27.0, 29.0])
     assert test.delta == pytest.approx(4.0)
@@ -43,17 +43,15 @@ def test_welch_by_hand() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(SAMPLES, SAMPLES)
-def test_the_interval_leaves_out_zero_exactly_where_the_test_is_significant(
-    one: list[float], other: list[float]
-) -> None:
-    found, turned = welch(one, other), welch(other, one)
-    assert (turned.delta, turned.low, turned.high) == pytest.approx((-found.delta, -found.high, -found.low))
-    assert turned.p_value == found.p_value
-    assert found.low <= found.delta <= found.high
-    assert (found.p_value < 0.05) == (not found.low <= 0 <= found.high)
+def test_the_interval_excludes_zero_exactly_if_the_test_is_significant(first: list[float], second: list[float]) -> None:
+    test, swapped = welch(first, second), welch(second, first)
+    assert (swapped.delta, swapped.low, swapped.high) == pytest.approx((-test.delta, -test.high, -test.low))
+    assert swapped.p_value == test.p_value
+    assert test.low <= test.delta <= test.high
+    assert (test.p_value < 0.05) == (not test.low <= 0 <= test.high)
 
 
-def test_scores_without_spread_leave_nothing_to_doubt() -> None:
+def test_scores_without_variance_have_a_point_interval() -> None:
     assert welch([3.0, 3.0], [3.0, 3.0]) == (0.0, 0.0, 0.0, 1.0)
     assert welch([4.0, 4.0], [3.0, 3.0]) == (1.0, 1.0, 1.0, 0.0)
 
@@ -64,37 +62,39 @@ def judged(configs: list[str], scores: list[float]) -> OverSeeds:
 
 
 def test_a_config_against_itself_differs_by_nothing() -> None:
-    found = judged(["a", "a"], [20.0, 21.0, 20.0, 21.0])
-    assert [(one.difference.delta, one.difference.p_value) for one in found.configs] == [(0.0, 1.0)] * 2
-    assert [(pair.best, pair.other, pair.test.delta, pair.test.p_value) for pair in found.pairs] == [
+    result = judged(["a", "a"], [20.0, 21.0, 20.0, 21.0])
+    assert [(config.difference.delta, config.difference.p_value) for config in result.configs] == [(0.0, 1.0)] * 2
+    assert [(pair.best, pair.other, pair.test.delta, pair.test.p_value) for pair in result.pairs] == [
         (0, 2, 0.0, 1.0),
         (1, 3, 0.0, 1.0),
     ]
-    assert verdict_over_seeds(found).startswith("The data do not tell a and a apart")
+    assert verdict_over_seeds(result).startswith("The data do not tell a and a apart")
 
 
 def test_means_and_deviations_are_those_of_the_runs() -> None:
-    found = judged(["a", "b"], [20.0, 21.0, 25.0, 33.0, 34.0, 36.0])
-    assert [one.rows for one in found.configs] == [[0, 1, 2], [3, 4, 5]]
-    assert [one.mean for one in found.configs] == [22.0, pytest.approx(34.333, abs=1e-3)]
-    assert found.configs[0].deviation == pytest.approx(statistics.stdev([20, 21, 25]))
-    assert (found.best, found.configs[1].difference) == (1, (0.0, 0.0, 0.0, 1.0))
-    assert [(pair.best, pair.other) for pair in found.pairs] == [(3, 0), (4, 1), (5, 2)]
-    assert all(pair.test.delta > 0 and pair.test.p_value < 0.05 for pair in found.pairs)
+    result = judged(["a", "b"], [20.0, 21.0, 25.0, 33.0, 34.0, 36.0])
+    assert [config.rows for config in result.configs] == [[0, 1, 2], [3, 4, 5]]
+    assert [config.mean for config in result.configs] == [22.0, pytest.approx(34.333, abs=1e-3)]
+    assert result.configs[0].deviation == pytest.approx(statistics.stdev([20, 21, 25]))
+    assert (result.best, result.configs[1].difference) == (1, (0.0, 0.0, 0.0, 1.0))
+    assert [(pair.best, pair.other) for pair in result.pairs] == [(3, 0), (4, 1), (5, 2)]
+    assert all(pair.test.delta > 0 and pair.test.p_value < 0.05 for pair in result.pairs)
 
 
-def test_the_order_of_the_configs_changes_nothing_but_the_order() -> None:
+def test_configs_in_any_order_give_the_same_result() -> None:
     scores = {"a": [20.0, 21.0], "b": [33.0, 34.5], "c": [24.0, 21.0]}
-    found = [
+    results = [
         judged(order, [score for name in order for score in scores[name]])
         for order in (["a", "b", "c"], ["c", "a", "b"])
     ]
-    one, other = ({config.config: config._replace(rows=[]) for config in each.configs} for each in found)
-    assert one == other
-    assert verdict_over_seeds(found[0]) == verdict_over_seeds(found[1])
+    by_name, by_name_reordered = (
+        {config.config: config._replace(rows=[]) for config in result.configs} for result in results
+    )
+    assert by_name == by_name_reordered
+    assert verdict_over_seeds(results[0]) == verdict_over_seeds(results[1])
 
 
-def test_several_configs_are_corrected_for_being_several() -> None:
+def test_p_values_are_corrected_for_the_number_of_configs() -> None:
     scores = [20.0, 21.0, 33.0, 34.5, 20.5, 21.5]
     both = judged(["a", "b", "c"], scores)
     alone = judged(["a", "b"], scores[:4])
@@ -102,9 +102,9 @@ def test_several_configs_are_corrected_for_being_several() -> None:
     assert both.configs[0].difference[:3] == alone.configs[0].difference[:3]
 
 
-def test_the_sentence_names_difference_interval_and_seeds() -> None:
-    found = judged(["Transformer", "GRU"], [33.0, 33.2, 33.1, 30.0, 30.1, 29.9])
-    low, high = found.configs[1].difference[1:3]
-    assert verdict_over_seeds(found).startswith(
+def test_the_verdict_states_difference_interval_and_seeds() -> None:
+    result = judged(["Transformer", "GRU"], [33.0, 33.2, 33.1, 30.0, 30.1, 29.9])
+    low, high = result.configs[1].difference[1:3]
+    assert verdict_over_seeds(result).startswith(
         f"Transformer is better than GRU by 3.1 BLEU (95 % interval {low:.1f} to {high:.1f}, 3 seeds each, p = "
     )

@@ -1,3 +1,3 @@
-"""How good translations are (`metrics`), whether one system is better than another (`comparison`), and which words answer
-which (`alignment`); text and weights in, figures out.
+"""How good translations are (`metrics`, `frequency`), whether one system is better than another (`comparison`, `seeds`), and
+which words translate which (`alignment`). Text and attention weights in, figures out.
 """

@@ -1,7 +1,7 @@
-"""Which words answer which: from weights between pieces to links between words, and how good links are.
+"""Which words translate which: from attention weights between tokens to links between words, and how good the links are.
 
-Words are what stands between spaces (U+0020). A link (s, t) says that target word t answers source word s, both counted
-from 0; the end mark is no word. In Pharaoh form a sentence's links are written `0-0 1-2`, the source word first.
+Words are separated by spaces (U+0020). A link (s, t) says that target word t translates source word s, both counted from
+0; EOS is not a word. In Pharaoh format the links of a sentence are written `0-0 1-2`, source word first.
 """
 
 import re
@@ -15,135 +15,132 @@ from numpy.typing import NDArray
 from translator.errors import DataError
 from translator.text.reader import read_lines
 
-SPACE, END = "▁", "</s>"
-BYTE = re.compile("<0x([0-9A-F]{2})>")
-LINK = re.compile(r"(\d{1,9})([-:?p])(\d{1,9})")
+_SPACE, _END = "▁", "</s>"
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+_LINK = re.compile(r"(\d{1,9})([-:?p])(\d{1,9})")
 
 Links: TypeAlias = frozenset[tuple[int, int]]
 Weights: TypeAlias = NDArray[np.float64]
 
 
 class Words(NamedTuple):
-    """The words that a sentence's pieces spell; the end mark, where there is one, stands last."""
+    """The words that the tokens of a sentence spell. EOS, if there is one, comes last in `words` as well."""
 
     words: list[str]
-    pieces: list[str]
-    word_of_piece: list[int]
+    tokens: list[str]
+    word_of_token: list[int]
 
     @classmethod
-    def of(cls, pieces: Sequence[str]) -> Self:
-        """A word begins at a piece with the mark of a space; one that is nothing else belongs to the word before it."""
-        begins = [begins_word(pieces, index) for index in range(len(pieces))]
-        word_of_piece = np.maximum(np.cumsum(begins, dtype=int) - 1, 0).tolist()
-        spelt: list[list[str]] = [[] for _ in range(max(word_of_piece, default=-1) + 1)]
-        for piece, word in zip(pieces, word_of_piece, strict=True):
-            spelt[word].append(piece)
-        return cls([spell(word) for word in spelt], list(pieces), word_of_piece)
+    def of(cls, tokens: Sequence[str]) -> Self:
+        """Group tokens into words: a word starts at a space marker, but a marker without text belongs to the word before."""
+        starts = [_starts_word(tokens, index) for index in range(len(tokens))]
+        word_of_token = np.maximum(np.cumsum(starts, dtype=int) - 1, 0).tolist()
+        tokens_of_word: list[list[str]] = [[] for _ in range(max(word_of_token, default=-1) + 1)]
+        for token, word in zip(tokens, word_of_token, strict=True):
+            tokens_of_word[word].append(token)
+        return cls([_spell(word_tokens) for word_tokens in tokens_of_word], list(tokens), word_of_token)
 
     @property
     def num_words(self) -> int:
-        """How many words, the end mark not counted."""
-        return len(self.words) - (self.pieces[-1:] == [END])
+        """The number of words without EOS."""
+        return len(self.words) - (self.tokens[-1:] == [_END])
 
 
-def begins_word(pieces: Sequence[str], index: int) -> bool:
-    """Whether a new word begins at this piece; the end mark counts as one."""
-    piece, after = pieces[index], pieces[index + 1] if index + 1 < len(pieces) else END
-    if piece.strip(SPACE):
-        return index == 0 or piece == END or piece.startswith(SPACE)
-    return after != END and not after.startswith(SPACE)
+def _starts_word(tokens: Sequence[str], index: int) -> bool:
+    token, following = tokens[index], tokens[index + 1] if index + 1 < len(tokens) else _END
+    if token.strip(_SPACE):
+        return index == 0 or token == _END or token.startswith(_SPACE)
+    return following != _END and not following.startswith(_SPACE)  # a lone marker before a token without one
 
 
-def spell(pieces: Sequence[str]) -> str:
-    """The text of some pieces, bytes put together, without spaces."""
-    spelt = (bytes.fromhex(found[1]) if (found := BYTE.fullmatch(piece)) else piece.encode() for piece in pieces)
-    return b"".join(spelt).decode(errors="replace").replace(SPACE, "")
+def _spell(tokens: Sequence[str]) -> str:
+    """Return the text of tokens without spaces; byte tokens are decoded together."""
+    parts = (bytes.fromhex(byte[1]) if (byte := _BYTE.fullmatch(token)) else token.encode() for token in tokens)
+    return b"".join(parts).decode(errors="replace").replace(_SPACE, "")
 
 
-def join(weight_TS: Weights, target: Words, source: Words) -> Weights:
-    """Weights between words: the sum over a source word's pieces, the average over a target word's pieces.
+def word_weights(weight_TS: Weights, target: Words, source: Words) -> Weights:
+    """Turn attention weights between tokens into weights between words; EOS keeps its row and its column.
 
-    A word is looked at as often as its parts together, and each of a target word's pieces is one look. So a row that
-    sums to 1 over pieces sums to 1 over words. The end mark keeps its row and its column.
+    Weights are summed over the tokens of a source word and averaged over the tokens of a target word, so each row still
+    sums to 1.
     """
-    joined_TS = np.zeros((len(target.words), len(source.words)))
-    np.add.at(joined_TS, np.ix_(target.word_of_piece, source.word_of_piece), weight_TS)
-    return joined_TS / np.bincount(target.word_of_piece)[:, None] if target.words else joined_TS
+    sum_TS = np.zeros((len(target.words), len(source.words)))
+    np.add.at(sum_TS, np.ix_(target.word_of_token, source.word_of_token), weight_TS)
+    return sum_TS / np.bincount(target.word_of_token)[:, None] if target.words else sum_TS
 
 
-def links(weight_TS: Weights, target: Words, source: Words) -> Links:
-    """Each target word with the source word of its largest weight (Luong et al. 2015, section 5.4).
-
-    The end mark is left out on both sides; what is left of a row need not be made to sum to 1 to find its largest.
-    """
+def strongest_links(weight_TS: Weights, target: Words, source: Words) -> Links:
+    """Link each target word to the source word with the largest weight, EOS excluded (Luong et al. 2015, section 5.4)."""
     if not source.num_words:
         return frozenset()
     best_T = weight_TS[: target.num_words, : source.num_words].argmax(1)
     return frozenset((int(best), word) for word, best in enumerate(best_T))
 
 
-def pharaoh(found: Links) -> str:
-    """`0-0 1-2`, in the order of the source."""
-    return " ".join(f"{source}-{target}" for source, target in sorted(found))
+def pharaoh(links: Links) -> str:
+    """Return links in Pharaoh format, such as `0-0 1-2`, sorted by source word."""
+    return " ".join(f"{source}-{target}" for source, target in sorted(links))
 
 
 class Gold(NamedTuple):
-    """A sentence's links as people drew them."""
+    """The links of a sentence as annotated by people."""
 
     sure: Links
-    possible: Links  # the sure ones included
+    possible: Links  # includes the sure ones
 
 
 def read_gold(path: Path, lengths: Sequence[tuple[int, int]]) -> list[Gold]:
-    """Links in Pharaoh form, a line a sentence: `1-2` is sure; `1:2`, `1?2` and `1p2` are possible.
+    """Read links in Pharaoh format, one sentence per line: `1-2` is sure; `1:2`, `1?2` and `1p2` are possible.
 
-    `lengths` are the words of each pair. Raises DataError for another count of lines and for words that are not there.
+    `lengths` are the numbers of words of each pair. Raises DataError for another number of lines and for words that do not
+    exist.
     """
     lines = list(read_lines(path))
     if len(lines) != len(lengths):
         raise DataError(
             str(path), f"{len(lines):,} lines, but there are {len(lengths):,} pairs", "line n aligns pair n"
         )
-    return [read_links(line, f"{path}:{number + 1}", lengths[number]) for number, line in enumerate(lines)]
+    return [_read_links(line, f"{path}:{number + 1}", lengths[number]) for number, line in enumerate(lines)]
 
 
-def read_links(line: str, place: str, lengths: tuple[int, int]) -> Gold:
-    """The links of one line."""
+def _read_links(line: str, place: str, lengths: tuple[int, int]) -> Gold:
     sure, possible = set(), set()
     for text in line.split():
-        found = LINK.fullmatch(text)
-        if found is None:
-            raise DataError(
-                place, f"found {text[:40]!r}, expected a link such as 0-0 (sure) or 0:0 (possible)", "mend it"
-            )
-        link = int(found[1]), int(found[3])
+        match = _LINK.fullmatch(text)
+        if match is None:
+            problem = f"found {text[:40]!r}, expected a link such as 0-0 (sure) or 0:0 (possible)"
+            raise DataError(place, problem, "correct it")
+        link = int(match[1]), int(match[3])
         for side, word, length in zip(("source", "target"), link, lengths, strict=True):
             if word >= length:
                 raise DataError(place, f"{text!r} names {side} word {word} of {length}", "words are counted from 0")
         possible.add(link)
-        if found[2] == "-":
+        if match[2] == "-":
             sure.add(link)
     return Gold(frozenset(sure), frozenset(possible))
 
 
 class AlignmentScore(NamedTuple):
-    """How well links agree with gold ones."""
+    """How well links agree with gold links."""
 
     error_rate: float
     precision: float
     recall: float
 
 
-def score_links(found: Sequence[Links], gold: Sequence[Gold]) -> AlignmentScore:
-    """Alignment error rate over all sentences (Och and Ney 2003, section 5): A links found, S sure, P possible.
+def score_links(links: Sequence[Links], gold: Sequence[Gold]) -> AlignmentScore:
+    """Return the alignment error rate (AER): the share of links that are wrong or missing (Och and Ney 2003, section 5).
 
-    precision = |A & P| / |A|    recall = |A & S| / |S|    error rate = 1 - (|A & S| + |A & P|) / (|A| + |S|)
+        precision = |A & P| / |A|    recall = |A & S| / |S|    AER = 1 - (|A & S| + |A & P|) / (|A| + |S|)
+
+    over all sentences, with A the links, S the sure and P the possible gold links.
     """
-    pairs = list(zip(found, gold, strict=True))
-    num_found, num_sure = sum(map(len, found)), sum(len(one.sure) for one in gold)
-    in_sure = sum(len(links & one.sure) for links, one in pairs)
-    in_possible = sum(len(links & one.possible) for links, one in pairs)
-    if not num_found + num_sure:
+    pairs = list(zip(links, gold, strict=True))
+    num_links, num_sure = sum(map(len, links)), sum(len(sentence.sure) for sentence in gold)
+    in_sure = sum(len(sentence_links & sentence.sure) for sentence_links, sentence in pairs)
+    in_possible = sum(len(sentence_links & sentence.possible) for sentence_links, sentence in pairs)
+    if not num_links + num_sure:
         raise DataError("alignments", "no links", "give gold alignments with at least one")
-    error_rate = 1 - (in_sure + in_possible) / (num_found + num_sure)
-    return AlignmentScore(error_rate, in_possible / max(num_found, 1), in_sure / max(num_sure, 1))
+    error_rate = 1 - (in_sure + in_possible) / (num_links + num_sure)
+    return AlignmentScore(error_rate, in_possible / max(num_links, 1), in_sure / max(num_sure, 1))

@@ -1,4 +1,4 @@
-"""How well words are translated that training saw never, once, rarely or often (compare-mt, Neubig et al. 2019)."""
+"""How well a system translates words that were never, once, rarely or often seen in training (compare-mt, Neubig et al. 2019)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,38 +7,37 @@ from typing import NamedTuple
 from translator.text.words import words
 
 GROUPS = {"unseen words": 0, "words seen once": 1, "words seen 2-9 times": 2, "words seen 10+ times": 10}
-"""The groups, rare words first, with the least number of times that training saw such a word."""
+"""Each group with its smallest number of occurrences in training, rare words first."""
 
 
 class WordScore(NamedTuple):
-    """How well the words of one group are found."""
+    """How well the words of one group are translated."""
 
     name: str
     num_words: int  # in the references
-    f1: float | None  # in percent; None where there are none
+    f1: float | None  # in percent; None if the references have no such word
 
 
 def by_frequency(hypotheses: Sequence[str], references: Sequence[str], seen: Mapping[str, int]) -> list[WordScore]:
-    """F1 of the words of the references, grouped by how often training saw them as a target word.
+    """Return the F1 of target words, grouped by how often they occur in training (`seen`).
 
-    A word of a hypothesis is right where the reference of its sentence has it, at most as often as it does;
+        F1 = 2 correct / (words of the hypotheses + words of the references)
 
-        F1 = 2 right / (words of the hypotheses + words of the references)
-
-    over the words of the group, so that neither leaving words out nor adding some pays. Every word is in one group.
+    A word is correct if the reference of the same sentence contains it, at most as often as there. Each word is in
+    exactly one group.
     """
-    ours, theirs, right = Counter[str](), Counter[str](), Counter[str]()
+    ours, theirs, correct = Counter[str](), Counter[str](), Counter[str]()
     for hypothesis, reference in zip(hypotheses, references, strict=True):
-        found, wanted = Counter(words(hypothesis)), Counter(words(reference))
-        for counts, total in ((found, ours), (wanted, theirs), (found & wanted, right)):
+        hypothesis_counts, reference_counts = Counter(words(hypothesis)), Counter(words(reference))
+        common_counts = hypothesis_counts & reference_counts
+        for counts, total in ((hypothesis_counts, ours), (reference_counts, theirs), (common_counts, correct)):
             for word, count in counts.items():
-                total[group_of(seen.get(word, 0))] += count
+                total[_group_of(seen.get(word, 0))] += count
     return [
-        WordScore(name, theirs[name], 200 * right[name] / (ours[name] + theirs[name]) if theirs[name] else None)
+        WordScore(name, theirs[name], 200 * correct[name] / (ours[name] + theirs[name]) if theirs[name] else None)
         for name in GROUPS
     ]
 
 
-def group_of(count: int) -> str:
-    """The group of a word that was seen so often."""
-    return [name for name, least in GROUPS.items() if count >= least][-1]
+def _group_of(count: int) -> str:
+    return [name for name, minimum in GROUPS.items() if count >= minimum][-1]

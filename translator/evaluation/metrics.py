@@ -1,6 +1,6 @@
-"""BLEU, chrF2 and TER, all by sacreBLEU, each with the signature and the interval that make a figure repeatable.
+"""BLEU, chrF2 and TER as computed by sacreBLEU, each with a confidence interval and its signature.
 
-Never compare figures whose signatures differ. Lowercased BLEU (case:lc) is what papers on Multi30k report.
+Scores are comparable only if their signatures are equal. Papers on Multi30k report lowercased BLEU (case:lc).
 """
 
 import math
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from translator.errors import DataError
 from translator.text.visible import LINE_ENDS
 
-BOOTSTRAP_SAMPLES = 1000
+_BOOTSTRAP_SAMPLES = 1000
 
 
 class Score(NamedTuple):
-    """One figure of a system."""
+    """One score of a system."""
 
     metric: str
     value: float
@@ -28,70 +28,79 @@ class Score(NamedTuple):
 
 
 def make_bleu(*, lowercase: bool = False, effective_order: bool = False) -> Any:
-    """BLEU (Papineni et al. 2002), tokenised by 13a; of single sentences with the effective order."""
+    """Return BLEU: the share of n-grams (n = 1 to 4) that the reference also has, less if too short (Papineni et al. 2002).
+
+    `effective_order` leaves out n-gram orders that a single sentence is too short for.
+    """
     from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(lowercase=lowercase, effective_order=effective_order)
 
 
 def make_chrf(*, lowercase: bool = False) -> Any:
-    """chrF2 (Popović 2015): character n-grams, recall counted twice."""
+    """Return chrF2: F-score of character n-grams in which recall counts twice as much as precision (Popović 2015)."""
     from sacrebleu.metrics.chrf import CHRF
 
     return CHRF(lowercase=lowercase)
 
 
 def make_ter(*, lowercase: bool = False) -> Any:
-    """Translation edit rate (Snover et al. 2006); lower is better."""
+    """Return TER: edits needed to turn the translation into the reference, per reference word (Snover et al. 2006).
+
+    Lower is better.
+    """
     from sacrebleu.metrics.ter import TER
 
     return TER(case_sensitive=not lowercase)
 
 
 METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf, "TER": make_ter}
-HIGHEST = {"BLEU": 100.0, "chrF2": 100.0, "TER": math.inf}
-"""What no text can exceed, so that no interval does; zero is the least of each."""
+_MAXIMUM = {"BLEU": 100.0, "chrF2": 100.0, "TER": math.inf}
+"""The largest possible value of each metric, at which intervals are cut off; the smallest is 0."""
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus BLEU without an interval, for validation."""
+    """Return corpus BLEU without an interval, as used for validation."""
     check_counts(hypotheses, references)
     return rounded(make_bleu().corpus_score(one_line(hypotheses), [one_line(references)]).score)
 
 
 def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
-    """Every metric, cased and lowercased, with intervals. Raises DataError where the counts differ or there is nothing."""
+    """Return every metric, cased and lowercased, with intervals. Raise DataError for different counts or an empty test set."""
     check_counts(hypotheses, references)
-    return [score(name, hypotheses, references, lowercase=lowercase) for name in METRICS for lowercase in (False, True)]
+    return [
+        _score(name, hypotheses, references, lowercase=lowercase) for name in METRICS for lowercase in (False, True)
+    ]
 
 
-def score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
-    """One metric with its 95 % interval, from a bootstrap whose seed the signature names (Koehn 2004)."""
-    metric = with_plain_floats(METRICS[name](lowercase=lowercase))
-    result = metric.corpus_score(one_line(hypotheses), [one_line(references)], n_bootstrap=BOOTSTRAP_SAMPLES)
+def _score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
+    """Return one metric with its 95 % bootstrap interval (Koehn 2004); the signature includes the bootstrap's seed."""
+    metric = _with_plain_floats(METRICS[name](lowercase=lowercase))
+    result = metric.corpus_score(one_line(hypotheses), [one_line(references)], n_bootstrap=_BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
+    # sacreBLEU sets the mean to -1 if there is no interval.
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
     label = f"{name} lc" if lowercase else name
-    low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), HIGHEST[name])
+    low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), _MAXIMUM[name])
     return Score(label, value, low, high, str(signature))
 
 
-def with_plain_floats(metric: Any) -> Any:
-    """The metric with scores of one type: the library's bootstrap fails where 0.0 meets NumPy's float32."""
+def _with_plain_floats(metric: Any) -> Any:
+    """Make the metric return only Python floats: sacreBLEU's bootstrap fails if they are mixed with NumPy's float32."""
     compute = metric._compute_score_from_stats
 
     def compute_plainly(stats: Any) -> Any:
-        found = compute(stats)
-        found.score = float(found.score)
-        return found
+        result = compute(stats)
+        result.score = float(result.score)
+        return result
 
     metric._compute_score_from_stats = compute_plainly
     return metric
 
 
 def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
-    """SacreBLEU would score the shorter of the two; here it is an error."""
+    """Raise DataError for different numbers of sentences, of which sacreBLEU would ignore the surplus, and for none."""
     if len(hypotheses) != len(references):
         raise DataError(
             "references", f"{len(references):,} lines, but {len(hypotheses):,} translations", "line n judges line n"
@@ -101,26 +110,26 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
 
 
 def one_line(sentences: Sequence[str]) -> list[str]:
-    """The same score for a sentence whether or not it has been through a file."""
+    """Replace line breaks inside sentences, so that scores are the same before and after writing them to a file."""
     return [sentence.translate(LINE_ENDS) for sentence in sentences]
 
 
 def rounded(value: float) -> float:
-    """100.0 rather than 100.00000000000004."""
+    """Round away floating-point noise: 100.0 rather than 100.00000000000004."""
     return round(value, 10)
 
 
 def notices(hypotheses: Sequence[str], references: Sequence[str]) -> list[str]:
-    """What spoils a score without being an error."""
+    """Return warnings about test data that makes scores misleading."""
 
     def is_composed(lines: Sequence[str]) -> bool:
         return all(unicodedata.is_normalized("NFC", line) for line in lines)
 
-    found = []
+    warnings = []
     if is_composed(hypotheses) != is_composed(references):
-        found.append(
-            "Unicode normalisation differs between translations and references (NFC and not); they hardly match"
+        warnings.append(
+            "Unicode normalisation differs between translations and references (NFC and not NFC), so they hardly match"
         )
     if empty := sum(not reference.strip() for reference in references):
-        found.append(f"{empty} reference lines are empty")
-    return found
+        warnings.append(f"{empty} reference lines are empty")
+    return warnings

@@ -1,4 +1,4 @@
-"""Is one config better than another, or only its seed luckier? Means over several trainings of each."""
+"""Is one config better than another, or was its seed just lucky? Means over several runs of each."""
 
 import math
 import statistics
@@ -7,32 +7,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from translator.evaluation.comparison import NO_DIFFERENCE, SIGNIFICANT, Difference, corrected, pair_tests
+from translator.evaluation.comparison import NO_DIFFERENCE, SIGNIFICANT, Difference, corrected, paired_bootstrap
 
 
 class ConfigScore(NamedTuple):
-    """What the runs of one config score together."""
+    """The scores of all runs of one config."""
 
     config: str
-    rows: list[int]  # which rows of the comparison are its runs
+    rows: list[int]  # rows of the comparison that are runs of this config
     mean: float  # BLEU
-    deviation: float  # of a run from the mean: the standard deviation of the sample
-    difference: Difference  # from the config of highest mean, by Welch's t test
+    deviation: float  # standard deviation of BLEU over the runs
+    difference: Difference  # from the config with the highest mean, by Welch's t test
 
 
 class RunPair(NamedTuple):
-    """Two runs of the same seed, by paired bootstrap over the test set."""
+    """Two runs with the same seed, compared by paired bootstrap over the test set."""
 
-    best: int  # row of the run of the best config
+    best: int  # row of the best config's run
     other: int
     test: Difference
 
 
 class OverSeeds(NamedTuple):
-    """What several trainings of each config say together."""
+    """Several runs of each config, compared."""
 
     num_seeds: int
-    best: int  # which of the configs has the highest mean
+    best: int  # index of the config with the highest mean
     configs: list[ConfigScore]
     pairs: list[RunPair]
 
@@ -44,31 +44,36 @@ def over_seeds(
     systems: Sequence[Sequence[str]],
     references: Sequence[str],
 ) -> OverSeeds:
-    """Each config against the one of highest mean, p-values corrected by Holm. The runs of a config follow each other."""
+    """Compare each config with the one of the highest mean, with p-values corrected by Holm.
+
+    The runs of a config are adjacent: `scores` and `systems` have all runs of the first config first.
+    """
     num_seeds = len(scores) // len(configs)
     rows = [list(range(first, first + num_seeds)) for first in range(0, len(scores), num_seeds)]
-    samples = [[scores[row] for row in one] for one in rows]
+    samples = [[scores[row] for row in config_rows] for config_rows in rows]
     means = [statistics.fmean(sample) for sample in samples]
     best = means.index(max(means))
     others = [index for index in range(len(configs)) if index != best]
     tests = corrected([welch(samples[best], samples[other]) for other in others])
     tests.insert(best, NO_DIFFERENCE)
     pairs = [pair for other in others for pair in zip(rows[best], rows[other], strict=True)]
+    run_tests = paired_bootstrap(systems, references, pairs)
+    deviations = map(statistics.stdev, samples)
     return OverSeeds(
         num_seeds,
         best,
-        [ConfigScore(*one) for one in zip(configs, rows, means, map(statistics.stdev, samples), tests, strict=True)],
-        [RunPair(*pair, test) for pair, test in zip(pairs, pair_tests(systems, references, pairs), strict=True)],
+        [ConfigScore(*score) for score in zip(configs, rows, means, deviations, tests, strict=True)],
+        [RunPair(*pair, test) for pair, test in zip(pairs, run_tests, strict=True)],
     )
 
 
-def welch(one: Sequence[float], other: Sequence[float]) -> Difference:
-    """The difference of two means with its 95 % interval, of samples that may spread unequally (Welch 1947).
+def welch(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """Return the difference of two means with its 95 % interval, for samples of unequal variance (Welch 1947).
 
-    Samples without any spread leave nothing to doubt: the interval is a point.
+    If neither sample varies, the interval is a point.
     """
-    delta = statistics.fmean(one) - statistics.fmean(other)
-    parts = [(statistics.variance(sample) / len(sample), len(sample) - 1) for sample in (one, other)]
+    delta = statistics.fmean(first) - statistics.fmean(second)
+    parts = [(statistics.variance(sample) / len(sample), len(sample) - 1) for sample in (first, second)]
     error = math.sqrt(sum(part for part, _ in parts))
     if error == 0:
         return Difference(delta, delta, delta, 0.0 if delta else 1.0)
@@ -78,9 +83,10 @@ def welch(one: Sequence[float], other: Sequence[float]) -> Difference:
 
 
 def t_tails(t: float, freedom: float) -> float:
-    """How probable it is that Student's t lies further from zero than this, on either side.
+    """Return the probability that Student's t is further from zero than this, on either side.
 
-    With t = sqrt(freedom) tan(a) its density is that of cos(a) ** (freedom - 1), which is summed in thin slices.
+    Substituting t = sqrt(freedom) tan(a) turns the density into cos(a) ** (freedom - 1) on the finite interval from 0 to
+    pi/2, which the midpoint rule integrates; the normalising constant cancels.
     """
     middles = (np.arange(5000) + 0.5) / 5000
 
@@ -92,7 +98,7 @@ def t_tails(t: float, freedom: float) -> float:
 
 
 def t_quantile(tails: float, freedom: float) -> float:
-    """The t beyond which, on either side, lies this much probability."""
+    """Return the t whose two tails have this probability, by bisection over the angle a of `t_tails`."""
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2
@@ -101,12 +107,12 @@ def t_quantile(tails: float, freedom: float) -> float:
     return math.sqrt(freedom) * math.tan(low)
 
 
-def verdict_over_seeds(found: OverSeeds) -> str:
-    """One sentence: which config is better, by how much, or that the data do not tell."""
-    best = found.configs[found.best]
-    second = max((one for one in found.configs if one is not best), key=lambda one: one.mean)
+def verdict_over_seeds(result: OverSeeds) -> str:
+    """Return in one sentence which config is better and by how much, or that the data do not tell."""
+    best = result.configs[result.best]
+    second = max((config for config in result.configs if config is not best), key=lambda config: config.mean)
     low, high, p_value = second.difference[1:]
-    how = f"95 % interval {low:.1f} to {high:.1f}, {found.num_seeds} seeds each, p = {p_value:.3f} by Welch's t test over seeds"
+    how = f"95 % interval {low:.1f} to {high:.1f}, {result.num_seeds} seeds each, p = {p_value:.3f} by Welch's t test over seeds"
     if p_value < SIGNIFICANT:
         return f"{best.config} is better than {second.config} by {second.difference.delta:.1f} BLEU ({how})."
     return (

@@ -59,7 +59,7 @@ def test_a_sentence_in_a_batch_gets_its_own_weights_without_the_padding(name: st
             (alone,) = look(loaded, [line])
             np.testing.assert_allclose(seen.piece_weight, alone.piece_weight, atol=1e-6)
             assert seen.source.words == [*line.split(), "</s>"]
-            assert seen.piece_weight.shape == (len(seen.target.pieces), len(seen.source.pieces))
+            assert seen.piece_weight.shape == (len(seen.target.tokens), len(seen.source.tokens))
             np.testing.assert_allclose(seen.weight.sum(1), 1.0, atol=1e-6)
 
 

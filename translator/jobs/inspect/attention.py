@@ -18,11 +18,11 @@ from translator.evaluation.alignment import (
     Links,
     Weights,
     Words,
-    join,
-    links,
     pharaoh,
     read_gold,
     score_links,
+    strongest_links,
+    word_weights,
 )
 from translator.jobs.translate.translator import Candidate, Translator
 from translator.report.heat_map import HeatMap
@@ -71,12 +71,12 @@ class AttentionMap(NamedTuple):
     @property
     def weight(self) -> Weights:
         """weight_TS between words."""
-        return join(self.piece_weight, self.target, self.source)
+        return word_weights(self.piece_weight, self.target, self.source)
 
     @property
     def links(self) -> Links:
         """Each target word with its source word, counted from the beginning of the sentence."""
-        found = links(self.weight, self.target, self.source)
+        found = strongest_links(self.weight, self.target, self.source)
         return frozenset((source + self.num_unread, target) for source, target in found)
 
     @property
@@ -189,7 +189,7 @@ class Looker:
                 source = Words.of(tokenizer.source_tokens(read[number]))
                 target = Words.of(tokenizer.target_tokens(targets[number]))
                 whole = Words.of(tokenizer.source_tokens(sources[number]))
-                weights = (view.of(weight_LHTS[..., : len(target.pieces), : len(source.pieces)]) for view in views)
+                weights = (view.of(weight_LHTS[..., : len(target.tokens), : len(source.tokens)]) for view in views)
                 unread = len(whole.words) - len(source.words)
                 yield number, [AttentionMap(source, target, *pair, unread) for pair in zip(weights, views, strict=True)]
 

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 
 from translator.errors import DataError, UsageError
-from translator.evaluation.comparison import Difference, check_same, pair_tests
+from translator.evaluation.comparison import Difference, check_same, paired_bootstrap
 from translator.evaluation.metrics import Score
 from translator.jobs.compare.evaluate import Evaluation, evaluate_run
 from translator.jobs.inspect.attention import Looker
@@ -169,7 +169,7 @@ def all_steps(found: dict[str, Evaluation], references: Sequence[str]) -> dict[s
     """Each rung against the one that it is compared with, corrected for all of them (Holm 1979)."""
     place = {name: number for number, name in enumerate(found)}
     pairs = {name: (place[name], place[than]) for name in found if (than := LADDER[name].than)}
-    tests = pair_tests([one.hypotheses for one in found.values()], references, list(pairs.values()))
+    tests = paired_bootstrap([one.hypotheses for one in found.values()], references, list(pairs.values()))
     return dict(zip(pairs, tests, strict=True))
 
 
