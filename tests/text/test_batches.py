@@ -1,4 +1,4 @@
-"""Every pair once an epoch, within the budget, in an order that can be repeated."""
+"""Every epoch contains every pair once, within the limit of tokens, in a reproducible order."""
 
 import numpy as np
 import pytest
@@ -18,20 +18,21 @@ def pairs_of(lengths: list[tuple[int, int]]) -> EncodedPairs:
 
 
 @given(LENGTHS, st.integers(1, 80), st.integers(1, 40), st.integers(0, 3), st.booleans())
-def test_every_pair_comes_once_an_epoch_within_the_budget(
-    lengths: list[tuple[int, int]], budget: int, pool: int, epoch: int, few_shapes: bool
+def test_every_epoch_contains_every_pair_once_within_the_limit(
+    lengths: list[tuple[int, int]], limit: int, pool: int, epoch: int, few_shapes: bool
 ) -> None:
-    batches = TokenBatches(pairs_of(lengths), batch_tokens=budget, pool_size=pool, seed=1, few_shapes=few_shapes)
-    found = batches.epoch(epoch)
-    assert sorted(np.concatenate(found)) == list(range(len(lengths)))
-    for sentences in found:
+    batches = TokenBatches(pairs_of(lengths), batch_tokens=limit, pool_size=pool, seed=1, few_shapes=few_shapes)
+    epoch_batches = batches.epoch(epoch)
+    assert sorted(np.concatenate(epoch_batches)) == list(range(len(lengths)))
+    for sentences in epoch_batches:
         sizes = [sum(lengths[n][side] for n in sentences) for side in (0, 1)]
-        assert len(sentences) == 1 or max(sizes) <= budget
-    assert all((one == other).all() for one, other in zip(found, batches.epoch(epoch), strict=True))
+        assert len(sentences) == 1 or max(sizes) <= limit
+    for sentences, repeated in zip(epoch_batches, batches.epoch(epoch), strict=True):
+        assert (sentences == repeated).all()
 
 
 @given(LENGTHS, st.integers(1, 5))
-def test_the_parts_of_an_update_are_the_update(lengths: list[tuple[int, int]], parts: int) -> None:
+def test_the_parts_of_an_update_contain_all_its_sentences(lengths: list[tuple[int, int]], parts: int) -> None:
     batches = TokenBatches(pairs_of(lengths), batch_tokens=10_000, pool_size=100, seed=1)
     whole = batches.epoch(0)[0]
     split = batches.split(whole, parts)
@@ -40,7 +41,7 @@ def test_the_parts_of_an_update_are_the_update(lengths: list[tuple[int, int]], p
 
 
 @given(LENGTHS, st.integers(1, 5))
-def test_the_parts_of_an_update_are_about_equal_and_of_sources_of_one_length(
+def test_the_parts_of_an_update_have_about_equal_size_and_similar_sources(
     lengths: list[tuple[int, int]], parts: int
 ) -> None:
     batches = TokenBatches(pairs_of(lengths), batch_tokens=10_000, pool_size=100, seed=1)
@@ -51,7 +52,7 @@ def test_the_parts_of_an_update_are_about_equal_and_of_sources_of_one_length(
     assert sources == sorted(sources)
 
 
-def test_epochs_differ_and_seeds_differ() -> None:
+def test_epochs_and_seeds_have_different_orders() -> None:
     pairs = pairs_of([(n % 9 + 1, n % 7 + 1) for n in range(100)])
     orders = {
         tuple(np.concatenate(TokenBatches(pairs, batch_tokens=30, pool_size=50, seed=seed).epoch(epoch)))
@@ -61,7 +62,7 @@ def test_epochs_differ_and_seeds_differ() -> None:
     assert len(orders) == 4
 
 
-def test_a_batch_is_padded_shifted_and_knows_its_real_tokens() -> None:
+def test_a_batch_is_padded_and_shifted_and_has_the_indices_of_real_tokens() -> None:
     pairs = EncodedPairs(EncodedLines.of([[5, 6, EOS], [7, EOS]]), EncodedLines.of([[8, EOS], [9, 10, EOS]]))
     batch = TokenBatches(pairs, batch_tokens=99, pool_size=9, seed=1).batch(np.array([0, 1]))
     assert batch.source_BS.tolist() == [[5, 6, EOS], [7, EOS, PAD]]
@@ -73,7 +74,7 @@ def test_a_batch_is_padded_shifted_and_knows_its_real_tokens() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
-def test_sources_are_all_there_longest_first(batch_size: int) -> None:
+def test_source_batches_contain_all_sentences_longest_first(batch_size: int) -> None:
     sources = [[5, EOS], [6, 7, 8, EOS], [9, 10, EOS]]
     batches = list(source_batches(sources, batch_size=batch_size))
     assert torch.cat([batch.sentence_B for batch in batches]).tolist() == [1, 2, 0]

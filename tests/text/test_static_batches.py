@@ -1,4 +1,4 @@
-"""A static batch is the dynamic one with its sizes rounded up; batches cut to shapes have few of them."""
+"""A static batch is the dynamic batch with its sizes rounded up, and batches cut to shapes have few shapes."""
 
 import numpy as np
 import torch
@@ -19,35 +19,35 @@ def pairs_of(lengths: list[tuple[int, int]]) -> EncodedPairs:
 
 
 @given(LENGTHS)
-def test_a_static_batch_holds_the_dynamic_one_and_nothing_else_counts(lengths: list[tuple[int, int]]) -> None:
+def test_a_static_batch_contains_the_dynamic_batch_and_nothing_else_counts(lengths: list[tuple[int, int]]) -> None:
     pairs = pairs_of(lengths)
     static = StaticBatches(pairs)
-    found_batches = TokenBatches(pairs, batch_tokens=100, pool_size=40, seed=1).epoch(0)
-    for sentences, rows in zip(found_batches, static.rows(found_batches), strict=True):
+    epoch = TokenBatches(pairs, batch_tokens=100, pool_size=40, seed=1).epoch(0)
+    for sentences, rows in zip(epoch, static.rows(epoch), strict=True):
         expected = TokenBatches(pairs, batch_tokens=100, pool_size=40, seed=1).batch(sentences)
-        found = static.batch(rows)
-        assert found.source_BS.shape == rows.shape[:2]
-        assert found.target_BT.shape == (rows.shape.num_rows, rows.shape.target_length)
-        assert found.num_tokens == expected.num_tokens
+        batch = static.batch(rows)
+        assert batch.source_BS.shape == rows.shape[:2]
+        assert batch.target_BT.shape == (rows.shape.num_rows, rows.shape.target_length)
+        assert batch.num_tokens == expected.num_tokens
         for name in ("source_BS", "mask_BS", "previous_BT", "target_BT"):
-            wide, narrow = getattr(found, name), getattr(expected, name)
+            wide, narrow = getattr(batch, name), getattr(expected, name)
             assert torch.equal(wide[: len(narrow), : narrow.shape[1]], narrow)
-        assert found.counts_M is not None
+        assert batch.counts_M is not None
         assert expected.real_M is not None
-        counted = found.target_BT.flatten()[found.counts_M]
+        counted = batch.target_BT.flatten()[batch.counts_M]
         assert counted.tolist() == expected.target_BT.flatten()[expected.real_M].tolist()
-        assert found.mask_BS.any(1).all()  # an empty row repeats a sentence, since attention needs something to see
-        assert torch.equal(found.mask_BS, found.source_BS != PAD)
+        assert batch.mask_BS.any(1).all()  # an empty row repeats a sentence, since attention needs a token to attend to
+        assert torch.equal(batch.mask_BS, batch.source_BS != PAD)
 
 
 @given(st.integers(1, 5000))
-def test_numbers_of_rows_are_rounded_by_an_eighth_at_most(num_rows: int) -> None:
+def test_the_number_of_rows_is_rounded_by_at_most_an_eighth(num_rows: int) -> None:
     assert rows_below(num_rows) <= num_rows <= rows_above(num_rows)
     assert rows_above(num_rows) - rows_below(num_rows) <= max(num_rows / STEPS_PER_OCTAVE, 1)
     assert rows_above(rows_above(num_rows)) == rows_above(num_rows)
 
 
-def test_lengths_are_never_rounded_above_what_the_model_reads() -> None:
+def test_lengths_are_never_rounded_above_the_limits_of_the_model() -> None:
     static = StaticBatches(pairs_of([(6, 7)]), max_source_length=6, max_target_length=50)
     assert static.shape(np.array([0])) == Shape(1, 6, -(-7 // LENGTH_MULTIPLE) * LENGTH_MULTIPLE)
 

@@ -28,9 +28,9 @@ def test_pairs_on_disk_are_the_pairs_encoded_in_memory(tmp_path: Path, joint: bo
     write_pairs(blocks(7), tokenizer, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(PARTS)
     stored, expected = read_pairs(tmp_path, tokenizer), encode_corpus(CORPUS, tokenizer)
-    assert stored.source.pieces.dtype == torch.uint16
+    assert stored.source.tokens.dtype == torch.uint16
     for stored_side, expected_side in zip(stored, expected, strict=True):
-        assert stored_side.pieces.tolist() == expected_side.pieces.tolist()
+        assert stored_side.tokens.tolist() == expected_side.tokens.tolist()
         assert (stored_side.offsets == expected_side.offsets).all()
     batches, expected_batches = (
         TokenBatches(pairs, batch_tokens=60, pool_size=30, seed=1) for pairs in (stored, expected)

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 from tests.tiny import tiny
 from translator.ops.choice import Ops
 from translator.text import batches
-from translator.text.batches import EncodedLines, EncodedPairs, moved
+from translator.text.batches import EncodedLines, EncodedPairs, to_device
 from translator.text.tokenizer import EOS
 from translator.training.loop import accumulate, build_optimizer, train
 from translator.training.objective import Objective
@@ -52,9 +52,9 @@ def test_an_update_waits_for_nothing_and_a_corpus_on_the_device_stays_there(
     def noted(tensor: Tensor, device: torch.device) -> Tensor:
         if tensor.device != device:
             sizes.append(tensor.numel())
-        return moved(tensor, device)
+        return to_device(tensor, device)
 
-    monkeypatch.setattr(batches, "moved", noted)
+    monkeypatch.setattr(batches, "to_device", noted)
     ops = Ops(fast=True, product_dtype=torch.bfloat16)
     with META:
         model = tiny("transformer", {"encoder": {"self_attention": {"mechanism": mechanism, "num_heads": 2}}}, ops)
@@ -72,7 +72,7 @@ def test_an_update_waits_for_nothing_and_a_corpus_on_the_device_stays_there(
 
 @pytest.mark.parametrize("spare", [0, -1])
 def test_a_quarter_of_the_free_memory_is_room_for_the_corpus(spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = 16 * PAIRS.num_pieces + spare
+    free = 16 * PAIRS.num_tokens + spare
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     monkeypatch.setattr(EncodedPairs, "to", lambda self, device: (self, device))
     there = resident(PAIRS, torch.device("cuda"))

@@ -92,6 +92,6 @@ class WordEncoder:
         numbers = range(len(self._numbers), len(self._numbers) + len(words))
         encoded = EncodedLines.of(encode_words(self.processor, words, torch.get_num_threads()))
         self._numbers.update(zip(words, numbers, strict=True))
-        self._tokens = np.concatenate([self._tokens, encoded.pieces.numpy()])
+        self._tokens = np.concatenate([self._tokens, encoded.tokens.numpy()])
         self._offsets = np.concatenate([self._offsets, self._offsets[-1] + encoded.offsets[1:]])
         return numbers

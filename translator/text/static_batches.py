@@ -1,8 +1,8 @@
-"""Batches of few shapes, built on the device from sentence numbers alone, so that a whole update can be recorded and replayed.
+"""Batches with few shapes, built on the device from sentence numbers alone, so that an update can be captured and replayed.
 
-The static form of a batch has its three sizes rounded up. What is added counts for nothing: positions are padding, and
-rows that no sentence fills repeat the first one with `counts_M` false. Loss, token count and gradients equal those of
-the dynamic form that `batches.TokenBatches` builds.
+The static form of a batch has its three sizes rounded up. What is added does not count: extra positions are padding, and
+empty rows repeat the first sentence with `counts_M` false. Loss, token count and gradients equal those of the dynamic form
+that `batches.TokenBatches` builds.
 """
 
 import sys
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from translator.text.batches import Batch, EncodedPairs, moved
+from translator.text.batches import Batch, EncodedPairs, to_device
 from translator.text.shapes import Shape, rounded_length, rows_above
 from translator.text.tokenizer import BOS, PAD
 
@@ -29,7 +29,7 @@ class _Side(NamedTuple):
     offset_P: Tensor  # sentence i is tokens[offset_P[i] : offset_P[i + 1]]
 
     def padded(self, sentence_B: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """(ids_BS, mask_BS) of these sentences, PAD and False where they are shorter than `length`."""
+        """Return (ids_BS, mask_BS) of these sentences, with PAD and False where they are shorter than `length`."""
         first_B1 = self.offset_P[sentence_B].unsqueeze(1)
         length_B1 = self.offset_P[sentence_B + 1].unsqueeze(1) - first_B1
         place_S = torch.arange(length, device=self.tokens.device)
@@ -56,7 +56,7 @@ class StaticBatches:
         self.pairs = pairs
         self._limits = max_source_length, max_target_length
         self._source, self._target = (
-            _Side(side.pieces, moved(torch.from_numpy(side.offsets), side.pieces.device)) for side in pairs
+            _Side(side.tokens, to_device(torch.from_numpy(side.offsets), side.tokens.device)) for side in pairs
         )
 
     def shape(self, sentences: NDArray[np.int64]) -> Shape:
@@ -74,7 +74,7 @@ class StaticBatches:
             np.pad(sentences, (0, shape.num_rows - len(sentences)), constant_values=NO_SENTENCE)
             for sentences, shape in zip(batches, shapes, strict=True)
         ]
-        all_rows = moved(torch.from_numpy(np.concatenate(numbers)), self._source.tokens.device)
+        all_rows = to_device(torch.from_numpy(np.concatenate(numbers)), self._source.tokens.device)
         parts = torch.split(all_rows, [shape.num_rows for shape in shapes])
         return [StaticRows(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 

@@ -93,4 +93,4 @@ def resident(pairs: EncodedPairs, device: torch.device) -> EncodedPairs:
     if device.type != "cuda":
         return pairs
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return pairs.to(device) if 4 * pairs.num_pieces * RESIDENT_SHARE <= free_bytes else pairs
+    return pairs.to(device) if 4 * pairs.num_tokens * RESIDENT_SHARE <= free_bytes else pairs

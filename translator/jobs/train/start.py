@@ -76,7 +76,7 @@ def _replay(
     obstacles = {
         "several processes share an update": updates.processes.size > 1,
         "training.accumulation is more than 1": settings.accumulation > 1,
-        "the corpus is too large for the GPU's memory": pairs.source.pieces.device.type == "cpu",
+        "the corpus is too large for the GPU's memory": pairs.source.tokens.device.type == "cpu",
         f"an update waits for {model.obstacle_to_capture}": bool(model.obstacle_to_capture),
     }
     for obstacle, is_there in obstacles.items():
