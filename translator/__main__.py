@@ -1,4 +1,4 @@
-"""`translator` and `python -m translator`: run the command line, whatever becomes of it."""
+"""Entry point of `translator` and `python -m translator`."""
 
 import signal
 import sys
@@ -6,11 +6,11 @@ from types import FrameType
 
 
 def main() -> int:
-    """Run the command line; returns the exit code. A signal that ends it lets temporary files be removed first."""
+    """Run the command line and return the exit code."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, leave)
+            signal.signal(number, _exit_on_signal)
     try:
         from translator.cli.app import run
 
@@ -18,12 +18,12 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except ImportError as error:
-        sys.stderr.write(f"error: translator: not installed completely ({error}); install it again\n")
+        sys.stderr.write(f"error: translator: the installation is incomplete ({error}); reinstall it\n")
         return 5
 
 
-def leave(number: int, _frame: FrameType | None) -> None:
-    """End as the signal asks, through every `finally`."""
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
+    """Exit through every `finally`, so that temporary files are removed."""
     raise SystemExit(128 + number)
 
 

@@ -1,5 +1,6 @@
-"""What is wrong with a config, in a sentence for the person who wrote it: which key, where it stands, what was expected."""
+"""Turns validation errors of a config into one sentence: which key, in which line, and what was expected."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,86 +10,90 @@ from pydantic_core import ErrorDetails
 
 from translator.attention import MECHANISMS
 from translator.errors import UsageError
-from translator.settings import Settings, most_similar
+from translator.settings import Settings
 
-MOST_CHARACTERS = 200
-"""Of a value that an error quotes."""
-EXPECTED = {
+_MAX_QUOTED_CHARACTERS = 200
+_EXPECTED = {
     "int_parsing_size": "less than 9223372036854775808",
     "model_type": "a table",
     "path_type": "a path",
-    "str": "a text",
-    "tuple[str, str]": "a pair of texts",
+    "str": "a string",
+    "tuple[str, str]": "a pair of strings",
     "bool": "true or false",
 }
-"""What to call the faults, and of a value that may be of several kinds the kinds, that pydantic has no good words for."""
+"""Our words for pydantic's error types, and for the members of a union in the location of an error."""
 
 
 class Origin(NamedTuple):
-    """Where the values of a config were written, for errors."""
+    """Where the values of a config come from, for error messages."""
 
     file: str
     text: str
-    overrides: tuple[str, ...] = ()
-    options: Mapping[str, str] = {}  # of keys that have one of their own
+    overrides: tuple[str, ...] = ()  # of --set, as KEY=VALUE
+    options: Mapping[str, str] = {}  # key -> the option that set it, such as --beam-size
 
     def place(self, *keys: str) -> str:
-        """The first option that set one of these keys or its table, else `file:line: key` of the first."""
+        """Return the first option that set one of these keys or a table with it, else `file:line: key` of the first key."""
         overridden = [override.split("=")[0].strip() for override in self.overrides]
         for key in keys:
             if key in self.options:
                 return self.options[key]
-            if any(f"{key}.".startswith(f"{one}.") for one in overridden):
+            if any(f"{key}.".startswith(f"{prefix}.") for prefix in overridden):
                 return f"--set {key}"
-        line = line_of(keys[0], self.text)
+        line = _line_of(keys[0], self.text)
         return f"{self.file}:{line}: {keys[0]}" if line else f"{self.file}: {keys[0]}"
 
 
 def explain(error: ValidationError, prefix: str, settings: type[Settings], origin: Origin) -> UsageError:
-    """The first fault of a table, as one sentence about the key that has it."""
-    faults = error.errors(include_url=False)
-    fault, path = faults[0], [str(part) for part in faults[0]["loc"]]
+    """Return the first error of the table `prefix`, whose settings class is `settings`, as a UsageError."""
+    details = error.errors(include_url=False)
+    first, path = details[0], [str(part) for part in details[0]["loc"]]
     key = ".".join([prefix, *path])
-    inner = fault.get("ctx", {}).get("error")
+    inner = first.get("ctx", {}).get("error")
     if isinstance(inner, ValidationError):
-        return explain(inner, key, inner_settings(fault["input"], settings), origin)
-    if fault["type"] == "extra_forbidden":
-        return UsageError(origin.place(key), "unknown option", suggestion(path[-1], fields_at(settings, path[:-1])))
-    if fault["type"] == "value_error":
-        message = fault["msg"].removeprefix("Value error, ")
-        named = (
-            [] if path else [f"{key}.{word}" for word in re.findall(r"\w+", message) if word in settings.model_fields]
-        )
-        return UsageError(origin.place(*named, key), message)
-    depth = next((depth for depth, part in enumerate(path) if part not in fields_at(settings, path[:depth])), len(path))
-    expected = {in_words(one, depth): None for one in faults if one["loc"][:depth] == fault["loc"][:depth]}
+        return explain(inner, key, _attention_settings(first["input"], settings), origin)
+    if first["type"] == "extra_forbidden":
+        return UsageError(origin.place(key), "unknown option", suggestion(path[-1], _fields_at(settings, path[:-1])))
+    if first["type"] == "value_error":
+        message = first["msg"].removeprefix("Value error, ")
+        # An error of a whole table is reported where the fields that its message names were set.
+        fields = [] if path else [word for word in re.findall(r"\w+", message) if word in settings.model_fields]
+        return UsageError(origin.place(*(f"{key}.{field}" for field in fields), key), message)
+    # For a union, pydantic appends the member to the path and reports an error for each.
+    depth = next(
+        (depth for depth, part in enumerate(path) if part not in _fields_at(settings, path[:depth])), len(path)
+    )
+    expected = {
+        _expectation(detail, depth): None for detail in details if detail["loc"][:depth] == first["loc"][:depth]
+    }
     place = origin.place(".".join([prefix, *path[:depth]]))
-    return UsageError(place, f"found {quoted(fault['input'])}, expected {' or '.join(expected)}")
+    return UsageError(place, f"found {quoted(first['input'])}, expected {' or '.join(expected)}")
 
 
-def in_words(fault: ErrorDetails, depth: int) -> str:
-    """What was expected; below the key, which is so deep, stands which of several kinds it is about."""
-    kind = str(fault["loc"][depth]) if len(fault["loc"]) > depth else fault["type"]
-    return EXPECTED.get(kind, fault["msg"].removeprefix("Input should be "))
+def _expectation(detail: ErrorDetails, depth: int) -> str:
+    """Return what was expected; a path longer than `depth` ends in the member of a union."""
+    kind = str(detail["loc"][depth]) if len(detail["loc"]) > depth else detail["type"]
+    return _EXPECTED.get(kind, detail["msg"].removeprefix("Input should be "))
 
 
 def quoted(value: object) -> str:
-    """The value as an error shows it: a long one is cut."""
+    """Return the value as an error message shows it, shortened if it is long."""
     try:
         text = repr(value)
     except ValueError:
         return "an integer of more than 4,300 digits"
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}... ({len(text):,} characters)"
+    too_long = len(text) > _MAX_QUOTED_CHARACTERS
+    return f"{text[:_MAX_QUOTED_CHARACTERS]}... ({len(text):,} characters)" if too_long else text
 
 
-def inner_settings(table: object, default: type[Settings]) -> type[Settings]:
-    """The settings class that an attention table chose, for suggestions about its keys."""
+def _attention_settings(table: object, default: type[Settings]) -> type[Settings]:
+    """Return the settings class of the mechanism that an attention table names, to suggest its keys."""
     name = table.get("mechanism", "full") if isinstance(table, dict) else ""
     return MECHANISMS[name].settings if isinstance(name, str) and name in MECHANISMS else default
 
 
-def fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, object]:
-    """The fields of the table at `path` below a settings class."""
+def _fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, object]:
+    """Return the fields of the table at `path` within a settings class."""
     for part in path:
         field = settings.model_fields.get(part)
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, Settings):
@@ -98,13 +103,13 @@ def fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, obj
 
 
 def suggestion(word: str, known: Mapping[str, object]) -> str:
-    """The known word most_similar to this one, or all of them."""
-    near = most_similar(word, known)
-    return f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"
+    """Return advice with the known word that is closest to this one, or with all known words."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
 
 
-def line_of(key: str, text: str) -> int | None:
-    """The line where a dotted key is set in a TOML text, found by its table header and name."""
+def _line_of(key: str, text: str) -> int | None:
+    """Return the number of the line that sets a dotted key in a TOML text, or None."""
     *parents, last = key.split(".")
     table = ""
     for number, line in enumerate(text.splitlines(), 1):

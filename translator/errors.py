@@ -1,15 +1,15 @@
-"""The mistakes a user, a file or a machine can make, each with the exit code that the command line returns for it.
+"""The errors that a user, a file or the machine can cause, each with the exit code of the command line.
 
-Raised where the offending value is used; shown by `cli/` in one to a few lines. Anything else that escapes is a bug of ours.
+They are raised where the offending value is used, and shown by `cli/` in a line. Any other exception is a bug.
 """
 
-NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
-"""How allocators say it that have no exception of their own."""
-NO_THREAD = ("start new thread", "resource temporarily unavailable")
+_OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
+"""Messages of allocators that raise no MemoryError."""
+_OUT_OF_THREADS = ("start new thread", "resource temporarily unavailable")
 
 
 class TranslatorError(Exception):
-    """`place: what was found, expected what; what to do`, as one sentence for the person who typed the command."""
+    """An error as one sentence: `place: what was found, expected what; what to do`."""
 
     exit_code = 1
 
@@ -19,40 +19,40 @@ class TranslatorError(Exception):
 
 
 class UsageError(TranslatorError):
-    """A command line, an option or a config that asks for something impossible."""
+    """An invalid command line, option or config."""
 
     exit_code = 2
 
 
 class DataError(TranslatorError):
-    """A corpus or an input text that cannot be used as it is."""
+    """An invalid corpus or input text."""
 
     exit_code = 3
 
 
 class ModelError(TranslatorError):
-    """A run folder, checkpoint or tokenizer that is missing, damaged or of another kind."""
+    """A missing, damaged or incompatible run folder, checkpoint or tokenizer."""
 
     exit_code = 4
 
 
 class MachineError(TranslatorError):
-    """The surroundings refuse: device, disk, memory, permission, network, or an output that exists already."""
+    """A problem of the environment: device, disk, memory, permissions, network, or an output that already exists."""
 
     exit_code = 5
 
 
 class NumericalError(TranslatorError):
-    """Training left the finite numbers."""
+    """Training diverged: a loss or gradient is not finite."""
 
     exit_code = 6
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocator failed."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY)
+    """Return whether the error is a failed memory allocation."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)
 
 
 def is_out_of_threads(error: BaseException) -> bool:
-    """Whether a thread could not be started."""
-    return any(sign in str(error).lower() for sign in NO_THREAD)
+    """Return whether the error is a thread that could not be started."""
+    return any(text in str(error).lower() for text in _OUT_OF_THREADS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import ROOT, Program, here, program, trained
-from translator.cli.attention import follow
+from translator.cli.attention import with_attention
 
 LINES = b"A dog sleeps.\n\n[red]:smile: a\x1b[2J $x$ cat\n"
 
@@ -108,12 +108,12 @@ def test_training_keeps_the_validation_alignments_that_lie_beside_the_corpus(lin
         (["translate", "a", "--attention", "picture"], 2, "--attention: found 'picture', expected one of terminal"),
         (["translate", "a", "--attention", "a.pdf"], 2, "--attention: found 'a.pdf'"),
         (["translate", "a", "--attention", "no/a.png"], 5, "no such folder"),
-        (["translate", "a", "--attention", "a.json", "--output", "a.json"], 2, "is another file of this command too"),
+        (["translate", "a", "--attention", "a.json", "--output", "a.json"], 2, "is also another file of this command"),
         (["translate", "a", "--attention", "terminal", "--json"], 2, "expected one of json"),
         (["translate", "a", "--attention", "terminal", "--layer", "2"], 2, "--layer: found 2, expected 1 to 1"),
-        (["translate", "a", "--head", "2"], 2, "--head: nothing is looked at"),
+        (["translate", "a", "--head", "2"], 2, "--head: has no effect without --attention"),
         (["evaluate", "--attention", "terminal"], 2, "--attention: found 'terminal', expected one of FILE.json"),
-        (["evaluate", "--layer", "1"], 2, "--layer: nothing is looked at"),
+        (["evaluate", "--layer", "1"], 2, "--layer: has no effect without --attention"),
         (["evaluate", "--alignments", "test.kind"], 3, "test.kind:1: found 'seen'"),
         (["evaluate", "--alignments", "missing"], 3, "missing: no such file"),
     ],
@@ -156,7 +156,7 @@ def test_each_sentence_is_looked_into_with_its_own_source_however_few_go_togethe
             return found
 
     sources = [f"source {number}" for number in range(5)]
-    found = follow(([f"text {number}", "worse"] for number in range(5)), sources, Echo(), together=2)  # type: ignore[arg-type]
+    found = with_attention(([f"text {number}", "worse"] for number in range(5)), sources, Echo(), block_size=2)  # type: ignore[arg-type]
     assert [(source, seen) for source, _, seen in found] == [
         (f"source {number}", (f"source {number}", f"text {number}")) for number in range(5)
     ]

@@ -195,7 +195,7 @@ def test_evaluate_prints_every_score_with_its_signature(here: Path, program: Pro
     for part in ("BLEU", "chrF2", "TER", "case:lc", "case:mixed", "95 % interval", "25+ words", "seen", "unseen words"):
         assert part in result.output
     record = json.loads(program("evaluate", "runs/demo", "--json").output)
-    assert record["sentences"] == 12
+    assert record["num_sentences"] == 12
     files = program("evaluate", "--source", "test.en", "--reference", "test.de", "--json")
     assert json.loads(files.output)["scores"] == record["scores"]
 
@@ -261,7 +261,7 @@ TEST_FILES = ("--source", "test.en", "--reference", "test.de")
         (["translate", "--input", "missing", "--output", "test.en", "--force"], 3, "missing: no such file"),
         (["compare", "runs/demo", "runs/demo", "--seeds", "2"], 2, "runs/demo: is a run, which has one seed"),
         (["compare", "demo.toml", "demo-additive.toml"], 2, "runs/demo: was trained with other settings: decoder.num"),
-        (["evaluate", "--source", "test.en"], 2, "one is given without the other"),
+        (["evaluate", "--source", "test.en"], 2, "only one of them is given"),
         (["evaluate", "--source", "test.en", "--reference", "train.de"], 3, "300 lines, but test.en has 12"),
         (["evaluate", *TEST_FILES, "--output", "test.de", "--force"], 2, "test.de is the same file"),
         (["evaluate", "--alignments", "test.en", "--output", "test.en", "--force"], 2, "test.en is the same file"),

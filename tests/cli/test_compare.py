@@ -2,7 +2,8 @@
 
 import pytest
 
-from translator.cli.compare import WIDTH, plain_text, table
+from translator.cli.compare import plain_text
+from translator.cli.tables import MAX_WIDTH, table
 from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import NO_DIFFERENCE, Gap, MostDifferent
 from translator.evaluation.metrics import score_all
@@ -37,7 +38,7 @@ def test_a_table_of_many_runs_fits_and_lacks_nothing(num_runs: int) -> None:
     names = [f"a-run-with-a-name-{number}" for number in range(num_runs)]
     figures = [{f"figure {n} of this run": f"{name[-2:]}:{n}.{n}" for n in range(20)} for name in names]
     lines = table(names, figures)
-    assert max(map(len, lines)) <= WIDTH
+    assert max(map(len, lines)) <= MAX_WIDTH
     cells = {cell for line in lines for cell in line.split("  ")}
     for name, column in zip(names, figures, strict=True):
         assert {name, *column, *column.values()} <= {cell.strip() for cell in cells}
@@ -48,13 +49,16 @@ def test_a_figure_that_a_run_lacks_is_a_dash() -> None:
 
 
 def test_conditions_stand_in_the_table_and_sentences_only_where_they_are_asked_for() -> None:
-    text = plain_text(comparison(), sentences=False)
+    text = plain_text(comparison(), with_sentences=False)
     assert text.startswith("best is best.\n\n")
     assert "unequal: steps" in text
-    assert "--strict refuses it" in text
+    assert "rejected with --strict" in text
     assert "the cat" not in text
-    text = plain_text(comparison(), sentences=True)
-    best, other = text.index("Sentences where best is most above other"), text.index("where other is most above best")
+    text = plain_text(comparison(), with_sentences=True)
+    best, other = (
+        text.index("Sentences where best is furthest above other"),
+        text.index("where other is furthest above best"),
+    )
     assert best < text.index("  2: the cat\n  reference: die Katze\n  best 100.0: die Katze\n  other 5.0: y\n") < other
     assert other < text.index(
         "  3: a [red]bird[/red]\n  reference: ein Vogel\n  best 0.0: x\n  other 60.0: ein Vogel\n"
@@ -62,14 +66,14 @@ def test_conditions_stand_in_the_table_and_sentences_only_where_they_are_asked_f
 
 
 def test_equal_conditions_are_not_talked_about() -> None:
-    assert "unequal" not in plain_text(comparison(conditions=[]), sentences=False)
+    assert "unequal" not in plain_text(comparison(conditions=[]), with_sentences=False)
 
 
 def test_what_seeds_say_stands_first() -> None:
     rows = [*comparison().rows, *comparison().rows]
     systems = [one.evaluation.hypotheses for one in rows]
     found = over_seeds(["demo", "mine"], [31.0, 33.5, 20.0, 21.0], systems=systems, references=TEST.target)
-    lines = plain_text(comparison(rows=rows, seeds=found, conditions=[]), sentences=False).splitlines()
+    lines = plain_text(comparison(rows=rows, seeds=found, conditions=[]), with_sentences=False).splitlines()
     assert lines[2].split() == ["demo", "mine"]
     assert lines[3].split()[-2:] == ["32.2", "20.5"]
     assert lines[4].split() == ["standard", "deviation", "1.8", "0.7"]
@@ -79,7 +83,7 @@ def test_what_seeds_say_stands_first() -> None:
 def test_a_run_whose_name_has_line_feeds_keeps_its_column() -> None:
     def lines_with(name: str) -> list[str]:
         rows = [row(name, ["ein Hund", "die Katze", "x"]), *comparison().rows[1:]]
-        return plain_text(comparison(rows=rows), sentences=True).splitlines()
+        return plain_text(comparison(rows=rows), with_sentences=True).splitlines()
 
     assert len(lines_with("my\nrun")) == len(lines_with("my run"))
     assert lines_with("my\nrun")[2].split() == ["my\\x0arun", "other"]

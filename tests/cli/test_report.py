@@ -57,9 +57,9 @@ def test_several_runs_are_compared_and_one_without_weights_says_so(here: Path, p
     ("arguments", "code", "message"),
     [
         (["runs/none"], 4, "runs/none: is not a run folder"),
-        (["--source", "test.en"], 2, "--source and --reference: one is given without the other"),
+        (["--source", "test.en"], 2, "--source and --reference: only one of them is given"),
         (["--output", "no/report.html"], 5, "no such folder"),
-        (["--output", "test.en"], 5, "test.en: exists"),
+        (["--output", "test.en"], 5, "test.en: already exists"),
         (["--source", "test.en", "--reference", "test.de", "--output", "test.de", "--force"], 2, "is the same file"),
         (["--source", "train.en", "--reference", "train.de"], 3, "test pairs are also training pairs"),
         (["--set", "training.steps=3"], 2, "only decoding.* may be set here"),

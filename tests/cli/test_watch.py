@@ -18,7 +18,7 @@ import pytest
 from tests.cli.test_commands import ROOT, Program, program
 from tests.report.test_heat_map import HOSTILE
 from translator.cli import console
-from translator.cli.watch import picture
+from translator.cli.watch import screen
 from translator.jobs.show.watch import Watched
 from translator.runs.folder import JOURNAL, RECORD, RunFolder
 
@@ -123,7 +123,10 @@ def test_what_is_missing_or_damaged_is_one_message(run: Path, program: Program) 
     assert "nowhere: is not a run folder of this program" in result.errors
     (run / JOURNAL).write_bytes((run / JOURNAL).read_bytes()[:-9])
     result = program("watch", str(run))
-    assert (result.code, result.errors) == (0, f"{run}/{JOURNAL}: the last line is torn and not used\n")
+    assert (result.code, result.errors) == (
+        0,
+        f"warning: {run}/{JOURNAL}: the last line is incomplete and was ignored\n",
+    )
     (run / JOURNAL).write_text("[1]\n")
     result = program("watch", str(run))
     assert (result.code, result.output) == (4, "")
@@ -150,7 +153,7 @@ def test_samples_are_text_and_nothing_else(run: Path, program: Program, text: st
 def test_the_picture_fits_the_terminal(run: Path, width: int, height: int) -> None:
     watched = Watched(RunFolder(run))
     for state in (watched.look()._replace(text="x" * 300), watched.look()):
-        lines = picture(watched, state, width, height)
+        lines = screen(watched, state, width, height)
         assert len(lines) < height
         assert all(line.cell_len <= max(width, 20) for line in lines)
     if (width, height) in ((80, 24), (40, 20)):
@@ -210,12 +213,12 @@ def test_ctrl_c_leaves_and_the_cursor_is_back(run: Path) -> None:
     assert not re.search(rb"\x1b\[3[0-9;]+m", seen)
 
 
-@pytest.mark.parametrize(("term", "is_lively"), [("xterm", True), ("dumb", False)])
+@pytest.mark.parametrize(("term", "can_redraw"), [("xterm", True), ("dumb", False)])
 def test_a_terminal_that_cannot_move_its_cursor_gets_the_table(
-    term: str, is_lively: bool, monkeypatch: pytest.MonkeyPatch
+    term: str, can_redraw: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", term)
     monkeypatch.delenv("CI", raising=False)
     stream = io.StringIO()
     monkeypatch.setattr(stream, "isatty", lambda: True)
-    assert console.is_lively(stream) is is_lively
+    assert console.can_redraw(stream) is can_redraw

@@ -53,7 +53,7 @@ def refused(done: Result, code: int, *messages: str) -> None:
         (["train", "dmeo"], ["dmeo: no such config", "demo"]),
         (["--verbose"], ["translator: ", "--verbose"]),
         (["evaluate", "--json=yes"], ["--json"]),
-        (["translate", "--input", "test.en", "a dog"], ["--input: given together with words"]),
+        (["translate", "--input", "test.en", "a dog"], ["--input: given together with text"]),
         (["tr\x1b[2Jain"], ["tr\\x1b[2Jain"]),
         (["train", "x\n" * 15], ["x\\x0ax\\x0a"]),
         (["train", "demo.toml", "--set", "x\n" * 15 + "=1"], ["x\\x0ax\\x0a"]),
@@ -134,8 +134,8 @@ def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
         ("model.dropout=false", ["--set model.dropout: found False, expected a number"]),
         ("encoder.self_attention.num_heads=true", ["encoder.self_attention.num_heads: found True, expected a number"]),
         ("training.steps=5\nmodel.dim=3", ["--set training.steps: found '5\\nmodel.dim=3', expected one value"]),
-        ('corpus.train=["a"]', ["--set corpus.train: found ['a'], expected a text or a pair of texts"]),
-        ("corpus.test=[1, 2]", ["--set corpus.test: found [1, 2], expected a text or a pair of texts"]),
+        ('corpus.train=["a"]', ["--set corpus.train: found ['a'], expected a string or a pair of strings"]),
+        ("corpus.test=[1, 2]", ["--set corpus.test: found [1, 2], expected a string or a pair of strings"]),
         ("ops.compile=5", ["--set ops.compile: found 5, expected true or false or 'auto'"]),
         ("corpus.folder=5", ["--set corpus.folder: found 5, expected a path"]),
         ("corpus.hub=5", ["--set corpus.hub: found 5, expected a table"]),
@@ -319,7 +319,7 @@ def test_k12_help_and_version_cost_no_torch(tmp_path: Path) -> None:
         assert (done.code, done.errors) == (0, b"")
         assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 2
     done = execute(tmp_path, "translate", "a dog", environment=broken)
-    refused(done, 5, "translator: not installed completely (broken); install it again")
+    refused(done, 5, "translator: the installation is incomplete (broken); reinstall it")
 
 
 def test_k12_an_interrupt_while_the_program_is_being_imported_is_no_fault(work: Path) -> None:

@@ -268,7 +268,7 @@ def test_e19_duplicates_and_overlaps_are_counted_and_a_leaked_test_set_is_refuse
         refused(done, 3, "runs/demo: 2 of 12 test pairs are also training pairs: lines 2, 7; ", "--allow-leaked")
         done = commands.run(corpus, *words, "--allow-leaked")
         assert done.code == 0
-        assert b"also training pairs" in done.output or b"test pairs trained on" in done.output
+        assert b"also training pairs" in done.output or b"test pairs in training data" in done.output
         found = json.loads(commands.run(corpus, *words, "--allow-leaked", "--json").output)
         assert found.get("leaked", found.get("runs", [{}])[0].get("leaked")) == [2, 7]
     write(corpus / "all.en", lines_of(corpus / "train.en"))

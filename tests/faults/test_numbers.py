@@ -142,7 +142,7 @@ def test_d09_a_thread_that_cannot_be_started_is_the_machines_fault(trainings: Tr
     none = ("fail", "RuntimeError", "threading._start_new_thread", 0, "can't start new thread")
     done = trainings.run("side by side", tmp_path / "run", sabotage=[none])
     assert done.code == 5
-    assert "threads: no further one can be started; free memory, or raise the limits" in done.error_text
+    assert "threads: cannot start another thread; free memory, or raise the limits" in done.error_text
 
 
 def memory_of(commands: Commands) -> int:

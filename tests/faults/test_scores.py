@@ -128,7 +128,7 @@ def test_g08_with_skip_missing_the_others_are_compared(commands: Commands, work:
     done = commands.run(work, *words)
     assert done.code == 0, done.error_text
     assert [row["run"] for row in json.loads(done.output)["runs"]] == ["demo", "copy"]
-    assert done.error_text.count("left out: runs/demo-additive") == 1
+    assert done.error_text.count("skipped: runs/demo-additive") == 1
     done = commands.run(work, "compare", "runs/demo", "runs/demo-additive", "--skip-missing")
     assert (done.code, done.output) == (4, b"")
     assert "compare: 1 of 2 runs left, expected at least 2" in done.error_text

@@ -380,7 +380,7 @@ def test_s17_a_fault_of_ours_says_so_without_a_dump_of_the_environment(work: Pat
         "def broken(*_, **__): raise ZeroDivisionError('\\x1b[2J')\n"
         "files.check_output = broken\n"
     )
-    with pytest.raises(AssertionError, match="please report it") as shown:
+    with pytest.raises(AssertionError, match="please report this") as shown:
         execute(work, "translate", "a dog", environment={"PYTHONPATH": f"{work}:{Path.cwd()}", "API_TOKEN": "s3cr3t"})
     assert "s3cr3t" not in str(shown.value)
     assert "\x1b" not in str(shown.value)

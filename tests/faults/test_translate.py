@@ -157,7 +157,7 @@ def test_f10_an_output_that_exists_is_kept_and_with_force_until_the_new_one_is_w
     before = snapshot(work)
     done = commands.run(work, "translate", "--output", "out.de", stdin=DOG)
     assert (done.code, snapshot(work)) == (5, before)
-    assert "out.de: exists; choose another name, or give --force" in done.error_text
+    assert "out.de: already exists; choose another name, or pass --force" in done.error_text
     done = commands.run(work, "translate", "--output", "out.de", "--force", stdin=DOG * 2100 + b"\xff\n")
     assert (done.code, snapshot(work), leftovers(work)) == (3, before, [])
     assert commands.run(work, "translate", "--output", "out.de", "--force", stdin=DOG).code == 0
@@ -172,7 +172,7 @@ def test_f11_input_and_output_are_not_the_same_file_under_any_name(commands: Com
     for name in ("test.en", "./test.en", "runs/../test.en", "link.en", "hard.en"):
         done = commands.run(work, "translate", "--input", "test.en", "--output", name, "--force")
         assert done.code == 2
-        assert "is the same file as test.en, which is read" in done.error_text
+        assert "is the same file as the input test.en" in done.error_text
     assert snapshot(work) == before
 
 
@@ -181,9 +181,9 @@ def test_f13_an_output_that_cannot_be_is_named_before_anything_is_translated(com
     (work / "folder").mkdir()
     for output, message in (
         ("no/such/out.de", "no/such: no such folder"),
-        ("locked/out.de", "locked: may not be written in"),
-        ("folder", "folder: is not a file"),
-        ("/dev/null", "/dev/null: is not a file"),
+        ("locked/out.de", "locked: folder is not writable"),
+        ("folder", "folder: is not a regular file"),
+        ("/dev/null", "/dev/null: is not a regular file"),
         ("test.en/out.de", "test.en: no such folder"),
         ("x" * 300, "File name too long"),
     ):
@@ -280,7 +280,7 @@ def test_f18_memory_that_runs_out_is_the_machines_fault(commands: Commands, fini
         finished, "translate", "--run", "runs/demo", *options, stdin=DOG * 1000, limits={"RLIMIT_AS": 2 << 30}
     )
     assert done.code == 5
-    assert "memory: there is not enough of it; lower --batch-size" in done.error_text
+    assert "memory: out of memory; reduce --batch-size" in done.error_text
 
 
 def test_f19_a_file_gets_the_lines_as_they_are(commands: Commands, work: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: one file a command; each parses, calls one function of `jobs/` and prints.
+"""The command line: one file per command; each parses its options, calls one function of `jobs/` and prints the result.
 
-Results go to standard output, everything else to standard error. Nothing heavy is imported before a command runs.
+Results go to standard output, everything else to standard error. Nothing slow is imported before a command runs.
 """

@@ -9,20 +9,18 @@ from typing import Annotated
 import typer
 
 from translator.cli import compare, evaluate, export, report, story, train, translate, watch
-from translator.cli.console import complain, notify, silence
+from translator.cli.console import discard_output, notify, print_error
 from translator.errors import MachineError, TranslatorError, UsageError, is_out_of_memory, is_out_of_threads
 from translator.version import __version__
 
-HELP = """Train, run and compare translation models that stand on one shared attention core.
+_HELP = """Train, run and compare translation models built on one attention core.
 
-Begin with `translator train`, then `translator translate "the old man reads a book"`.
-Every command works without options; each one's --help has examples.
+Start with `translator train`, then `translator translate "the old man reads a book"`.
+Every command works without arguments; its --help shows examples.
 """
-MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
-"""What every command line that Typer refuses raises; Typer does not export it."""
 
-app = typer.Typer(help=HELP, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-COMMANDS = (
+app = typer.Typer(help=_HELP, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+for _command in (
     train.train,
     translate.translate,
     evaluate.evaluate,
@@ -31,56 +29,60 @@ COMMANDS = (
     story.story,
     watch.watch,
     export.export,
-)
-for command in COMMANDS:
-    app.command()(command)
+):
+    app.command()(_command)
 
 
-def show_version(wanted: bool) -> None:
-    """Print the version and leave."""
-    if wanted:
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
         sys.stdout.write(f"translator {__version__}\n")
         raise typer.Exit
 
 
 @app.callback()
-def common(
+def _main(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit.", show_default=False
+        ),
     ] = False,
 ) -> None:
-    """Options of the program itself."""
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
 
 
 def run() -> int:
-    """Run the command line; returns the exit code."""
-    prepare_streams()
+    """Run the command line and return the exit code."""
+    _prepare_streams()
     try:
         code = app(standalone_mode=False, prog_name="translator")
         sys.stdout.flush()
         return int(code or 0)
-    except SystemExit as leaving:  # also how Typer answers a pipe that closed
-        return report_os_error(leaving.__context__) if isinstance(leaving.__context__, OSError) else finish(leaving)
+    except SystemExit as stop:
+        # Typer exits on its own when a pipe is closed; the OSError is then the context.
+        return _report_os_error(stop.__context__) if isinstance(stop.__context__, OSError) else _flush_and_exit(stop)
     except TranslatorError as error:
-        complain(str(error))
+        print_error(str(error))
         return error.exit_code
-    except MISUSE as error:
-        return report_misuse(error)
+    except typer.TyperException as error:
+        return _report_usage_error(error)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except OSError as error:
-        return report_os_error(error)
-    except ImportError:
+        return _report_os_error(error)
+    except ImportError:  # reported by __main__
         raise
     except Exception as error:
-        return report_surprise(error)
+        return _report_unexpected_error(error)
 
 
-def prepare_streams() -> None:
-    """UTF-8 whatever the locale. One that is closed is replaced by one that fails when it is used; errors go nowhere."""
+def _prepare_streams() -> None:
+    """Use UTF-8 whatever the locale.
+
+    A closed input or output is replaced by a stream that fails when it is used; a closed standard error by the null device.
+    """
     for name, mode, flag in (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY)):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, flag), mode))
@@ -88,52 +90,51 @@ def prepare_streams() -> None:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def finish(leaving: SystemExit) -> int:
-    """The exit code of a program that has ended by itself, once its output is out."""
+def _flush_and_exit(stop: SystemExit) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        return report_os_error(error)
-    return leaving.code if isinstance(leaving.code, int) else 0
+        return _report_os_error(error)
+    return stop.code if isinstance(stop.code, int) else 0
 
 
-def report_misuse(error: Exception) -> int:
-    """A command line that Typer refuses, in the form of all our errors."""
+def _report_usage_error(error: typer.TyperException) -> int:
+    """Print a command line that Typer rejects in the form of all our errors."""
     context = getattr(error, "ctx", None)
     place = context.command_path if context else "translator"
-    near = sorted(getattr(error, "possibilities", None) or [])
-    problem = str(error) if near else error.format_message()  # type: ignore[attr-defined]
-    advice = f"did you mean {' or '.join(near)}?" if near else f"{place} --help shows what there is"
-    complain(str(UsageError(place, problem.rstrip("."), "" if problem.endswith("?") else advice)))
+    suggestions = sorted(getattr(error, "possibilities", None) or [])
+    problem = str(error) if suggestions else error.format_message()
+    advice = f"did you mean {' or '.join(suggestions)}?" if suggestions else f"see `{place} --help`"
+    print_error(str(UsageError(place, problem.rstrip("."), "" if problem.endswith("?") else advice)))
     return UsageError.exit_code
 
 
-def report_os_error(error: OSError) -> int:
-    """A reader that went away is silent, 141; a disk or permission that failed is a machine's fault, 5."""
+def _report_os_error(error: OSError) -> int:
+    """Print which file or stream failed; say nothing if the reader of the output went away (exit code 141)."""
     code = MachineError.exit_code
     if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
         code = 141
     elif error.filename:
-        complain(str(MachineError(str(error.filename), f"cannot be read or written ({error.strerror})")))
+        print_error(str(MachineError(str(error.filename), f"cannot be read or written ({error.strerror})")))
     elif error.errno is None:
-        complain(str(MachineError("operating system", str(error))))
+        print_error(str(MachineError("operating system", str(error))))
     else:
-        complain(str(MachineError("standard output", f"cannot be written ({error.strerror})")))
-    silence(sys.stdout)
+        print_error(str(MachineError("standard output", f"cannot be written ({error.strerror})")))
+    discard_output(sys.stdout)
     return code
 
 
-def report_surprise(error: Exception) -> int:
-    """Memory or threads that ran out are the machine's; what else nobody expected is a fault of this program, and says so."""
+def _report_unexpected_error(error: Exception) -> int:
+    """Print that memory or threads ran out; anything else is a bug and is printed with its traceback."""
     if is_out_of_memory(error):
-        advice = "lower --batch-size, --beam-size or training.batch_tokens, or choose a smaller model"
-        complain(str(MachineError("memory", "there is not enough of it", advice)))
+        advice = "reduce --batch-size, --beam-size or training.batch_tokens, or choose a smaller model"
+        print_error(str(MachineError("memory", "out of memory", advice)))
         return MachineError.exit_code
     if is_out_of_threads(error):
-        advice = "free memory, or raise the limits that `ulimit -v` and `ulimit -u` show"
-        complain(str(MachineError("threads", "no further one can be started", advice)))
+        advice = "free memory, or raise the limits shown by `ulimit -v` and `ulimit -u`"
+        print_error(str(MachineError("threads", "cannot start another thread", advice)))
         return MachineError.exit_code
     for line in traceback.format_exc().splitlines():
         notify(line)
-    complain(f"this is a fault of translator {__version__} and not yours; please report it with the lines above")
-    return 1
+    print_error(f"internal error in translator {__version__}; please report this with the traceback above")
+    return TranslatorError.exit_code

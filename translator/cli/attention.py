@@ -1,4 +1,4 @@
-"""`--attention` on `translate` and `evaluate`: where the model looked, in a form on standard output or in a file."""
+"""The `--attention` option of `translate` and `evaluate`: attention weights on standard output or in a file."""
 
 import shutil
 import sys
@@ -11,132 +11,153 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from translator.cli.console import PAGE_WIDTH, as_json, notify
-from translator.cli.files import check_output, written
+from translator.cli.files import check_output, line_writer
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.jobs.inspect.attention import AttentionMap, Looker
     from translator.jobs.translate.translator import Candidate
 
-FORMS = ("terminal", "json", "pharaoh")
-SUFFIXES = {".json": "json", ".jsonl": "json", ".align": "pharaoh", ".png": "figure", ".svg": "figure"}
-MOST_MAPS = 20
-"""A figure shows no more sentences than these."""
-TOGETHER = 64
-"""Sentences that are looked into in one call, whose maps are all in memory."""
+FORMATS = ("terminal", "json", "pharaoh")
+"""Formats on standard output."""
+_FILE_FORMATS = {".json": "json", ".jsonl": "json", ".align": "pharaoh", ".png": "figure", ".svg": "figure"}
+_MAX_MAPS = 20
+"""Sentences in a figure."""
+_BLOCK_SIZE = 64
+"""Sentences whose attention is computed in one call and held in memory."""
 
 Attention = Annotated[
     str | None,
     typer.Option(
-        metavar="FORM|FILE",
-        help="Where the model looked: terminal, json, pharaoh, or a FILE ending in .png, .svg, .json or .align.",
+        metavar="FORMAT|FILE",
+        help="Show attention as terminal, json or pharaoh, or write it to a .png, .svg, .json or .align file.",
     ),
 ]
-Layer = Annotated[int | None, typer.Option(metavar="N", help="The layer to look into; default: what aligns best.")]
-Head = Annotated[int | None, typer.Option(metavar="N", help="The head to look into; default: the average of all.")]
+Layer = Annotated[
+    int | None, typer.Option(metavar="N", help="Decoder layer to show.", show_default="the one that aligns best")
+]
+Head = Annotated[
+    int | None, typer.Option(metavar="N", help="Attention head to show.", show_default="the average of all heads")
+]
 
 
-class Wanted(NamedTuple):
+class AttentionOutput(NamedTuple):
     """What `--attention` asks for."""
 
-    form: str  # of FORMS, or "figure"
+    format: str  # one of FORMATS, or "figure"
     file: Path | None  # None: standard output
 
 
-def read_wanted(
-    option: str | None, *, taken: tuple[Path | None, ...], force: bool, forms: tuple[str, ...] = FORMS
-) -> Wanted | None:
-    """The option's meaning; `taken` are the other files of the command.
+def parse_attention(
+    option: str | None, *, other_files: tuple[Path | None, ...], force: bool, formats: tuple[str, ...] = FORMATS
+) -> AttentionOutput | None:
+    """Return what the option asks for; `other_files` are the other files of the command.
 
-    Raises UsageError or MachineError for a form or a file that will not do, before any work.
+    Raises UsageError or MachineError for an unknown format or an unusable file, before any work is done.
     """
     from translator.report.figure import require_matplotlib
 
-    if option is None or option in forms:
-        return Wanted(option, None) if option else None
+    if option is None or option in formats:
+        return AttentionOutput(option, None) if option else None
     file = Path(option)
-    if (form := SUFFIXES.get(file.suffix.lower())) is None:
-        known = ", ".join((*forms, *(f"FILE{suffix}" for suffix in SUFFIXES)))
-        raise UsageError("--attention", f"found {option!r}, expected one of {known}", "choose a form or name a file")
-    if file.resolve() in [other.resolve() for other in taken if other is not None]:
-        raise UsageError("--attention", f"{option} is another file of this command too", "choose another name")
+    if (file_format := _FILE_FORMATS.get(file.suffix.lower())) is None:
+        known = ", ".join((*formats, *(f"FILE{suffix}" for suffix in _FILE_FORMATS)))
+        raise UsageError("--attention", f"found {option!r}, expected one of {known}")
+    if file.resolve() in [path.resolve() for path in other_files if path is not None]:
+        raise UsageError("--attention", f"{option} is also another file of this command", "choose another name")
     check_output(file, force=force)
-    if form == "figure":
+    if file_format == "figure":
         require_matplotlib()
-    return Wanted(form, file)
+    return AttentionOutput(file_format, file)
 
 
-def refuse_unused(layer: int | None, head: int | None) -> None:
-    """Raise UsageError for a layer or a head where nothing is looked at."""
-    for name, number in (("--layer", layer), ("--head", head)):
-        if number is not None:
-            raise UsageError(name, "nothing is looked at", "add --attention; --help says in what forms")
+def reject_unused(layer: int | None, head: int | None) -> None:
+    """Raise UsageError for --layer or --head in a command that computes no attention."""
+    for name, value in (("--layer", layer), ("--head", head)):
+        if value is not None:
+            raise UsageError(name, "has no effect without --attention", "add --attention, see --help for its formats")
 
 
-def follow(
-    found: "Iterator[list[Candidate]]", sources: Iterable[str], looker: "Looker | None", *, together: int = TOGETHER
+def with_attention(
+    results: "Iterator[list[Candidate]]",
+    sources: Iterable[str],
+    viewer: "Looker | None",
+    *,
+    block_size: int = _BLOCK_SIZE,
 ) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
-    """Each sentence with its candidates and what the best one looked at, None for a blank line."""
+    """Yield each source with its candidates and the attention map of the best one.
+
+    The map is None for a blank line, and without a viewer.
+    """
     remaining = iter(sources)
-    while block := list(islice(found, min(together, TOGETHER))):
+    while block := list(islice(results, min(block_size, _BLOCK_SIZE))):
         lines = list(islice(remaining, len(block)))
         best = [(line, candidates[0]) for line, candidates in zip(lines, block, strict=True)]
-        yield from zip(lines, block, looker.look(best) if looker else [None] * len(block), strict=True)
+        yield from zip(lines, block, viewer.look(best) if viewer else [None] * len(block), strict=True)
 
 
 @contextmanager
-def attention_file(wanted: Wanted | None) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
-    """A function that takes a source, its translation and its map into the wanted file, which appears if all ends well."""
+def attention_file(
+    attention: AttentionOutput | None,
+) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
+    """Yield a function that adds a source, its translation and its map to the file, which appears if the block succeeds."""
     from translator.jobs.inspect.attention import NOTICE
 
     maps: list[AttentionMap] = []
-    if wanted is None or wanted.file is None:
-        yield lambda source, translation, seen: None  # noqa: ARG005
-    elif wanted.form == "figure":
-        yield lambda source, translation, seen: maps.append(seen) if seen and len(maps) <= MOST_MAPS else None  # noqa: ARG005
-        save_maps(maps, wanted.file)
+    if attention is None or attention.file is None:
+        yield lambda source, translation, attention_map: None  # noqa: ARG005
+    elif attention.format == "figure":
+
+        def keep(_source: str, _translation: str, attention_map: "AttentionMap | None") -> None:
+            if attention_map and len(maps) <= _MAX_MAPS:  # one more than is drawn, to know whether any is left out
+                maps.append(attention_map)
+
+        yield keep
+        _save_figure(maps, attention.file)
     else:
-        with written(wanted.file) as write:
-            yield lambda *sentence: write(file_line(wanted.form, *sentence))
-    if wanted is not None and wanted.form in ("json", "pharaoh"):
-        notify(f"notice: {NOTICE}")
+        file_format = attention.format
+        with line_writer(attention.file) as write:
+            yield lambda *sentence: write(_file_line(file_format, *sentence))
+    if attention is not None and attention.format in ("json", "pharaoh"):
+        notify(f"note: {NOTICE}")
 
 
-def write_maps(wanted: Wanted, looker: "Looker", sources: list[str], best: "list[Candidate]") -> None:
-    """What the translations of a whole test set looked at, into the wanted file."""
-    with attention_file(wanted) as keep:
-        for source, [candidate], seen in follow(iter([candidate] for candidate in best), sources, looker):
-            keep(source, candidate.text, seen)
+def write_attention(attention: AttentionOutput, viewer: "Looker", sources: list[str], best: "list[Candidate]") -> None:
+    """Write the attention maps of a test set's translations to the file."""
+    with attention_file(attention) as keep:
+        results = ([candidate] for candidate in best)
+        for source, [candidate], attention_map in with_attention(results, sources, viewer):
+            keep(source, candidate.text, attention_map)
 
 
-def file_line(form: str, source: str, translation: str, seen: "AttentionMap | None") -> str:
-    """A sentence's line in a file."""
-    if form == "pharaoh":
-        return seen.alignment if seen else ""
-    record = {"source": source, "translation": translation, "attention": seen and seen.as_record()}
-    return as_json(record)
+def _file_line(file_format: str, source: str, translation: str, attention_map: "AttentionMap | None") -> str:
+    if file_format == "pharaoh":
+        return attention_map.alignment if attention_map else ""
+    record = attention_map and attention_map.as_record()
+    return as_json({"source": source, "translation": translation, "attention": record})
 
 
-def save_maps(maps: "list[AttentionMap]", path: Path) -> None:
-    """The first of the maps as one figure."""
+def _save_figure(maps: "list[AttentionMap]", path: Path) -> None:
     from translator.jobs.inspect.attention import NOTICE
     from translator.report.figure import save_figure
 
-    if len(maps) > MOST_MAPS:
-        notify(f"{path}: the first {MOST_MAPS} sentences; a file ending in .json takes them all")
+    if len(maps) > _MAX_MAPS:
+        notify(f"{path}: shows the first {_MAX_MAPS} sentences; use a .json file for all of them")
     if not maps:
-        notify(f"{path}: not written, there is no sentence to draw")
+        notify(f"{path}: not written, there are no sentences")
         return
-    save_figure([seen.heat_map for seen in maps[:MOST_MAPS]], NOTICE, path)
+    save_figure([attention_map.heat_map for attention_map in maps[:_MAX_MAPS]], NOTICE, path)
 
 
-def shown(wanted: Wanted | None, translation: str, seen: "AttentionMap | None") -> str:
-    """A translation as text on standard output, with what it looked at in the form that is wanted."""
-    if wanted is None or wanted.file is not None or seen is None:
+def text_with_attention(
+    attention: AttentionOutput | None, translation: str, attention_map: "AttentionMap | None"
+) -> str:
+    """Return a translation as standard output shows it, with its attention if that goes there too."""
+    if attention is None or attention.file is not None or attention_map is None:
         return translation
-    if wanted.form == "pharaoh":
-        return f"{translation} ||| {seen.alignment}"
+    if attention.format == "pharaoh":
+        return f"{translation} ||| {attention_map.alignment}"
     from translator.jobs.inspect.attention import NOTICE
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PAGE_WIDTH
-    return "\n".join([translation, "", *seen.heat_map.draw(width, NOTICE), ""])
+    return "\n".join([translation, "", *attention_map.heat_map.draw(width, NOTICE), ""])

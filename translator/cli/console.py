@@ -1,4 +1,4 @@
-"""What the commands show: results on standard output; notices, errors and the progress of a training on standard error.
+"""Output of the commands: results on standard output; messages and training progress on standard error.
 
 Text from a corpus, a model or a file name goes through `visible` and never through rich's markup.
 """
@@ -14,74 +14,75 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 from translator.text.visible import CONTROL, plain_value, unbroken, visible
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress as ProgressBar
     from rich.progress import TaskID
 
     from translator.config import Config
     from translator.jobs.train.events import Validation
     from translator.training.progress import Progress, Report
 
-LONGEST = 4000
-"""Characters of a line on standard error."""
 PAGE_WIDTH = 80
-"""Columns of a picture that does not go to a terminal."""
-Item = TypeVar("Item")
+"""Columns of text pictures that do not go to a terminal."""
+_MAX_MESSAGE_CHARACTERS = 4000
+_Item = TypeVar("_Item")
 
 
 def as_json(record: object, indent: int | None = None) -> str:
-    """The record as JSON that a terminal may show: its control characters are escaped, its letters are not."""
+    """Return the record as JSON with control characters escaped, so that it can be shown on a terminal."""
     text = json.dumps(plain_value(record), indent=indent, ensure_ascii=False, allow_nan=False)
-    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def say(text: str) -> None:
-    """Results on standard output: as they are in files and pipes, made visible, and seen at once, on a terminal."""
+def print_result(text: str) -> None:
+    """Print to standard output; on a terminal, control characters are shown and the output is flushed."""
     on_terminal = sys.stdout.isatty()
     sys.stdout.write((visible(text) if on_terminal else text) + "\n")
-    if on_terminal or is_lively():
+    if on_terminal or can_redraw():
         sys.stdout.flush()
 
 
 def notify(text: str) -> None:
-    """A line on standard error."""
-    with nobody_there():
-        sys.stderr.write(shortened(visible(unbroken(text))) + "\n")
+    """Print one line to standard error; a very long line is shortened in the middle, as its end says what to do."""
+    line = visible(unbroken(text))
+    if len(line) > _MAX_MESSAGE_CHARACTERS:
+        line = f"{line[: _MAX_MESSAGE_CHARACTERS // 2]} ... {line[-_MAX_MESSAGE_CHARACTERS // 2 :]}"
+    with _ignore_closed_stderr():
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 
-@contextmanager
-def nobody_there() -> Iterator[None]:
-    """Where standard error cannot be written in here, nobody is there to be told, from now on."""
-    try:
-        yield
-    except OSError:
-        silence(sys.stderr)
+def warn(text: str) -> None:
+    """Print a warning to standard error."""
+    notify(f"warning: {text}")
 
 
-def shortened(line: str) -> str:
-    """The line without the middle of what nobody would read; what to do stands at its end."""
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
-
-
-def silence(stream: TextIO) -> None:
-    """Let what is still buffered, and all that follows, go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def complain(text: str) -> None:
-    """An error on standard error."""
+def print_error(text: str) -> None:
+    """Print an error to standard error."""
     notify(f"error: {text}")
 
 
-def is_lively(stream: TextIO | None = None) -> bool:
-    """Whether a stream, by default standard error, is a terminal that can redraw a line."""
+@contextmanager
+def _ignore_closed_stderr() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        discard_output(sys.stderr)
+
+
+def discard_output(stream: TextIO) -> None:
+    """Send what the stream has buffered, and everything written to it from now on, to the null device."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def can_redraw(stream: TextIO | None = None) -> bool:
+    """Return whether a stream, by default standard error, is a terminal that can redraw a line."""
     return (stream or sys.stderr).isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
 
 
 @contextmanager
-def counted(items: Iterator[Item], *, shown: bool) -> Iterator[Iterator[Item]]:
-    """The items, with a running count and speed on standard error where it is a terminal and `shown` says so."""
-    if not (shown and is_lively()):
+def count_lines(items: Iterator[_Item], *, enabled: bool) -> Iterator[Iterator[_Item]]:
+    """Yield the items while a counter runs on standard error, if enabled and if that is a terminal."""
+    if not (enabled and can_redraw()):
         yield items
         return
     from rich.console import Console
@@ -93,32 +94,32 @@ def counted(items: Iterator[Item], *, shown: bool) -> Iterator[Iterator[Item]]:
 
 
 class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
-    """A `Watcher` for people: a progress bar on a terminal, a line every so often elsewhere."""
+    """A `Watcher` that shows a progress bar on a terminal, and elsewhere prints a line every `log_every` updates."""
 
     def __init__(self) -> None:
-        self.bar: Bar | None = None
+        self.bar: ProgressBar | None = None
         self.task: TaskID | None = None
         self.total = self.every = 1
         self.tokens, self.seconds = 0, 0.0
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:
-            with nobody_there():
+            with _ignore_closed_stderr():
                 self.bar.stop()
 
     def notify(self, text: str) -> None:
-        """A line above the bar."""
+        """Print a line, above the bar if there is one."""
         if self.bar is None:
             notify(text)
             return
         line = visible(unbroken(text))
-        with nobody_there():
+        with _ignore_closed_stderr():
             self.bar.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def began(self, progress: "Progress", config: "Config") -> None:
-        """Draw the bar, if there is a terminal."""
+        """Draw the progress bar if standard error is a terminal."""
         self.total, self.every = config.training.steps, config.training.log_every
-        if not is_lively():
+        if not can_redraw():
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -129,7 +130,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         self.bar.start()
 
     def updated(self, report: "Report") -> None:
-        """Move the bar, or print a line when one is due."""
+        """Advance the bar, or print a line if one is due."""
         self.tokens, self.seconds = self.tokens + report.num_tokens, self.seconds + report.seconds
         speed = self.tokens / max(self.seconds, 1e-9)
         if self.bar is not None and self.task is not None:
@@ -143,7 +144,7 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             self.tokens, self.seconds = 0, 0.0
 
     def validated(self, validation: "Validation") -> None:
-        """The scores and a few translations."""
+        """Print the scores and some translations."""
         best = "  (best so far)" if validation.is_best else ""
         self.notify(
             f"step {validation.step}  validation loss {validation.loss:.4f}  BLEU {validation.bleu:.2f}{best}  "

@@ -1,50 +1,42 @@
-"""`translator evaluate`: how good a run is, with the signatures that make the figures repeatable."""
+"""`translator evaluate`: score a run on a test set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.attention import Attention, Head, Layer, read_wanted, refuse_unused, write_maps
-from translator.cli.console import as_json, notify, say
-from translator.cli.files import check_output, read_given_test, written
-from translator.cli.options import (
-    RUNS,
-    AllowLeaked,
-    BatchSize,
-    BeamSize,
-    DecodingOverrides,
-    Device,
-    Force,
-    Json,
-    Reference,
-    Source,
-)
+from translator.cli import options
+from translator.cli.attention import Attention, Head, Layer, parse_attention, reject_unused, write_attention
+from translator.cli.console import as_json, notify, print_result, warn
+from translator.cli.files import check_output, read_given_test, write_lines
+from translator.cli.tables import number
 
 if TYPE_CHECKING:
     from translator.jobs.compare.evaluate import Evaluation
 
 
+_Output = Annotated[Path | None, typer.Option(help="File to write the translations to.")]
+_Alignments = Annotated[Path | None, typer.Option(help="Gold word alignments (0-0 1-2) to compare the attention with.")]
+
+
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; default: the one that `train` finished last.")] = None,
-    source: Source = None,
-    reference: Reference = None,
-    output: Annotated[Path | None, typer.Option(help="File for the translations.")] = None,
-    beam_size: BeamSize = None,
-    batch_size: BatchSize = None,
-    alignments: Annotated[
-        Path | None, typer.Option(help="Gold alignments (0-0 1-2), to report how well attention agrees with them.")
-    ] = None,
+    run: options.FinishedRun = None,
+    source: options.Source = None,
+    reference: options.Reference = None,
+    output: _Output = None,
+    beam_size: options.BeamSize = None,
+    batch_size: options.BatchSize = None,
+    alignments: _Alignments = None,
     attention: Attention = None,
     layer: Layer = None,
     head: Head = None,
-    json: Json = False,
-    force: Force = False,
-    allow_leaked: AllowLeaked = False,
-    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
-    device: Device = "auto",
+    json: options.Json = False,
+    force: options.Force = False,
+    allow_leaked: options.AllowLeaked = False,
+    overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
+    device: options.Device = "auto",
 ) -> None:
-    """Score a finished run: BLEU, chrF2 and TER by sacreBLEU, with 95 % intervals, cased and lowercased.
+    """Compute BLEU, chrF2 and TER of a finished run, cased and lowercased, with 95% intervals.
 
     \b
     Examples:
@@ -61,59 +53,60 @@ def evaluate(
 
     test = read_given_test(source, reference, output, force=force)
     check_output(output, alignments, force=force)
-    wanted = read_wanted(attention, taken=(source, reference, output, alignments), force=force, forms=())
-    if not wanted and not alignments:
-        refuse_unused(layer, head)
-    folder = RunFolder(run) if run else latest_run(RUNS)
+    other_files = (source, reference, output, alignments)
+    attention_output = parse_attention(attention, other_files=other_files, force=force, formats=())
+    if not attention_output and not alignments:
+        reject_unused(layer, head)
+    folder = RunFolder(run) if run else latest_run(options.RUNS)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
-    test, place, looker = test or folder.split("test"), choose_device(device), None
-    if wanted or alignments:
-        looker = Looker(load(folder, device=place), folder, layer=layer, head=head)
-    agreement = looker.agreement(test, alignments) if looker and alignments else None
+    test, place, viewer = test or folder.split("test"), choose_device(device), None
+    if attention_output or alignments:
+        viewer = Looker(load(folder, device=place), folder, layer=layer, head=head)
+    agreement = viewer.agreement(test, alignments) if viewer and alignments else None
     notify(f"translating {len(test.source):,} sentences with {folder.path}")
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
-    if looker and wanted:
-        write_maps(wanted, looker, test.source, evaluation.best)
+    if viewer and attention_output:
+        write_attention(attention_output, viewer, test.source, evaluation.best)
     if output is not None:
-        with written(output) as write:
-            for hypothesis in evaluation.hypotheses:
-                write(hypothesis)
+        write_lines(output, evaluation.hypotheses)
     for notice in evaluation.notices:
-        notify(f"notice: {notice}")
-    say(json_text(evaluation) if json else plain_text(evaluation))
+        warn(notice)
+    print_result(_json_text(evaluation) if json else _plain_text(evaluation))
 
 
-def json_text(evaluation: "Evaluation") -> str:
-    """The whole evaluation but its sentences, as JSON."""
+def _json_text(evaluation: "Evaluation") -> str:
     record = {
         **evaluation.figures,
-        "sentences": len(evaluation.hypotheses),
+        "num_sentences": len(evaluation.hypotheses),
         "decoding": evaluation.decoding.model_dump(mode="json"),
     }
     return as_json(record, indent=1)
 
 
-def plain_text(evaluation: "Evaluation") -> str:
-    """A line a score, then the groups."""
-    lines = [
-        f"{score.metric:<6} {score.value:6.2f}   95 % interval {score.low:.2f} to {score.high:.2f}   {score.signature}"
+def _plain_text(evaluation: "Evaluation") -> str:
+    """Return a line per score, per group of sentences and per group of words, then the cost."""
+    rows = [
+        (score.metric, number(score.value, 2), f"95 % interval {score.low:.2f} to {score.high:.2f}   {score.signature}")
         for score in evaluation.scores
     ]
-    for group in [*evaluation.by_length, *evaluation.by_kind]:
-        value = "     -" if group.bleu is None else f"{group.bleu:6.2f}"
-        lines.append(f"BLEU   {value}   {group.name}, {group.num_sentences} sentences")
-    for words in evaluation.by_frequency:
-        value = "     -" if words.f1 is None else f"{words.f1:6.2f}"
-        lines.append(f"F1     {value}   {words.name}, {words.num_words} in the references")
-    if found := evaluation.alignment:
-        rates = f"precision {found.precision:.3f}, recall {found.recall:.3f}"
-        lines.append(f"AER    {found.error_rate:6.3f}   {rates}   {found.view}")
+    rows += [
+        ("BLEU", number(group.bleu, 2), f"{group.name}, {group.num_sentences} sentences")
+        for group in [*evaluation.by_length, *evaluation.by_kind]
+    ]
+    rows += [
+        ("F1", number(words.f1, 2), f"{words.name}, {words.num_words} in the references")
+        for words in evaluation.by_frequency
+    ]
+    if alignment := evaluation.alignment:
+        detail = f"precision {alignment.precision:.3f}, recall {alignment.recall:.3f}   {alignment.view}"
+        rows.append(("AER", number(alignment.error_rate, 3), detail))
+    lines = [f"{metric:<6} {value:>6}   {detail}" for metric, value, detail in rows]
     if evaluation.leaked:
         from translator.jobs.compare.evaluate import leak_notice
 
         lines.append(leak_notice(evaluation.leaked, len(evaluation.hypotheses)))
     speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)
-    lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} a second")
+    lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} per second")
     return "\n".join(lines)

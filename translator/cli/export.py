@@ -1,37 +1,41 @@
-"""`translator export`: a run for another program's engine."""
+"""`translator export`: convert a run for another inference engine."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from translator.cli.console import notify, say
-from translator.cli.options import RUNS, Force
+from translator.cli import options
+from translator.cli.console import notify, print_result, warn
 from translator.errors import UsageError
-
-Quantization = Annotated[
-    str | None, typer.Option(metavar="int8|int16|float16|...", help="Round the weights; default: as they are.")
-]
 
 
 def export(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; default: the one that `train` finished last.")] = None,
-    to: Annotated[str, typer.Option(metavar="ctranslate2", help="The engine to write for.")] = "ctranslate2",
+    run: options.FinishedRun = None,
+    to: Annotated[str, typer.Option(metavar="ctranslate2", help="Engine to convert for.")] = "ctranslate2",
     output: Annotated[
-        Path | None, typer.Option(help="Folder to write; default: ctranslate2 in the run folder.")
+        Path | None, typer.Option(help="Folder to write.", show_default="ctranslate2 in the run folder")
     ] = None,
-    quantization: Quantization = None,
+    quantization: Annotated[
+        str | None,
+        typer.Option(metavar="int8|int16|float16|...", help="Quantize the parameters.", show_default="not quantized"),
+    ] = None,
     agreement: Annotated[
         float | None,
         typer.Option(
-            min=0, max=100, metavar="PERCENT", help="Least share of equal translations; default: 99, quantized 0."
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Fail if fewer translations are identical.",
+            show_default="99, or 0 with --quantization",
         ),
     ] = None,
-    force: Force = False,
+    force: options.Force = False,
 ) -> None:
-    """Write a finished Transformer for CTranslate2, and compare both on validation sentences, greedy and with beam 5.
+    """Convert a finished Transformer to CTranslate2 and check that it translates the same.
 
-    `translator translate --engine ctranslate2` then uses it. Needs CTranslate2: pip install ctranslate2.
+    Validation sentences are translated with both engines, by greedy search and with beam size 5. Use the result with
+    `translator translate --engine ctranslate2`. Requires CTranslate2: pip install ctranslate2
 
     \b
     Examples:
@@ -43,10 +47,10 @@ def export(
 
     if to != "ctranslate2":
         raise UsageError("--to", f"found {to!r}, expected 'ctranslate2'")
-    folder = RunFolder(run) if run else latest_run(RUNS)
-    done = export_run(folder, output, quantization=quantization, least=agreement, force=force)
-    for one in done.agreements:
-        notify(str(one))
-    if not done.is_same:
-        notify(f"notice: below {SAME:g} %, so these are not the run's own translations")
-    say(str(done.path))
+    folder = RunFolder(run) if run else latest_run(options.RUNS)
+    exported = export_run(folder, output, quantization=quantization, least=agreement, force=force)
+    for comparison in exported.agreements:
+        notify(str(comparison))
+    if not exported.is_same:
+        warn(f"less than {SAME:g} % of the translations are identical to those of the run")
+    print_result(str(exported.path))

@@ -1,13 +1,13 @@
-"""Where commands read from and write to: checked before any work, and written whole or not at all."""
+"""Input and output of the commands: checked before any work is done, and written completely or not at all."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from translator.cli.console import say
+from translator.cli.console import print_result
 from translator.errors import DataError, MachineError, UsageError
 from translator.storage.files import new_file, write_errors
 from translator.text.reader import decode_lines, read_lines
@@ -17,59 +17,61 @@ if TYPE_CHECKING:
 
 
 def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None:
-    """Refuse an output that would be lost, or take the place of an input, and one that cannot be written."""
+    """Raise UsageError if the output is also an input, MachineError if it exists (without `force`) or cannot be written."""
     if output is None:
         return
-    for one in inputs:
-        if one is not None and one.exists() and output.exists() and output.samefile(one):
-            raise UsageError("--output", f"{output} is the same file as {one}, which is read", "choose another name")
+    for path in inputs:
+        if path is not None and path.exists() and output.exists() and output.samefile(path):
+            raise UsageError("--output", f"{output} is the same file as the input {path}", "choose another name")
     if output.exists() and not output.is_file():
-        raise MachineError(str(output), "is not a file", "choose another name, or leave --output out")
+        raise MachineError(str(output), "is not a regular file", "choose another name, or omit --output")
     if output.exists() and not force:
-        raise MachineError(str(output), "exists", "choose another name, or give --force")
+        raise MachineError(str(output), "already exists", "choose another name, or pass --force")
     if not output.absolute().parent.is_dir():
-        raise MachineError(str(output.parent), "no such folder", "make it first")
+        raise MachineError(str(output.parent), "no such folder", "create it first")
     if not os.access(output.absolute().parent, os.W_OK):
-        raise MachineError(str(output.parent), "may not be written in", "choose another folder")
+        raise MachineError(str(output.parent), "folder is not writable", "choose another folder")
 
 
 def read_given_test(
     source: Path | None, reference: Path | None, output: Path | None, *, force: bool
 ) -> "HeldOut | None":
-    """The test set that a command was given, if it was. Refuses half of one, and an output as `check_output` does."""
+    """Return the test set of --source and --reference, or None without them; check the output first.
+
+    Raises UsageError if only one of the two is given.
+    """
     from translator.jobs.compare.evaluate import read_test
 
     if (source is None) != (reference is None):
-        raise UsageError("--source and --reference", "one is given without the other", "give both, or neither")
+        raise UsageError("--source and --reference", "only one of them is given", "give both or neither")
     check_output(output, source, reference, force=force)
     return read_test(source, reference) if source and reference else None
 
 
 def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  # noqa: A002
-    """The lines of the command line, of a file or of standard input.
+    """Yield the lines of the arguments, of a file or of standard input.
 
-    Bare words are one line; where an argument has a space in it, each argument is a line of its own.
+    Arguments without spaces are the words of one line; if any argument contains a space, each is a line of its own.
     """
     if text:
-        quoted = any(" " in argument.strip() for argument in text)
-        typed = (os.fsencode(line).replace(b"\n", b" ") for line in (text if quoted else [" ".join(text)]))
-        yield from decode_lines(typed, "command line")
+        lines = text if any(" " in argument.strip() for argument in text) else [" ".join(text)]
+        yield from decode_lines((os.fsencode(line).replace(b"\n", b" ") for line in lines), "command line")
     elif input is not None:
         yield from read_lines(input)
     else:
         try:
-            yield from decode_lines(prompted() if is_prompt(text, input) else sys.stdin.buffer, "standard input")
+            yield from decode_lines(_prompt() if is_interactive(text, input) else sys.stdin.buffer, "standard input")
         except OSError as error:
-            raise DataError("standard input", f"cannot be read ({error.strerror})", "give --input or words") from error
+            advice = "pass the text as arguments or with --input"
+            raise DataError("standard input", f"cannot be read ({error.strerror})", advice) from error
 
 
-def is_prompt(text: list[str] | None, input: Path | None) -> bool:  # noqa: A002
-    """Whether a person is typing the lines."""
+def is_interactive(text: list[str] | None, input: Path | None) -> bool:  # noqa: A002
+    """Return whether the lines are typed at a terminal."""
     return not text and input is None and sys.stdin.isatty()
 
 
-def prompted() -> Iterator[bytes]:
-    """Lines typed at a prompt, until the end of input."""
+def _prompt() -> Iterator[bytes]:
     while True:
         sys.stderr.write("> ")
         sys.stderr.flush()
@@ -81,10 +83,10 @@ def prompted() -> Iterator[bytes]:
 
 
 @contextmanager
-def written(output: Path | None) -> Iterator[Callable[[str], None]]:
-    """A function that writes a line to standard output, or to a file that appears when the block ends well."""
+def line_writer(output: Path | None) -> Iterator[Callable[[str], None]]:
+    """Yield a function that writes a line to standard output, or to a file that appears if the block succeeds."""
     if output is None:
-        yield say
+        yield print_result
         return
     with new_file(output) as file:
 
@@ -93,3 +95,10 @@ def written(output: Path | None) -> Iterator[Callable[[str], None]]:
                 file.write(f"{line}\n".encode())
 
         yield write
+
+
+def write_lines(output: Path, lines: Iterable[str]) -> None:
+    """Write a file of these lines."""
+    with line_writer(output) as write:
+        for line in lines:
+            write(line)

@@ -1,4 +1,4 @@
-"""The options that several commands share: the same word and meaning everywhere."""
+"""The options that several commands share, and the lookup of shipped configs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,50 +7,59 @@ import typer
 
 from translator.errors import UsageError
 
+RUNS = Path("runs")
+"""Where runs are created and looked up, relative to the current folder."""
+
+LATEST = "the run that `train` finished last"
+FinishedRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder.", show_default=LATEST)]
 Overrides = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set training.steps=500. May be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. training.steps=500 (repeatable)."),
 ]
 DecodingOverrides = Annotated[
     list[str],
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change how it decodes: --set decoding.length_penalty=1. May be repeated."
+        "--set", metavar="KEY=VALUE", help="Override a decoding setting, e.g. decoding.length_penalty=1 (repeatable)."
     ),
 ]
-Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Where to compute.")]
-BeamSize = Annotated[int | None, typer.Option(metavar="N", help="Hypotheses kept by beam search; default: the run's.")]
+Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Device to run on.")]
+BeamSize = Annotated[
+    int | None, typer.Option(metavar="N", help="Hypotheses kept by beam search.", show_default="the run's setting")
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=1,
         max=100_000,
-        help="Sentences decoded together; default: 128 on a CPU, 1,024 on a GPU. Changes speed and memory only.",
+        help="Sentences decoded at once; affects only speed and memory.",
+        show_default="128 on a CPU, 1,024 on a GPU",
     ),
 ]
-Json = Annotated[bool, typer.Option(help="Print JSON instead of text.")]
-Force = Annotated[bool, typer.Option(help="Replace an output file that exists.")]
-AllowLeaked = Annotated[bool, typer.Option(help="Score also where test pairs are among the training pairs.")]
-Source = Annotated[Path | None, typer.Option(help="Sentences to translate; default: the test set of training.")]
-Reference = Annotated[Path | None, typer.Option(help="Their human translations, line by line.")]
-RUNS = Path("runs")
-"""Where runs are made and looked for: below the folder that the command is typed in."""
+Source = Annotated[Path | None, typer.Option(help="Source sentences, one per line.", show_default="the run's test set")]
+Reference = Annotated[Path | None, typer.Option(help="Reference translations of --source, line by line.")]
+Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False)]
+Force = Annotated[bool, typer.Option(help="Overwrite existing output files.", show_default=False)]
+AllowLeaked = Annotated[
+    bool, typer.Option(help="Score even if test pairs occur in the training data.", show_default=False)
+]
 
 
 def shipped(name: str) -> Path:
-    """`configs/NAME` of this program: beside the package in a checkout, inside it when installed from a wheel."""
+    """Return the path of a file in `configs/`: inside an installed package, beside the package in a checkout."""
     package = Path(__file__).parent.parent
-    inside = package / "configs"
-    return (inside if inside.is_dir() else package.parent / "configs") / name
+    installed = package / "configs"
+    return (installed if installed.is_dir() else package.parent / "configs") / name
 
 
 def find_config(name: str) -> Path:
-    """A config file by path, or a shipped one by name. Raises UsageError naming the shipped ones."""
+    """Return the config file at this path, or the shipped config of this name. Raises UsageError if there is neither."""
     path = Path(name)
     if path.is_file():
         return path
     candidate = shipped(f"{path.name.removesuffix('.toml')}.toml")
     if candidate.is_file() and path.parent.name in ("", "configs"):
         return candidate
-    known = ", ".join(sorted(one.stem for one in candidate.parent.glob("*.toml")))
-    found = "is a folder" if path.is_dir() else "no such config"
-    raise UsageError(name, found, f"give a TOML file or one of {known}")
+    known = ", ".join(sorted(config.stem for config in candidate.parent.glob("*.toml")))
+    problem = "is a folder" if path.is_dir() else "no such config"
+    raise UsageError(name, problem, f"give a TOML file or one of {known}")

@@ -1,4 +1,4 @@
-"""`translator report`: what there is to see of some runs, as one page for a browser."""
+"""`translator report`: write an HTML page about one or more runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,19 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import notify, say
-from translator.cli.files import read_given_test, written
-from translator.cli.options import (
-    RUNS,
-    AllowLeaked,
-    BatchSize,
-    BeamSize,
-    DecodingOverrides,
-    Device,
-    Force,
-    Reference,
-    Source,
-)
+from translator.cli import options
+from translator.cli.console import notify, print_result
+from translator.cli.files import read_given_test, write_lines
 
 if TYPE_CHECKING:
     import torch
@@ -29,21 +19,21 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Run folders; default: the one trained last.")
+        list[Path] | None, typer.Argument(metavar="RUN", help="Run folders.", show_default=options.LATEST)
     ] = None,
-    output: Annotated[Path, typer.Option(help="File for the page.")] = Path("report.html"),
-    source: Source = None,
-    reference: Reference = None,
-    beam_size: BeamSize = None,
-    batch_size: BatchSize = None,
-    force: Force = False,
-    allow_leaked: AllowLeaked = False,
-    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
-    device: Device = "auto",
+    output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    source: options.Source = None,
+    reference: options.Reference = None,
+    beam_size: options.BeamSize = None,
+    batch_size: options.BatchSize = None,
+    force: options.Force = False,
+    allow_leaked: options.AllowLeaked = False,
+    overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
+    device: options.Device = "auto",
 ) -> None:
-    """Write a page to be opened in a browser: scores, learning curves, every sentence and where each model looked.
+    """Write an HTML report with scores, learning curves, translations and attention maps.
 
-    It is one file that loads nothing from elsewhere. Several runs are compared as `translator compare` does it.
+    The page is one file that loads no other. Several runs are compared as by `translator compare`.
 
     \b
     Examples:
@@ -56,20 +46,18 @@ def report(
     from translator.runs.folder import RunFolder, latest_run
 
     test, place = read_given_test(source, reference, output, force=force), choose_device(device)
-    folders = [RunFolder(path) for path in runs or []] or [latest_run(RUNS)]
+    folders = [RunFolder(path) for path in runs or []] or [latest_run(options.RUNS)]
     for folder in folders:
         folder.require_finished()
     settings = given_decoding(folders, overrides, beam_size)
     comparison = compare_runs(folders, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     write_report(comparison, folders, output, place)
-    say(str(output))
+    print_result(str(output))
 
 
 def write_report(comparison: "Comparison", runs: "Sequence[RunFolder]", output: Path, device: "torch.device") -> None:
-    """The page of a comparison of these runs, in a file."""
+    """Write the HTML page about a comparison of these runs."""
     from translator.jobs.show.report import report as page_of_runs
 
-    page = page_of_runs(comparison, runs, device=device)
-    with written(output) as write:
-        write(page)
-    notify(f"{output}: written, to be opened in a browser")
+    write_lines(output, [page_of_runs(comparison, runs, device=device)])
+    notify(f"{output}: written; open it in a browser")

@@ -1,28 +1,31 @@
-"""`translator story`: the history of attention, trained and told."""
+"""`translator story`: train and compare the models that mark the history of attention."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from translator.cli.console import notify, say
-from translator.cli.options import RUNS, Device, Overrides, shipped
+from translator.cli import options
+from translator.cli.console import notify, print_result
 
 
 def story(
-    output: Annotated[Path | None, typer.Option(help="Folder of the runs and the page; default: runs/story.")] = None,
-    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
-    device: Device = "auto",
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the runs and the report.", show_default="runs/story")
+    ] = None,
+    overrides: options.Overrides = [],  # noqa: B006 - read by Typer, never changed
+    device: options.Device = "auto",
 ) -> None:
-    """Train fifteen models on the demo corpus, from one vector to cheaper attention, and say what each step brought.
+    """Train fifteen models on the demo corpus and report what each change brings.
 
-    About half an hour on two cores. Ctrl-C saves; the same command goes on, and finished runs are used again. Prints a table in
-    Markdown and writes it with a page: OUTPUT/story.md, OUTPUT/story.html.
+    The models lead from a single sentence vector to efficient attention. Training takes about half an hour on two cores.
+    Press Ctrl-C to stop; the same command resumes and reuses finished runs. A Markdown table is printed and saved with an
+    HTML page as story.md and story.html in the output folder.
 
     \b
     Examples:
       translator story
-      translator story --set training.steps=100           a rehearsal
+      translator story --set training.steps=100           a quick trial
     """
     from translator.config import run_name
     from translator.jobs.story.chapters import climb, plan_ladder
@@ -30,12 +33,12 @@ def story(
     from translator.jobs.translate.build import choose_device
     from translator.storage.files import write_file
 
-    place, root = choose_device(device), output or RUNS / run_name("story", overrides)
-    plans = plan_ladder(overrides, lambda name: shipped(f"{name}.toml"))
+    place, root = choose_device(device), output or options.RUNS / run_name("story", overrides)
+    plans = plan_ladder(overrides, lambda name: options.shipped(f"{name}.toml"))
     runs = climb(plans, root, device=device, notify=notify)
     notify(f"translating the test set with {len(runs)} models")
-    found = measure(plans, runs, device=place)
-    for name, text in (("story.md", found.markdown()), ("story.html", found.page())):
+    measured = measure(plans, runs, device=place)
+    for name, text in (("story.md", measured.markdown()), ("story.html", measured.page())):
         write_file(root / name, f"{text}\n".encode())
         notify(f"written: {root / name}")
-    say(found.markdown())
+    print_result(measured.markdown())

@@ -1,27 +1,26 @@
-"""`translator train`: from a config to a run that translates."""
+"""`translator train`: train a model from a config."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from translator.cli.console import TrainingDisplay, say
+from translator.cli.console import TrainingDisplay, print_result
 from translator.cli.options import RUNS, Device, Overrides, find_config
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped config.")] = "demo",
-    output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config name>.")] = None,
-    overrides: Overrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="TOML file, or name of a shipped config.")] = "demo",
+    output: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/<name of the config>")] = None,
+    overrides: Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option(help="Begin a run folder anew.")] = False,
-    made_by: Annotated[str, typer.Option(hidden=True)] = "train",
+    overwrite: Annotated[bool, typer.Option(help="Delete the run folder and start over.", show_default=False)] = False,
 ) -> None:
-    """Train a model, or go on with a training that was interrupted.
+    """Train a model, or resume an interrupted run.
 
     \b
     Examples:
-      translator train                                    the demo, about two minutes
+      translator train                                    the demo, takes about two minutes
       translator train demo-additive
       translator train my.toml --set training.steps=500
       translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
@@ -48,6 +47,6 @@ def train(
                 processes=processes,
             )
         if processes.is_first:
-            say(str(folder))
+            print_result(str(folder))
 
     supervise(work)  # before torch is imported, since its threads do not survive a fork

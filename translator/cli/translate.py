@@ -1,4 +1,4 @@
-"""`translator translate`: one line out for each line in."""
+"""`translator translate`: print one translation per input line."""
 
 import sys
 from itertools import tee
@@ -7,44 +7,56 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from translator.cli import options
 from translator.cli.attention import (
-    FORMS,
+    FORMATS,
     Attention,
     Head,
     Layer,
     attention_file,
-    follow,
-    read_wanted,
-    refuse_unused,
-    shown,
+    parse_attention,
+    reject_unused,
+    text_with_attention,
+    with_attention,
 )
-from translator.cli.console import as_json, counted, notify
-from translator.cli.files import check_output, input_lines, is_prompt, written
-from translator.cli.options import RUNS, BatchSize, BeamSize, DecodingOverrides, Device, Force, Json
+from translator.cli.console import as_json, count_lines, notify, warn
+from translator.cli.files import check_output, input_lines, is_interactive, line_writer
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
+    from translator.jobs.inspect.attention import AttentionMap
     from translator.jobs.translate.translator import Candidate
 
 
+_Text = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TEXT", help="Text to translate.", show_default="--input or standard input"),
+]
+_Run = Annotated[Path | None, typer.Option(help="Run folder.", show_default=options.LATEST)]
+_Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line.")]
+_Output = Annotated[Path | None, typer.Option(help="File to write instead of standard output.")]
+_NumBest = Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")]
+_Engine = Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine; see `translator export`.")]
+
+
 def translate(
-    text: Annotated[list[str] | None, typer.Argument(help="What to translate; else --input or standard input.")] = None,
-    run: Annotated[Path | None, typer.Option(help="Run folder; default: the one that `train` finished last.")] = None,
-    input: Annotated[Path | None, typer.Option(help="File to translate, a sentence a line.")] = None,  # noqa: A002
-    output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
-    beam_size: BeamSize = None,
-    num_best: Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")] = None,
-    batch_size: BatchSize = None,
+    text: _Text = None,
+    run: _Run = None,
+    input: _Input = None,  # noqa: A002
+    output: _Output = None,
+    beam_size: options.BeamSize = None,
+    num_best: _NumBest = None,
+    batch_size: options.BatchSize = None,
     attention: Attention = None,
     layer: Layer = None,
     head: Head = None,
-    json: Json = False,
-    force: Force = False,
-    overrides: DecodingOverrides = [],  # noqa: B006 - Typer reads the default, nobody changes it
-    device: Device = "auto",
-    engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="What searches; see `export`.")] = "torch",
+    json: options.Json = False,
+    force: options.Force = False,
+    overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
+    device: options.Device = "auto",
+    engine: _Engine = "torch",
 ) -> None:
-    """Translate words, a file, or standard input with a finished run.
+    """Translate arguments, a file or standard input with a finished run.
 
     \b
     Examples:
@@ -61,38 +73,45 @@ def translate(
     from translator.runs.folder import RunFolder, latest_run
 
     if text and input:
-        raise UsageError("--input", "given together with words to translate", "choose one of them")
+        raise UsageError("--input", "given together with text to translate", "give only one of them")
     check_output(output, input, force=force)
-    wanted = read_wanted(attention, taken=(input, output), force=force, forms=("json",) if json else FORMS)
-    if not wanted:
-        refuse_unused(layer, head)
+    formats = ("json",) if json else FORMATS
+    attention_output = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
+    if not attention_output:
+        reject_unused(layer, head)
     json = json or attention == "json"
-    folder = RunFolder(run) if run else latest_run(RUNS)
+    folder = RunFolder(run) if run else latest_run(options.RUNS)
     if run is None:
         notify(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
-    looker = Looker(translator, folder, layer=layer, head=head) if wanted else None
+    viewer = Looker(translator, folder, layer=layer, head=head) if attention_output else None
     notices = TranslationNotices(translator)
-    with written(output) as write, attention_file(wanted) as keep:
-        lines, sources = tee(input_lines(text, input))
-        block = 1 if is_prompt(text, input) else BLOCK_LINES
-        found = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block)
-        with counted(found, shown=input is not None and not (output is None and sys.stdout.isatty())) as done:
-            for source, candidates, seen in follow(done, sources, looker, together=block):
-                notices.add(source, candidates[0])
-                keep(source, candidates[0].text, seen)
-                if json:
-                    looked = {"attention": seen and seen.as_record()} if attention == "json" else {}
-                    write(as_json(record_of(source, candidates) | looked))
-                else:
-                    write(shown(wanted, candidates[0].text, seen))
+    lines, sources = tee(input_lines(text, input))
+    block_size = 1 if is_interactive(text, input) else BLOCK_LINES
+    results = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block_size)
+    with (
+        line_writer(output) as write,
+        attention_file(attention_output) as keep,
+        count_lines(results, enabled=input is not None and not (output is None and sys.stdout.isatty())) as counted,
+    ):
+        for source, candidates, attention_map in with_attention(counted, sources, viewer, block_size=block_size):
+            notices.add(source, candidates[0])
+            keep(source, candidates[0].text, attention_map)
+            if json:
+                write(_json_line(source, candidates, attention_map, with_map=attention == "json"))
+            else:
+                write(text_with_attention(attention_output, candidates[0].text, attention_map))
     for notice in notices.lines():
-        notify(notice)
+        warn(notice)
 
 
-def record_of(source: str, candidates: "list[Candidate]") -> dict[str, object]:
-    """All that is known of a sentence's translations, for a line of JSON."""
-    found = [{key: value for key, value in one._asdict().items() if key != "ids"} for one in candidates]
-    return {"source": source, "translations": found}
+def _json_line(
+    source: str, candidates: "list[Candidate]", attention_map: "AttentionMap | None", *, with_map: bool
+) -> str:
+    translations = [
+        {key: value for key, value in candidate._asdict().items() if key != "ids"} for candidate in candidates
+    ]
+    attention = {"attention": attention_map and attention_map.as_record()} if with_map else {}
+    return as_json({"source": source, "translations": translations, **attention})

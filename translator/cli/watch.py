@@ -1,4 +1,4 @@
-"""`translator watch`: how a training goes, from the journal of any run, while it lasts or afterwards."""
+"""`translator watch`: show the progress of a run from its journal, while it trains or afterwards."""
 
 import sys
 import time
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import PAGE_WIDTH, is_lively, notify, say
-from translator.cli.options import RUNS
+from translator.cli import options
+from translator.cli.console import PAGE_WIDTH, can_redraw, print_result, warn
 from translator.text.visible import visible
 
 if TYPE_CHECKING:
@@ -17,22 +17,25 @@ if TYPE_CHECKING:
 
     from translator.jobs.show.watch import State, Watched
 
-CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
-NARROWEST, TWO_ABREAST, WIDEST = 20, 72, 100
-"""Columns that the picture needs, from how many on two charts stand side by side, and how many it takes at most."""
-LOWEST, HIGHEST = 2, 12
-"""Lines of a chart."""
-SAMPLE_LINES = 4
-"""Lines that the charts leave to samples: one of them."""
-SECONDS = 1.0
+_CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
+"""The curves of each chart."""
+_MIN_WIDTH, _TWO_CHARTS_WIDTH, _MAX_WIDTH = 20, 72, 100
+"""Columns of the screen: the least it is drawn for, from where on two charts stand side by side, and the most it uses."""
+_MIN_CHART_LINES, _MAX_CHART_LINES = 2, 12
+_SAMPLE_LINES = 4
+"""Lines that the charts leave for samples, enough for one."""
+_REFRESH_SECONDS = 1.0
+
+_Run = Annotated[
+    Path | None, typer.Argument(metavar="RUN", help="Run folder.", show_default="the run that was updated last")
+]
 
 
-def watch(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; default: the one that was written to last.")] = None,
-) -> None:
-    """Show how a training goes: curves and samples until it ends on a terminal, else a table of where it stands.
+def watch(run: _Run = None) -> None:
+    """Show the progress of a training run.
 
-    It only reads the journal, so it can watch the training of another process, and one that ended. Ctrl-C leaves.
+    On a terminal, curves and sample translations are shown until training ends or you press Ctrl-C. Elsewhere a table is
+    printed once. Only the journal is read, so runs of other processes and finished runs can be watched too.
 
     \b
     Examples:
@@ -43,18 +46,18 @@ def watch(
     from translator.jobs.show.watch import Watched
     from translator.runs.folder import RunFolder, newest_run
 
-    watched = Watched(RunFolder(run) if run else newest_run(RUNS))
+    watched = Watched(RunFolder(run) if run else newest_run(options.RUNS))
     state = watched.look()
-    if is_lively(sys.stdout):
-        follow(watched, state)
+    if can_redraw(sys.stdout):
+        _show_live(watched, state)
     else:
-        say(plain_text(watched, state))
+        print_result(_plain_text(watched, state))
     if watched.reader.is_torn and not state.is_running:
-        notify(f"{watched.reader.path}: the last line is torn and not used")
+        warn(f"{watched.reader.path}: the last line is incomplete and was ignored")
 
 
-def follow(watched: "Watched", state: "State") -> None:
-    """Draw anew every second until the training ends or Ctrl-C; the last picture stays."""
+def _show_live(watched: "Watched", state: "State") -> None:
+    """Redraw the screen every second until training ends or Ctrl-C is pressed; the last screen stays visible."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -64,46 +67,46 @@ def follow(watched: "Watched", state: "State") -> None:
         if state.is_running:
             with Live(console=console, screen=True, auto_refresh=False) as live:
                 while state.is_running:
-                    live.update(Text("\n").join(picture(watched, state, *console.size)), refresh=True)
-                    time.sleep(SECONDS)
+                    live.update(Text("\n").join(screen(watched, state, *console.size)), refresh=True)
+                    time.sleep(_REFRESH_SECONDS)
                     state = watched.look()
     finally:
-        for line in picture(watched, state, *console.size):
+        for line in screen(watched, state, *console.size):
             console.print(line, no_wrap=True, crop=True)
 
 
-def picture(watched: "Watched", state: "State", width: int, height: int) -> "list[Text]":
-    """All of it as lines for so many columns and rows, the last row left free."""
+def screen(watched: "Watched", state: "State", width: int, height: int) -> "list[Text]":
+    """Return the title, the charts and the samples as lines that fit the terminal, leaving its last row free."""
     from rich.text import Text
 
     from translator.report.curves import chart
 
-    width = min(max(width, NARROWEST), WIDEST)
-    abreast = 2 if width >= TWO_ABREAST else 1
-    chart_width = (width - abreast + 1) // abreast
-    samples = [Text(line) for line in sample_lines(watched, width)]
-    lines = [Text(line) for line in wrap(title(watched, state), width)]
-    share = (height - 1 - len(lines) - min(len(samples), SAMPLE_LINES)) * abreast // len(CHARTS)
-    area = chart_width, min(max(share - 1, LOWEST), HIGHEST)
-    for first in range(0, len(CHARTS), abreast):
-        drawn = [
+    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
+    per_row = 2 if width >= _TWO_CHARTS_WIDTH else 1
+    chart_width = (width - per_row + 1) // per_row
+    samples = [Text(line) for line in _sample_lines(watched, width)]
+    lines = [Text(line) for line in wrap(_title(watched, state), width)]
+    free_lines = height - 1 - len(lines) - min(len(samples), _SAMPLE_LINES)
+    chart_lines = free_lines * per_row // len(_CHARTS) - 1  # below a line of labels
+    area = chart_width, min(max(chart_lines, _MIN_CHART_LINES), _MAX_CHART_LINES)
+    for first in range(0, len(_CHARTS), per_row):
+        charts = [
             chart({name: watched.curves[name] for name in names}, *area, watched.step)
-            for names in CHARTS[first : first + abreast]
+            for names in _CHARTS[first : first + per_row]
         ]
-        for parts in zip(*drawn, strict=True):
+        for parts in zip(*charts, strict=True):
             for part in parts:
                 part.align("left", chart_width)
             lines.append(Text(" ").join(parts))
     return [*lines, *samples][: height - 1]
 
 
-def title(watched: "Watched", state: "State") -> str:
-    """Which run it is, and where it stands."""
+def _title(watched: "Watched", state: "State") -> str:
     return visible(f"{watched.run.path}: {state.text}")
 
 
-def sample_lines(watched: "Watched", width: int) -> list[str]:
-    """What the model made of some validation sentences the last time, a blank line before each."""
+def _sample_lines(watched: "Watched", width: int) -> list[str]:
+    """Return the latest translations of some validation sentences, each below a blank line."""
     from translator.report.heat_map import cells
 
     lines = []
@@ -114,8 +117,7 @@ def sample_lines(watched: "Watched", width: int) -> list[str]:
     return lines
 
 
-def plain_text(watched: "Watched", state: "State") -> str:
-    """The same as a table."""
+def _plain_text(watched: "Watched", state: "State") -> str:
     from translator.report.curves import table
 
-    return "\n".join([title(watched, state), "", *table(watched.curves), *sample_lines(watched, PAGE_WIDTH)])
+    return "\n".join([_title(watched, state), "", *table(watched.curves), *_sample_lines(watched, PAGE_WIDTH)])
