@@ -1,6 +1,5 @@
 """Turns validation errors of a config into one sentence: which key, in which line, and what was expected."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from translator.attention import MECHANISMS
 from translator.errors import UsageError
-from translator.settings import Settings
+from translator.settings import Settings, most_similar
 
 _MAX_QUOTED_CHARACTERS = 200
 _EXPECTED = {
@@ -104,8 +103,8 @@ def _fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, ob
 
 def suggestion(word: str, known: Mapping[str, object]) -> str:
     """Return advice with the known word that is closest to this one, or with all known words."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
+    similar = most_similar(word, known)
+    return f"did you mean {similar!r}?" if similar else f"expected one of {', '.join(known)}"
 
 
 def _line_of(key: str, text: str) -> int | None:

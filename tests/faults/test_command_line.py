@@ -107,8 +107,11 @@ def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
         (os.fsdecode(b"corpus.folder=\xff"), ["--set corpus.folder: found '\\udcff', which is not UTF-8"]),
         (os.fsdecode(b"training.steps=5 # \xff"), ["--set training.steps: found '5 # \\udcff', which is not UTF-8"]),
         (os.fsdecode(b"\xff=5"), ["is not UTF-8"]),
-        ("model.architecture=[1]", ["--set model.architecture: found [1], expected one of 'recurrent'"]),
-        ("model.architecture={a=1}", ["--set model.architecture: found {'a': 1}, expected one of 'recurrent'"]),
+        ("model.architecture=[1]", ["--set model.architecture: found [1], expected 'recurrent' or 'transformer'"]),
+        (
+            "model.architecture={a=1}",
+            ["--set model.architecture: found {'a': 1}, expected 'recurrent' or 'transformer'"],
+        ),
         (
             "encoder.self_attention.mechanism=[1]",
             ["--set encoder.self_attention.mechanism: found [1], expected 'full'"],

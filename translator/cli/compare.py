@@ -100,33 +100,23 @@ def _check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
 
 def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """Return the named runs and `seeds` finished runs of each named config, training those that are missing."""
-    from translator.jobs.compare.compare import find_or_train
+    from translator.jobs.compare.train_missing import PlannedRun, plan_runs, train_missing
     from translator.runs.folder import RunFolder
 
     if len(names) < 2:
         raise UsageError("compare", f"found {len(names)} run, expected at least 2", "name two runs or configs")
-    candidates = [RunFolder(Path(name)) if _names_run(name) else options.find_config(name) for name in names]
-    for candidate in candidates:
-        if isinstance(candidate, RunFolder) and seeds > 1:
-            raise UsageError(str(candidate.path), "is a run, which has one seed", "name configs, or omit --seeds")
-    candidates = [
-        candidate
-        for candidate in candidates
-        if isinstance(candidate, Path) or _is_usable(candidate, skip_missing=skip_missing)
-    ]
-    if len(candidates) < 2:
-        problem = f"{len(candidates)} of {len(names)} runs are usable, expected at least 2"
+    models = [RunFolder(Path(name)) if _names_run(name) else options.find_config(name) for name in names]
+    if seeds > 1 and (run := next((model for model in models if isinstance(model, RunFolder)), None)):
+        raise UsageError(str(run.path), "is a run, which has one seed", "name configs, or omit --seeds")
+    usable = [model for model in models if isinstance(model, Path) or _is_usable(model, skip_missing=skip_missing)]
+    if len(usable) < 2:
+        problem = f"{len(usable)} of {len(names)} runs are usable, expected at least 2"
         raise ModelError("compare", problem, "name other runs")
-    runs = []
-    for candidate in candidates:
-        if isinstance(candidate, RunFolder):
-            runs.append(candidate)
-            continue
-        for offset in range(seeds):
-            with TrainingDisplay() as display:
-                run = find_or_train(candidate, options.RUNS, device=device, watcher=display, seed_offset=offset)
-                runs.append(run)
-    return runs
+    runs: list[RunFolder | PlannedRun] = []
+    for model in usable:
+        runs += [model] if isinstance(model, RunFolder) else plan_runs(model, options.RUNS, num_seeds=seeds)
+    train_missing([run for run in runs if isinstance(run, PlannedRun)], device=device, open_watcher=TrainingDisplay)
+    return [run.run if isinstance(run, PlannedRun) else run for run in runs]
 
 
 def _names_run(name: str) -> bool:

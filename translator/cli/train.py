@@ -15,6 +15,7 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option(help="Delete the run folder and start over.", show_default=False)] = False,
+    made_by: Annotated[str, typer.Option(hidden=True)] = "train",
 ) -> None:
     """Train a model, or resume an interrupted run.
 
