@@ -56,9 +56,10 @@ class Running:
         self.pid, self.connection, self.outputs = pid, connection, outputs
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone, if it still runs."""
+        """Send a signal if the command still runs; SIGSTOP and SIGCONT, which a supervisor cannot forward, to its group."""
+        send = os.killpg if number in (signal.SIGSTOP, signal.SIGCONT) else os.kill
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+            send(self.pid, number)
 
     def end(self) -> None:
         """Kill it and what it started, held or not, unless its end is known."""

@@ -1,6 +1,8 @@
 """Section A of the catalogue: a training that was stopped and went on is the one that was not."""
 
 import json
+import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -173,9 +175,10 @@ def test_a14_a_second_process_is_refused_and_the_first_unharmed(trainings: Train
     first.send(signal.SIGSTOP)
     words = arguments("transformer", tmp_path / "run")
     seconds = [trainings.commands.run(trainings.folder, *words, *extra) for extra in ([], ["--overwrite"])]
+    owners = [re.search(r"in use by pid (\d+)", second.error_text) for second in seconds]
+    assert [owner and os.getpgid(int(owner[1])) for owner in owners] == [first.pid, first.pid]
     first.send(signal.SIGCONT)
     assert [second.code for second in seconds] == [5, 5]
-    assert all(f"in use by pid {first.pid}" in second.error_text for second in seconds)
     assert first.wait().code == 0
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 

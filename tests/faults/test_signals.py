@@ -210,8 +210,8 @@ def test_a_command_that_is_held_ends_with_its_test(trainings: Trainings, tmp_pat
 def test_c10_a_training_that_is_held_and_let_go_is_the_same(trainings: Trainings, tmp_path: Path) -> None:
     training = trainings.start("transformer", tmp_path / "run")
     training.wait_for("step 2/")
-    os.killpg(training.pid, signal.SIGSTOP)  # trainer and supervisor
+    training.send(signal.SIGSTOP)
     time.sleep(1)
-    os.killpg(training.pid, signal.SIGCONT)
+    training.send(signal.SIGCONT)
     assert training.wait().code == 0
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
