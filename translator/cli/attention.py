@@ -41,7 +41,7 @@ Head = Annotated[
 ]
 
 
-class AttentionOutput(NamedTuple):
+class AttentionRequest(NamedTuple):
     """What `--attention` asks for."""
 
     format: str  # one of FORMATS, or "figure"
@@ -50,7 +50,7 @@ class AttentionOutput(NamedTuple):
 
 def parse_attention(
     option: str | None, *, other_files: tuple[Path | None, ...], force: bool, formats: tuple[str, ...] = FORMATS
-) -> AttentionOutput | None:
+) -> AttentionRequest | None:
     """Return what the option asks for; `other_files` are the other files of the command.
 
     Raises UsageError or MachineError for an unknown format or an unusable file, before any work is done.
@@ -58,7 +58,7 @@ def parse_attention(
     from translator.report.figure import require_matplotlib
 
     if option is None or option in formats:
-        return AttentionOutput(option, None) if option else None
+        return AttentionRequest(option, None) if option else None
     file = Path(option)
     if (file_format := _FILE_FORMATS.get(file.suffix.lower())) is None:
         known = ", ".join((*formats, *(f"FILE{suffix}" for suffix in _FILE_FORMATS)))
@@ -68,7 +68,7 @@ def parse_attention(
     check_output(file, force=force)
     if file_format == "figure":
         require_matplotlib()
-    return AttentionOutput(file_format, file)
+    return AttentionRequest(file_format, file)
 
 
 def reject_unused(layer: int | None, head: int | None) -> None:
@@ -98,33 +98,33 @@ def with_attention(
 
 @contextmanager
 def attention_file(
-    attention: AttentionOutput | None,
+    request: AttentionRequest | None,
 ) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
     """Yield a function that adds a source, its translation and its map to the file, which appears if the block succeeds."""
     from translator.jobs.inspect.attention import NOTICE
 
     maps: list[AttentionMap] = []
-    if attention is None or attention.file is None:
-        yield lambda source, translation, attention_map: None  # noqa: ARG005
-    elif attention.format == "figure":
+    if request is None or request.file is None:
+        yield lambda *_: None
+    elif request.format == "figure":
 
         def keep(_source: str, _translation: str, attention_map: "AttentionMap | None") -> None:
             if attention_map and len(maps) <= _MAX_MAPS:  # one more than is drawn, to know whether any is left out
                 maps.append(attention_map)
 
         yield keep
-        _save_figure(maps, attention.file)
+        _save_figure(maps, request.file)
     else:
-        file_format = attention.format
-        with line_writer(attention.file) as write:
+        file_format = request.format
+        with line_writer(request.file) as write:
             yield lambda *sentence: write(_file_line(file_format, *sentence))
-    if attention is not None and attention.format in ("json", "pharaoh"):
+    if request is not None and request.format in ("json", "pharaoh"):
         notify(f"note: {NOTICE}")
 
 
-def write_attention(attention: AttentionOutput, viewer: "Looker", sources: list[str], best: "list[Candidate]") -> None:
+def write_attention(request: AttentionRequest, viewer: "Looker", sources: list[str], best: "list[Candidate]") -> None:
     """Write the attention maps of a test set's translations to the file."""
-    with attention_file(attention) as keep:
+    with attention_file(request) as keep:
         results = ([candidate] for candidate in best)
         for source, [candidate], attention_map in with_attention(results, sources, viewer):
             keep(source, candidate.text, attention_map)
@@ -150,12 +150,12 @@ def _save_figure(maps: "list[AttentionMap]", path: Path) -> None:
 
 
 def text_with_attention(
-    attention: AttentionOutput | None, translation: str, attention_map: "AttentionMap | None"
+    request: AttentionRequest | None, translation: str, attention_map: "AttentionMap | None"
 ) -> str:
     """Return a translation as standard output shows it, with its attention if that goes there too."""
-    if attention is None or attention.file is not None or attention_map is None:
+    if request is None or request.file is not None or attention_map is None:
         return translation
-    if attention.format == "pharaoh":
+    if request.format == "pharaoh":
         return f"{translation} ||| {attention_map.alignment}"
     from translator.jobs.inspect.attention import NOTICE
 

@@ -80,7 +80,7 @@ def can_redraw(stream: TextIO | None = None) -> bool:
 
 
 @contextmanager
-def count_lines(items: Iterator[_Item], *, enabled: bool) -> Iterator[Iterator[_Item]]:
+def count_lines(items: Iterator[_Item], enabled: bool) -> Iterator[Iterator[_Item]]:
     """Yield the items while a counter runs on standard error, if enabled and if that is a terminal."""
     if not (enabled and can_redraw()):
         yield items

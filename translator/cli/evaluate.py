@@ -54,21 +54,21 @@ def evaluate(
     test = read_given_test(source, reference, output, force=force)
     check_output(output, alignments, force=force)
     other_files = (source, reference, output, alignments)
-    attention_output = parse_attention(attention, other_files=other_files, force=force, formats=())
-    if not attention_output and not alignments:
+    request = parse_attention(attention, other_files=other_files, force=force, formats=())
+    if not request and not alignments:
         reject_unused(layer, head)
     folder = RunFolder(run) if run else latest_run(options.RUNS)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
     test, place, viewer = test or folder.split("test"), choose_device(device), None
-    if attention_output or alignments:
+    if request or alignments:
         viewer = Looker(load(folder, device=place), folder, layer=layer, head=head)
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
     notify(f"translating {len(test.source):,} sentences with {folder.path}")
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
-    if viewer and attention_output:
-        write_attention(attention_output, viewer, test.source, evaluation.best)
+    if viewer and request:
+        write_attention(request, viewer, test.source, evaluation.best)
     if output is not None:
         write_lines(output, evaluation.hypotheses)
     for notice in evaluation.notices:

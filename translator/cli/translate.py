@@ -11,6 +11,7 @@ from translator.cli import options
 from translator.cli.attention import (
     FORMATS,
     Attention,
+    AttentionRequest,
     Head,
     Layer,
     attention_file,
@@ -76,8 +77,8 @@ def translate(
         raise UsageError("--input", "given together with text to translate", "give only one of them")
     check_output(output, input, force=force)
     formats = ("json",) if json else FORMATS
-    attention_output = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
-    if not attention_output:
+    request = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
+    if not request:
         reject_unused(layer, head)
     json = json or attention == "json"
     folder = RunFolder(run) if run else latest_run(options.RUNS)
@@ -86,32 +87,35 @@ def translate(
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
-    viewer = Looker(translator, folder, layer=layer, head=head) if attention_output else None
+    viewer = Looker(translator, folder, layer=layer, head=head) if request else None
     notices = TranslationNotices(translator)
     lines, sources = tee(input_lines(text, input))
     block_size = 1 if is_interactive(text, input) else BLOCK_LINES
     results = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block_size)
-    with (
-        line_writer(output) as write,
-        attention_file(attention_output) as keep,
-        count_lines(results, enabled=input is not None and not (output is None and sys.stdout.isatty())) as counted,
-    ):
+    show_count = input is not None and not (output is None and sys.stdout.isatty())
+    with line_writer(output) as write, attention_file(request) as keep, count_lines(results, show_count) as counted:
         for source, candidates, attention_map in with_attention(counted, sources, viewer, block_size=block_size):
             notices.add(source, candidates[0])
             keep(source, candidates[0].text, attention_map)
-            if json:
-                write(_json_line(source, candidates, attention_map, with_map=attention == "json"))
-            else:
-                write(text_with_attention(attention_output, candidates[0].text, attention_map))
+            write(_output_line(source, candidates, attention_map, request, json=json))
     for notice in notices.lines():
         warn(notice)
 
 
-def _json_line(
-    source: str, candidates: "list[Candidate]", attention_map: "AttentionMap | None", *, with_map: bool
+def _output_line(
+    source: str,
+    candidates: "list[Candidate]",
+    attention_map: "AttentionMap | None",
+    request: AttentionRequest | None,
+    *,
+    json: bool,
 ) -> str:
-    translations = [
-        {key: value for key, value in candidate._asdict().items() if key != "ids"} for candidate in candidates
-    ]
-    attention = {"attention": attention_map and attention_map.as_record()} if with_map else {}
-    return as_json({"source": source, "translations": translations, **attention})
+    if not json:
+        return text_with_attention(request, candidates[0].text, attention_map)
+    translations = [candidate._asdict() for candidate in candidates]
+    for translation in translations:
+        del translation["ids"]
+    record: dict[str, object] = {"source": source, "translations": translations}
+    if request is not None and request.file is None:
+        record["attention"] = attention_map and attention_map.as_record()
+    return as_json(record)
