@@ -152,7 +152,7 @@ def test_on_a_terminal_a_hostile_sentence_is_shown_and_not_obeyed(lines: Path) -
 
 def test_each_sentence_is_looked_into_with_its_own_source_however_few_go_together() -> None:
     class Echo:
-        def look(self, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        def view_translations(self, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
             return found
 
     sources = [f"source {number}" for number in range(5)]

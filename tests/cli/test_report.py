@@ -49,7 +49,7 @@ def test_several_runs_are_compared_and_one_without_weights_says_so(here: Path, p
     assert again["sentences"] == data["sentences"]
     assert (data["verdict"], data["decoding"]["beam_size"]) == (compared["verdict"], 1)  # type: ignore[index]
     _, second = data["runs"]  # type: ignore[misc]
-    assert "has no weights over words" in second["no_view"]
+    assert "has no attention weights" in second["no_view"]
     assert set(map(len, second["curves"].values())) == {0}
 
 

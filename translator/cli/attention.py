@@ -15,7 +15,7 @@ from translator.cli.files import check_output, line_writer
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.jobs.inspect.attention import AttentionMap, Looker
+    from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
     from translator.jobs.translate.translator import Candidate
 
 FORMATS = ("terminal", "json", "pharaoh")
@@ -81,7 +81,7 @@ def reject_unused(layer: int | None, head: int | None) -> None:
 def with_attention(
     results: "Iterator[list[Candidate]]",
     sources: Iterable[str],
-    viewer: "Looker | None",
+    viewer: "AttentionViewer | None",
     *,
     block_size: int = _BLOCK_SIZE,
 ) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
@@ -93,7 +93,7 @@ def with_attention(
     while block := list(islice(results, min(block_size, _BLOCK_SIZE))):
         lines = list(islice(remaining, len(block)))
         best = [(line, candidates[0]) for line, candidates in zip(lines, block, strict=True)]
-        yield from zip(lines, block, viewer.look(best) if viewer else [None] * len(block), strict=True)
+        yield from zip(lines, block, viewer.view_translations(best) if viewer else [None] * len(block), strict=True)
 
 
 @contextmanager
@@ -122,7 +122,9 @@ def attention_file(
         notify(f"note: {NOTICE}")
 
 
-def write_attention(request: AttentionRequest, viewer: "Looker", sources: list[str], best: "list[Candidate]") -> None:
+def write_attention(
+    request: AttentionRequest, viewer: "AttentionViewer", sources: list[str], best: "list[Candidate]"
+) -> None:
     """Write the attention maps of a test set's translations to the file."""
     with attention_file(request) as keep:
         results = ([candidate] for candidate in best)

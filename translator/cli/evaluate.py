@@ -46,7 +46,7 @@ def evaluate(
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
     from translator.jobs.compare.evaluate import evaluate_run
-    from translator.jobs.inspect.attention import Looker
+    from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
     from translator.jobs.translate.translator import decoding_settings, load
     from translator.runs.folder import RunFolder, latest_run
@@ -62,7 +62,7 @@ def evaluate(
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
     test, place, viewer = test or folder.split("test"), choose_device(device), None
     if request or alignments:
-        viewer = Looker(load(folder, device=place), folder, layer=layer, head=head)
+        viewer = AttentionViewer(load(folder, device=place), folder, layer=layer, head=head)
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
     notify(f"translating {len(test.source):,} sentences with {folder.path}")
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)

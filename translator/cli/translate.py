@@ -67,7 +67,7 @@ def translate(
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
-    from translator.jobs.inspect.attention import Looker
+    from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
     from translator.jobs.translate.notices import TranslationNotices
     from translator.jobs.translate.translator import BLOCK_LINES, decoding_settings, load
@@ -87,7 +87,7 @@ def translate(
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
-    viewer = Looker(translator, folder, layer=layer, head=head) if request else None
+    viewer = AttentionViewer(translator, folder, layer=layer, head=head) if request else None
     notices = TranslationNotices(translator)
     lines, sources = tee(input_lines(text, input))
     block_size = 1 if is_interactive(text, input) else BLOCK_LINES

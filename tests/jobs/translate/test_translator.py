@@ -11,7 +11,8 @@ from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.jobs.translate.translator import Translator, default_batch_size
 from translator.ops.choice import Ops
 from translator.text.corpus import Corpus
-from translator.text.tokenizer import TokenizerSettings, train_tokenizer
+from translator.text.tokenizer import TokenizerSettings
+from translator.text.tokenizer_training import train_tokenizer
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["model.dim=16", "model.feed_forward_dim=16", "encoder.num_layers=1", "decoder.num_layers=1"]

@@ -1,1 +1,1 @@
-"""Attention weights and word alignments of a run."""
+"""Show what a run attends to: attention maps of its translations and their agreement with gold alignments."""

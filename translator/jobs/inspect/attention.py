@@ -1,7 +1,8 @@
-"""Where a model looks: the cross-attention of one forced pass over finished translations, as weights between words.
+"""Cross-attention of translations, between words of the source and words of the translation.
 
-Row t is the step that produces word t, whichever state a recurrent decoder looks with, so nothing is ever shifted. Both
-sentences end in the end mark, which has a column and a row of its own: a model may look at it, and must produce it.
+The weights come from one pass of the model with the finished translation as decoder input. Row t belongs to the step
+that produces token t, whichever recurrent state is its query, so rows are never shifted. Source and translation end in
+the end mark, which has its own column and row: it can be attended to, and it has to be produced.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,81 +31,81 @@ from translator.runs.folder import VALIDATION_LINKS, HeldOut, RunFolder
 from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
 from translator.text.tokenizer import BOS, EOS, Tokenizer
 
-NOTICE = "Weights show where the model looked, not why (Jain and Wallace 2019; Wiegreffe and Pinter 2019)."
-PASS_TOKENS = 2048
-"""Pieces of a side in one pass: few, since it holds the weights of every layer."""
+NOTICE = "Weights show what the model attends to, not why (Jain and Wallace 2019; Wiegreffe and Pinter 2019)."
+_BATCH_TOKENS = 2048
+"""Small, since one batch holds the attention weights of all layers."""
 
 
 class View(NamedTuple):
-    """Which of a model's weights are looked at. Layers and heads are counted from 1."""
+    """A choice of layer and head, both counted from 1."""
 
     layer: int
     num_layers: int
-    head: int | None  # None: the average of all
+    head: int | None  # None: the average of all heads
     num_heads: int
-    chosen_by: str = ""  # why this layer, where nobody named it
+    reason: str = ""  # why this layer, if the user did not choose it
 
     @property
     def title(self) -> str:
-        """The view in words."""
+        """The choice in words, for the caption of a figure."""
         layer = (
             f"cross-attention, layer {self.layer} of {self.num_layers}" if self.num_layers > 1 else "cross-attention"
         )
         heads = f"average of {self.num_heads} heads" if self.head is None else f"head {self.head} of {self.num_heads}"
-        return ", ".join(part for part in (layer, heads if self.num_heads > 1 else "", self.chosen_by) if part)
+        return ", ".join(part for part in (layer, heads if self.num_heads > 1 else "", self.reason) if part)
 
-    def of(self, weight_LHTS: Tensor) -> Weights:
-        """weight_TS."""
+    def select(self, weight_LHTS: Tensor) -> Weights:
+        """Return weight_TS of this layer and head."""
         weight_HTS = weight_LHTS[self.layer - 1]
         return (weight_HTS.mean(0) if self.head is None else weight_HTS[self.head - 1]).double().cpu().numpy()
 
 
 class AttentionMap(NamedTuple):
-    """What one translation looked at."""
+    """The attention weights of one translation."""
 
     source: Words
     target: Words
-    piece_weight: Weights  # (T, S), between pieces
+    token_weight: Weights  # (T, S)
     view: View
-    num_unread: int  # words at the beginning of a source that is too long, which are not in `source`
+    num_truncated: int  # words at the start of a source that is too long, which are not in `source`
 
     @property
     def weight(self) -> Weights:
         """weight_TS between words."""
-        return word_weights(self.piece_weight, self.target, self.source)
+        return word_weights(self.token_weight, self.target, self.source)
 
     @property
     def links(self) -> Links:
-        """Each target word with its source word, counted from the beginning of the sentence."""
-        found = strongest_links(self.weight, self.target, self.source)
-        return frozenset((source + self.num_unread, target) for source, target in found)
+        """Each target word with the source word of its largest weight, counted from the start of the sentence."""
+        pairs = strongest_links(self.weight, self.target, self.source)
+        return frozenset((source + self.num_truncated, target) for source, target in pairs)
 
     @property
     def alignment(self) -> str:
-        """The links in Pharaoh form."""
+        """The links in Pharaoh format."""
         return pharaoh(self.links)
 
     @property
     def heat_map(self) -> HeatMap:
-        """The picture of it."""
+        """The weights between words as a picture."""
         return HeatMap(self.weight, self.target.words, self.source.words, self.view.title)
 
     def as_record(self) -> dict[str, Any]:
-        """All of it, for JSON; weights to six decimals."""
+        """Return everything as JSON values, weights rounded to six decimals."""
         return {
             "view": {**self.view._asdict(), "title": self.view.title},
             "source": self.source._asdict(),
             "target": self.target._asdict(),
-            "num_unread": self.num_unread,
+            "num_truncated": self.num_truncated,
             "weights": self.weight.round(6).tolist(),
-            "piece_weights": self.piece_weight.round(6).tolist(),
+            "token_weights": self.token_weight.round(6).tolist(),
             "alignment": self.alignment,
             "notice": NOTICE,
         }
 
 
 class Agreement(NamedTuple):
-    """How well a run's weights agree with gold alignments."""
+    """How well attention weights agree with gold alignments."""
 
     error_rate: float
     precision: float
@@ -113,96 +114,103 @@ class Agreement(NamedTuple):
 
 
 def word_counts(tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
-    """Words of both sides of each pair, as alignments count them."""
+    """Return the number of words of both sides of each pair, as alignments count them."""
     sources = map(tokenizer.source_tokens, tokenizer.encode_source([line.strip() for line in source]))
     targets = map(tokenizer.target_tokens, tokenizer.encode_target([line.strip() for line in target]))
-    return [(Words.of(one).num_words, Words.of(two).num_words) for one, two in zip(sources, targets, strict=True)]
+    pairs = zip(sources, targets, strict=True)
+    return [(Words.of(source).num_words, Words.of(target).num_words) for source, target in pairs]
 
 
-class Looker:
-    """Looks into a loaded run. Raises UsageError for a layer or head that is not there, or where nothing has weights."""
+class AttentionViewer:
+    """Computes attention maps of a loaded run, in one layer and head.
+
+    Without `layer`, a model of several layers is viewed in the one with the lowest alignment error on the run's
+    validation pairs, if the corpus has alignments for them, else in the last but one, which often aligns best (Garg et
+    al. 2019). Without `head`, heads are averaged. Raises UsageError for a layer or head that does not exist, and if the
+    mechanism has no attention weights.
+    """
 
     def __init__(self, translator: Translator, run: RunFolder, *, layer: int | None, head: int | None) -> None:
-        self.translator, self.device = translator, translator.model.output.weight.device
-        self.view = self.choose(run, layer, head)
+        self._translator, self._device = translator, translator.model.output.weight.device
+        self.view = self._choose_view(run, layer, head)
 
-    def look(self, found: Sequence[tuple[str, Candidate]]) -> list[AttentionMap | None]:
-        """What each translation looked at, by a forced pass over the pieces that search found; None for a blank line."""
-        filled = [number for number, (line, _) in enumerate(found) if line.strip()]
-        sources = self.translator.tokenizer.encode_source([found[number][0].strip() for number in filled])
-        targets = [[*one.ids, *[EOS] * one.is_finished] for one in (found[number][1] for number in filled)]
-        maps: list[AttentionMap | None] = [None] * len(found)
-        for index, (one,) in self.maps(sources, targets, [self.view]):
-            maps[filled[index]] = one
+    def view_translations(self, translations: Sequence[tuple[str, Candidate]]) -> list[AttentionMap | None]:
+        """Return the map of each source with its translation, None for a blank source."""
+        filled = [number for number, (source, _) in enumerate(translations) if source.strip()]
+        sources = self._translator.tokenizer.encode_source([translations[number][0].strip() for number in filled])
+        candidates = [translations[number][1] for number in filled]
+        targets = [[*candidate.ids, EOS] if candidate.is_finished else list(candidate.ids) for candidate in candidates]
+        maps: list[AttentionMap | None] = [None] * len(translations)
+        for index, (attention_map,) in self.view_pairs(sources, targets, [self.view]):
+            maps[filled[index]] = attention_map
         return maps
 
     def agreement(self, test: HeldOut, gold: Path) -> Agreement:
-        """How well the links agree with a file of gold ones, forced on the reference translations."""
-        return Agreement(*self.scores(test, gold, [self.view])[0], self.view.title)
+        """Compare the links between sources and reference translations with a file of gold alignments."""
+        return Agreement(*self._score_views(test, gold, [self.view])[0], self.view.title)
 
-    def scores(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
-        """The same for each of some views."""
-        tokenizer = self.translator.tokenizer
-        expected = read_gold(gold, word_counts(tokenizer, test.source, test.target))
-        sources = tokenizer.encode_source([line.strip() for line in test.source])
-        targets = tokenizer.encode_target([line.strip() for line in test.target])
-        found: list[list[Links]] = [[frozenset()] * len(sources) for _ in views]
-        for number, maps in self.maps(sources, targets, views):
-            for one, place in zip(maps, found, strict=True):
-                place[number] = one.links
-        return [score_links(one, expected) for one in found]
+    def view_pairs(
+        self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View]
+    ) -> Iterator[tuple[int, list[AttentionMap]]]:
+        """Yield (number of the pair, its map in each view), in order of length; finished targets end in EOS."""
+        tokenizer = self._translator.tokenizer
+        read = [source[-self._translator.max_source_tokens :] for source in sources]
+        pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
+        batches = TokenBatches(pairs, batch_tokens=_BATCH_TOKENS, pool_size=len(sources), seed=0)
+        for sentences in batches.cut(np.arange(len(sources))):
+            batch = batches.batch(sentences).to(self._device)
+            weight_BLHTS = self._cross_attention(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
+            for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
+                source = Words.of(tokenizer.source_tokens(read[number]))
+                target = Words.of(tokenizer.target_tokens(targets[number]))
+                num_words = len(Words.of(tokenizer.source_tokens(sources[number])).words)
+                unpadded_LHTS = weight_LHTS[..., : len(targets[number]), : len(read[number])]
+                yield (
+                    number,
+                    [
+                        AttentionMap(source, target, view.select(unpadded_LHTS), view, num_words - len(source.words))
+                        for view in views
+                    ],
+                )
 
-    def choose(self, run: RunFolder, layer: int | None, head: int | None) -> View:
-        """The layer and head that are asked for, heads averaged where none is.
-
-        Where no layer is named and there are several, it is the one with the lowest alignment error on the run's
-        validation pairs if the corpus came with their alignments, else the last but one, which often aligns best
-        (Garg et al. 2019).
-        """
-        one = torch.full((1, 1), EOS, device=self.device)
-        num_layers, _, num_heads, *_ = self.cross_weights(one, one == EOS, torch.full_like(one, BOS)).shape
-        for name, asked, there in (("--layer", layer, num_layers), ("--head", head, num_heads)):
-            if asked is not None and not 1 <= asked <= there:
-                raise UsageError(name, f"found {asked}, expected 1 to {there}", "the run has no other")
+    def _choose_view(self, run: RunFolder, layer: int | None, head: int | None) -> View:
+        token_11 = torch.full((1, 1), EOS, device=self._device)
+        probe = self._cross_attention(token_11, token_11 == EOS, torch.full_like(token_11, BOS))
+        num_layers, _, num_heads, *_ = probe.shape
+        for name, number, count in (("--layer", layer, num_layers), ("--head", head, num_heads)):
+            if number is not None and not 1 <= number <= count:
+                raise UsageError(name, f"found {number}, expected 1 to {count}", "the run has no other")
         views = [View(number, num_layers, head, num_heads) for number in range(1, num_layers + 1)]
         if layer is not None or num_layers == 1:
             return views[(layer or 1) - 1]
         gold = run.path / VALIDATION_LINKS
         if not gold.is_file():
-            return views[-2]._replace(chosen_by="the last but one")
-        scores = self.scores(run.split("validation"), gold, views)
-        error_rate, best = min(zip((one.error_rate for one in scores), views, strict=True))
-        return best._replace(chosen_by=f"lowest alignment error on validation, {error_rate:.3f}")
+            return views[-2]._replace(reason="the last but one")
+        scores = self._score_views(run.split("validation"), gold, views)
+        error_rate, best = min(zip((score.error_rate for score in scores), views, strict=True))
+        return best._replace(reason=f"lowest alignment error on validation, {error_rate:.3f}")
 
-    def maps(
-        self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View]
-    ) -> Iterator[tuple[int, list[AttentionMap]]]:
-        """(number of the pair, its map in each view), in the order of length; targets end in the end mark if they ended."""
-        read = [source[-self.translator.max_source_tokens :] for source in sources]
-        pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
-        batches = TokenBatches(pairs, batch_tokens=PASS_TOKENS, pool_size=len(sources), seed=0)
-        tokenizer = self.translator.tokenizer
-        for sentences in batches.cut(np.arange(len(sources))):
-            batch = batches.batch(sentences).to(self.device)
-            weight_BLHTS = self.cross_weights(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
-            for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
-                source = Words.of(tokenizer.source_tokens(read[number]))
-                target = Words.of(tokenizer.target_tokens(targets[number]))
-                whole = Words.of(tokenizer.source_tokens(sources[number]))
-                weights = (view.of(weight_LHTS[..., : len(target.tokens), : len(source.tokens)]) for view in views)
-                unread = len(whole.words) - len(source.words)
-                yield number, [AttentionMap(source, target, *pair, unread) for pair in zip(weights, views, strict=True)]
+    def _score_views(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
+        tokenizer = self._translator.tokenizer
+        expected = read_gold(gold, word_counts(tokenizer, test.source, test.target))
+        sources = tokenizer.encode_source([line.strip() for line in test.source])
+        targets = tokenizer.encode_target([line.strip() for line in test.target])
+        links_of_view: list[list[Links]] = [[frozenset()] * len(sources) for _ in views]
+        for number, maps in self.view_pairs(sources, targets, views):
+            for all_links, attention_map in zip(links_of_view, maps, strict=True):
+                all_links[number] = attention_map.links
+        return [score_links(all_links, expected) for all_links in links_of_view]
 
     @torch.inference_mode()
-    def cross_weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        """weight_LBHTS, the first layer first."""
-        weights = self.translator.model.weights(source_BS, mask_BS, previous_BT)
+    def _cross_attention(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
+        """Return weight_LBHTS, the first layer first."""
+        weights = self._translator.model.weights(source_BS, mask_BS, previous_BT)
         layers = [weight_BHTS for name, weight_BHTS in weights.items() if name.startswith("cross.")]
         if not layers:
-            mechanism = self.translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
+            mechanism = self._translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
             raise UsageError(
                 "attention",
-                f"the run's decoder.cross_attention.mechanism is {mechanism!r}, which has no weights over words",
-                "look into a run with another one",
+                f"the run's decoder.cross_attention.mechanism is {mechanism!r}, which has no attention weights",
+                "choose a run with another mechanism",
             )
         return torch.stack(layers)

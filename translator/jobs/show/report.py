@@ -21,7 +21,7 @@ from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
 from translator.jobs.compare.evaluate import Evaluation, leak_notice
-from translator.jobs.inspect.attention import NOTICE, AttentionMap, Looker
+from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
 from translator.jobs.show.curves import CURVES, Curves, learning_curves
 from translator.jobs.translate.translator import Candidate, load
 from translator.report.chart import Chart, Line, text_of
@@ -174,24 +174,24 @@ def curve_charts(names: Sequence[str], curves: Sequence[Curves]) -> list[Chart]:
 def look(run: RunFolder, test: HeldOut, best: Sequence[Candidate], *, device: torch.device, most_weights: int) -> Look:
     """Where the run looked in its translations, the shortest sentences first until the page has enough."""
     try:
-        looker = Looker(load(run, device=device), run, layer=None, head=None)
+        viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
     except UsageError as error:  # of a model without such weights
         return Look(None, error.problem, [None] * len(best))
     pairs = list(zip(test.source, best, strict=True))
     blocks = (pairs[first : first + TOGETHER] for first in range(0, len(pairs), TOGETHER))
-    maps = [drawable(seen, most_weights) for block in blocks for seen in looker.look(block)]
+    maps = [drawable(seen, most_weights) for block in blocks for seen in viewer.view_translations(block)]
     sizes = [len(one["weights"]) if isinstance(one, dict) else 0 for one in maps]
     for number, total in zip(order := np.argsort(sizes, kind="stable"), np.cumsum(np.take(sizes, order)), strict=True):
         if total > most_weights:
             maps[number] = TOO_LONG
-    return Look(looker.view.title, None, maps)
+    return Look(viewer.view.title, None, maps)
 
 
 def drawable(seen: AttentionMap | None, most_weights: int) -> object:
     """A map as the page's script reads it, or why there is none."""
     if seen is None:
         return BLANK
-    if seen.num_unread or len(seen.piece_weight.ravel()) > most_weights:
+    if seen.num_truncated or len(seen.token_weight.ravel()) > most_weights:
         return TOO_LONG
     percent = np.rint(100 * seen.weight).clip(0, 100).astype(np.uint8)
     weights = base64.b64encode(percent.tobytes()).decode()

@@ -14,7 +14,7 @@ from translator.errors import DataError, UsageError
 from translator.evaluation.comparison import Difference, check_same, paired_bootstrap
 from translator.evaluation.metrics import Score
 from translator.jobs.compare.evaluate import Evaluation, evaluate_run
-from translator.jobs.inspect.attention import Looker
+from translator.jobs.inspect.attention import AttentionViewer
 from translator.jobs.story.chapters import LADDER, RUNGS, Plan, read_memory
 from translator.jobs.translate.translator import load
 from translator.report.chart import Chart, Line
@@ -189,7 +189,7 @@ def figures_of(found: Evaluation, run: RunFolder) -> Figures:
 def alignment_error(run: RunFolder, test: HeldOut, gold: Path, device: torch.device) -> float | None:
     """How far its weights are from gold alignments; None where there are no weights."""
     try:
-        return Looker(load(run, device=device), run, layer=None, head=None).agreement(test, gold).error_rate
+        return AttentionViewer(load(run, device=device), run, layer=None, head=None).agreement(test, gold).error_rate
     except UsageError:
         return None
 

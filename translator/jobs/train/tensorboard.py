@@ -15,7 +15,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from translator.config import Config
 from translator.errors import UsageError
-from translator.jobs.inspect.attention import NOTICE, Looker
+from translator.jobs.inspect.attention import NOTICE, AttentionViewer
 from translator.jobs.train.events import Sample, Validation
 from translator.jobs.translate.translator import Translator
 from translator.report.figure import render
@@ -81,14 +81,14 @@ class EventFiles:
         """
         self.translator.model.eval()  # dropout would draw; the next update turns it on again
         try:
-            looker = Looker(self.translator, self.run, layer=1, head=None)
+            viewer = AttentionViewer(self.translator, self.run, layer=1, head=None)
         except UsageError:
             return None
-        view = looker.view._replace(layer=max(looker.view.num_layers - 1, 1))
+        view = viewer.view._replace(layer=max(viewer.view.num_layers - 1, 1))
         tokenizer = self.translator.tokenizer
         source = tokenizer.encode_source([self.validation.source[0].strip()])
         target = tokenizer.encode_target([self.validation.target[0].strip()])
-        ((_, (seen,)),) = looker.maps(source, target, [view])
+        ((_, (seen,)),) = viewer.view_pairs(source, target, [view])
         return seen.heat_map
 
 
