@@ -1,7 +1,7 @@
-"""Clauses: what they say, and the two word orders in which they say it.
+"""Clauses: their content, and the word orders of both languages.
 
-Each rule builds the English clause, the German clause and their alignment at once. Nothing is drawn at random here:
-`sampling.py` and `plans.py` make the choices.
+Each rule builds the English clause, the German clause and their alignment at once. The random choices are made by
+`sampling.py` and `plans.py`.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from phrases import COMMA, EMPTY, Phrase, Rule, arrange, enclose, join, linked, 
 
 
 class Clause(NamedTuple):
-    """What a clause says, before any word order: `verb` is None for "to be" with a predicate adjective.
+    """The content of a clause without a word order. `verb` is None for "to be" with a predicate adjective.
 
-    `tail` is what follows the closing verb in German: the object's relative clause, a that-clause, an infinitive.
-    A clause without a subject is the second half of "opens the door and reads a letter".
+    `tail` follows the final verb in German: the relative clause of the object, a that-clause or an infinitive. A clause
+    without a subject is the second half of "opens the door and reads a letter".
     """
 
     subject: Nominal | None
@@ -34,9 +34,9 @@ class Clause(NamedTuple):
     tail: Phrase = EMPTY
 
     def parts(self, question: bool = False) -> dict[str, Phrase]:
-        """The parts that the rules of word order name.
+        """Return the parts that the rules of word order refer to.
 
-        An object pronoun takes the place of a recipient, before the time, as German wants it.
+        An object pronoun takes the place of a recipient, since German puts it before the time.
         """
         recipient, thing = EMPTY, EMPTY
         if self.recipient is not None:
@@ -54,22 +54,23 @@ class Clause(NamedTuple):
             "company": self.company,
             "extras": join(*self.extras),
             "tail": self.tail,
-            **with_particle(verb_parts(self, question)),
+            **_with_particle(_verb_parts(self, question)),
         }
 
 
-def with_particle(parts: dict[str, Phrase]) -> dict[str, Phrase]:
-    """The English particle as a part of its own, so that a pronoun stands before it: "picks them up"."""
+def _with_particle(parts: dict[str, Phrase]) -> dict[str, Phrase]:
+    """Make the English particle a separate part, so that a pronoun can stand before it: "picks them up"."""
     english = parts["verb"].english
     if len(english) == 1 or english[-1].text not in PARTICLES:
         return {**parts, "particle": EMPTY}
     return {**parts, "verb": Phrase(english[:-1]), "particle": Phrase(english[-1:])}
 
 
-def verb_parts(clause: Clause, question: bool = False) -> dict[str, Phrase]:
-    """The verb's parts: English `auxiliary` and `verb`; German `finite` and `final`, or together at the end `cluster`.
+def _verb_parts(clause: Clause, question: bool = False) -> dict[str, Phrase]:
+    """Return the parts of the verb: English `auxiliary` and `verb`; German `finite` and `final`, or `cluster` for both.
 
-    `final` closes the bracket that `finite` opens in a main clause: a particle, a participle, an infinitive.
+    In a German main clause `finite` is in second place and `final` at the end: a particle, a participle or an infinitive.
+    In a subordinate clause `cluster` is at the end.
     """
     negation = unit("not", "nicht") if clause.negated else EMPTY
     plural, verb = clause.plural, clause.verb
@@ -122,54 +123,54 @@ def _copula_parts(clause: Clause) -> dict[str, Phrase]:
     }
 
 
-# Word order. English keeps the verb before its objects and the time last; German puts the finite verb second or last,
-# the rest of the verb at the end, and between them pronouns and recipients before the time before the object.
+# Word order. English has the verb before its objects and the time last. German has the finite verb second or last and the
+# rest of the verb at the end; before it come pronouns and recipients, then the time, then the object.
 _ENGLISH = "auxiliary negation adverb verb recipient particle object company extras tail"
 _MIDDLE = "adverb company object extras negation"
-STATEMENT = Rule(f"subject {_ENGLISH} time", f"subject finite recipient time {_MIDDLE} final tail")
-FRONTED = Rule(f"time subject {_ENGLISH}", f"time finite subject recipient {_MIDDLE} final tail")
-INVERTED = Rule(f"subject {_ENGLISH} time", f"finite subject recipient time {_MIDDLE} final tail")
-QUESTION = Rule(f"auxiliary subject {_ENGLISH.removeprefix('auxiliary ')} time", INVERTED.german)
-SUBORDINATE = Rule(f"subject {_ENGLISH} time", f"subject recipient time {_MIDDLE} cluster tail")
-OBJECT_RELATIVE = Rule(
+_STATEMENT = Rule(f"subject {_ENGLISH} time", f"subject finite recipient time {_MIDDLE} final tail")
+_FRONTED = Rule(f"time subject {_ENGLISH}", f"time finite subject recipient {_MIDDLE} final tail")
+_INVERTED = Rule(f"subject {_ENGLISH} time", f"finite subject recipient time {_MIDDLE} final tail")
+_QUESTION = Rule(f"auxiliary subject {_ENGLISH.removeprefix('auxiliary ')} time", _INVERTED.german)
+_SUBORDINATE = Rule(f"subject {_ENGLISH} time", f"subject recipient time {_MIDDLE} cluster tail")
+_OBJECT_RELATIVE = Rule(
     "object subject auxiliary negation adverb verb recipient particle company extras time",
     "object subject recipient time adverb company extras negation cluster",
 )
-INFINITIVE = Rule(
+_INFINITIVE = Rule(
     "opening to verb recipient particle object company extras tail",
     "opening recipient company object extras cluster tail",
 )
 
 
 def statement(clause: Clause) -> Phrase:
-    """A main clause that starts with its subject: "Anna macht heute die Tür auf"."""
-    return arrange(STATEMENT, clause.parts())
+    """Return a main clause that starts with its subject: "Anna macht heute die Tür auf"."""
+    return arrange(_STATEMENT, clause.parts())
 
 
 def fronted(clause: Clause) -> Phrase:
-    """A main clause that starts with its time, so that German has the verb before the subject."""
-    return arrange(FRONTED, clause.parts())
+    """Return a main clause that starts with its time, so that in German the verb precedes the subject."""
+    return arrange(_FRONTED, clause.parts())
 
 
 def question(clause: Clause, word: tuple[str, str] | None = None) -> Phrase:
-    """A question, with "why" or without a question word."""
-    return join(unit(*word) if word else EMPTY, arrange(QUESTION, clause.parts(question=True)))
+    """Return a question, with "why" or without a question word."""
+    return join(unit(*word) if word else EMPTY, arrange(_QUESTION, clause.parts(question=True)))
 
 
 def subordinate(conjunction: str, *clauses: Clause) -> Phrase:
-    """A subordinate clause, or two joined by "and" under one conjunction; German wants commas around it."""
-    bodies = [arrange(SUBORDINATE, clause.parts()) for clause in clauses]
+    """Return a subordinate clause, or two joined by "and" after one conjunction, with commas in German."""
+    bodies = [arrange(_SUBORDINATE, clause.parts()) for clause in clauses]
     joined = join(bodies[0], *(join(unit("and", "und"), body) for body in bodies[1:]))
     return enclose(join(unit(conjunction, CONJUNCTIONS[conjunction]), joined))
 
 
 def after_subordinate(first: Phrase, clause: Clause) -> Phrase:
-    """A main clause behind its subordinate clause, which takes the place before the German verb."""
-    return join(Phrase((*first.english, COMMA), first.german), arrange(INVERTED, clause.parts()))
+    """Return a main clause after its subordinate clause, which takes the first place, before the German verb."""
+    return join(Phrase((*first.english, COMMA), first.german), arrange(_INVERTED, clause.parts()))
 
 
 def both_clauses(first: Phrase, conjunction: str, second: Phrase) -> Phrase:
-    """Two main clauses joined by "and" or "but", with a comma in both languages, but none behind "und"."""
+    """Join two main clauses by "and" or "but", with a comma before it in both languages and none after "und"."""
     comma = Phrase((COMMA,), (COMMA,))
     if second.german[0] is COMMA:
         second = Phrase(second.english, second.german[1:])
@@ -177,23 +178,23 @@ def both_clauses(first: Phrase, conjunction: str, second: Phrase) -> Phrase:
 
 
 def both_predicates(first: Phrase, second: Clause) -> Phrase:
-    """One subject that does two things."""
-    return join(first, unit("and", "und"), arrange(STATEMENT, second.parts()))
+    """Return a clause with a second predicate for the same subject."""
+    return join(first, unit("and", "und"), arrange(_STATEMENT, second.parts()))
 
 
 def subject_relative(head: NounPhrase, clause: Clause) -> Phrase:
-    """A relative clause whose pronoun is its subject: "die Frau, die das Buch gekauft hat"."""
+    """Return a relative clause whose pronoun is its subject: "die Frau, die das Buch gekauft hat"."""
     inner = clause._replace(subject=RelativePronoun(head), plural=head.plural)
-    return enclose(arrange(SUBORDINATE, inner.parts()))
+    return enclose(arrange(_SUBORDINATE, inner.parts()))
 
 
 def object_relative(head: NounPhrase, clause: Clause) -> Phrase:
-    """A relative clause whose pronoun is its object: "der Mann, dem Anna hilft"."""
-    return enclose(arrange(OBJECT_RELATIVE, clause._replace(object=RelativePronoun(head)).parts()))
+    """Return a relative clause whose pronoun is its object: "der Mann, dem Anna hilft"."""
+    return enclose(arrange(_OBJECT_RELATIVE, clause._replace(object=RelativePronoun(head)).parts()))
 
 
 def infinitive(clause: Clause, *, purpose: bool = False) -> Phrase:
-    """An infinitive with "zu", which a separable verb takes inside: "aufzumachen"; a purpose opens with "um"."""
+    """Return an infinitive with "zu", which is inside a separable verb: "aufzumachen". A purpose starts with "um"."""
     verb, parts = clause.verb, clause.parts()
     if verb is None:
         raise ValueError("an infinitive needs a verb")
@@ -204,5 +205,5 @@ def infinitive(clause: Clause, *, purpose: bool = False) -> Phrase:
         english, stem = linked((verb.english, ""), ("", verb.stem))
         german = join(zu, stem)
     opening = unit("in order", "um") if purpose else EMPTY
-    parts = with_particle({**parts, "opening": opening, "to": to, "verb": english, "cluster": german})
-    return enclose(arrange(INFINITIVE, parts))
+    parts = _with_particle({**parts, "opening": opening, "to": to, "verb": english, "cluster": german})
+    return enclose(arrange(_INFINITIVE, parts))

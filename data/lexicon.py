@@ -1,7 +1,6 @@
-"""The words of the demo corpus: every English word has one German word in its role.
+"""The words of the demo corpus: every English word has exactly one German translation in each role.
 
-The long lists are in `tables.py` and are read here; what may be built from the words is in `nominals.py` and
-`clauses.py`.
+The long lists are in `tables.py` and are read here. `nominals.py` and `clauses.py` build phrases from the words.
 """
 
 from typing import Literal, NamedTuple
@@ -13,10 +12,10 @@ Tense = Literal["present", "perfect", "can", "must", "should", "want"]
 
 
 class Noun(NamedTuple):
-    """A noun with its plural, its German gender and the tags that verbs and adjectives ask for.
+    """A noun with its plural, its German gender and the tags that verbs and adjectives require.
 
     `oblique` is the German singular outside the nominative (the n-declension: der Junge, den Jungen), `pronoun` the
-    English pronoun that may stand for the singular. A mass noun has no plural.
+    English pronoun that may replace the singular. A mass noun has no plural.
     """
 
     english: str
@@ -30,7 +29,7 @@ class Noun(NamedTuple):
 
 
 class Adjective(NamedTuple):
-    """An adjective: its German form after "ist", the stem that takes endings, and the tags of nouns it suits."""
+    """An adjective: its German form after "ist", the stem that takes endings, and the tags of the nouns it suits."""
 
     english: str
     german: str
@@ -41,8 +40,8 @@ class Adjective(NamedTuple):
 class Verb(NamedTuple):
     """A verb with its forms in both languages; `particle` is the separable part ("auf" in "aufmachen").
 
-    `stem` is the infinitive without the particle and, German being kind here, the plural of the present too.
-    `objects` are the tags of the nouns it takes, `traits` the other company it keeps.
+    `stem` is the infinitive without the particle, which is also the plural of the present. `objects` are the tags of the
+    nouns it takes, `traits` what else it combines with: places, companions, adverbs, clauses.
     """
 
     english: str
@@ -59,7 +58,7 @@ class Verb(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A preposition that suits a noun, in both languages, and the German case that it governs there."""
+    """A preposition that suits a noun, in both languages, and the German case that it governs."""
 
     noun: str
     english: str
@@ -77,7 +76,7 @@ CONTRACTIONS: dict[tuple[str, str], str] = {
     ("zu", "der"): "zur",
 }
 
-# English and German, unit for unit; what is one unit has underscores.
+# English and German, unit by unit. Underscores join the words of a unit.
 TIMES_ANY: tuple[tuple[str, str], ...] = (("today", "heute"), ("this week", "diese Woche"))
 TIMES_PRESENT: tuple[tuple[str, str], ...] = (
     ("now", "jetzt"),
@@ -127,8 +126,8 @@ PRONOUNS: dict[str, dict[Case, tuple[str, str]]] = {
 }
 
 
-def read_nouns() -> dict[str, Noun]:
-    """The nouns by their English singular."""
+def _read_nouns() -> dict[str, Noun]:
+    """Return the nouns by their English singular."""
     nouns = {}
     for line in NOUNS_TABLE.strip().splitlines():
         forms, tags = line.split(": ")
@@ -141,8 +140,8 @@ def read_nouns() -> dict[str, Noun]:
     return nouns
 
 
-def read_adjectives() -> dict[str, Adjective]:
-    """The adjectives by their English form."""
+def _read_adjectives() -> dict[str, Adjective]:
+    """Return the adjectives by their English form."""
     adjectives = {}
     for line in ADJECTIVES_TABLE.strip().splitlines():
         forms, tags = line.split(": ")
@@ -152,8 +151,8 @@ def read_adjectives() -> dict[str, Adjective]:
     return adjectives
 
 
-def read_verbs() -> dict[str, Verb]:
-    """The verbs by their English infinitive."""
+def _read_verbs() -> dict[str, Verb]:
+    """Return the verbs by their English infinitive."""
     verbs = {}
     for line in VERBS_TABLE.strip().splitlines():
         forms, objects, traits = line.split(":")
@@ -177,8 +176,8 @@ def read_verbs() -> dict[str, Verb]:
     return verbs
 
 
-def read_places() -> tuple[Place, ...]:
-    """The places of all kinds, in the order of the table."""
+def _read_places() -> tuple[Place, ...]:
+    """Return the places in the order of the table."""
     places = []
     for line in PLACES_TABLE.strip().splitlines():
         noun, uses = line.split(": ")
@@ -189,7 +188,7 @@ def read_places() -> tuple[Place, ...]:
     return tuple(places)
 
 
-NOUNS = read_nouns()
-ADJECTIVES = read_adjectives()
-VERBS = read_verbs()
-PLACES = read_places()
+NOUNS = _read_nouns()
+ADJECTIVES = _read_adjectives()
+VERBS = _read_verbs()
+PLACES = _read_places()

@@ -1,6 +1,6 @@
-"""Who and what: noun phrases, names and pronouns in their cases, and the phrases that a preposition makes of them.
+"""Nominals: noun phrases, names and pronouns in their cases, and prepositional phrases.
 
-Each rule builds the English phrase, the German phrase and their alignment at once. Nothing is drawn at random here.
+Each rule builds the English phrase, the German phrase and their alignment at once. Random choices are made elsewhere.
 """
 
 from typing import NamedTuple, Protocol
@@ -8,16 +8,16 @@ from typing import NamedTuple, Protocol
 from lexicon import ADJECTIVES, CONTRACTIONS, FREQUENCY, MANNER, NAMES, PRONOUNS, Case, Noun, Place
 from phrases import EMPTY, Phrase, join, unit
 
-# Endings by case for masculine, feminine, neuter and plural; "-" is no ending.
-COLUMNS = "mfnp"
-ENDINGS: dict[str, dict[Case, str]] = {
+# Endings by case for masculine, feminine, neuter and plural. "-" stands for no ending.
+_COLUMNS = "mfnp"
+_ENDINGS: dict[str, dict[Case, str]] = {
     "strong": {"nominative": "er e es e", "accusative": "en e es e", "dative": "em er em en"},
     "weak": {"nominative": "e e e en", "accusative": "en e e en", "dative": "en en en en"},
     "mixed": {"nominative": "er e es en", "accusative": "en e es en", "dative": "en en en en"},
     "ein": {"nominative": "- e - e", "accusative": "en e - e", "dative": "em er em en"},
 }
-THE: dict[Case, str] = {"nominative": "der die das die", "accusative": "den die das die", "dative": "dem der dem den"}
-DETERMINERS: dict[str, tuple[str, str, str]] = {  # German stem, its endings, the adjective's endings
+_THE: dict[Case, str] = {"nominative": "der die das die", "accusative": "den die das die", "dative": "dem der dem den"}
+_DETERMINERS: dict[str, tuple[str, str, str]] = {  # German stem, its endings, the adjective's endings
     "the": ("", "the", "weak"),
     "this": ("dies", "strong", "weak"),
     "these": ("dies", "strong", "weak"),
@@ -30,24 +30,29 @@ DETERMINERS: dict[str, tuple[str, str, str]] = {  # German stem, its endings, th
 }
 
 
-def ending(declension: str, case: Case, column: str) -> str:
-    """The ending of a determiner or an adjective in one of the four columns."""
-    return ENDINGS[declension][case].split()[COLUMNS.index(column)].strip("-")
+def _ending(declension: str, case: Case, column: str) -> str:
+    """Return the ending of a determiner or an adjective in one of the four columns."""
+    return _ENDINGS[declension][case].split()[_COLUMNS.index(column)].strip("-")
+
+
+def _article(case: Case, column: str) -> str:
+    """Return the definite article."""
+    return _THE[case].split()[_COLUMNS.index(column)]
 
 
 class Nominal(Protocol):
-    """Whatever can be a subject or an object: what it is called in each case, and whether it is plural."""
+    """Anything that can be a subject or an object."""
 
     @property
     def plural(self) -> bool:
-        """Whether the verb agrees with it in the plural."""
+        """Whether the verb is in the plural."""
 
     @property
     def pronoun(self) -> str:
-        """The English pronoun that may take its place, or nothing."""
+        """The English pronoun that may replace it, or ""."""
 
     def phrase(self, case: Case) -> Phrase:
-        """The phrase in both languages; the case shows in German."""
+        """Return the phrase in both languages. The case is visible in German."""
 
 
 class Name(NamedTuple):
@@ -58,31 +63,27 @@ class Name(NamedTuple):
 
     @property
     def pronoun(self) -> str:
-        """He or she."""
         return NAMES[self.name]
 
     def phrase(self, case: Case) -> Phrase:
-        """The name."""
         return unit(self.name, self.name) if case else EMPTY
 
 
 class Pronoun(NamedTuple):
-    """A personal pronoun, named by its English nominative."""
+    """A personal pronoun, given by its English nominative."""
 
     pronoun: str
 
     @property
     def plural(self) -> bool:
-        """We and they; their verb has one form in German."""
         return self.pronoun in ("we", "they")
 
     def phrase(self, case: Case) -> Phrase:
-        """The pronoun in its case."""
         return unit(*PRONOUNS[self.pronoun][case])
 
 
 class NounPhrase(NamedTuple):
-    """A noun with its determiner ("" is none) and perhaps an adjective."""
+    """A noun with its determiner ("" for none) and possibly an adjective."""
 
     determiner: str
     adjective: str
@@ -91,33 +92,31 @@ class NounPhrase(NamedTuple):
 
     @property
     def pronoun(self) -> str:
-        """They, or the pronoun of the noun."""
         return "they" if self.plural else self.noun.pronoun
 
     @property
     def column(self) -> str:
-        """The column of the tables of endings: the gender, or the plural."""
+        """The column in the tables of endings: the gender or "p" for plural."""
         return "p" if self.plural else self.noun.gender
 
     def phrase(self, case: Case) -> Phrase:
-        """Determiner, adjective, noun."""
         return join(self._determiner(case), self.bare(case))
 
     def bare(self, case: Case) -> Phrase:
-        """Adjective and noun, with the endings that the determiner leaves them."""
+        """Return adjective and noun with the endings that the determiner requires."""
         adjective = EMPTY
         if self.adjective:
-            declension = DETERMINERS[self.determiner][2]
+            declension = _DETERMINERS[self.determiner][2]
             stem = ADJECTIVES[self.adjective].stem
-            adjective = unit(self.adjective, stem + ending(declension, case, self.column))
+            adjective = unit(self.adjective, stem + _ending(declension, case, self.column))
         return join(adjective, unit(self.noun.plural if self.plural else self.noun.english, self._noun(case)))
 
     def german_determiner(self, case: Case) -> str:
-        """The determiner alone, which a preposition may swallow."""
-        stem, endings, _ = DETERMINERS[self.determiner]
+        """Return the determiner alone, which may be contracted with a preposition."""
+        stem, endings, _ = _DETERMINERS[self.determiner]
         if endings == "the":
-            return THE[case].split()[COLUMNS.index(self.column)]
-        return stem + ending(endings, case, self.column) if endings else stem
+            return _article(case, self.column)
+        return stem + _ending(endings, case, self.column) if endings else stem
 
     def _determiner(self, case: Case) -> Phrase:
         following = self.adjective or self.noun.english
@@ -140,33 +139,29 @@ class Both(NamedTuple):
     pronoun: str = "they"
 
     def phrase(self, case: Case) -> Phrase:
-        """Both in the same case."""
         return join(self.first.phrase(case), unit("and", "und"), self.second.phrase(case))
 
 
 class Described(NamedTuple):
-    """A subject with a relative clause; an object's relative clause goes to the end of its clause instead."""
+    """A subject with a relative clause. The relative clause of an object is the `tail` of a `Clause` instead."""
 
     head: NounPhrase
     relative: Phrase
 
     @property
     def plural(self) -> bool:
-        """The head's number."""
         return self.head.plural
 
     @property
     def pronoun(self) -> str:
-        """The head's pronoun."""
         return self.head.pronoun
 
     def phrase(self, case: Case) -> Phrase:
-        """The head and then the relative clause."""
         return join(self.head.phrase(case), self.relative)
 
 
 def at_place(place: Place, phrase: NounPhrase) -> Phrase:
-    """A preposition of place and its noun phrase; "in dem" and the like are contracted."""
+    """Return a preposition of place and its noun phrase. "in dem" and the like are contracted."""
     contraction = CONTRACTIONS.get((place.german, phrase.german_determiner(place.case)))
     if phrase.determiner == "the" and contraction:
         return join(unit(f"{place.english} the", contraction), phrase.bare(place.case))
@@ -174,45 +169,41 @@ def at_place(place: Place, phrase: NounPhrase) -> Phrase:
 
 
 def with_person(nominal: Nominal) -> Phrase:
-    """In someone's company: "with" governs the dative."""
+    """Return "with" and a nominal in the dative."""
     return join(unit("with", "mit"), nominal.phrase("dative"))
 
 
 def for_person(nominal: Nominal) -> Phrase:
-    """For someone's good: "for" governs the accusative."""
+    """Return "for" and a nominal in the accusative."""
     return join(unit("for", "für"), nominal.phrase("accusative"))
 
 
 def at_time(english: str, german: str) -> Phrase:
-    """A time phrase, aligned unit for unit."""
-    pairs = zip(english.split(), german.split(), strict=True)
-    return join(*(unit(one.replace("_", " "), other.replace("_", " ")) for one, other in pairs))
+    """Return a time phrase, aligned unit by unit."""
+    units = zip(english.split(), german.split(), strict=True)
+    return join(*(unit(*(words.replace("_", " ") for words in pair)) for pair in units))
 
 
 def adverb(english: str) -> Phrase:
-    """An adverb of manner or frequency."""
+    """Return an adverb of manner or frequency."""
     return unit(english, (MANNER | FREQUENCY)[english])
 
 
-def relative_pronoun(head: NounPhrase, case: Case) -> Phrase:
-    """Who, whom or that; in German the article in the case of its own clause, but "denen" in the dative plural."""
-    german = "denen" if case == "dative" and head.plural else THE[case].split()[COLUMNS.index(head.column)]
-    if "person" not in head.noun.tags:
-        return unit("that", german)
-    return unit("who" if case == "nominative" else "whom", german)
-
-
 class RelativePronoun(NamedTuple):
-    """A relative pronoun in the place of the noun that it stands for."""
+    """The relative pronoun of a head noun: who, whom or that.
+
+    In German it is the article in the case of its own clause, except for "denen" in the dative plural.
+    """
 
     head: NounPhrase
     pronoun: str = ""
 
     @property
     def plural(self) -> bool:
-        """The head's number."""
         return self.head.plural
 
     def phrase(self, case: Case) -> Phrase:
-        """The pronoun in its own clause's case."""
-        return relative_pronoun(self.head, case)
+        german = "denen" if case == "dative" and self.head.plural else _article(case, self.head.column)
+        if "person" not in self.head.noun.tags:
+            return unit("that", german)
+        return unit("who" if case == "nominative" else "whom", german)

@@ -1,8 +1,8 @@
-"""Phrases in two languages at once: the few lines that make the grammar synchronous.
+"""Phrases in two languages at once, which make the grammar synchronous.
 
-A phrase holds its English words and its German words. A word holds a link, and two words are aligned where their links
-are the same. A rule names the order of its parts once per language, so one derivation yields both sentences and the
-alignment between them. What the parts are is said in `clauses.py` and `nominals.py`, which words there are in `lexicon.py`.
+A phrase contains its English words and its German words. Every word has a link, and two words are aligned if they have the
+same link. A rule gives the order of its parts once per language, so one derivation yields both sentences and their word
+alignment. The parts are defined in `clauses.py` and `nominals.py`, the words in `lexicon.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """A word, and the unit of translation it belongs to (none for punctuation)."""
+    """A word and the unit of translation that it belongs to (None for punctuation)."""
 
     text: str
     link: object | None
@@ -27,7 +27,7 @@ class Phrase(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Names of parts in English order and in German order; a part may be named in one language only."""
+    """Names of parts in English order and in German order. A part may occur in one language only."""
 
     english: str
     german: str
@@ -45,7 +45,7 @@ EMPTY = Phrase()
 
 
 def linked(*pairs: tuple[str, str]) -> tuple[Phrase, ...]:
-    """Several phrases that are one unit of translation, for words that word order tears apart.
+    """Return several phrases that form one unit of translation, for words that word order separates.
 
     "opens" is one word, "macht ... auf" two: `linked(("opens", ""), ("", "macht"), ("", "auf"))`.
     """
@@ -60,12 +60,12 @@ def linked(*pairs: tuple[str, str]) -> tuple[Phrase, ...]:
 
 
 def unit(english: str, german: str) -> Phrase:
-    """One unit of translation: each of its words is aligned to each of the other language's."""
+    """Return one unit of translation: each of its words is aligned to each word of the other language."""
     return linked((english, german))[0]
 
 
 def join(*phrases: Phrase) -> Phrase:
-    """Phrases one after the other, in both languages."""
+    """Concatenate phrases in both languages."""
     return Phrase(
         tuple(word for phrase in phrases for word in phrase.english),
         tuple(word for phrase in phrases for word in phrase.german),
@@ -73,7 +73,7 @@ def join(*phrases: Phrase) -> Phrase:
 
 
 def arrange(rule: Rule, parts: Mapping[str, Phrase]) -> Phrase:
-    """Put the parts into the rule's two orders."""
+    """Put the parts into the two orders of the rule."""
     return Phrase(
         tuple(word for name in rule.english.split() for word in parts[name].english),
         tuple(word for name in rule.german.split() for word in parts[name].german),
@@ -81,24 +81,29 @@ def arrange(rule: Rule, parts: Mapping[str, Phrase]) -> Phrase:
 
 
 def enclose(phrase: Phrase) -> Phrase:
-    """Set the German side between commas; `finish` drops those that meet another mark."""
+    """Put commas around the German side. `finish` drops commas next to another punctuation mark."""
     return Phrase(phrase.english, (COMMA, *phrase.german, COMMA))
 
 
 def finish(phrase: Phrase, mark: str = ".") -> Sentence:
-    """Write a phrase out as two lines with a capital, a final mark and the alignment of their tokens."""
+    """Write a phrase as two lines, each with a capital letter and a final mark, and the alignment of their words."""
     english = [word for word in phrase.english if word is not COMMA]
     german = [word for word in phrase.german if word is not COMMA]
-    points = [f"{i}-{j}" for i, one in enumerate(english) for j, other in enumerate(german) if one.link is other.link]
+    points = [
+        f"{i}-{j}"
+        for i, english_word in enumerate(english)
+        for j, german_word in enumerate(german)
+        if english_word.link is german_word.link
+    ]
     return Sentence(_write(phrase.english, mark), _write(phrase.german, mark), " ".join(points))
 
 
 def _write(words: Sequence[Word], mark: str) -> str:
-    tokens: list[str] = []
+    written: list[str] = []
     for word in words:
         if word is not COMMA:
-            tokens.append(word.text)
-        elif tokens and not tokens[-1].endswith(","):
-            tokens[-1] += ","
-    line = " ".join(tokens).removesuffix(",")
+            written.append(word.text)
+        elif written and not written[-1].endswith(","):
+            written[-1] += ","
+    line = " ".join(written).removesuffix(",")
     return line[0].upper() + line[1:] + mark

@@ -1,7 +1,7 @@
-"""The words of the demo corpus as tables that people edit; `lexicon.py` reads them."""
+"""The words of the demo corpus as tables to be edited by hand. `lexicon.py` reads them."""
 
-# English, plural, gender, German, German plural: tags. "-" is no plural, a form after "/" is of the n-declension. Tags
-# are kinds that verbs ask for, groups of adjectives, and: it may be someone's own (own), it always is (kin).
+# English, plural, gender, German, German plural: tags. "-" means no plural; a form after "/" is that of the n-declension.
+# Tags are kinds that verbs require, groups of adjectives, and: may follow "my" or "our" (own), does not follow "a" (kin).
 NOUNS_TABLE = """
 man men m Mann Männer: person years character mood he
 woman women f Frau Frauen: person years character mood she
@@ -64,7 +64,7 @@ forest forests m Wald Wälder: size beautiful
 park parks m Park Parks: sight size beautiful
 """
 
-# English, German; a stem after "/" where the endings do not simply follow: the tags of the nouns it suits.
+# English, German, with the stem after "/" if it differs: the tags of the nouns it suits.
 ADJECTIVES_TABLE = """
 old alt: age years
 new neu: age
@@ -97,10 +97,10 @@ happy glücklich: mood
 hungry hungrig: mood hungry
 """
 
-# English forms; German forms, the particle before "|", auxiliary, case: tags of the objects: traits. The traits are
-# adverbs of manner that suit the verb, kinds of places (home, out, stop, to, from), persons beside it (with, for,
-# recipient), the clauses that it may govern (that, whether, infinitive, purpose), and: animals do it too (beast), it
-# goes on for a while (lasting), it is used in the present only (present).
+# English forms; German forms with the particle before "|", auxiliary, case: tags of the objects: traits. The traits are
+# adverbs of manner that suit the verb, kinds of places (home, out, stop, to, from), other people (with, for, recipient),
+# clauses that it may govern (that, whether, infinitive, purpose), and: animals do it too (beast), it takes a while
+# (lasting), it occurs in the present only (present).
 VERBS_TABLE = """
 eat eats eaten; essen isst gegessen haben accusative: food: slowly quickly home with lasting
 cook cooks cooked; kochen kocht gekocht haben accusative: cooked: slowly home for lasting

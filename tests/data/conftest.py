@@ -1,4 +1,4 @@
-"""The grammar is a script beside its corpus, not a package; its modules are found in its folder."""
+"""Makes the modules of the grammar importable: it is a script in the folder of its corpus, not a package."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The files are what the script writes, and they keep what the data card promises."""
+"""The files are what the script writes, and data/README.md describes them correctly."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ def lines(name: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_seen_sentence_combines_what_training_does_and_an_unseen_one_what_it_never_does() -> None:
+def test_seen_sentences_have_only_combinations_from_training_and_unseen_ones_have_others() -> None:
     corpus = grammar.Corpus()
     trained = {triple for pair in corpus.train for triple in corpus.triples[pair.english]}
     assert all(corpus.triples[pair.english] and corpus.triples[pair.english] <= trained for pair in corpus.seen)
@@ -30,7 +30,7 @@ def test_the_script_writes_the_files_byte_for_byte() -> None:
         assert (DATA / name).read_bytes() == text.encode(), name
 
 
-def test_sizes_and_lengths_are_those_of_the_card() -> None:
+def test_sizes_and_lengths_are_those_in_the_readme() -> None:
     for split, counts in (
         ("train", (3600, 3360, 2640, 2400)),
         ("valid", (140, 130, 120, 110)),
@@ -42,7 +42,7 @@ def test_sizes_and_lengths_are_those_of_the_card() -> None:
     assert lines("test.kind") == ["seen"] * 300 + ["unseen"] * 300
 
 
-def test_no_english_sentence_comes_twice_and_none_is_in_two_splits() -> None:
+def test_every_english_sentence_occurs_once_in_all_splits_together() -> None:
     sentences = [line for split in ("train", "valid", "test") for line in lines(f"{split}.en")]
     assert len(set(sentences)) == len(sentences) == 13_100
 
@@ -57,23 +57,23 @@ def test_the_held_out_combinations_are_unseen() -> None:
     held_out = grammar.held_out_triples()
     assert 0.1 < len(held_out) / len(grammar.all_triples()) < 0.2
     text = "\n".join(lines("train.en") + lines("valid.en"))
-    assert re.search(direct_object(Triple("read", "book", "old")), text)  # so the pattern does find combinations
+    assert re.search(direct_object(Triple("read", "book", "old")), text)  # the pattern does find combinations
     found = [triple for triple in held_out if re.search(direct_object(triple), text)]
-    assert [triple for triple in found if triple.verb != "cook"] == []  # "gives the cook fresh fish" is no cooking
+    assert [triple for triple in found if triple.verb != "cook"] == []  # in "gives the cook fresh fish" nobody cooks
 
 
 def direct_object(triple: Triple) -> str:
-    """A pattern of the verb in any form, a determiner, and the noun with its adjective in either number."""
+    """Return a pattern for the verb in any form, a determiner, the adjective and the noun in either number."""
     verb, noun = VERBS[triple.verb], NOUNS[triple.noun]
     forms = "|".join((verb.english, verb.third, verb.english_participle))
     return rf"\b(?:{forms}) (?:\w+ )?{triple.adjective} (?:{noun.english}|{noun.plural or noun.english})\b"
 
 
-def test_alignments_name_words_that_are_there_and_leave_none_out() -> None:
+def test_alignments_contain_every_word_and_no_others() -> None:
     splits = [
         [line for split in ("valid", "test") for line in lines(f"{split}.{name}")] for name in ("en", "de", "align")
     ]
     for english, german, alignment in zip(*splits, strict=True):
         points = [tuple(map(int, point.split("-"))) for point in alignment.split()]
-        assert {one for one, _ in points} == set(range(len(english.split())))
-        assert {other for _, other in points} == set(range(len(german.split())))
+        assert {source for source, _ in points} == set(range(len(english.split())))
+        assert {target for _, target in points} == set(range(len(german.split())))

@@ -1,4 +1,4 @@
-"""Every rule of the German side, against sentences that were written and checked by hand."""
+"""Every rule of German grammar, compared with sentences that were written and checked by hand."""
 
 import pytest
 from clauses import (
@@ -72,8 +72,8 @@ DECLENSION = [
     ("nominal", "nominative", "accusative", "dative"), DECLENSION, ids=lambda value: str(value)[:20]
 )
 def test_nominals_decline(nominal: NounPhrase, nominative: str, accusative: str, dative: str) -> None:
-    found = [german(nominal.phrase(case), "") for case in ("nominative", "accusative", "dative")]  # type: ignore[arg-type]
-    assert found == [nominative, accusative, dative]
+    forms = [german(nominal.phrase(case), "") for case in ("nominative", "accusative", "dative")]  # type: ignore[arg-type]
+    assert forms == [nominative, accusative, dative]
 
 
 PLACED = {(place.noun, place.english, place.kind): place for place in PLACES}
@@ -93,7 +93,7 @@ PHRASES = [
 
 
 @pytest.mark.parametrize(("phrase", "expected"), PHRASES, ids=lambda value: value if isinstance(value, str) else "")
-def test_prepositions_govern_their_case_and_swallow_the_article(phrase: object, expected: str) -> None:
+def test_prepositions_govern_their_case_and_contract_with_the_article(phrase: object, expected: str) -> None:
     assert german(phrase, "") == expected
 
 
@@ -201,7 +201,7 @@ def test_questions_have_the_verb_before_the_subject(
         (statement(READS._replace(object=the("apple", "", "a"))), "The woman reads an apple."),
     ],
 )
-def test_english_clauses_read_as_they_should(phrase: object, expected: str) -> None:
+def test_english_clauses_are_correct(phrase: object, expected: str) -> None:
     assert finish(phrase).english == expected  # type: ignore[arg-type]
 
 
@@ -213,6 +213,6 @@ def test_an_english_pronoun_stands_before_a_particle_but_not_before_a_prepositio
     assert finish(object_relative(the("man"), clause)).english == f"Whom Anna can {verb}."
 
 
-def test_a_time_is_aligned_unit_for_unit() -> None:
+def test_a_time_is_aligned_unit_by_unit() -> None:
     assert finish(at_time("after lunch", "nach dem_Mittagessen")).alignment == "0-0 1-1 1-2"
     assert finish(at_time("in_the evening", "am Abend")).alignment == "0-0 1-0 2-1"
