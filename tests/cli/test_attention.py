@@ -1,6 +1,4 @@
-"""`--attention` and `--alignments` through the real command."""
-
-# ruff: noqa: F401, F811 - the fixtures are those of the other commands
+"""`--attention` and `--alignments` of `translate` and `evaluate`."""
 
 import json
 import os
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import ROOT, Program, here, program, trained
+from tests.cli.conftest import ROOT, Program
 from translator.cli.attention import with_attention
 
 LINES = b"A dog sleeps.\n\n[red]:smile: a\x1b[2J $x$ cat\n"
@@ -34,7 +32,7 @@ def test_pharaoh_follows_each_translation_and_blank_lines_stay_blank(lines: Path
     assert "Jain and Wallace 2019" in result.errors
 
 
-def test_json_has_words_pieces_and_weights_from_which_the_alignment_follows(lines: Path, program: Program) -> None:
+def test_json_has_words_and_attention_weights_that_imply_the_alignment(lines: Path, program: Program) -> None:
     records = [
         json.loads(line)
         for line in program("translate", "--input", "lines.en", "--attention", "json").output.splitlines()
@@ -52,7 +50,7 @@ def test_json_has_words_pieces_and_weights_from_which_the_alignment_follows(line
         assert words[target] == source
 
 
-def test_the_terminal_picture_is_text_within_80_columns(lines: Path, program: Program) -> None:
+def test_the_terminal_heat_map_is_plain_text_within_80_columns(lines: Path, program: Program) -> None:
     result = program("translate", "--input", "lines.en", "--attention", "terminal")
     first, *picture = result.output.split("\n")
     assert first == program("translate", "A dog sleeps.").output.rstrip("\n")
@@ -61,7 +59,7 @@ def test_the_terminal_picture_is_text_within_80_columns(lines: Path, program: Pr
     assert "\x1b" not in "".join(line for line in picture if "·" in line)
 
 
-def test_a_file_takes_the_form_that_its_name_says_and_standard_output_stays_as_it_was(
+def test_the_format_of_a_file_follows_from_its_suffix_and_standard_output_is_unchanged(
     lines: Path, program: Program
 ) -> None:
     pytest.importorskip("matplotlib", reason="needs the library: pip install matplotlib")
@@ -78,7 +76,7 @@ def test_a_file_takes_the_form_that_its_name_says_and_standard_output_stays_as_i
     assert not list(lines.glob(".tmp-*"))
 
 
-def test_evaluate_reports_the_error_rate_and_writes_what_was_looked_at(lines: Path, program: Program) -> None:
+def test_evaluate_reports_the_alignment_error_rate_and_writes_the_attention(lines: Path, program: Program) -> None:
     gold = (ROOT / "data/test.align").read_text().splitlines()[:12]
     (lines / "gold.align").write_text("\n".join(gold) + "\n")
     result = program("evaluate", "--alignments", "gold.align", "--attention", "a.align", "--output", "test.out")
@@ -92,7 +90,7 @@ def test_evaluate_reports_the_error_rate_and_writes_what_was_looked_at(lines: Pa
     assert json.loads(own.output)["alignment"]["error_rate"] < 0.2  # forced on what it wrote itself
 
 
-def test_training_keeps_the_validation_alignments_that_lie_beside_the_corpus(lines: Path, program: Program) -> None:
+def test_training_stores_the_validation_alignments_of_the_corpus(lines: Path, program: Program) -> None:
     assert not (lines / "runs/demo/corpus/validation.align").exists()
     (lines / "valid.align").write_text("0-0\n" * 12)
     sets = ("--set", "training.steps=1", "--set", "tokenizer.vocab_size=320", "--set", "model.dim=16")
@@ -118,7 +116,7 @@ def test_training_keeps_the_validation_alignments_that_lie_beside_the_corpus(lin
         (["evaluate", "--alignments", "missing"], 3, "missing: no such file"),
     ],
 )
-def test_a_mistake_is_found_before_anything_is_translated(
+def test_a_usage_error_is_reported_before_anything_is_translated(
     lines: Path,
     program: Program,
     arguments: list[str],
@@ -130,7 +128,7 @@ def test_a_mistake_is_found_before_anything_is_translated(
     assert message in result.errors
 
 
-def test_on_a_terminal_a_hostile_sentence_is_shown_and_not_obeyed(lines: Path) -> None:
+def test_control_characters_of_a_sentence_are_escaped_on_a_terminal(lines: Path) -> None:
     pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "translator", "translate", "--input", "lines.en", "--attention", "terminal"]
@@ -150,7 +148,7 @@ def test_on_a_terminal_a_hostile_sentence_is_shown_and_not_obeyed(lines: Path) -
     assert "cross-attention" in drawn.decode()
 
 
-def test_each_sentence_is_looked_into_with_its_own_source_however_few_go_together() -> None:
+def test_each_translation_is_paired_with_its_own_source_for_every_block_size() -> None:
     class Echo:
         def view_translations(self, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
             return found

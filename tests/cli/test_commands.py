@@ -1,105 +1,20 @@
-"""Whole runs through the real command, and what it says to a mistake."""
+"""The commands from training to comparison, and their error messages."""
 
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import translator
+from tests.cli.conftest import ROOT, TINY, TINY_RECURRENT, Program, command, sets
 from tests.faults.harness import reseal
-from translator.cli.app import run as run_program
-from translator.jobs.train import watchdog
-
-ROOT = Path(__file__).parent.parent.parent
-TINY = [
-    "model.dim=16", "model.feed_forward_dim=16", "encoder.num_layers=1", "decoder.num_layers=1", "training.steps=6",
-    "training.batch_tokens=256", "training.validate_every=3", "training.save_every=2", "training.log_every=2",
-    "training.average=2", "tokenizer.vocab_size=320", "decoding.beam_size=2",
-]  # fmt: skip
-TINY_RECURRENT = [
-    "model.embedding_dim=16", "encoder.hidden_dim=8", "decoder.hidden_dim=16", "tokenizer.vocab_size=320",
-    "training.steps=4", "training.batch_tokens=256", "training.validate_every=4", "decoding.beam_size=2",
-]  # fmt: skip
 
 
-class Result(NamedTuple):
-    code: int
-    output: str
-    errors: str
-
-
-Program = Callable[..., Result]
-
-
-def sets(overrides: list[str]) -> list[str]:
-    return [part for override in overrides for part in ("--set", override)]
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Program:
-    """The command line in this process, with its exit code and both outputs."""
-
-    def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
-        streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
-        monkeypatch.setattr(sys, "argv", ["translator", *map(str, arguments)])
-        monkeypatch.setattr(watchdog, "supervise", lambda work: work())  # a child could not write to these streams
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
-            monkeypatch.setattr(sys, name, stream)
-        code = run_program()
-        output, errors = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
-        assert "Traceback" not in errors
-        return Result(code, output, errors)
-
-    return call
-
-
-def small_corpus(folder: Path) -> Path:
-    """A corner of the demo corpus, and a config that trains on it."""
-    folder.mkdir()
-    for split, count in (("train", 300), ("valid", 12), ("test", 12)):
-        for suffix in ("en", "de", "kind"):
-            path = ROOT / "data" / f"{split}.{suffix}"
-            if path.is_file():
-                (folder / path.name).write_text("".join(path.read_text().splitlines(keepends=True)[:count]))
-    for name in ("demo", "demo-additive"):
-        text = (ROOT / "configs" / f"{name}.toml").read_text().replace('"../data"', '"."')
-        (folder / f"{name}.toml").write_text(text)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a corpus and `runs/demo`, a finished Transformer, trained by the command in a process of its own."""
-    folder = small_corpus(tmp_path_factory.mktemp("whole") / "corpus")
-    done = command(folder, "train", "demo.toml", *sets(TINY), "--output", "runs/demo")
-    assert (done.returncode, done.stdout) == (0, "runs/demo\n"), done.stderr
-    return folder
-
-
-def command(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """The command as a user calls it."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "translator", *arguments]
-    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
-
-
-@pytest.fixture
-def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the trained folder, to be spoilt."""
-    shutil.copytree(trained, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return tmp_path / "copy"
-
-
-def test_a_run_is_complete_and_holds_no_path_of_this_machine(here: Path, program: Program) -> None:
+def test_a_run_is_complete_and_contains_no_absolute_path(here: Path, program: Program) -> None:
     run = here / "runs" / "demo"
     record = json.loads((run / "final/finished.json").read_text())
     assert (record["step"], record["made_by"]) == (6, "train")
@@ -111,13 +26,13 @@ def test_a_run_is_complete_and_holds_no_path_of_this_machine(here: Path, program
     assert not list(run.rglob(".tmp-*"))
 
 
-def test_training_again_says_that_all_is_done(here: Path, program: Program) -> None:
+def test_training_a_finished_run_says_so(here: Path, program: Program) -> None:
     result = program("train", "demo.toml", *sets(TINY), "--output", "runs/demo")
     assert (result.code, result.output) == (0, "runs/demo\n")
     assert "is already finished" in result.errors
 
 
-def test_more_steps_continue_and_other_settings_are_refused(here: Path, program: Program) -> None:
+def test_a_run_resumes_with_more_steps_but_not_with_other_settings(here: Path, program: Program) -> None:
     result = program("train", "demo.toml", *sets([*TINY, "training.steps=8"]), "--output", "runs/demo")
     assert result.code == 0
     assert "going on after step 6" in result.errors
@@ -127,7 +42,7 @@ def test_more_steps_continue_and_other_settings_are_refused(here: Path, program:
     assert "is now 0.4" in result.errors
 
 
-def test_a_run_may_begin_with_the_weights_of_another(here: Path, program: Program) -> None:
+def test_a_run_can_start_from_the_parameters_of_another(here: Path, program: Program) -> None:
     more = [*TINY, "training.steps=2", "training.initialise_from=runs/demo"]
     assert program("train", "demo.toml", *sets(more)).code == 0
     other = [*more, "tokenizer.kind=bpe"]
@@ -136,7 +51,7 @@ def test_a_run_may_begin_with_the_weights_of_another(here: Path, program: Progra
     assert "training.initialise_from: runs/demo has another tokenizer" in result.errors
 
 
-def test_translate_gives_a_line_for_each_line(here: Path, program: Program) -> None:
+def test_translate_prints_one_line_per_input_line(here: Path, program: Program) -> None:
     result = program("translate", stdin=b"A dog sleeps.\n\n   \nLast line")
     assert result.code == 0
     lines = result.output.split("\n")
@@ -146,13 +61,13 @@ def test_translate_gives_a_line_for_each_line(here: Path, program: Program) -> N
     assert program("translate", stdin=b"").output == ""
 
 
-def test_bare_words_are_one_line_and_quoted_ones_a_line_each(here: Path, program: Program) -> None:
+def test_plain_words_are_one_line_and_quoted_arguments_one_line_each(here: Path, program: Program) -> None:
     assert program("translate", "a", "dog", "sleeps").output == program("translate", "a dog sleeps").output
     two = program("translate", "a dog sleeps", "the cat").output
     assert two == program("translate", stdin=b"a dog sleeps\nthe cat\n").output
 
 
-def test_neither_batch_size_nor_order_changes_a_translation(here: Path, program: Program) -> None:
+def test_batch_size_and_order_do_not_change_translations(here: Path, program: Program) -> None:
     lines = (here / "test.en").read_text().splitlines()
     whole = program("translate", "--input", "test.en").output.splitlines()
     assert program("translate", "--input", "test.en", "--batch-size", "1").output.splitlines() == whole
@@ -160,14 +75,14 @@ def test_neither_batch_size_nor_order_changes_a_translation(here: Path, program:
     assert backwards == whole[::-1]
 
 
-def test_json_lines_have_scores_and_the_n_best(here: Path, program: Program) -> None:
+def test_json_lines_have_the_n_best_translations(here: Path, program: Program) -> None:
     result = program("translate", "a dog sleeps", "--json", "--num-best", "2")
     record = json.loads(result.output)
     assert record["source"] == "a dog sleeps"
     assert 1 <= len(record["translations"]) <= 2
 
 
-def test_unseen_words_get_one_notice(here: Path, program: Program) -> None:
+def test_unknown_words_are_reported_once(here: Path, program: Program) -> None:
     result = program("translate", "a zeppelin and a Zeppelin")
     assert result.errors.count("zeppelin") == 1
     assert "not among the training words" in result.errors
@@ -180,7 +95,7 @@ def test_python_loads_the_same_translator(here: Path, program: Program) -> None:
     ]
 
 
-def test_an_output_file_appears_whole_and_is_not_overwritten(here: Path, program: Program) -> None:
+def test_an_output_file_is_not_overwritten_without_force(here: Path, program: Program) -> None:
     assert program("translate", "--input", "test.en", "--output", "out.de").code == 0
     assert len((here / "out.de").read_text().splitlines()) == 12
     assert program("translate", "--input", "test.en", "--output", "out.de").code == 5
@@ -200,7 +115,7 @@ def test_evaluate_prints_every_score_with_its_signature(here: Path, program: Pro
     assert json.loads(files.output)["scores"] == record["scores"]
 
 
-def test_compare_trains_what_is_missing_and_leads_with_a_sentence(here: Path, program: Program) -> None:
+def test_compare_trains_missing_runs_and_starts_with_the_verdict(here: Path, program: Program) -> None:
     text = (here / "demo-additive.toml").read_text()
     for override in TINY_RECURRENT:
         key, value = override.split("=")
@@ -227,7 +142,7 @@ def test_compare_trains_what_is_missing_and_leads_with_a_sentence(here: Path, pr
     )  # compare's run is not the latest of train
 
 
-def test_compare_refuses_other_references_and_single_runs(here: Path, program: Program) -> None:
+def test_compare_rejects_different_references_and_a_single_run(here: Path, program: Program) -> None:
     shutil.copytree("runs/demo", "runs/other")
     (here / "runs/other/corpus/test.target").write_text("x\n" * 12)
     assert program("compare", "runs/demo", "runs/other").code == 4
@@ -267,7 +182,7 @@ TEST_FILES = ("--source", "test.en", "--reference", "test.de")
         (["evaluate", "--alignments", "test.en", "--output", "test.en", "--force"], 2, "test.en is the same file"),
     ],
 )
-def test_a_mistake_is_one_message_and_the_right_exit_code(
+def test_an_error_has_one_message_and_the_right_exit_code(
     here: Path, program: Program, arguments: list[str], code: int, message: str
 ) -> None:
     result = program(*arguments)
@@ -276,7 +191,7 @@ def test_a_mistake_is_one_message_and_the_right_exit_code(
     assert result.output == ""
 
 
-def test_damaged_weights_are_refused(here: Path, program: Program) -> None:
+def test_damaged_parameters_are_rejected(here: Path, program: Program) -> None:
     path = here / "runs/demo/final/model.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -286,13 +201,13 @@ def test_damaged_weights_are_refused(here: Path, program: Program) -> None:
     assert "model.safetensors is not what was written" in result.errors
 
 
-def test_words_that_are_not_utf_8_are_named_by_line(here: Path, program: Program) -> None:
+def test_input_that_is_not_utf_8_is_reported_with_its_line(here: Path, program: Program) -> None:
     result = program("translate", stdin=b"good\nf\xfcr\n")
     assert result.code == 3
     assert "standard input:2: not UTF-8" in result.errors
 
 
-def test_a_reader_that_goes_away_ends_it_silently(here: Path) -> None:
+def test_a_full_disk_behind_standard_output_is_an_environment_error(here: Path) -> None:
     done = command(here, "translate", "--input", "test.en", stdin=subprocess.DEVNULL)
     assert done.returncode == 0
     with open("/dev/full", "w") as full:  # noqa: PTH123
@@ -308,12 +223,13 @@ def test_a_reader_that_goes_away_ends_it_silently(here: Path) -> None:
     assert broken.returncode == 5
 
 
-def test_help_and_version_come_without_torch(tmp_path: Path) -> None:
+def test_help_is_fast_and_does_not_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['translator', '--help']\n"
         "from translator.cli.app import run\n"
         "assert run() == 0\n"
-        "assert not {'torch', 'datasets', 'sacrebleu', 'sentencepiece'} & set(sys.modules)"
+        "assert not {'torch', 'datasets', 'sacrebleu', 'sentencepiece'} & set(sys.modules)\n"
+        "import time; assert time.process_time() < 0.3"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -321,7 +237,7 @@ def test_help_and_version_come_without_torch(tmp_path: Path) -> None:
     assert command(tmp_path, "--version").stdout == f"translator {translator.__version__}\n"
 
 
-def test_a_bar_on_the_terminal_leaves_the_translations_in_their_file(here: Path) -> None:
+def test_a_progress_bar_does_not_mix_with_the_translations(here: Path) -> None:
     pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of Unix")
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "translator", "translate", "--input", "test.en"]

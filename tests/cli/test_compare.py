@@ -1,9 +1,6 @@
-"""What `compare` prints is all there, and fits."""
-
-import pytest
+"""The text that `translator compare` prints."""
 
 from translator.cli.compare import plain_text
-from translator.cli.tables import MAX_WIDTH, table
 from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import NO_DIFFERENCE, Gap, MostDifferent
 from translator.evaluation.metrics import score_all
@@ -33,22 +30,7 @@ def comparison(**changes: object) -> Comparison:
     return found._replace(**changes)
 
 
-@pytest.mark.parametrize("num_runs", [1, 2, 4, 5, 50])
-def test_a_table_of_many_runs_fits_and_lacks_nothing(num_runs: int) -> None:
-    names = [f"a-run-with-a-name-{number}" for number in range(num_runs)]
-    figures = [{f"figure {n} of this run": f"{name[-2:]}:{n}.{n}" for n in range(20)} for name in names]
-    lines = table(names, figures)
-    assert max(map(len, lines)) <= MAX_WIDTH
-    cells = {cell for line in lines for cell in line.split("  ")}
-    for name, column in zip(names, figures, strict=True):
-        assert {name, *column, *column.values()} <= {cell.strip() for cell in cells}
-
-
-def test_a_figure_that_a_run_lacks_is_a_dash() -> None:
-    assert table(["a", "b"], [{"x": "1"}, {"y": "2"}]) == ["   a  b", "x  1  -", "y  -  2"]
-
-
-def test_conditions_stand_in_the_table_and_sentences_only_where_they_are_asked_for() -> None:
+def test_unequal_conditions_are_in_the_table_and_sentences_are_optional() -> None:
     text = plain_text(comparison(), with_sentences=False)
     assert text.startswith("best is best.\n\n")
     assert "unequal: steps" in text
@@ -65,13 +47,13 @@ def test_conditions_stand_in_the_table_and_sentences_only_where_they_are_asked_f
     )
 
 
-def test_equal_conditions_are_not_talked_about() -> None:
+def test_equal_conditions_are_not_mentioned() -> None:
     assert "unequal" not in plain_text(comparison(conditions=[]), with_sentences=False)
 
 
-def test_what_seeds_say_stands_first() -> None:
+def test_the_table_over_seeds_comes_first() -> None:
     rows = [*comparison().rows, *comparison().rows]
-    systems = [one.evaluation.hypotheses for one in rows]
+    systems = [row.evaluation.hypotheses for row in rows]
     found = over_seeds(["demo", "mine"], [31.0, 33.5, 20.0, 21.0], systems=systems, references=TEST.target)
     lines = plain_text(comparison(rows=rows, seeds=found, conditions=[]), with_sentences=False).splitlines()
     assert lines[2].split() == ["demo", "mine"]
@@ -80,7 +62,7 @@ def test_what_seeds_say_stands_first() -> None:
     assert lines[5].startswith("mean below the best    0.0 [0.0, 0.0] (p = 1.000)  11.8 [")
 
 
-def test_a_run_whose_name_has_line_feeds_keeps_its_column() -> None:
+def test_a_line_feed_in_a_run_name_does_not_break_the_table() -> None:
     def lines_with(name: str) -> list[str]:
         rows = [row(name, ["ein Hund", "die Katze", "x"]), *comparison().rows[1:]]
         return plain_text(comparison(rows=rows), with_sentences=True).splitlines()

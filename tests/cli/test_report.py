@@ -1,6 +1,4 @@
-"""`report` through the real command: one file, true to what the other commands say of the same run."""
-
-# ruff: noqa: F401, F811 - the fixtures are those of the other commands
+"""`translator report`: one file whose figures equal those of the other commands."""
 
 import base64
 import json
@@ -8,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import TINY_RECURRENT, Program, here, program, sets, trained
+from tests.cli.conftest import TINY_RECURRENT, Program, sets
 from tests.report.test_page import Parsed
 
 
-def test_the_page_of_a_run_has_its_scores_curves_translations_and_weights(here: Path, program: Program) -> None:
+def test_the_page_of_a_run_has_its_scores_curves_translations_and_attention(here: Path, program: Program) -> None:
     result = program("report", "runs/demo")
     assert (result.code, result.output) == (0, "report.html\n"), result.errors
     page = (here / "report.html").read_text()
@@ -34,7 +32,7 @@ def test_the_page_of_a_run_has_its_scores_curves_translations_and_weights(here: 
     assert str(here) not in page
 
 
-def test_several_runs_are_compared_and_one_without_weights_says_so(here: Path, program: Program) -> None:
+def test_the_page_of_several_runs_compares_them_and_says_which_has_no_attention(here: Path, program: Program) -> None:
     blind = sets([*TINY_RECURRENT, "decoder.cross_attention.mechanism=none"])
     assert program("train", "demo-additive.toml", *blind, "--output", "runs/blind").code == 0
     (here / "runs/blind/journal.jsonl").unlink()
@@ -65,7 +63,7 @@ def test_several_runs_are_compared_and_one_without_weights_says_so(here: Path, p
         (["--set", "training.steps=3"], 2, "only decoding.* may be set here"),
     ],
 )
-def test_a_mistake_leaves_no_page(here: Path, program: Program, arguments: list[str], code: int, message: str) -> None:
+def test_an_error_leaves_no_page(here: Path, program: Program, arguments: list[str], code: int, message: str) -> None:
     before = (here / "test.de").read_bytes()
     result = program("report", *arguments)
     assert (result.code, result.output) == (code, ""), result.errors

@@ -1,6 +1,4 @@
-"""`translator watch`: the state of any run, on a terminal and elsewhere, without touching it."""
-
-# ruff: noqa: F401, F811 - a fixture is that of the other commands
+"""`translator watch`: the state of a run on a terminal and elsewhere, without changing the run."""
 
 import io
 import json
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import ROOT, Program, program
+from tests.cli.conftest import ROOT, Program
 from tests.report.test_heat_map import HOSTILE
 from translator.cli import console
 from translator.cli.watch import screen
@@ -33,7 +31,7 @@ def validation(step: int, text: str = "a dog") -> dict[str, object]:
 
 
 def written(folder: Path, *records: dict[str, object]) -> Path:
-    """A run folder, as far as watching it goes."""
+    """Write the files of a run folder that `watch` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).write_text("{}")
     (folder / JOURNAL).write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -54,13 +52,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def nobody() -> Iterator[int]:
-    """The number of a process that is no more."""
+    """Return the pid of a process that has ended."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return ended.pid
 
 
-def test_where_it_is_no_terminal_it_is_a_table_once(run: Path, program: Program) -> None:
+def test_without_a_terminal_a_table_is_printed_once(run: Path, program: Program) -> None:
     result = program("watch", str(run))
     assert (result.code, result.errors) == (0, "")
     assert "\x1b" not in result.output
@@ -75,7 +73,7 @@ def test_where_it_is_no_terminal_it_is_a_table_once(run: Path, program: Program)
     assert lines[-1] == "reference a dog"
 
 
-def test_it_says_whether_it_trains_was_stopped_or_is_finished(run: Path, nobody: int) -> None:
+def test_the_state_is_training_stopped_or_finished(run: Path, nobody: int) -> None:
     def state() -> tuple[bool, str]:
         is_running, text = Watched(RunFolder(run)).look()
         return is_running, text.split(",")[0]
@@ -98,7 +96,7 @@ def test_it_says_whether_it_trains_was_stopped_or_is_finished(run: Path, nobody:
     assert state()[1].startswith("stopped after step 40")
 
 
-def test_a_training_that_went_back_to_a_checkpoint_is_seen_to_go_on_from_there(run: Path) -> None:
+def test_a_run_that_resumed_from_an_earlier_checkpoint_is_shown_from_there(run: Path) -> None:
     watched = Watched(RunFolder(run))
     watched.look()
     other = written(Path("other"), *map(update, range(1, 31)), update(31, 1.0))
@@ -109,7 +107,7 @@ def test_a_training_that_went_back_to_a_checkpoint_is_seen_to_go_on_from_there(r
     assert watched.samples == []
 
 
-def test_without_a_name_it_is_the_run_that_was_written_to_last(run: Path, program: Program) -> None:
+def test_without_an_argument_the_run_updated_last_is_shown(run: Path, program: Program) -> None:
     written(Path("runs/two"), update(1))
     for name in ("two", "one"):
         os.utime(f"runs/{name}/{JOURNAL}")
@@ -117,7 +115,7 @@ def test_without_a_name_it_is_the_run_that_was_written_to_last(run: Path, progra
         assert program("watch").output.startswith(f"runs/{name}: ")
 
 
-def test_what_is_missing_or_damaged_is_one_message(run: Path, program: Program) -> None:
+def test_a_missing_or_damaged_run_is_one_message(run: Path, program: Program) -> None:
     result = program("watch", "nowhere")
     assert (result.code, result.output) == (4, "")
     assert "nowhere: is not a run folder of this program" in result.errors
@@ -140,7 +138,7 @@ def test_what_is_missing_or_damaged_is_one_message(run: Path, program: Program) 
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_samples_are_text_and_nothing_else(run: Path, program: Program, text: str) -> None:
+def test_control_characters_and_markup_of_samples_are_shown_as_text(run: Path, program: Program, text: str) -> None:
     written(run, update(1), validation(1, text))
     output = program("watch", str(run)).output
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", output)
@@ -150,7 +148,7 @@ def test_samples_are_text_and_nothing_else(run: Path, program: Program, text: st
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 20), (20, 10), (200, 60), (3, 2)])
-def test_the_picture_fits_the_terminal(run: Path, width: int, height: int) -> None:
+def test_the_screen_fits_the_terminal(run: Path, width: int, height: int) -> None:
     watched = Watched(RunFolder(run))
     for state in (watched.look()._replace(text="x" * 300), watched.look()):
         lines = screen(watched, state, width, height)
@@ -162,7 +160,7 @@ def test_the_picture_fits_the_terminal(run: Path, width: int, height: int) -> No
             assert part in text
 
 
-def test_nulls_and_nonsense_in_the_journal_are_left_out_of_the_curves(run: Path, program: Program) -> None:
+def test_invalid_values_in_the_journal_are_left_out_of_the_curves(run: Path, program: Program) -> None:
     odd = {"event": "validation", "step": 2, "loss": "x", "bleu": None, "samples": [{}, {"source": "5"}]}
     written(run, update(1, None), {"event": "other", "step": 1}, odd, {**update(3), "seconds": 0, "loss": 10**400})
     result = program("watch", str(run))
@@ -188,7 +186,7 @@ def read_until(terminal: int, wanted: bytes) -> bytes:
     return seen
 
 
-def test_a_terminal_shows_a_training_until_it_ends_and_writes_nothing_into_the_run(run: Path) -> None:
+def test_a_terminal_shows_a_run_until_it_ends_and_the_run_is_unchanged(run: Path) -> None:
     held, before = lock(run, os.getpid()), sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*"))
     process, terminal = on_terminal(run)
     assert b"\x1b[?1049h" in read_until(terminal, b"step 40")
@@ -203,7 +201,7 @@ def test_a_terminal_shows_a_training_until_it_ends_and_writes_nothing_into_the_r
     assert process.wait() == 0
 
 
-def test_ctrl_c_leaves_and_the_cursor_is_back(run: Path) -> None:
+def test_ctrl_c_stops_watching_and_restores_the_cursor(run: Path) -> None:
     lock(run, os.getpid())
     process, terminal = on_terminal(run, NO_COLOR="1")
     seen = read_until(terminal, b"step 40")
@@ -214,7 +212,7 @@ def test_ctrl_c_leaves_and_the_cursor_is_back(run: Path) -> None:
 
 
 @pytest.mark.parametrize(("term", "can_redraw"), [("xterm", True), ("dumb", False)])
-def test_a_terminal_that_cannot_move_its_cursor_gets_the_table(
+def test_a_terminal_that_cannot_move_its_cursor_is_not_redrawn(
     term: str, can_redraw: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", term)
