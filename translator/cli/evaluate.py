@@ -36,7 +36,7 @@ def evaluate(
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Compute BLEU, chrF2 and TER of a finished run, cased and lowercased, with 95% intervals.
+    """Compute BLEU, chrF2 and TER of a finished run, cased and lowercased, with confidence intervals.
 
     \b
     Examples:
