@@ -7,12 +7,12 @@ from translator.evaluation.metrics import score_all
 from translator.evaluation.seeds import over_seeds
 from translator.jobs.compare.compare import Comparison, Row
 from translator.jobs.compare.conditions import Condition
-from translator.jobs.compare.evaluate import Evaluation
+from translator.jobs.compare.evaluate import Evaluation, RunFacts
 from translator.jobs.translate.translator import Candidate
 from translator.runs.folder import HeldOut
 
 TEST = HeldOut(["a dog", "the cat", "a [red]bird[/red]"], ["ein Hund", "die Katze", "ein Vogel"], None)
-FACTS = {"architecture": "transformer", "weights": 1000, "steps": 10, "training_seconds": 1.5, "seed": 1}
+FACTS = RunFacts("transformer", seed=1, steps=10, final="step 10", num_parameters=1000, training_seconds=1.5)
 
 
 def row(name: str, translations: list[str]) -> Row:
@@ -21,7 +21,7 @@ def row(name: str, translations: list[str]) -> Row:
         name, DecodingSettings(), score_all(translations, TEST.target), [], [], [], best, 1.0, [], []
     )
     gaps = MostDifferent([Gap(2, 100.0, 5.0)], [Gap(3, 0.0, 60.0)])
-    return Row(evaluation, dict(FACTS), NO_DIFFERENCE, gaps if name != "best" else MostDifferent([], []))
+    return Row(evaluation, FACTS, NO_DIFFERENCE, gaps if name != "best" else MostDifferent([], []))
 
 
 def comparison(**changes: object) -> Comparison:

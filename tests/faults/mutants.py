@@ -16,7 +16,7 @@ from tests.faults.harness import reseal
 from translator.cli.console import as_json
 from translator.config import Config
 from translator.errors import ModelError, UsageError
-from translator.jobs.compare.evaluate import facts, leaked_lines
+from translator.jobs.compare.evaluate import RunFacts, leaked_lines
 from translator.jobs.train.final_parameters import is_done
 from translator.jobs.train.prepare import reopen
 from translator.runs.folder import RunFolder, latest_run
@@ -123,8 +123,8 @@ def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed:
 def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
     """What else commands do with the records of a run."""
     return [
-        lambda: as_json(facts(run)),
-        lambda: "{steps:,} {weights:,} {training_seconds:.0f}".format(**facts(run)),
+        lambda: as_json(RunFacts.of(run)),
+        lambda: "{steps:,} {num_parameters:,} {training_seconds:.0f}".format(**RunFacts.of(run)._asdict()),
         lambda: leaked_lines(run, run.split("test")),
         lambda: is_done(run, config),
         lambda: latest_run(run.path.parent),

@@ -9,7 +9,7 @@ from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import Difference, GroupScore, MostDifferent
 from translator.evaluation.metrics import Score
 from translator.jobs.compare.compare import Comparison, Condition, Row
-from translator.jobs.compare.evaluate import Evaluation
+from translator.jobs.compare.evaluate import Evaluation, RunFacts
 from translator.jobs.show.curves import Curves
 from translator.jobs.show.report import Look, page_of
 from translator.jobs.translate.translator import Candidate
@@ -91,16 +91,9 @@ def err(text: str, chance: random.Random, share: float) -> str:
     return " ".join(words)
 
 
-def facts(run: int) -> dict[str, object]:
+def facts(run: int) -> RunFacts:
     architecture = "recurrent" if run else "transformer"
-    return {
-        "architecture": architecture,
-        "seed": 1,
-        "steps": 1200,
-        "final": "step 1,200",
-        "weights": 810751 + 100 * run,
-        "training_seconds": 75.2,
-    }
+    return RunFacts(architecture, 1, 1200, "step 1,200", 810751 + 100 * run, 75.2)
 
 
 def test_of(run: int) -> Difference:

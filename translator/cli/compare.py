@@ -148,7 +148,7 @@ def _json_text(comparison: "Comparison") -> str:
         }
         for row in comparison.rows
     ]
-    return as_json(comparison.record(details) | {"num_sentences": len(comparison.test.source)}, indent=1)
+    return as_json(comparison.as_record(details) | {"num_sentences": len(comparison.test.source)}, indent=1)
 
 
 def _sentence(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str]:
@@ -210,12 +210,12 @@ def _column(row: "Row", num_sentences: int) -> dict[str, str]:
         **{score.metric: str(score) for score in evaluation.scores},
         **{f"BLEU, {group.name} ({group.num_sentences})": number(group.bleu, 1) for group in groups},
         **{f"F1, {words.name} ({words.num_words})": number(words.f1, 1) for words in evaluation.by_frequency},
-        "architecture": str(facts["architecture"]),
-        "parameters": f"{facts['weights']:,}",
-        "training steps": f"{facts['steps']:,}",
-        "training seconds": f"{facts['training_seconds']:.0f}",
+        "architecture": facts.architecture,
+        "parameters": f"{facts.num_parameters:,}",
+        "training steps": f"{facts.steps:,}",
+        "training seconds": f"{facts.training_seconds:.0f}",
         "sentences/s translated": f"{num_sentences / max(evaluation.seconds, 1e-9):.0f}",
-        "seed": str(facts["seed"]),
+        "seed": str(facts.seed),
         "test pairs in training data": str(len(evaluation.leaked)),
     }
 

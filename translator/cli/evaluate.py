@@ -78,7 +78,7 @@ def evaluate(
 
 def _json_text(evaluation: "Evaluation") -> str:
     record = {
-        **evaluation.figures,
+        **evaluation.as_record(),
         "num_sentences": len(evaluation.hypotheses),
         "decoding": evaluation.decoding.model_dump(mode="json"),
     }

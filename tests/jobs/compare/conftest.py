@@ -1,6 +1,8 @@
 """A tiny trained run for the tests of comparisons, and ways to change what its files say."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def change(run: RunFolder, name: str, **values: Any) -> None:
-    """Other values in one of its records, at a path of keys joined by two underscores."""
+    """Change values in a record of a run; the parts of a path of keys are joined by two underscores."""
     record = json.loads((run.path / name).read_bytes())
     for path, value in values.items():
         *parents, last = path.split("__")
@@ -39,10 +41,16 @@ def change(run: RunFolder, name: str, **values: Any) -> None:
 
 
 def configure(run: RunFolder, **tables: Any) -> None:
-    """Other values in tables of its config, as if it had been trained with them."""
+    """Change settings in tables of the config, as if the run had been trained with them."""
     config = run.config()
     changed = {name: getattr(config, name).model_copy(update=update) for name, update in tables.items()}
     config = config.model_copy(update=changed)
     (run.path / "config.toml").write_text(dump_config(config))
     change(run, "final/finished.json", training=portable(config)["training"])
     reseal(run.path)
+
+
+@pytest.fixture
+def pair(trained: RunFolder, tmp_path: Path) -> list[RunFolder]:
+    """Return two copies of the trained run, which may be changed."""
+    return [RunFolder(Path(shutil.copytree(trained.path, tmp_path / name))) for name in ("one", "other")]

@@ -1,1 +1,1 @@
-"""Evaluate a run on a test set, and compare runs under equal conditions."""
+"""Score runs on a test set and compare them; train the ones that a comparison needs."""

@@ -1,4 +1,4 @@
-"""Several runs on one test set, decoded alike: who is better, where, at what cost, and how sure that is."""
+"""Compare runs on one test set with the same decoding: which is better, on which sentences, at what cost, how certainly."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from translator.evaluation.comparison import (
 )
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
 from translator.jobs.compare.conditions import Condition, require_equal, unequal_conditions
-from translator.jobs.compare.evaluate import Evaluation, evaluate_run, facts
+from translator.jobs.compare.evaluate import Evaluation, RunFacts, evaluate_run
 from translator.jobs.translate.translator import decoding_settings
 from translator.runs.folder import HeldOut, RunFolder
 
@@ -26,29 +26,29 @@ class Row(NamedTuple):
     """One run of a comparison."""
 
     evaluation: Evaluation
-    facts: dict[str, object]
-    test: Difference
+    facts: RunFacts
+    test: Difference  # between the best run and this one
     most_different: MostDifferent
 
 
 class Comparison(NamedTuple):
-    """What was found."""
+    """The result of a comparison."""
 
     verdict: str
-    best: int  # which row has the highest BLEU
+    best: int  # index of the row with the highest BLEU
     rows: list[Row]
     test: HeldOut
     decoding: DecodingSettings
     conditions: list[Condition]
-    seeds: OverSeeds | None = None  # where several seeds of each config were trained
+    seeds: OverSeeds | None = None  # if several seeds of each config were compared
 
     @property
     def names(self) -> list[str]:
-        """What the runs are called."""
+        """The names of the runs."""
         return [row.evaluation.run for row in self.rows]
 
-    def record(self, details: Sequence[dict[str, object]]) -> dict[str, object]:
-        """All but the sentences, by name, and `details` of each run; rows number the runs from 0."""
+    def as_record(self, details: Sequence[dict[str, object]]) -> dict[str, object]:
+        """Return everything but the sentences, by name, with `details` added to each run; indices count from 0."""
         return {
             "verdict": self.verdict,
             "best": self.best,
@@ -56,7 +56,7 @@ class Comparison(NamedTuple):
             "conditions": self.conditions,
             "over_seeds": self.seeds,
             "runs": [
-                {**row.evaluation.figures, "facts": row.facts, "paired_test": row.test, **more}
+                {**row.evaluation.as_record(), "facts": row.facts, "paired_test": row.test, **more}
                 for row, more in zip(self.rows, details, strict=True)
             ],
         }
@@ -72,67 +72,68 @@ def compare_runs(
     allow_leaked: bool = False,
     strict: bool = False,
 ) -> Comparison:
-    """Translate one test set with every run, all decoded alike, and compare; a single run is only scored.
+    """Translate one test set with every run and the same decoding, and compare the results.
 
-    Raises DataError where the runs have different test sets, UsageError where `strict` and conditions are unequal.
+    A single run is only scored. Raises DataError if the runs have different test sets, UsageError if `strict` and
+    conditions are unequal.
     """
     for run in runs:
         run.require_finished()
-    names = unique_names(runs)
+    names = _unique_names(runs)
     tests = [test or run.split("test") for run in runs]
-    check_same(names, [one.target for one in tests], "references")
-    check_same(names, [one.source for one in tests], "sources")
+    check_same(names, [split.target for split in tests], "references")
+    check_same(names, [split.source for split in tests], "sources")
     conditions = unequal_conditions(runs, decoding=settings is None)
     if strict:
         require_equal(conditions)
-    settings = settings or common_decoding(runs)
+    settings = settings or _common_decoding(runs)
     evaluations = [
-        evaluate_run(run, one, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)._replace(
-            run=name
-        )
-        for run, name, one in zip(runs, names, tests, strict=True)
+        evaluate_run(run, split, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)
+        for run, split in zip(runs, tests, strict=True)
     ]
-    references = tests[0].target
-    systems, scores = [one.hypotheses for one in evaluations], [one.scores[0] for one in evaluations]
-    differences = paired_tests(systems, references)
+    references, hypotheses = tests[0].target, [evaluation.hypotheses for evaluation in evaluations]
+    scores = [evaluation.scores[0] for evaluation in evaluations]
+    differences = paired_tests(hypotheses, references)
     best = max(range(len(runs)), key=lambda index: scores[index].value)
-    by_sentence = [sentence_scores(system, references) for system in systems]
+    by_sentence = [sentence_scores(lines, references) for lines in hypotheses]
     rows = [
-        Row(evaluation, facts(run), difference, most_different(by_sentence[best], sentences))
-        for run, evaluation, difference, sentences in zip(runs, evaluations, differences, by_sentence, strict=True)
+        Row(evaluation._replace(run=name), RunFacts.of(run), difference, most_different(by_sentence[best], sentences))
+        for name, run, evaluation, difference, sentences in zip(
+            names, runs, evaluations, differences, by_sentence, strict=True
+        )
     ]
     return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions)
-
-
-def common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:
-    """The decoding of all runs where it is the same, else the program's own, so that no order of the runs decides."""
-    first, *others = [run.config().decoding for run in runs]
-    return first if all(one == first for one in others) else DecodingSettings()
 
 
 def given_decoding(
     runs: Sequence[RunFolder], overrides: Sequence[str], beam_size: int | None
 ) -> DecodingSettings | None:
-    """The common decoding with what was changed for all runs alike; None where nothing was."""
+    """Return the decoding settings that the user gave for all runs, or None if the runs' own apply."""
     if not overrides and beam_size is None:
         return None
-    config = runs[0].config().model_copy(update={"decoding": common_decoding(runs)})
+    config = runs[0].config().model_copy(update={"decoding": _common_decoding(runs)})
     return decoding_settings(config, overrides, {"beam_size": beam_size}, many_allowed=False)
 
 
+def _common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:
+    """Return the decoding settings of all runs if they are equal, else the defaults, whatever the order of the runs."""
+    first, *others = [run.config().decoding for run in runs]
+    return first if all(decoding == first for decoding in others) else DecodingSettings()
+
+
 def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
-    """The same comparison, judged by the means over the seeds of each config, whose runs follow each other."""
-    found = over_seeds(
+    """Judge a comparison by the means over the seeds of each config; the runs of a config are adjacent."""
+    seeds = over_seeds(
         configs,
         [row.evaluation.scores[0].value for row in comparison.rows],
         systems=[row.evaluation.hypotheses for row in comparison.rows],
         references=comparison.test.target,
     )
-    return comparison._replace(seeds=found, verdict=verdict_over_seeds(found))
+    return comparison._replace(seeds=seeds, verdict=verdict_over_seeds(seeds))
 
 
-def unique_names(runs: Sequence[RunFolder]) -> list[str]:
-    """The folders' names; with the folder above where two share a name."""
+def _unique_names(runs: Sequence[RunFolder]) -> list[str]:
+    """Return the names of the folders, with the parent folder if two share a name."""
     paths = [run.path.absolute() for run in runs]
     names = [path.name for path in paths]
     return [

@@ -23,34 +23,57 @@ from translator.text.words import load_counts
 
 
 class Evaluation(NamedTuple):
-    """What a run makes of a test set, and how good that is."""
+    """The translations of a test set by a run, and their scores."""
 
     run: str
     decoding: DecodingSettings
     scores: list[Score]
     by_length: list[GroupScore]
     by_kind: list[GroupScore]
-    by_frequency: list[WordScore]  # none for a run whose folder is older than counts.tsv
+    by_frequency: list[WordScore]  # empty if the run has no counts.tsv
     best: list[Candidate]  # of each sentence
-    seconds: float  # of translating
+    seconds: float  # spent on translating
     leaked: list[int]  # numbers, from 1, of the test pairs that are also training pairs
     notices: list[str]
-    alignment: Agreement | None = None  # where gold alignments were given
+    alignment: Agreement | None = None  # if gold alignments were given
 
     @property
     def hypotheses(self) -> list[str]:
-        """The translations."""
+        """The best translation of each sentence."""
         return [candidate.text for candidate in self.best]
 
-    @property
-    def figures(self) -> dict[str, object]:
-        """All but the sentences, by name."""
+    def as_record(self) -> dict[str, object]:
+        """Return everything but sentences and decoding settings, by name."""
         names = ("run", "scores", "by_length", "by_kind", "by_frequency", "leaked", "seconds", "alignment")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
+class RunFacts(NamedTuple):
+    """What a reader needs to know about a run to repeat its score."""
+
+    architecture: str
+    seed: int
+    steps: int
+    final: str  # which checkpoint, or average of checkpoints, the final parameters are
+    num_parameters: int
+    training_seconds: float
+
+    @classmethod
+    def of(cls, run: RunFolder) -> "RunFacts":
+        """Read the facts of a finished run."""
+        config, finished = run.config(), run.finish_record()
+        return cls(
+            config.architecture,
+            config.training.seed,
+            finished["step"],
+            finished["final"],
+            finished["weights"],
+            finished["seconds"],
+        )
+
+
 def read_test(source: Path, reference: Path) -> HeldOut:
-    """A test set from two files. Raises DataError where their counts differ."""
+    """Read a test set from two files. Raise DataError if they have different numbers of lines."""
     sources, references = list(read_lines(source)), list(read_lines(reference))
     if len(sources) != len(references):
         raise DataError(
@@ -70,24 +93,27 @@ def evaluate_run(
     batch_size: int | None = None,
     allow_leaked: bool = False,
 ) -> Evaluation:
-    """Translate a test set with a run and score it. Raises DataError where it was trained on some of it, unless allowed."""
+    """Translate a test set with a run and score the translations.
+
+    Raises DataError if the run was trained on some of the test pairs, unless `allow_leaked`.
+    """
     leaked = leaked_lines(run, test)
     if leaked and not allow_leaked:
-        raise leak_error(run, test, leaked)
+        raise _leak_error(run, test, leaked)
     translator = load(run, device=device)
     settings = settings or translator.config.decoding
-    began = time.monotonic()
+    started = time.monotonic()
     best = [candidates[0] for candidates in translator.candidates(test.source, settings, batch_size=batch_size)]
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     hypotheses = [candidate.text for candidate in best]
-    seen = load_counts(run.path / COUNTS)
+    counts = load_counts(run.path / COUNTS)
     return Evaluation(
         run=run.path.name,
         decoding=settings,
         scores=score_all(hypotheses, test.target),
         by_length=by_length(hypotheses, test.target, test.source),
         by_kind=by_kind(hypotheses, test.target, test.kinds) if test.kinds else [],
-        by_frequency=[] if seen is None else by_frequency(hypotheses, test.target, seen),
+        by_frequency=[] if counts is None else by_frequency(hypotheses, test.target, counts),
         best=best,
         seconds=seconds,
         leaked=leaked,
@@ -96,7 +122,10 @@ def evaluate_run(
 
 
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
-    """The numbers, from 1, of the pairs that the run was trained on. Raises ModelError where it no longer knows."""
+    """Return the numbers, from 1, of the test pairs that are also training pairs.
+
+    Raises ModelError if the run's hashes of its training pairs are missing or damaged.
+    """
     path = run.path / PAIRS
     try:
         content = path.read_bytes()
@@ -110,30 +139,16 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
     return [int(index) + 1 for index in find_known(pair_hashes(source, target), np.frombuffer(content, "<u8"))]
 
 
-def leak_error(run: RunFolder, test: HeldOut, leaked: list[int]) -> DataError:
-    """The refusal to score what was learned by heart."""
+def _leak_error(run: RunFolder, test: HeldOut, leaked: list[int]) -> DataError:
     more = f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else ""
     return DataError(
         str(run.path),
         f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: "
         f"lines {', '.join(map(str, leaked[:10]))}{more}",
-        "test on other sentences, or give --allow-leaked, which the result will say",
+        "use other test sentences, or add --allow-leaked, which is noted in the result",
     )
 
 
 def leak_notice(leaked: list[int], num_sentences: int) -> str:
-    """What stands beside scores that flatter."""
-    return f"{len(leaked):,} of {num_sentences:,} test pairs are also training pairs; the scores flatter"
-
-
-def facts(run: RunFolder) -> dict[str, object]:
-    """What must be known beside a score to repeat it."""
-    config, finished = run.config(), run.finish_record()
-    return {
-        "architecture": config.architecture,
-        "seed": config.training.seed,
-        "steps": finished["step"],
-        "final": finished["final"],
-        "weights": finished["weights"],
-        "training_seconds": finished["seconds"],
-    }
+    """Return the warning to print next to scores that are too high because of leaked test pairs."""
+    return f"{len(leaked):,} of {num_sentences:,} test pairs are also training pairs; the scores are too high"

@@ -15,8 +15,8 @@ from translator.jobs.train.events import Watcher
 from translator.jobs.train.train import train_run
 from translator.runs.folder import RunFolder
 
-MAX_PROCESSES = 4
-PROCESS_BYTES = 8 * 2**30
+_MAX_PROCESSES = 4
+_PROCESS_BYTES = 8 * 2**30
 """GPU memory that one training is expected to need at most."""
 
 
@@ -92,4 +92,4 @@ def _processes_that_fit(device: torch.device) -> int:
     if device.type != "cuda":
         return 1
     free, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(MAX_PROCESSES, free // PROCESS_BYTES))
+    return max(1, min(_MAX_PROCESSES, free // _PROCESS_BYTES))

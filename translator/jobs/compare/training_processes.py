@@ -14,7 +14,7 @@ from pathlib import Path
 from translator.errors import TranslatorError
 from translator.jobs.train.signals import caught
 
-POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 def train_command(
@@ -47,7 +47,7 @@ def run_commands(commands: Mapping[str, Sequence[str]], *, num_processes: int, n
                 running.append(_Process(name, command, notify if num_processes > 1 else None))
                 at_exit.callback(running[-1].stop, signal.SIGTERM)
                 continue
-            time.sleep(POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
             for process in [process for process in running if process.has_ended]:
                 running.remove(process)
                 if process.exit_code:

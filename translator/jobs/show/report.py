@@ -20,7 +20,7 @@ import torch
 from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
-from translator.jobs.compare.evaluate import Evaluation, leak_notice
+from translator.jobs.compare.evaluate import Evaluation, RunFacts, leak_notice
 from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
 from translator.jobs.show.curves import CURVES, Curves, learning_curves
 from translator.jobs.translate.translator import Candidate, load
@@ -131,8 +131,8 @@ def condition_tables(comparison: Comparison) -> list[Table]:
     head = ["", *comparison.names]
     unequal = [[condition.name, *condition.values] for condition in comparison.conditions]
     facts = [
-        [name.replace("_", " "), *(cell(row.facts[name]) for row in comparison.rows)]
-        for name in comparison.rows[0].facts
+        [name.replace("_", " "), *(cell(getattr(row.facts, name)) for row in comparison.rows)]
+        for name in RunFacts._fields
     ]
     return [*([Table("Unequal conditions", head, unequal)] if unequal else []), Table("Each run", head, facts)]
 
@@ -219,4 +219,4 @@ def data_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Lo
     details: list[dict[str, object]] = [
         {"curves": drawn, "view": seen.view, "no_view": seen.why_not} for drawn, seen in zip(curves, looks, strict=True)
     ]
-    return comparison.record(details) | {"sentences": sentences}
+    return comparison.as_record(details) | {"sentences": sentences}

@@ -1,0 +1,67 @@
+"""A run is not scored on pairs that it was trained on, unless the user insists."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import make_it_write
+from tests.jobs.compare.conftest import CPU
+from translator.decoding.settings import DecodingSettings
+from translator.errors import DataError, ModelError
+from translator.jobs.compare.evaluate import RunFacts, evaluate_run, leak_notice, leaked_lines, read_test
+from translator.runs.folder import HeldOut, RunFolder
+
+GREEDY = DecodingSettings(search="greedy")
+
+
+@pytest.fixture
+def leaked(trained: RunFolder) -> HeldOut:
+    """Return twelve test pairs and, after them, the first eleven training pairs."""
+    test, corpus = trained.split("test"), trained.path.parent.parent
+    training = [(corpus / f"train.{suffix}").read_text().splitlines()[:11] for suffix in ("en", "de")]
+    return HeldOut(test.source + training[0], test.target + training[1], None)
+
+
+def test_test_pairs_that_are_training_pairs_are_found(trained: RunFolder, leaked: HeldOut) -> None:
+    assert leaked_lines(trained, trained.split("test")) == []
+    assert leaked_lines(trained, leaked) == list(range(13, 24))
+    swapped = HeldOut(leaked.source, leaked.target[::-1], None)
+    assert leaked_lines(trained, swapped) == []
+
+
+def test_leaked_pairs_are_an_error_or_part_of_the_result(trained: RunFolder, leaked: HeldOut) -> None:
+    with pytest.raises(
+        DataError, match=r"11 of 23 test pairs are also training pairs: lines 13, .*, 22 and 1 more; use"
+    ):
+        evaluate_run(trained, leaked, GREEDY, device=CPU)
+    evaluation = evaluate_run(trained, leaked, GREEDY, device=CPU, allow_leaked=True)
+    assert evaluation.leaked == list(range(13, 24))
+    assert leak_notice(evaluation.leaked, 23) == "11 of 23 test pairs are also training pairs; the scores are too high"
+
+
+def test_missing_or_damaged_hashes_are_an_error(pair: list[RunFolder]) -> None:
+    (pair[0].path / "pairs.u64").write_bytes(b"12345678")
+    with pytest.raises(ModelError, match="is not what was written"):
+        leaked_lines(pair[0], pair[0].split("test"))
+    (pair[1].path / "pairs.u64").unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        leaked_lines(pair[1], pair[1].split("test"))
+
+
+def test_scores_are_those_of_the_translations(pair: list[RunFolder]) -> None:
+    make_it_write(pair[0].path, "▁der")
+    test = pair[0].split("test")
+    evaluation = evaluate_run(pair[0], test, GREEDY, device=CPU)
+    perfect = evaluate_run(pair[0], test._replace(target=evaluation.hypotheses), GREEDY, device=CPU)
+    assert evaluation.scores[0].value < perfect.scores[0].value == pytest.approx(100.0)
+    assert sum(group.num_sentences for group in evaluation.by_length) == len(test.source)
+    assert "best" not in evaluation.as_record()
+    assert RunFacts.of(pair[0]).steps == 2
+
+
+def test_a_test_set_has_as_many_references_as_sources(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("one\ntwo\n")
+    (tmp_path / "b").write_text("eins\n")
+    with pytest.raises(DataError, match=r"b: 1 lines, but .*a has 2; line n must translate line n"):
+        read_test(tmp_path / "a", tmp_path / "b")
+    assert read_test(tmp_path / "a", tmp_path / "a") == (["one", "two"], ["one", "two"], None)
