@@ -1,4 +1,4 @@
-"""Forced decoding, the yardstick of every search: what a model thinks of given translations, in one pass over all positions."""
+"""Forced decoding: the log probabilities of given translations, to compare search results with."""
 
 import torch
 from torch import Tensor
@@ -10,9 +10,9 @@ from translator.text.tokenizer import BOS, PAD
 
 @torch.inference_mode()
 def forced_log_probs(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, target_BT: Tensor) -> Tensor:
-    """log_prob_B of each target given its source: the sum over whatever target_BT holds but PAD.
+    """Return log_prob_B of each target given its source, summed over all tokens but PAD.
 
-    A search reports the same number for a hypothesis that it found, its end mark included if it is finished.
+    A search reports the same number for its hypothesis, including the end token if the hypothesis is finished.
     """
     previous_BT = torch.cat((torch.full_like(target_BT[:, :1], BOS), target_BT[:, :-1]), 1)
     hidden_BTD = model.forward(source_BS, mask_BS, previous_BT)

@@ -1,4 +1,4 @@
-"""Each architecture in its smallest form, for the laws that every model must keep."""
+"""Each architecture in a tiny size, for the laws that every model must satisfy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 
-VOCAB_SIZE = 7  # the four marks and three words
+VOCAB_SIZE = 7  # the four control tokens and three words
 TINY: dict[str, dict[str, dict[str, int]]] = {
     "recurrent": {
         "model": {"embedding_dim": 12},
@@ -24,7 +24,7 @@ TINY: dict[str, dict[str, dict[str, int]]] = {
 
 
 def tiny(name: str, changes: Mapping[str, Mapping[str, Any]] = {}, ops: Ops = Ops()) -> AnyModel:  # noqa: B008
-    """An architecture in its smallest form, with changes to its tables; one without an entry in TINY has its defaults."""
+    """Return a tiny model with changes to its settings; an architecture without an entry in TINY has its defaults."""
     architecture, sizes = MODELS[name], TINY.get(name, {})
     tables = [
         getattr(architecture, table)(**{**sizes.get(table, {}), **changes.get(table, {})})

@@ -62,7 +62,7 @@ class Toy(Model[Tensor, ToyState]):
             hidden.append(hidden_B1D)
         return torch.cat(hidden, 1)
 
-    def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
+    def attention_weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
         return {}
 
 

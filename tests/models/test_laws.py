@@ -1,4 +1,4 @@
-"""Laws that every architecture keeps, with every score in every place that attention has."""
+"""Laws of all architectures, with every score and mechanism in every place."""
 
 from itertools import product
 from typing import Any
@@ -11,18 +11,21 @@ from tests.tiny import VOCAB_SIZE, tiny
 from translator.attention import MECHANISMS, SCORES
 from translator.models import MODELS
 from translator.models.interface import AnyModel
+from translator.models.positions import POSITIONS
+from translator.models.recurrent import CELLS
+from translator.models.transformer import ACTIVATIONS
 from translator.text.tokenizer import BOS, EOS, PAD
 
 RECURRENT: list[dict[str, Any]] = [
     {"query": query, "input_feeding": feeding, "cross_attention": {"score": score}}
     for query, feeding, score in product(("previous", "current", "conditional"), (True, False), SCORES)
-] + [  # without attention the forward half of the encoder is heard only if the initial state comes from both halves
+] + [  # without attention, the forward half of the encoder gets a gradient only if the initial state uses both halves
     {"cross_attention": {"mechanism": "none"}, "input_feeding": feeding, "initial_state": "both"}
     for feeding in (True, False)
 ]
 VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
     *(("recurrent", {"decoder": decoder}) for decoder in RECURRENT),
-    ("recurrent", {"model": {"cell": "lstm"}}),
+    *(("recurrent", {"model": {"cell": cell}}) for cell in CELLS),
     *(
         (
             "transformer",
@@ -38,23 +41,23 @@ VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
     ),
     *(
         ("transformer", {place: {table: {"mechanism": mechanism}}})
-        for mechanism, built in MECHANISMS.items()
-        for served, place, table in (
+        for mechanism, mechanism_class in MECHANISMS.items()
+        for attention_place, place, table in (
             ("encoder", "encoder", "self_attention"),
             ("decoder", "decoder", "self_attention"),
             ("cross", "decoder", "cross_attention"),
         )
-        if served in built.places and built.has_context
+        if attention_place in mechanism_class.places and mechanism_class.has_context
     ),
     *(
         ("recurrent", {"decoder": {"cross_attention": {"mechanism": mechanism}}})
-        for mechanism, built in MECHANISMS.items()
-        if "cross" in built.places and built.has_context
+        for mechanism, mechanism_class in MECHANISMS.items()
+        if "cross" in mechanism_class.places and mechanism_class.has_context
     ),
     *(("transformer", {"model": {"norm": norm}}) for norm in ("pre", "post")),
-    *(("transformer", {"model": {"positions": positions}}) for positions in ("sinusoidal", "learned", "none")),
+    *(("transformer", {"model": {"positions": positions}}) for positions in POSITIONS),
     *(("transformer", {"model": {"tied_embeddings": tying}}) for tying in ("all", "output", "none")),
-    ("transformer", {"model": {"activation": "gelu"}}),
+    *(("transformer", {"model": {"activation": activation}}) for activation in ACTIVATIONS),
     *((name, {}) for name in MODELS),
 ]
 SOURCE_BS = torch.tensor([[4, 5, 6, 4, EOS], [6, 5, EOS, PAD, PAD], [5, EOS, PAD, PAD, PAD]])
@@ -62,7 +65,7 @@ PREVIOUS_BT = torch.tensor([[BOS, 4, 5, 6], [BOS, 6, 6, 4], [BOS, 5, 4, 4]])
 
 
 def label(variant: tuple[str, dict[str, Any]]) -> str:
-    """A name for the variant in the list of tests."""
+    """Return a name for the variant, for the test ids."""
     return f"{variant[0]}-" + str(variant[1]).translate(str.maketrans("", "", "{}' "))
 
 
@@ -89,17 +92,18 @@ def test_a_batch_equals_its_rows(model: AnyModel) -> None:
         torch.testing.assert_close(alone_BTV[0], together_BTV[row])
 
 
-def test_the_future_has_no_gradient(model: AnyModel) -> None:
-    seen: list[Tensor] = []
-    embed = model.embeddings.target
+def test_the_future_has_no_gradient(model: AnyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[Tensor] = []
+    embeddings: Any = model.embeddings
+    embed = embeddings.target
 
-    def watched(ids_BT: Tensor) -> Tensor:
-        seen.append(embed(ids_BT).detach().requires_grad_())
-        return seen[-1]
+    def record(ids_BT: Tensor) -> Tensor:
+        recorded.append(embed(ids_BT).detach().requires_grad_())
+        return recorded[-1]
 
-    model.embeddings.target = watched  # type: ignore[assignment]
+    monkeypatch.setattr(embeddings, "target", record)
     hidden_BTD = model(SOURCE_BS, SOURCE_BS != PAD, PREVIOUS_BT)
-    (gradient_BTD,) = torch.autograd.grad(hidden_BTD[:, 1].square().sum(), seen[0])
+    (gradient_BTD,) = torch.autograd.grad(hidden_BTD[:, 1].square().sum(), recorded[0])
     assert gradient_BTD[:, 2:].count_nonzero() == 0
     assert gradient_BTD[:, :2].abs().sum() > 0
 
@@ -131,21 +135,21 @@ def test_the_state_reorders_and_keeps_like_its_rows(model: AnyModel) -> None:
 
 
 def test_every_parameter_gets_a_gradient(model: AnyModel) -> None:
-    logits(model.train(), SOURCE_BS, PREVIOUS_BT).square().sum().backward()
-    without = [
+    torch.autograd.backward(logits(model.train(), SOURCE_BS, PREVIOUS_BT).square().sum())
+    missing = [
         name
-        for name, weight in model.named_parameters()
-        if weight.requires_grad and (weight.grad is None or not weight.grad.any())
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
     ]
-    assert without == []
+    assert missing == []
 
 
-def test_weights_are_distributions_over_real_tokens(model: AnyModel) -> None:
-    for place, weight_BHTS in model.weights(SOURCE_BS, SOURCE_BS != PAD, PREVIOUS_BT).items():
+def test_attention_weights_are_distributions_over_real_tokens(model: AnyModel) -> None:
+    for name, weight_BHTS in model.attention_weights(SOURCE_BS, SOURCE_BS != PAD, PREVIOUS_BT).items():
         torch.testing.assert_close(weight_BHTS.sum(-1), torch.ones(weight_BHTS.shape[:-1]))
-        if weight_BHTS.shape[-1] == SOURCE_BS.shape[1] and "decoder.self" not in place:
+        if not name.startswith("decoder."):
             assert not (weight_BHTS * (SOURCE_BS == PAD)[:, None, None]).any()
 
 
-def test_the_output_layer_has_a_row_for_each_piece(model: AnyModel) -> None:
+def test_the_output_layer_has_one_row_per_token(model: AnyModel) -> None:
     assert len(model.output.weight) == len(model.output.bias) == VOCAB_SIZE

@@ -1,7 +1,8 @@
-"""Two encoder-decoders on one attention core, seen by the rest of the program through `interface.Model` alone.
+"""Two encoder-decoders on the same attention; the rest of the program uses them through `interface.Model` only.
 
-`recurrent` reads and writes word by word; `transformer` sees all words at once. MODELS names them with the settings
-classes of their config tables; to add an architecture: one file here and one line there.
+`recurrent` reads and writes one token after the other; `transformer` processes all positions at once. MODELS maps each
+name to its settings classes and the function that builds the model from them. To add an architecture, write one file
+here and add one entry to MODELS.
 """
 
 from collections.abc import Callable
@@ -9,32 +10,32 @@ from typing import NamedTuple
 
 from translator.models.interface import AnyModel
 from translator.models.recurrent import (
-    Recurrent,
     RecurrentDecoderSettings,
     RecurrentEncoderSettings,
     RecurrentSettings,
+    build_recurrent,
 )
 from translator.models.transformer import (
-    Transformer,
     TransformerDecoderSettings,
     TransformerEncoderSettings,
     TransformerSettings,
+    build_transformer,
 )
 from translator.settings import Settings
 
 
 class Architecture(NamedTuple):
-    """A model class with the settings of its three config tables."""
+    """How to build a model, and the settings classes of its three config tables."""
 
-    build: Callable[..., AnyModel]
+    build: Callable[..., AnyModel]  # (model, encoder, decoder, *, vocabularies, ops)
     model: type[Settings]
     encoder: type[Settings]
     decoder: type[Settings]
 
 
 MODELS: dict[str, Architecture] = {
-    "recurrent": Architecture(Recurrent, RecurrentSettings, RecurrentEncoderSettings, RecurrentDecoderSettings),
+    "recurrent": Architecture(build_recurrent, RecurrentSettings, RecurrentEncoderSettings, RecurrentDecoderSettings),
     "transformer": Architecture(
-        Transformer, TransformerSettings, TransformerEncoderSettings, TransformerDecoderSettings
+        build_transformer, TransformerSettings, TransformerEncoderSettings, TransformerDecoderSettings
     ),
 }

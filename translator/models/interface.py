@@ -1,6 +1,6 @@
-"""What search and training may know of a model; neither ever asks which architecture it has.
+"""What search and training may know about a model; they never ask which architecture it is.
 
-Not here: how anything is computed. `recurrent.py` and `transformer.py` fill these methods in, and so does a toy in a test.
+`recurrent.py` and `transformer.py` implement these methods, and so do the toy models of the tests.
 """
 
 from abc import ABC, abstractmethod
@@ -13,28 +13,28 @@ from translator.ops.linear import compiled_linear
 
 
 class Output(NamedTuple):
-    """The output layer as numbers, so that loss and search may go over it in chunks of rows."""
+    """The parameters of the output layer, so that loss and search can apply it to chunks of rows."""
 
-    weight: Tensor  # (V, D), perhaps tied to an embedding
+    weight: Tensor  # (V, D), possibly tied to an embedding
     bias: Tensor  # (V,)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Logits over the last axis: hidden W^T + b."""
+        """Return hidden W^T + b over the last axis."""
         return compiled_linear(hidden, self.weight, self.bias)
 
 
 class State(Protocol):
-    """Everything a decoder carries from one word to the next for B sentences with N hypotheses each."""
+    """Everything that a decoder carries from one token to the next, for B sentences with N hypotheses each."""
 
     def reorder(self, parent_BN: Tensor) -> Self:
-        """Let hypothesis n of sentence b continue what hypothesis parent_BN[b, n] of the same sentence began.
+        """Return the state in which hypothesis n of sentence b continues hypothesis parent_BN[b, n] of that sentence.
 
-        The number of hypotheses may change with it. Only what hypotheses own moves; the sentence's memory stays once.
+        The number of hypotheses may change. What belongs to a sentence is stored once and does not move.
         """
         ...
 
     def keep(self, sentence_B: Tensor) -> Self:
-        """Keep only the sentences at these indices: finished ones leave the batch."""
+        """Return the state of the sentences at these indices, so that finished sentences can leave the batch."""
         ...
 
 
@@ -43,38 +43,38 @@ StateT = TypeVar("StateT", bound=State)
 
 
 class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
-    """An encoder-decoder. Ids and masks come from `text/batches.py`; a mask is True at real tokens."""
+    """An encoder-decoder. Token ids and masks come from `text/batches.py`; a mask is True at real tokens."""
 
     may_compile: ClassVar[bool] = True
-    """False where `forward` goes word by word, which a compiler would unroll anew for every length."""
+    """False if `forward` loops over tokens, since a compiler would unroll the loop for every length."""
 
     waits_for: ClassVar[str] = ""
     """What `forward` reads back from the device, so that an update cannot be captured; empty: nothing."""
 
     @abstractmethod
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> EncodedT:
-        """Read the source once; whatever the decoder needs of it, one row a sentence."""
+        """Read the source and return what the decoder needs, one row per sentence."""
 
     @abstractmethod
     def start(self, encoded: EncodedT, num_hypotheses: int) -> StateT:
-        """The state before the first word, the same for each of a sentence's hypotheses."""
+        """Return the state before the first token, the same for every hypothesis of a sentence."""
 
     @abstractmethod
     def advance(self, previous_BN: Tensor, state: StateT) -> tuple[Tensor, StateT]:
-        """Feed the last word of every hypothesis (at first, the begin mark); returns (hidden_BND, the next state).
+        """Feed the last token of every hypothesis, at first the begin token; return (hidden_BND, the next state).
 
-        The output layer is the search's, as it is the objective's in training. Consumes the state: its caches may be
-        written in place, so the old value must not be read again.
+        The search applies the output layer, as the objective does in training. Consumes the state: its caches may be
+        overwritten, so the old state must not be read again.
         """
 
     @abstractmethod
     def forward(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        """All positions at once, for training: hidden_BTD, where row t has seen previous_BT[:, : t + 1]."""
+        """Return hidden_BTD of all target positions at once; row t depends on previous_BT[:, : t + 1] only."""
 
     @property
     @abstractmethod
     def output(self) -> Output:
-        """The output layer, which the training objective and the searches apply."""
+        """The output layer, applied by the training objective and by the searches."""
 
     @property
     def obstacle_to_capture(self) -> str:
@@ -84,21 +84,24 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
 
     @property
     def max_source_length(self) -> int | None:
-        """Most pieces that it can read, the end mark among them; None where nothing limits it."""
-        limits = [module.max_length for module in self.modules() if isinstance(module, Mechanism)]
-        return min((limit for limit in limits if limit is not None), default=None)
+        """Maximum source length in tokens, including the end token; None if unlimited."""
+        lengths = [module.max_length for module in self.modules() if isinstance(module, Mechanism)]
+        return min((length for length in lengths if length is not None), default=None)
 
     @property
     def max_target_length(self) -> int | None:
-        """Most pieces that it can write, the end mark apart; None where nothing limits it."""
+        """Maximum target length in tokens, without the end token; None if unlimited."""
         return None
 
     @abstractmethod
-    def weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
-        """Attention weights of one forced pass, by place: weight_BHTS, where row t is the step that produces word t."""
+    def attention_weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
+        """Return the attention weights of a forward pass, from 'place.layer' to weight_BHTS.
+
+        Row t belongs to the step that predicts target token t.
+        """
 
     def begin_update(self, step: int) -> None:
-        """Called before each optimizer step; passes it on to every attention mechanism."""
+        """Prepare every attention mechanism for an optimizer step."""
         for module in self.modules():
             if isinstance(module, Mechanism):
                 module.begin_update(step)

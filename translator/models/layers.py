@@ -1,4 +1,4 @@
-"""Parts that both architectures use: embeddings with their tying, and the output layer."""
+"""Embeddings with weight tying, and the output layer, for both architectures."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -13,7 +13,7 @@ Tying: TypeAlias = Literal["all", "output", "none"]
 
 
 class Vocabularies(NamedTuple):
-    """How many pieces each side has, and whether they are the same pieces."""
+    """The sizes of both vocabularies, and whether they are one and the same."""
 
     source_size: int
     target_size: int
@@ -21,10 +21,11 @@ class Vocabularies(NamedTuple):
 
 
 class Embeddings(nn.Module):
-    """Source and target embeddings and the output layer, tied as asked (Press and Wolf 2017; Vaswani et al. 2017).
+    """Source embedding, target embedding and output layer, with weight tying (Press and Wolf 2017; Vaswani et al. 2017).
 
-    'output' lets the output layer share the target embedding, 'all' the source embedding too, which needs a joint
-    vocabulary. `scale` multiplies what is looked up, so that a tied matrix may stay small for the output layer.
+    'output' shares one matrix between target embedding and output layer; 'all' also with the source embedding, which
+    needs a joint vocabulary. Embedded tokens are multiplied by `scale`, so that a shared matrix can have the small
+    values that suit the output layer.
     """
 
     def __init__(self, vocabularies: Vocabularies, dim: int, *, tying: Tying, scale: float = 1.0) -> None:
@@ -32,10 +33,10 @@ class Embeddings(nn.Module):
         if tying == "all" and not vocabularies.is_joint:
             raise UsageError(
                 "model.tied_embeddings",
-                "'all' needs one vocabulary for both sides",
+                "'all' needs one vocabulary for both languages",
                 "set tokenizer.joint=true or model.tied_embeddings=output",
             )
-        self.scale = scale
+        self.dim, self.scale = dim, scale
         self.target_VD = nn.Parameter(torch.randn(vocabularies.target_size, dim) * dim**-0.5)
         self.source_VD = self.target_VD
         if tying != "all":
@@ -46,14 +47,13 @@ class Embeddings(nn.Module):
         self.bias_V = nn.Parameter(torch.zeros(vocabularies.target_size))
 
     def source(self, ids_BS: Tensor) -> Tensor:
-        """embedded_BSD."""
+        """Return embedded_BSD."""
         return functional.embedding(ids_BS, self.source_VD) * self.scale
 
     def target(self, ids_BT: Tensor) -> Tensor:
-        """embedded_BTD."""
+        """Return embedded_BTD."""
         return functional.embedding(ids_BT, self.target_VD) * self.scale
 
     @property
     def output(self) -> Output:
-        """The output layer's weight and bias."""
         return Output(self.weight_VD, self.bias_V)

@@ -204,7 +204,7 @@ class AttentionViewer:
     @torch.inference_mode()
     def _cross_attention(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         """Return weight_LBHTS, the first layer first."""
-        weights = self._translator.model.weights(source_BS, mask_BS, previous_BT)
+        weights = self._translator.model.attention_weights(source_BS, mask_BS, previous_BT)
         layers = [weight_BHTS for name, weight_BHTS in weights.items() if name.startswith("cross.")]
         if not layers:
             mechanism = self._translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
