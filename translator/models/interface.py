@@ -49,7 +49,7 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     """False if `forward` loops over tokens, since a compiler would unroll the loop for every length."""
 
     waits_for: ClassVar[str] = ""
-    """What `forward` reads back from the device, so that an update cannot be captured; empty: nothing."""
+    """What `forward` reads back from the device, so that an update cannot be captured; empty if nothing."""
 
     @abstractmethod
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> EncodedT:
@@ -78,7 +78,7 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
 
     @property
     def obstacle_to_capture(self) -> str:
-        """What the model or one of its attention mechanisms waits for during an update; empty: nothing."""
+        """What the model or one of its attention mechanisms waits for during an update; empty if nothing."""
         reasons = [module.waits_for for module in self.modules() if isinstance(module, Mechanism)]
         return next(filter(None, [self.waits_for, *reasons]), "")
 
