@@ -10,10 +10,10 @@ from torch import Tensor
 from tests.tiny import VOCAB_SIZE, tiny
 from translator.attention import MECHANISMS, SCORES
 from translator.models import MODELS
+from translator.models.cells import CELLS
 from translator.models.interface import AnyModel
 from translator.models.positions import POSITIONS
-from translator.models.recurrent import CELLS
-from translator.models.transformer import ACTIVATIONS
+from translator.models.transformer_layers import ACTIVATIONS
 from translator.text.tokenizer import BOS, EOS, PAD
 
 RECURRENT: list[dict[str, Any]] = [

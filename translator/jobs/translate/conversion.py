@@ -17,7 +17,8 @@ from translator.attention.interface import AttentionSettings
 from translator.config import Config
 from translator.errors import MachineError, UsageError
 from translator.models.interface import AnyModel
-from translator.models.transformer import Residual, Transformer, TransformerSettings
+from translator.models.transformer import Transformer, TransformerSettings
+from translator.models.transformer_layers import Residual
 from translator.text.tokenizer import BOS, EOS, UNK, Tokenizer
 
 MAX_POSITIONS = 4096

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from translator.models.recurrent import CELLS
+from translator.models.cells import CELLS
 from translator.ops.choice import Ops
 
 
