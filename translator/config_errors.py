@@ -19,6 +19,8 @@ _EXPECTED = {
     "str": "a string",
     "tuple[str, str]": "a pair of strings",
     "bool": "true or false",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
 }
 """Our words for pydantic's error types, and for the members of a union in the location of an error."""
 

@@ -139,7 +139,7 @@ def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
         ("training.steps=5\nmodel.dim=3", ["--set training.steps: found '5\\nmodel.dim=3', expected one value"]),
         ('corpus.train=["a"]', ["--set corpus.train: found ['a'], expected a string or a pair of strings"]),
         ("corpus.test=[1, 2]", ["--set corpus.test: found [1, 2], expected a string or a pair of strings"]),
-        ("ops.compile=5", ["--set ops.compile: found 5, expected true or false or 'auto'"]),
+        ("ops.compile=5", ["--set ops.compile: found 5, expected true or false"]),
         ("corpus.folder=5", ["--set corpus.folder: found 5, expected a path"]),
         ("corpus.hub=5", ["--set corpus.hub: found 5, expected a table"]),
         ("corpus.hub={nam=5}", ["--set corpus.hub.nam: unknown option; did you mean 'name'?"]),
