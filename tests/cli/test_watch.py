@@ -17,7 +17,7 @@ from tests.cli.conftest import ROOT, Program
 from tests.report.test_heat_map import HOSTILE
 from translator.cli import console
 from translator.cli.watch import screen
-from translator.jobs.show.watch import Watched
+from translator.jobs.show.watch import WatchedRun
 from translator.runs.folder import JOURNAL, RECORD, RunFolder
 
 
@@ -63,7 +63,7 @@ def test_without_a_terminal_a_table_is_printed_once(run: Path, program: Program)
     assert (result.code, result.errors) == (0, "")
     assert "\x1b" not in result.output
     first, _, _, *lines = result.output.splitlines()
-    assert first == "runs/one: stopped after step 40; the same `translator train` goes on"
+    assert first == "runs/one: stopped after step 40; run the same `translator train` again to resume"
     assert [line.split() for line in lines[:3]] == [
         ["loss", "2.00", "2.00", "1", "2.00"],
         ["validation", "loss", "1.50", "1.50", "40", "1.50"],
@@ -75,10 +75,10 @@ def test_without_a_terminal_a_table_is_printed_once(run: Path, program: Program)
 
 def test_the_state_is_training_stopped_or_finished(run: Path, nobody: int) -> None:
     def state() -> tuple[bool, str]:
-        is_running, text = Watched(RunFolder(run)).look()
+        is_running, text = WatchedRun(RunFolder(run)).refresh()
         return is_running, text.split(",")[0]
 
-    assert state() == (False, "stopped after step 40; the same `translator train` goes on")
+    assert state() == (False, "stopped after step 40; run the same `translator train` again to resume")
     lock(run, os.getpid())
     assert state() == (True, "training")
     lock(run, nobody)  # killed, or alive on another machine that shares the disk
@@ -97,11 +97,11 @@ def test_the_state_is_training_stopped_or_finished(run: Path, nobody: int) -> No
 
 
 def test_a_run_that_resumed_from_an_earlier_checkpoint_is_shown_from_there(run: Path) -> None:
-    watched = Watched(RunFolder(run))
-    watched.look()
+    watched = WatchedRun(RunFolder(run))
+    watched.refresh()
     other = written(Path("other"), *map(update, range(1, 31)), update(31, 1.0))
     (other / JOURNAL).replace(run / JOURNAL)
-    watched.look()
+    watched.refresh()
     assert watched.step == 31
     assert [point.step for point in watched.curves["loss"].points] == list(range(1, 32))
     assert watched.samples == []
@@ -149,8 +149,8 @@ def test_control_characters_and_markup_of_samples_are_shown_as_text(run: Path, p
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 20), (20, 10), (200, 60), (3, 2)])
 def test_the_screen_fits_the_terminal(run: Path, width: int, height: int) -> None:
-    watched = Watched(RunFolder(run))
-    for state in (watched.look()._replace(text="x" * 300), watched.look()):
+    watched = WatchedRun(RunFolder(run))
+    for state in (watched.refresh()._replace(text="x" * 300), watched.refresh()):
         lines = screen(watched, state, width, height)
         assert len(lines) < height
         assert all(line.cell_len <= max(width, 20) for line in lines)

@@ -10,8 +10,7 @@ from translator.evaluation.comparison import Difference, GroupScore, MostDiffere
 from translator.evaluation.metrics import Score
 from translator.jobs.compare.compare import Comparison, Condition, Row
 from translator.jobs.compare.evaluate import Evaluation, RunFacts
-from translator.jobs.show.curves import Curves
-from translator.jobs.show.report import Look, page_of
+from translator.jobs.show.report import Curves, Look, page_of
 from translator.jobs.translate.translator import Candidate
 from translator.runs.folder import HeldOut
 

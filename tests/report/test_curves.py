@@ -1,91 +1,74 @@
-"""Curves keep what matters in little memory, and are drawn where their values are."""
+"""Learning curves are true to the journal, and short."""
 
-import re
+import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rich.cells import cell_len
-from rich.color import Color
 
-from translator.report.curves import COLOURS, LABEL_WIDTH, MARKS, MOST_POINTS, MOST_ROWS, Curve, chart, table
+from translator.report.curves import CURVES, Curve, Measurement, Point, learning_curves, measurements
 
 
-def curve(values: list[float], better=min) -> Curve:
-    made = Curve(better)
-    for step, value in enumerate(values, 1):
-        made.add(step, value)
-    return made
+def update(step: int, loss: float | None, seconds: float = 2.0) -> dict[str, object]:
+    rate = step / 10
+    return {"event": "update", "step": step, "loss": loss, "num_tokens": 100, "seconds": seconds, "learning_rate": rate}
 
 
-def drawn(lines) -> list[str]:
-    """The picture without names and labels."""
-    return [line.plain[LABEL_WIDTH + 1 :] for line in lines[1:]]
+def validation(step: int, loss: object, bleu: object) -> dict[str, object]:
+    return {"event": "validation", "step": step, "loss": loss, "bleu": bleu, "seconds": 3.0}
 
 
-def test_many_values_become_a_few_points_with_the_same_mean_and_exact_ends() -> None:
-    values = np.random.default_rng(1).random(100_000)
-    kept = curve(values.tolist())
-    assert MOST_POINTS // 2 <= len(kept.points) < MOST_POINTS
-    covered = len(kept.points) * kept.every
-    assert np.mean([point.value for point in kept.points]) == pytest.approx(values[:covered].mean())
-    assert covered > len(values) - kept.every
-    assert [end.value for end in kept.ends] == [values[0], values.min(), values[-1]]
-    assert kept.ends[1].step == values.argmin() + 1
+def test_each_record_adds_its_measurements_to_their_curves() -> None:
+    records = [update(1, 4.0), update(2, 2.0, 4.0), validation(2, 1.5, 20.0), update(3, 1.0)]
+    curves = {name: curve.points for name, curve in learning_curves(records, max_points=4).items()}
+    assert curves == {
+        "loss": [(1, 4.0), (2, 2.0), (3, 1.0)],
+        "speed": [(1, 50.0), (2, 25.0), (3, 50.0)],
+        "learning_rate": [(1, 0.1), (2, 0.2), (3, 0.3)],
+        "validation_loss": [(2, 1.5)],
+        "bleu": [(2, 20.0)],
+    }
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    first=st.lists(st.floats(0, 1e300), max_size=40),
-    second=st.lists(st.floats(0, 1e300), max_size=5),
-    width=st.integers(20, 100),
-    height=st.integers(2, 12),
-)
-def test_a_chart_has_the_size_that_is_asked_for_whatever_the_values(
-    first: list[float], second: list[float], width: int, height: int
-) -> None:
-    lines = chart({"loss": curve(first), "other": curve(second)}, width, height, len(first))
-    assert len(lines) == height + 1
-    assert {cell_len(line.plain) for line in lines[1:]} == {width}
-    assert not any(re.search(r"[\x00-\x1f\x7f-\x9f]", line.plain) for line in lines)
+def test_too_many_points_become_the_means_of_neighbours_at_the_later_step() -> None:
+    records = [update(step, float(step), seconds=step) for step in range(1, 6)]
+    curves = learning_curves(records, max_points=2)
+    assert curves["loss"].points == [(4, 2.5), (5, 5.0)]
+    assert curves["speed"].points == [(4, 400 / (1 + 2 + 3 + 4)), (5, 20.0)]  # all tokens by all seconds
 
 
-def test_a_falling_curve_is_drawn_from_the_top_left_to_the_bottom_right_without_a_gap() -> None:
-    rows = drawn(chart({"loss": curve([9.0, 5.0, 4.5, 2.0, 1.0])}, 40, 5, 5))
-    columns = ["".join(row[column] for row in rows) for column in range(len(rows[0]))]
-    tops = [re.search(r"\S", column).start() for column in columns if column.strip()]
-    assert (tops, tops[0]) == (sorted(tops), 0)
-    assert rows[-1][-1] != " "
-    assert all(column.strip() for column in columns[columns.index(next(filter(str.strip, columns))) :])
-    cliff = drawn(chart({"loss": curve([9.0] * 100 + [1.0] * 100)}, 40, 5, 200))
-    assert all(row.strip() for row in cliff)
+def test_values_that_are_missing_or_not_finite_are_left_out() -> None:
+    records = [update(1, None), update(2, 2.0), update(3, 1e300), validation(3, None, "20"), {"step": 3}]
+    curves = learning_curves(records, max_points=10)
+    assert (curves["loss"].points, curves["bleu"].points, curves["validation_loss"].points) == ([(2, 2.0)], [], [])
+    assert learning_curves([], max_points=10)["loss"].points == []
+    assert "loss" not in measurements(update(1, math.nan))
 
 
-def test_two_curves_are_told_apart_by_shape_alone() -> None:
-    rows = drawn(chart({"loss": curve([3.0, 2.0, 1.0]), "validation loss": curve([2.5, 1.5, 0.5])}, 40, 6, 3))
-    assert "".join(rows).count(MARKS[1]) == 3
-    assert all(character in f" {MARKS[1]}" or 0x2800 < ord(character) < 0x2900 for character in "".join(rows))
+def test_an_impossible_duration_gives_no_speed() -> None:
+    assert "speed" not in measurements(update(1, 2.0, seconds=1e-320))
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_every_colour_has_the_contrast_of_wcag_aa_with_black_and_with_white(colour: str) -> None:
-    parts = np.array(Color.parse(colour).triplet) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    luminance = linear @ (0.2126, 0.7152, 0.0722)
-    assert (luminance + 0.05) / 0.05 >= 4.5
-    assert 1.05 / (luminance + 0.05) >= 4.5
+@pytest.mark.parametrize("name", CURVES)
+def test_every_curve_is_measured_by_some_record(name: str) -> None:
+    assert name in {**measurements(update(1, 2.0)), **measurements(validation(1, 1.0, 2.0))}
 
 
-def test_the_table_says_first_best_and_last_and_what_was_known_at_some_steps() -> None:
-    validation = Curve(max)
-    validation.add(40, 12.5)
-    lines = table({"loss": curve([5.0, 1.0, *[2.0] * 98]), "BLEU": validation, "learning rate": Curve(max)})
-    assert lines[1].split() == ["loss", "5.00", "1.00", "2", "2.00"]
-    assert lines[2].split() == ["BLEU", "12.50", "12.50", "40", "12.50"]
-    assert lines[3].split() == ["learning", "rate", "-", "-", "-", "-"]
-    rows = [line.split() for line in lines[6:]]
-    assert len(rows) == MOST_ROWS
-    assert rows[0] == ["10", "2.00", "-", "-"]
-    assert rows[-1] == ["100", "2.00", "12.50", "-"]
-    assert max(map(len, lines)) <= 80
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 1000, 100_000])
+def test_many_values_become_a_few_points_with_the_same_mean_and_exact_ends(count: int) -> None:
+    values = np.random.default_rng(1).random(count)
+    curve = Curve(min, max_points=64)
+    for step, value in enumerate(values.tolist(), 1):
+        curve.add(step, Measurement(value))
+    assert min(count, 32) <= len(curve.points) <= 64
+    weights = np.diff([0, *(point.step for point in curve.points)])  # measurements in each point
+    assert np.average([point.value for point in curve.points], weights=weights) == pytest.approx(values.mean())
+    assert curve.ends == [(1, values[0]), (values.argmin() + 1, values.min()), (count, values[-1])]
+    assert curve.points[-1].step == count
+
+
+def test_the_value_at_a_step_is_that_of_the_last_point_before_it() -> None:
+    curve = Curve(max)
+    for step in (10, 20):
+        curve.add(step, Measurement(float(step)))
+    assert [curve.at(step) for step in (9, 10, 19, 25)] == [None, 10.0, 10.0, 20.0]
+    assert curve.points[0] == Point(10, 10.0)

@@ -15,7 +15,7 @@ from translator.text.visible import visible
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from translator.jobs.show.watch import State, Watched
+    from translator.jobs.show.watch import State, WatchedRun
 
 _CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
 """The curves of each chart."""
@@ -43,11 +43,11 @@ def watch(run: _Run = None) -> None:
       translator watch runs/demo
       translator watch runs/demo | less
     """
-    from translator.jobs.show.watch import Watched
+    from translator.jobs.show.watch import WatchedRun
     from translator.runs.folder import RunFolder, newest_run
 
-    watched = Watched(RunFolder(run) if run else newest_run(options.RUNS))
-    state = watched.look()
+    watched = WatchedRun(RunFolder(run) if run else newest_run(options.RUNS))
+    state = watched.refresh()
     if can_redraw(sys.stdout):
         _show_live(watched, state)
     else:
@@ -56,7 +56,7 @@ def watch(run: _Run = None) -> None:
         warn(f"{watched.reader.path}: the last line is incomplete and was ignored")
 
 
-def _show_live(watched: "Watched", state: "State") -> None:
+def _show_live(watched: "WatchedRun", state: "State") -> None:
     """Redraw the screen every second until training ends or Ctrl-C is pressed; the last screen stays visible."""
     from rich.console import Console
     from rich.live import Live
@@ -69,17 +69,17 @@ def _show_live(watched: "Watched", state: "State") -> None:
                 while state.is_running:
                     live.update(Text("\n").join(screen(watched, state, *console.size)), refresh=True)
                     time.sleep(_REFRESH_SECONDS)
-                    state = watched.look()
+                    state = watched.refresh()
     finally:
         for line in screen(watched, state, *console.size):
             console.print(line, no_wrap=True, crop=True)
 
 
-def screen(watched: "Watched", state: "State", width: int, height: int) -> "list[Text]":
+def screen(watched: "WatchedRun", state: "State", width: int, height: int) -> "list[Text]":
     """Return the title, the charts and the samples as lines that fit the terminal, leaving its last row free."""
     from rich.text import Text
 
-    from translator.report.curves import chart
+    from translator.report.terminal import chart
 
     width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
     per_row = 2 if width >= _TWO_CHARTS_WIDTH else 1
@@ -101,11 +101,11 @@ def screen(watched: "Watched", state: "State", width: int, height: int) -> "list
     return [*lines, *samples][: height - 1]
 
 
-def _title(watched: "Watched", state: "State") -> str:
+def _title(watched: "WatchedRun", state: "State") -> str:
     return visible(f"{watched.run.path}: {state.text}")
 
 
-def _sample_lines(watched: "Watched", width: int) -> list[str]:
+def _sample_lines(watched: "WatchedRun", width: int) -> list[str]:
     """Return the latest translations of some validation sentences, each below a blank line."""
     from translator.report.heat_map import cells
 
@@ -117,7 +117,7 @@ def _sample_lines(watched: "Watched", width: int) -> list[str]:
     return lines
 
 
-def _plain_text(watched: "Watched", state: "State") -> str:
-    from translator.report.curves import table
+def _plain_text(watched: "WatchedRun", state: "State") -> str:
+    from translator.report.terminal import table
 
     return "\n".join([_title(watched, state), "", *table(watched.curves), *_sample_lines(watched, PAGE_WIDTH)])

@@ -1,4 +1,4 @@
-"""Event files: what is in them, and that nothing else changes."""
+"""Event files have the numbers of the journal, and writing them changes nothing else."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ from translator.jobs.train.tensorboard import text_value
 
 
 class Breaks(Watchers):
-    """Ends the training as a crash would."""
+    """Interrupts training as a crash would."""
 
     def updated(self, report: Report) -> None:
         if report.step == 9:
@@ -50,34 +50,34 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(corpus: Path) -> Path:
     module = sys.modules.pop("translator.jobs.train.tensorboard")
     run = trained(corpus, "plain")
-    assert module.__name__ not in sys.modules, "it is imported only where it is wanted"
+    assert module.__name__ not in sys.modules, "imported although it was not asked for"
     sys.modules[module.__name__] = module
     return run
 
 
 @pytest.fixture(scope="module")
 def broken(corpus: Path) -> Path:
-    """A run with event files that crashed at step 9 and went on from step 6."""
+    """A run with event files that crashed at step 9 and resumed from step 6."""
     with pytest.raises(ZeroDivisionError):
         trained(corpus, "broken", "training.tensorboard=true", watcher=Breaks())
     return trained(corpus, "broken", "training.tensorboard=true")
 
 
 def events(run: Path) -> EventAccumulator:
-    found = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0, "tensors": 0, "images": 0})
-    found.Reload()
-    return found
+    accumulator = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0, "tensors": 0, "images": 0})
+    accumulator.Reload()
+    return accumulator
 
 
-def test_event_files_change_no_loss_and_no_weight(plain: Path, broken: Path) -> None:
+def test_event_files_change_no_loss_and_no_parameter(plain: Path, broken: Path) -> None:
     assert journal(broken) == journal(plain)
-    one, other = (hashlib.sha256((run / "final/model.safetensors").read_bytes()).digest() for run in (plain, broken))
-    assert one == other
+    digests = {hashlib.sha256((run / "final/model.safetensors").read_bytes()).digest() for run in (plain, broken)}
+    assert len(digests) == 1
     assert not (plain / "tensorboard").exists()
 
 
-def test_every_step_is_there_once_after_a_crash_with_the_numbers_of_the_journal(broken: Path) -> None:
-    found = events(broken)
+def test_after_a_crash_every_step_occurs_once_with_the_numbers_of_the_journal(broken: Path) -> None:
+    accumulator = events(broken)
     assert len(list((broken / "tensorboard").iterdir())) == 2
     for event, tag, key in (
         ("update", "training/loss", "loss"),
@@ -87,23 +87,24 @@ def test_every_step_is_there_once_after_a_crash_with_the_numbers_of_the_journal(
         ("validation", "validation/BLEU", "bleu"),
     ):
         expected = [record for record in journal(broken) if record["event"] == event]
-        assert [one.step for one in found.Scalars(tag)] == [record["step"] for record in expected]
-        for one, record in zip(found.Scalars(tag), expected, strict=True):
-            assert one.value == pytest.approx(float.fromhex(record[key]), rel=1e-6)
-    assert [one.step for one in found.Scalars("training/target_tokens_per_second")] == list(range(1, 13))
+        scalars = accumulator.Scalars(tag)
+        assert [scalar.step for scalar in scalars] == [record["step"] for record in expected]
+        for scalar, record in zip(scalars, expected, strict=True):
+            assert scalar.value == pytest.approx(float.fromhex(record[key]), rel=1e-6)
+    assert [scalar.step for scalar in accumulator.Scalars("training/target_tokens_per_second")] == list(range(1, 13))
 
 
 def test_each_validation_has_its_samples_and_one_picture_of_one_size(broken: Path) -> None:
-    found = events(broken)
-    assert found.Tags()["tensors"] == ["sample/1", "sample/2", "sample/3"]
-    assert [one.step for one in found.Tensors("sample/1")] == [3, 6, 9, 12]
-    pictures = found.Images("attention")
-    assert [one.step for one in pictures] == [3, 6, 9, 12]
-    assert all(one.encoded_image_string.startswith(b"\x89PNG") for one in pictures)
-    assert len({(one.width, one.height) for one in pictures}) == 1
+    accumulator = events(broken)
+    assert accumulator.Tags()["tensors"] == ["sample/1", "sample/2", "sample/3"]
+    assert [tensor.step for tensor in accumulator.Tensors("sample/1")] == [3, 6, 9, 12]
+    pictures = accumulator.Images("attention")
+    assert [picture.step for picture in pictures] == [3, 6, 9, 12]
+    assert all(picture.encoded_image_string.startswith(b"\x89PNG") for picture in pictures)
+    assert len({(picture.width, picture.height) for picture in pictures}) == 1
 
 
-def test_no_file_names_the_machine_or_a_place_on_it_and_the_run_stays_intact(broken: Path) -> None:
+def test_event_files_do_not_name_the_machine_or_its_folders_and_leave_the_run_intact(broken: Path) -> None:
     RunFolder(broken).require_finished()
     for path in (broken / "tensorboard").iterdir():
         assert re.fullmatch(r"events\.out\.tfevents\.\d+", path.name)
@@ -113,7 +114,7 @@ def test_no_file_names_the_machine_or_a_place_on_it_and_the_run_stays_intact(bro
         assert str(os.getpid()) not in path.name
 
 
-def test_a_model_without_weights_over_words_has_no_picture(corpus: Path) -> None:
+def test_a_model_without_attention_weights_has_no_picture(corpus: Path) -> None:
     fixed = ["training.tensorboard=true", "decoder.cross_attention.mechanism=none"]
     run = trained(corpus, "fixed", *fixed, name="demo-additive")
     assert events(run).Tags()["images"] == []
@@ -123,9 +124,9 @@ def test_a_model_without_weights_over_words_has_no_picture(corpus: Path) -> None
 @pytest.mark.parametrize(
     "text", [*HOSTILE, "<script>alert(1)</script>", "# x", "```\na", "[a](http://e)", "![](x)", "<b>a"]
 )
-def test_a_sample_is_text_where_text_is_markdown(text: str) -> None:
+def test_no_sample_is_rendered_as_markdown(text: str) -> None:
     value = text_value("sample/1", Sample(text, f"- {text}", f"1. {text}"))
-    with warnings.catch_warnings(action="ignore"):  # its vendored cleaner is deprecated
+    with warnings.catch_warnings(action="ignore"):  # TensorBoard uses a deprecated HTML cleaner
         from tensorboard.plugin_util import markdown_to_safe_html
     html = markdown_to_safe_html(value.tensor.string_val[0].decode())
     assert re.fullmatch(r"<pre><code>[^<]*</code></pre>", html)
@@ -133,7 +134,7 @@ def test_a_sample_is_text_where_text_is_markdown(text: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["tensorboard", "matplotlib"])
-def test_what_is_not_installed_is_said_before_anything_is_made(
+def test_a_missing_library_is_reported_before_anything_is_written(
     corpus: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "find_spec", lambda name: None if name == package else object())

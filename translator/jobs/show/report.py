@@ -11,8 +11,8 @@ The page carries its figures as data as well, in full, for its script and for wh
 """
 
 import base64
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -22,15 +22,24 @@ from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
 from translator.jobs.compare.evaluate import Evaluation, RunFacts, leak_notice
 from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
-from translator.jobs.show.curves import CURVES, Curves, learning_curves
 from translator.jobs.translate.translator import Candidate, load
 from translator.report.chart import Chart, Line, text_of
+from translator.report.curves import learning_curves
 from translator.report.page import Table, render
 from translator.runs.folder import JOURNAL, HeldOut, RunFolder
 from translator.training.journal import read_journal
 
-MOST_POINTS = 80
-"""Points of a learning curve; each stands for as many updates as that takes."""
+Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
+CURVES = {
+    "loss": "Training loss, label-smoothed",
+    "validation_loss": "Validation loss",
+    "bleu": "Validation BLEU, greedy search",
+    "speed": "Target tokens per second",
+    "learning_rate": "Learning rate",
+}
+"""The curves, each with its title."""
+_MAX_POINTS = 128
+"""Points of each learning curve."""
 MAX_PARAMETERS = 1_500_000
 """Weights of all runs in a page, which keeps it below 3 MB; the longest sentences give way."""
 TOGETHER = 64
@@ -62,15 +71,19 @@ class Look(NamedTuple):
 
 def report(comparison: Comparison, runs: Sequence[RunFolder], *, device: torch.device) -> str:
     """The page of a comparison of these runs, as HTML. Raises ModelError where a journal is damaged."""
-    journals = [read_journal(run.path / JOURNAL)[0] for run in runs]
-    last = max((record["step"] for records in journals for record in records), default=0)
-    curves = [learning_curves(records, every=max(1, -(-last // MOST_POINTS))) for records in journals]
+    curves = [_curves(run) for run in runs]
     most = MAX_PARAMETERS // len(runs)
     looks = [
         look(run, comparison.test, row.evaluation.best, device=device, most_weights=most)
         for run, row in zip(runs, comparison.rows, strict=True)
     ]
     return page_of(comparison, curves, looks)
+
+
+def _curves(run: RunFolder) -> Curves:
+    records, _ = read_journal(run.path / JOURNAL)
+    curves = learning_curves(records, _MAX_POINTS)
+    return {name: [(step, value) for step, value in curves[name].points] for name in CURVES}
 
 
 def page_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Look]) -> str:

@@ -1,11 +1,14 @@
-"""`training.tensorboard`: what happens in a training as event files, for `tensorboard --logdir RUN/tensorboard`.
+"""`training.tensorboard`: event files for `tensorboard --logdir RUN/tensorboard`.
 
-The files are written here and not by the library's writer, which puts the machine's name into theirs. Text is Markdown to
-TensorBoard, so what comes from a corpus goes in as a block of code.
+The library's own writer would put the machine's name into the files. TensorBoard renders text as Markdown, so text from a
+corpus is written as a code block.
 """
 
+import math
 import struct
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -18,6 +21,7 @@ from translator.errors import UsageError
 from translator.jobs.inspect.attention import NOTICE, AttentionViewer
 from translator.jobs.train.events import Sample, Validation
 from translator.jobs.translate.translator import Translator
+from translator.report.curves import measurements
 from translator.report.figure import render
 from translator.report.heat_map import HeatMap
 from translator.runs.folder import RunFolder
@@ -26,17 +30,27 @@ from translator.text.corpus import Corpus
 from translator.text.visible import visible
 from translator.training.progress import Progress, Report
 
+TAGS = {
+    "loss": "training/loss",
+    "learning_rate": "training/learning_rate",
+    "gradient_norm": "training/gradient_norm",
+    "speed": "training/target_tokens_per_second",
+    "validation_loss": "validation/loss",
+    "bleu": "validation/BLEU",
+}
+"""The curves, with their names in TensorBoard."""
+
 
 class EventFiles:
-    """A `Watcher` that writes a new file each time a training begins or goes on. It draws nothing and changes nothing."""
+    """A `Watcher` that writes a new file each time training starts or resumes. It draws no random numbers."""
 
     def __init__(self, run: RunFolder, translator: Translator, validation: Corpus) -> None:
         self.run, self.translator, self.validation = run, translator, validation
         self.path = run.path / "tensorboard" / f"events.out.tfevents.{time.time_ns()}"
-        self.write(Event(file_version="brain.Event:2"))
+        self._write(Event(file_version="brain.Event:2"))
 
-    def write(self, event: Event) -> None:
-        """Append an event, at once."""
+    def _write(self, event: Event) -> None:
+        """Append an event to the file immediately."""
         event.wall_time = time.time()
         try:
             self.path.parent.mkdir(exist_ok=True)
@@ -46,40 +60,32 @@ class EventFiles:
             raise disk_error(self.path, error) from error
 
     def notify(self, text: str) -> None:
-        """Not kept."""
+        """Messages are not recorded."""
 
     def began(self, progress: Progress, config: Config) -> None:
-        """Take back what an earlier sitting wrote after the step from which this one goes on."""
-        self.write(Event(step=progress.step + 1, session_log=SessionLog(status=SessionLog.START)))
+        """Discard what an earlier session wrote after the step from which this one resumes."""
+        self._write(Event(step=progress.step + 1, session_log=SessionLog(status=SessionLog.START)))
 
     def updated(self, report: Report) -> None:
-        """The numbers of one update."""
-        numbers = {
-            "training/loss": report.loss,
-            "training/learning_rate": report.learning_rate,
-            "training/gradient_norm": report.gradient_norm,
-            "training/target_tokens_per_second": report.num_tokens / max(report.seconds, 1e-9),
-        }
-        values = [Summary.Value(tag=tag, simple_value=number) for tag, number in numbers.items()]
-        self.write(Event(step=report.step, summary=Summary(value=values)))
+        """Write the numbers of one update."""
+        values = _scalars("update", report._asdict(), "loss", "learning_rate", "gradient_norm", "speed")
+        self._write(Event(step=report.step, summary=Summary(value=values)))
 
     def validated(self, validation: Validation) -> None:
-        """Scores, samples, and where the model looks."""
-        values = [
-            Summary.Value(tag="validation/loss", simple_value=validation.loss),
-            Summary.Value(tag="validation/BLEU", simple_value=validation.bleu),
-            *(text_value(f"sample/{number}", sample) for number, sample in enumerate(validation.samples, 1)),
-        ]
-        if seen := self.look():
-            values.append(picture_value("attention", seen))
-        self.write(Event(step=validation.step, summary=Summary(value=values)))
+        """Write scores, samples and a picture of the attention weights."""
+        values = _scalars("validation", validation._asdict(), "validation_loss", "bleu")
+        values += [text_value(f"sample/{number}", sample) for number, sample in enumerate(validation.samples, 1)]
+        if heat_map := self._heat_map():
+            values.append(_picture_value("attention", heat_map))
+        self._write(Event(step=validation.step, summary=Summary(value=values)))
 
-    def look(self) -> HeatMap | None:
-        """The first validation source, forced on its reference, so that all pictures are alike; None without weights.
+    def _heat_map(self) -> HeatMap | None:
+        """Return the attention weights of the first validation pair, None if the model has none.
 
-        The layer is the last but one, which often aligns best (Garg et al. 2019).
+        The target is the reference, so that all pictures show the same words. The layer is the last but one, which often
+        aligns best (Garg et al. 2019).
         """
-        self.translator.model.eval()  # dropout would draw; the next update turns it on again
+        self.translator.model.eval()  # without dropout; the next update switches it on again
         try:
             viewer = AttentionViewer(self.translator, self.run, layer=1, head=None)
         except UsageError:
@@ -88,21 +94,27 @@ class EventFiles:
         tokenizer = self.translator.tokenizer
         source = tokenizer.encode_source([self.validation.source[0].strip()])
         target = tokenizer.encode_target([self.validation.target[0].strip()])
-        ((_, (seen,)),) = viewer.view_pairs(source, target, [view])
-        return seen.heat_map
+        ((_, (attention_map,)),) = viewer.view_pairs(source, target, [view])
+        return attention_map.heat_map
+
+
+def _scalars(event: str, record: Mapping[str, Any], *names: str) -> list[Summary.Value]:
+    """Return the measurements of these curves; one that is not finite is NaN, which TensorBoard marks."""
+    measured = measurements({"event": event, **record})
+    numbers = {TAGS[name]: measured[name].value if name in measured else math.nan for name in names}
+    return [Summary.Value(tag=tag, simple_value=number) for tag, number in numbers.items()]
 
 
 def text_value(tag: str, sample: Sample) -> Summary.Value:
-    """A sample as a block of code, which is what indented lines are in Markdown."""
+    """Return a sample as a Markdown code block, in which every line is indented."""
     lines = (f"    {name:<12}{visible(text)}".replace("\n", " ") for name, text in sample._asdict().items())
     metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
     tensor = TensorProto(dtype=DT_STRING, string_val=["\n".join(lines).encode()])
     return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
-def picture_value(tag: str, seen: HeatMap) -> Summary.Value:
-    """A heat map as a PNG, which has its width and height at bytes 16 to 24."""
-    content = render([seen], NOTICE, "png")
-    width, height = struct.unpack(">II", content[16:24])
-    image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)
+def _picture_value(tag: str, heat_map: HeatMap) -> Summary.Value:
+    content = render([heat_map], NOTICE, "png")
+    width, height = struct.unpack(">II", content[16:24])  # where the header of a PNG has them
+    image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)  # 4: RGBA
     return Summary.Value(tag=tag, image=image)
