@@ -28,16 +28,16 @@ def story(
       translator story --set training.steps=100           a quick trial
     """
     from translator.config import run_name
-    from translator.jobs.story.chapters import climb, plan_ladder
+    from translator.jobs.story.chapters import plan_chapters, train_chapters
     from translator.jobs.story.story import measure
     from translator.jobs.translate.build import choose_device
     from translator.storage.files import write_file
 
     place, root = choose_device(device), output or options.RUNS / run_name("story", overrides)
-    plans = plan_ladder(overrides, lambda name: options.shipped(f"{name}.toml"))
-    runs = climb(plans, root, device=device, notify=notify)
+    planned = plan_chapters(overrides, lambda name: options.shipped(f"{name}.toml"))
+    runs = train_chapters(planned, root, device=device, notify=notify)
     notify(f"translating the test set with {len(runs)} models")
-    measured = measure(plans, runs, device=place)
+    measured = measure(planned, runs, device=place)
     for name, text in (("story.md", measured.markdown()), ("story.html", measured.page())):
         write_file(root / name, f"{text}\n".encode())
         notify(f"written: {root / name}")

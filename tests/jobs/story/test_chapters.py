@@ -1,87 +1,76 @@
-"""The ladder: rungs that differ by what they say and by nothing else, trained once each, whatever interrupts them."""
+"""Chapters differ only by what they say, and each is trained once, even if the story is interrupted."""
 
 import json
-import os
-import resource
-import signal
-import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from translator.cli.options import shipped
 from translator.config import Config, dump_config, flatten, load_config, portable
-from translator.errors import ModelError, TranslatorError, UsageError
-from translator.jobs.story import chapters as ladder
-from translator.jobs.story.chapters import LADDER, Plan, Rung, climb, plan_ladder, read_memory, run_program
+from translator.errors import TranslatorError, UsageError
+from translator.jobs.story import chapters
+from translator.jobs.story.chapters import CHAPTERS, Chapter, PlannedChapter, plan_chapters, train_chapters
 
-COMMON = ("corpus.", "tokenizer.", "training.", "decoding.", "ops.")
+EQUAL = ("corpus.", "tokenizer.", "training.", "decoding.", "ops.")
 
 
-def config_of(name: str) -> Path:
+def find_config(name: str) -> Path:
     return shipped(f"{name}.toml")
 
 
-PLANS = plan_ladder([], config_of)
+PLANNED = plan_chapters([], find_config)
 
 
-@pytest.mark.parametrize("rung", LADDER.values(), ids=LADDER)
-def test_a_rung_differs_from_its_config_by_what_it_says(rung: Rung) -> None:
-    base = flatten(load_config(config_of(rung.config)))
-    own = flatten(load_config(config_of(rung.config), rung.changes))
+@pytest.mark.parametrize("chapter", CHAPTERS.values(), ids=CHAPTERS)
+def test_a_chapter_differs_from_its_config_by_its_changes(chapter: Chapter) -> None:
+    base = flatten(load_config(find_config(chapter.config)))
+    own = flatten(load_config(find_config(chapter.config), chapter.changes))
     changed = {key for key in {*base, *own} if base.get(key) != own.get(key)}
-    assert changed == {change.partition("=")[0] for change in rung.changes}
+    assert changed == {change.partition("=")[0] for change in chapter.changes}
 
 
-def test_conditions_are_equal_but_for_the_learning_rate_of_an_architecture() -> None:
-    first, rates = flatten(PLANS[0].config), {}
-    for plan in PLANS:
+def test_conditions_are_equal_except_the_learning_rate_of_an_architecture() -> None:
+    first, rates = flatten(PLANNED[0].config), {}
+    for plan in PLANNED:
         for key, value in flatten(plan.config).items():
-            if key.startswith(COMMON) and key != "training.learning_rate":
-                assert value == first[key], (plan.rung.name, key)
+            if key.startswith(EQUAL) and key != "training.learning_rate":
+                assert value == first[key], (plan.chapter.name, key)
         rates.setdefault(plan.config.architecture, set()).add(plan.config.training.learning_rate)
-    assert all(len(found) == 1 for found in rates.values())
+    assert all(len(values) == 1 for values in rates.values())
 
 
-def test_each_rung_is_compared_with_one_below_it() -> None:
-    names = list(LADDER)
-    assert all(names.index(rung.than) < names.index(rung.name) for rung in list(LADDER.values())[1:])
-    assert LADDER[names[0]].than is None
+def test_each_chapter_is_compared_with_an_earlier_one() -> None:
+    names = list(CHAPTERS)
+    assert all(names.index(chapter.previous) < names.index(chapter.name) for chapter in list(CHAPTERS.values())[1:])
+    assert CHAPTERS[names[0]].previous is None
 
 
-def test_a_mistake_is_found_before_anything_is_trained() -> None:
+def test_mistakes_are_found_before_anything_is_trained() -> None:
     with pytest.raises(UsageError, match="did you mean 'steps'"):
-        plan_ladder(["training.step=1"], config_of)
-    with pytest.raises(UsageError, match="the story is told on the demo corpus"):
-        plan_ladder(["corpus.folder=x"], config_of)
+        plan_chapters(["training.step=1"], find_config)
+    with pytest.raises(UsageError, match="the story always uses the demo corpus"):
+        plan_chapters(["corpus.folder=x"], find_config)
 
 
-class Trainings:
-    """Trainings that take no time: finished at once, or stopped where `stops_at` says."""
+class Runner:
+    """Replaces `run_commands`: runs are finished at once, except one at which training stops."""
 
-    def __init__(self, stops_at: str = "", peak: int = 100) -> None:
-        self.stops_at, self.peak, self.done = stops_at, peak, list[str]()
+    def __init__(self, planned: Sequence[PlannedChapter], stops_at: str = "") -> None:
+        self.planned, self.stops_at, self.trained = planned, stops_at, list[str]()
 
-    def __call__(self, words: Sequence[str]) -> tuple[int, int]:
-        run = Path(words[words.index("--output") + 1])
-        plan = next(plan for plan in self.plans if plan.rung.name == run.name)
-        self.done.append(run.name + " anew" * ("--overwrite" in words))
-        (run / "final").mkdir(parents=True, exist_ok=True)
-        (run / "run.json").write_text('{"format": 1, "tokenizer": "", "corpus": {}}')
-        (run / "config.toml").write_text(dump_config(plan.config))
-        if run.name == self.stops_at:
-            return 130, self.peak
-        (run / "final/finished.json").write_text(json.dumps(finished(plan.config)))
-        return 0, self.peak
-
-    def climb(self, plans: Sequence[Plan], root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """What was trained, in order."""
-        self.plans = plans
-        monkeypatch.setattr(ladder, "run_program", self)
-        climb(plans, root, device="cpu", notify=lambda text: None)
-        return self.done
+    def __call__(self, commands: Mapping[str, Sequence[str]], *, num_processes: int, notify: object) -> None:
+        assert num_processes == 1  # speeds are compared
+        for name, command in commands.items():
+            run = Path(command[command.index("--output") + 1])
+            plan = next(plan for plan in self.planned if plan.chapter.name == name == run.name)
+            self.trained.append(name + " again" * ("--overwrite" in command))
+            (run / "final").mkdir(parents=True, exist_ok=True)
+            (run / "run.json").write_text('{"format": 1, "tokenizer": "", "corpus": {}}')
+            (run / "config.toml").write_text(dump_config(plan.config))
+            if name == self.stops_at:
+                raise TranslatorError(name, "stopped")
+            (run / "final/finished.json").write_text(json.dumps(finished(plan.config)))
 
 
 def finished(config: Config) -> dict[str, object]:
@@ -89,68 +78,39 @@ def finished(config: Config) -> dict[str, object]:
     return {**record, "training": portable(config)["training"]}
 
 
-def test_an_interrupted_story_goes_on_with_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TranslatorError, match="dot: its training ended with exit code 130; the same") as stopped:
-        Trainings("dot", peak=300).climb(PLANS, tmp_path, monkeypatch)
-    assert stopped.value.exit_code == 130
-    assert Trainings(peak=200).climb(PLANS, tmp_path, monkeypatch) == list(LADDER)[2:]
-    memory = read_memory(tmp_path)
-    assert (memory["additive"], memory["dot"], memory["general"]) == (300, 300, 200)
-    assert Trainings().climb(PLANS, tmp_path, monkeypatch) == []
-    assert read_memory(tmp_path) == memory
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that returns what is trained, in order."""
+
+    def train(planned: Sequence[PlannedChapter], stops_at: str = "") -> list[str]:
+        runner = Runner(planned, stops_at)
+        monkeypatch.setattr(chapters, "run_commands", runner)
+        if stops_at:
+            with pytest.raises(TranslatorError, match="stopped"):
+                train_chapters(planned, tmp_path, device="cpu", notify=lambda text: None)
+        else:
+            runs = train_chapters(planned, tmp_path, device="cpu", notify=lambda text: None)
+            assert [run.path for run in runs] == [tmp_path / name for name in CHAPTERS]
+        return runner.trained
+
+    return train
 
 
-def test_a_run_with_another_config_is_trained_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Trainings(peak=300).climb(PLANS, tmp_path, monkeypatch)
-    longer = plan_ladder(["training.steps=1500"], config_of)
-    assert Trainings(peak=200).climb(longer, tmp_path, monkeypatch) == [f"{name} anew" for name in LADDER]
-    assert read_memory(tmp_path)["dot"] == 200
+def test_an_interrupted_story_resumes_with_the_missing_chapters(train) -> None:
+    assert train(PLANNED, stops_at="dot") == list(CHAPTERS)[:3]
+    assert train(PLANNED) == list(CHAPTERS)[2:]
+    assert train(PLANNED) == []
+
+
+def test_a_run_with_other_settings_is_trained_again(train, tmp_path: Path) -> None:
+    train(PLANNED)
+    longer = plan_chapters(["training.steps=1500"], find_config)
+    assert train(longer) == [f"{name} again" for name in CHAPTERS]
     path = tmp_path / "dot/config.toml"
     path.write_text(path.read_text().replace("hidden_dim = 256", "hidden_dim = 128"))
-    assert Trainings().climb(longer, tmp_path, monkeypatch) == ["dot anew"]
+    assert train(longer) == ["dot again"]
 
 
-def test_how_it_is_decoded_does_not_ask_for_a_new_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Trainings().climb(PLANS, tmp_path, monkeypatch)
-    assert Trainings().climb(plan_ladder(["decoding.beam_size=2"], config_of), tmp_path, monkeypatch) == []
-
-
-def test_damaged_memory_is_named(tmp_path: Path) -> None:
-    (tmp_path / "memory.json").write_text("{")
-    with pytest.raises(ModelError, match="is damaged"):
-        read_memory(tmp_path)
-
-
-def child(tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Another program in the place of this one."""
-    (tmp_path / "translator.py").write_text(code)
-    monkeypatch.chdir(tmp_path)
-    return run_program([])
-
-
-def test_a_program_answers_with_its_exit_code_and_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # where a child's figure begins
-    code, peak = child(tmp_path, f"x = bytearray({ours + 10**8}); raise SystemExit(3)", monkeypatch)
-    assert code == 3
-    assert 10**8 < peak - ours < 1.5 * 10**8
-
-
-def test_a_signal_goes_through_to_the_program_and_is_not_forgotten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits = (
-        "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: exit({}))\nopen('ready', 'w')\ntime.sleep(60)"
-    )
-    for code, answer in ((143, 143), (0, 143)):
-        ready = tmp_path / "ready"
-        ready.unlink(missing_ok=True)
-
-        def stop(ready: Path = ready) -> None:
-            while not ready.exists():
-                time.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        before = signal.getsignal(signal.SIGTERM)
-        threading.Thread(target=stop, daemon=True).start()
-        assert child(tmp_path, waits.format(code), monkeypatch)[0] == answer
-        assert signal.getsignal(signal.SIGTERM) is before
+def test_other_decoding_settings_do_not_require_training(train) -> None:
+    train(PLANNED)
+    assert train(plan_chapters(["decoding.beam_size=2"], find_config)) == []

@@ -1,1 +1,1 @@
-"""Train the models that tell the story of attention, and write the story as a page."""
+"""Train the models that mark the history of attention and report what each of them brings."""

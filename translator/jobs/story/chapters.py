@@ -1,154 +1,107 @@
-"""The ladder that the story of attention climbs: fifteen models, each one step from another, trained under equal conditions.
+"""The chapters of the story: fifteen models, each one change away from another, trained under equal conditions.
 
-Each training is a run of `translator train` in a process of its own, so that its memory can be told from all others'.
+Each one is trained in its own process, so that its peak memory does not include that of the others.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from translator.config import Config, differences, flatten, load_config
-from translator.errors import ModelError, TranslatorError, UsageError
+from translator.errors import UsageError
 from translator.jobs.compare.conditions import settings_of
-from translator.jobs.train.signals import caught
+from translator.jobs.compare.training_processes import run_commands, train_command
 from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
-from translator.storage.files import write_file
-
-MEMORY = "memory.json"
-"""Beside the runs: the most memory that each training held, in bytes."""
-SELF = ("encoder.self_attention", "decoder.self_attention")
-CROSS = ("decoder.cross_attention",)
 
 
-def at(places: Sequence[str], *settings: str) -> tuple[str, ...]:
-    """The same settings for several attention tables."""
-    return tuple(f"{place}.{setting}" for place in places for setting in settings)
-
-
-class Rung(NamedTuple):
-    """A shipped config with the settings that it changes."""
+class Chapter(NamedTuple):
+    """A shipped config with the settings that the chapter changes."""
 
     name: str
     config: str
     changes: tuple[str, ...]  # as --set takes them
-    than: str | None  # the rung that it is compared with
-    what: str  # what is new in it, as compared with that one
+    previous: str | None  # the chapter that it is compared with
+    idea: str  # what is new, compared with the previous chapter
 
 
-ADDITIVE, BASE = "demo-additive", "transformer"
-RUNGS = (
-    Rung("fixed-vector", "demo-fixed-vector", (), None, "The whole sentence goes through one vector"),
-    Rung("additive", ADDITIVE, (), "fixed-vector", "The decoder looks back; a small network scores each source word"),
-    Rung("dot", ADDITIVE, at(CROSS, "score=dot"), "additive", "A dot product, which has no weights, takes the network's place"),
-    Rung("general", ADDITIVE, at(CROSS, "score=general"), "dot", "A learned matrix stands inside the dot product"),
-    Rung("scaled-dot", ADDITIVE, at(CROSS, "score=scaled_dot"), "general",
-         "The matrix becomes a product of two, and the score is divided by the root of its width"),
-    Rung("scaled-dot-4-heads", ADDITIVE, at(CROSS, "score=scaled_dot", "num_heads=4"), "scaled-dot",
-         "Four looks at once, each on a quarter of the width"),
-    Rung("transformer-1-head", "demo", at(SELF + CROSS, "num_heads=1"), "scaled-dot",
-         "Recurrence goes, words look at each other"),
-    Rung(BASE, "demo", (), "transformer-1-head", "Four looks at once, in each of three places"),
-    Rung("no-positions", "demo", ("model.positions=none",), BASE, "Nothing says where a word stands"),
-    Rung("learned-positions", "demo", ("model.positions=learned",), BASE, "A learned vector a position takes the waves' place"),
-    Rung("window", "demo-window", (), BASE, "Self-attention sees the neighbours alone"),
-    Rung("linformer", "demo-linformer", (), BASE, "The encoder looks at mixtures of its words, fewer than words"),
-    Rung("performer", "demo-performer", (), BASE, "Random features take the place of self-attention's softmax"),
-    Rung("flash", "demo-flash", (), BASE, "The same attention in blocks, its matrix never written"),
-    Rung("transformer-additive", "demo", at(CROSS, "score=additive"), BASE,
-         "The small network scores the source words for a Transformer's decoder"),
-)  # fmt: skip
-LADDER = {rung.name: rung for rung in RUNGS}
+def _set(keys: Sequence[str], *settings: str) -> tuple[str, ...]:
+    """Return overrides that give several attention layers the same settings."""
+    return tuple(f"{key}.{setting}" for key in keys for setting in settings)
 
 
-class Plan(NamedTuple):
-    """A rung with its config, the reader's own changes included."""
+_SELF = ("encoder.self_attention", "decoder.self_attention")
+_CROSS = ("decoder.cross_attention",)
+_ADDITIVE, _BASE = "demo-additive", "transformer"
+CHAPTERS = {chapter.name: chapter for chapter in (
+    Chapter("fixed-vector", "demo-fixed-vector", (), None, "The whole sentence is encoded in one vector"),
+    Chapter("additive", _ADDITIVE, (), "fixed-vector",
+            "The decoder attends to the source; a small network computes the scores"),
+    Chapter("dot", _ADDITIVE, _set(_CROSS, "score=dot"), "additive",
+            "A dot product without parameters replaces the network"),
+    Chapter("general", _ADDITIVE, _set(_CROSS, "score=general"), "dot",
+            "The dot product gets a learned matrix between query and key"),
+    Chapter("scaled-dot", _ADDITIVE, _set(_CROSS, "score=scaled_dot"), "general",
+            "The matrix becomes a product of two, and scores are divided by the square root of their width"),
+    Chapter("scaled-dot-4-heads", _ADDITIVE, _set(_CROSS, "score=scaled_dot", "num_heads=4"), "scaled-dot",
+            "Four attention heads, each with a quarter of the width"),
+    Chapter("transformer-1-head", "demo", _set(_SELF + _CROSS, "num_heads=1"), "scaled-dot",
+            "Self-attention replaces recurrence"),
+    Chapter(_BASE, "demo", (), "transformer-1-head", "Four heads in self-attention and cross-attention"),
+    Chapter("no-positions", "demo", ("model.positions=none",), _BASE, "No position encoding"),
+    Chapter("learned-positions", "demo", ("model.positions=learned",), _BASE,
+            "Learned position embeddings replace sinusoidal ones"),
+    Chapter("window", "demo-window", (), _BASE, "Self-attention only to neighbouring tokens"),
+    Chapter("linformer", "demo-linformer", (), _BASE,
+            "The encoder attends to a few learned mixtures of its tokens"),
+    Chapter("performer", "demo-performer", (), _BASE, "Random features approximate the softmax of self-attention"),
+    Chapter("flash", "demo-flash", (), _BASE, "The same attention in blocks, without storing its matrix"),
+    Chapter("transformer-additive", "demo", _set(_CROSS, "score=additive"), _BASE,
+            "The small network computes the scores of a Transformer's cross-attention"),
+)}  # fmt: skip
 
-    rung: Rung
+
+class PlannedChapter(NamedTuple):
+    """A chapter with its config, user overrides included."""
+
+    chapter: Chapter
     path: Path
     overrides: tuple[str, ...]
     config: Config
 
-    def is_config_of(self, run: RunFolder) -> bool:
-        """Whether a run was trained as this asks, to the last update."""
+    def matches(self, run: RunFolder) -> bool:
+        """Return whether a run has the settings of this chapter, its length included."""
         return not differences(settings_of(run), flatten(self.config), may_change=frozenset())
 
 
-def plan_ladder(overrides: Sequence[str], find: Callable[[str], Path]) -> list[Plan]:
-    """Every rung, checked before the first is trained; `find` gives the path of a shipped config."""
-    if bad := next((one for one in overrides if one.strip().startswith("corpus.")), None):
-        raise UsageError(f"--set {bad}", "the story is told on the demo corpus", "compare models on yours by `compare`")
-    plans = []
-    for rung in LADDER.values():
-        path, changes = find(rung.config), (*rung.changes, *overrides)
-        plans.append(Plan(rung, path, changes, load_config(path, changes)))
-        check_model(plans[-1].config)
-    return plans
+def plan_chapters(overrides: Sequence[str], find_config: Callable[[str], Path]) -> list[PlannedChapter]:
+    """Load and check the configs of all chapters; `find_config` returns the path of a shipped config by name."""
+    if corpus := next((override for override in overrides if override.strip().startswith("corpus.")), None):
+        advice = "use `translator compare` with your own corpus"
+        raise UsageError(f"--set {corpus}", "the story always uses the demo corpus", advice)
+    planned = []
+    for chapter in CHAPTERS.values():
+        path, changes = find_config(chapter.config), (*chapter.changes, *overrides)
+        planned.append(PlannedChapter(chapter, path, changes, load_config(path, changes)))
+        check_model(planned[-1].config)
+    return planned
 
 
-def climb(plans: Sequence[Plan], root: Path, *, device: str, notify: Callable[[str], None]) -> list[RunFolder]:
-    """The finished run of each rung below `root`; what is missing or was trained otherwise is trained, in order."""
-    for number, plan in enumerate(plans, 1):
-        run = RunFolder(root / plan.rung.name)
-        fits = run.is_run and plan.is_config_of(run)
-        if fits and run.is_finished:
-            continue
-        anew = " anew, since its run has another config" if run.is_run and not fits else ""
-        notify(f"rung {number} of {len(plans)}: training {plan.rung.name}{anew}")
-        train_rung(plan, run, begin=not fits, device=device)
-    return [RunFolder(root / plan.rung.name) for plan in plans]
+def train_chapters(
+    planned: Sequence[PlannedChapter], root: Path, *, device: str, notify: Callable[[str], None]
+) -> list[RunFolder]:
+    """Train the chapters whose runs below `root` are missing, unfinished or have other settings; return all runs.
 
-
-def train_rung(plan: Plan, run: RunFolder, *, begin: bool, device: str) -> None:
-    """Train it, from the start or from where it stopped, and note its memory. Raises TranslatorError where it was stopped."""
-    words = ["train", str(plan.path), "--output", str(run.path), "--device", device]
-    words += [part for change in plan.overrides for part in ("--set", change)]
-    code, peak = run_program([*words, "--overwrite"] if begin and run.is_run else words)
-    path = run.path.parent / MEMORY
-    if run.is_run:
-        known = read_memory(run.path.parent)
-        held = {plan.rung.name: max(peak, 0 if begin else known.get(plan.rung.name, 0))}
-        write_file(path, json.dumps(known | held, indent=1).encode())
-    if code:
-        stopped = TranslatorError(
-            plan.rung.name, f"its training ended with exit code {code}", "the same command goes on"
-        )
-        stopped.exit_code = code
-        raise stopped
-
-
-def read_memory(root: Path) -> dict[str, int]:
-    """The most memory that each training below `root` held, where that is known."""
-    path = root / MEMORY
-    try:
-        known: dict[str, int] = json.loads(path.read_bytes()) if path.is_file() else {}
-    except ValueError as error:
-        raise ModelError(str(path), f"is damaged ({error})", "remove it; the figures of memory go with it") from error
-    return known
-
-
-def run_program(words: Sequence[str]) -> tuple[int, int]:
-    """(exit code, most memory held in bytes) of this program in a child process, to which signals are passed on.
-
-    A child's figure begins with the memory of whoever starts it, so call this before there is much in memory.
+    Raises TranslatorError if a training fails or is stopped.
     """
-    child = subprocess.Popen([sys.executable, "-m", "translator", *words], stdout=subprocess.DEVNULL)
-    received: list[int] = []
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, number)
-
-    with caught(pass_on):
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    code = 128 - child.returncode if child.returncode < 0 else child.returncode
-    unit = 1 if sys.platform == "darwin" else 1024
-    return code or (128 + received[0] if received else 0), usage.ru_maxrss * unit
+    runs, commands = [RunFolder(root / plan.chapter.name) for plan in planned], {}
+    for plan, run in zip(planned, runs, strict=True):
+        is_other = run.is_run and not plan.matches(run)
+        if is_other:
+            notify(f"{plan.chapter.name}: the run has other settings and is trained again")
+        if is_other or not run.is_finished:
+            commands[plan.chapter.name] = train_command(
+                plan.path, run.path, overrides=plan.overrides, device=device, made_by="train", overwrite=is_other
+            )
+    run_commands(commands, num_processes=1, notify=notify)
+    return runs

@@ -1,9 +1,9 @@
-"""The story of attention, as measured: the figures of every rung of the ladder, and what may be said of them.
+"""Measure the chapters of the story and describe the results as a table and an HTML page.
 
-What the page claims is a short statement with a condition on these figures; where that does not hold, it says so.
+Each claim of the page is a statement with a condition on the results. If the condition does not hold, the page says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -13,30 +13,30 @@ import torch
 from translator.errors import DataError, UsageError
 from translator.evaluation.comparison import Difference, check_same, paired_bootstrap
 from translator.evaluation.metrics import Score
-from translator.jobs.compare.evaluate import Evaluation, evaluate_run
+from translator.jobs.compare.evaluate import evaluate_run
 from translator.jobs.inspect.attention import AttentionViewer
-from translator.jobs.story.chapters import LADDER, RUNGS, Plan, read_memory
+from translator.jobs.story.chapters import CHAPTERS, PlannedChapter
 from translator.jobs.translate.translator import load
 from translator.report.chart import Chart, Line
 from translator.report.page import render
 from translator.runs.folder import HeldOut, RunFolder
 
-CLEAR = 1.05
-"""How many times as fast counts as faster; less is the weather of a shared machine."""
+_FASTER = 1.05
+"""Ratio of speeds from which on a model counts as faster; smaller ones may be noise of a shared machine."""
 
 
-class Figures(NamedTuple):
-    """What was measured of one rung."""
+class Result(NamedTuple):
+    """The measurements of one chapter."""
 
     bleu: Score
-    by_length: dict[str, float]  # BLEU of short sentences first
-    by_kind: dict[str, float]  # where all combinations of words occur in training, and where one does not
+    by_length: dict[str, float]  # BLEU by length of the source, short sentences first
+    by_kind: dict[str, float]  # BLEU of sentences with and without combinations of words unseen in training
     architecture: str
-    weights: int
-    speed: float  # target tokens a second of training
-    memory: float | None = None  # the most that its training held, in MB; None where nobody noted it
-    error_rate: float | None = None  # of alignment; None where nothing has weights
-    step: Difference | None = None  # from the rung that it is compared with; None on the first one
+    num_parameters: int
+    speed: float  # target tokens per second of training
+    memory: float | None = None  # peak memory of training in MB; None if unknown
+    error_rate: float | None = None  # of alignment; None if there are no attention weights
+    difference: Difference | None = None  # from the previous chapter; None for the first chapter
 
     @property
     def short(self) -> float:
@@ -50,7 +50,7 @@ class Figures(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether a statement holds here, and the figures that say so."""
+    """Whether a claim holds, and the figures that show it."""
 
     holds: bool
     figures: str
@@ -58,152 +58,152 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Story:
-    """All that the page and the table say."""
+    """The content of the table and the page."""
 
-    figures: dict[str, Figures]  # by the names of the ladder
+    results: dict[str, Result]  # by name of the chapter
     conditions: dict[str, str]
     title: ClassVar = "The story of attention"
-    columns: ClassVar = "rung, compared with, BLEU, 25+ words, unseen, AER, parameters, tokens/s, memory".split(", ")
-    ladder: ClassVar = RUNGS
+    columns: ClassVar = "model, compared with, BLEU, 25+ words, unseen, AER, parameters, tokens/s, memory".split(", ")
+    chapters: ClassVar = tuple(CHAPTERS.values())
 
     def step(self, name: str, *outcomes: str) -> Verdict:
-        """Whether the step to a rung has one of these outcomes."""
-        step, than = self.figures[name].step, LADDER[name].than
-        if step is None:
-            return Verdict(False, f"{self.figures[name].bleu.value:.1f} BLEU, the first rung")
-        gap = f"{abs(step.delta):.1f} BLEU {'below' if step.delta < 0 else 'above'} {than}"
-        luck = "which may be luck" if step.outcome == "alike" else "more than luck"
-        interval = f"95 % interval {step.low:+.1f} to {step.high:+.1f}, p = {step.p_value:.3f}"
-        return Verdict(step.outcome in outcomes, f"{gap}, {luck} ({interval})")
+        """Return whether the difference from the previous chapter has one of these outcomes."""
+        difference, previous = self.results[name].difference, CHAPTERS[name].previous
+        if difference is None:
+            return Verdict(False, f"{self.results[name].bleu.value:.1f} BLEU, the first model")
+        gap = f"{abs(difference.delta):.1f} BLEU {'below' if difference.delta < 0 else 'above'} {previous}"
+        significance = "not significant" if difference.outcome == "alike" else "significant"
+        interval = f"95 % interval {difference.low:+.1f} to {difference.high:+.1f}, p = {difference.p_value:.3f}"
+        return Verdict(difference.outcome in outcomes, f"{gap}, {significance} ({interval})")
 
     def faster(self, name: str, *others: str) -> Verdict:
-        """Whether a rung trains clearly faster than any of some others."""
-        ratios = {other: self.figures[name].speed / self.figures[other].speed for other in others}
-        speeds = ", ".join(f"{other} {self.figures[other].speed:,.0f}" for other in (name, *others))
-        return Verdict(any(ratio >= CLEAR for ratio in ratios.values()), f"{speeds} tokens/s")
+        """Return whether a model trains clearly faster than any of the others."""
+        ratios = [self.results[name].speed / self.results[other].speed for other in others]
+        speeds = ", ".join(f"{model} {self.results[model].speed:,.0f}" for model in (name, *others))
+        return Verdict(max(ratios) >= _FASTER, f"{speeds} tokens/s")
 
-    def brought(self, name: str) -> str:
-        """What the step to a rung brought, in one sentence."""
-        than = LADDER[name].than
-        speed = times(self.figures[name].speed / self.figures[than].speed) if than else ""
-        return f"{LADDER[name].what}: {self.step(name).figures}" + (f"; it trains {speed}." if than else ".")
+    def summary(self, name: str) -> str:
+        """Return what a chapter changes and what that brings, in one sentence."""
+        idea, previous = CHAPTERS[name].idea, CHAPTERS[name].previous
+        ratio = self.results[name].speed / self.results[previous].speed if previous else None
+        return f"{idea}: {self.step(name).figures}{'' if ratio is None else f'; it trains {speed_in_words(ratio)}'}."
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table, a row a rung; cells as `columns` names them."""
+        """Return the rows of the table, one per chapter, with cells as in `columns`."""
         return [
             (
                 name,
-                LADDER[name].than or "",
-                str(one.bleu),
-                f"{one.long:.1f}",
-                f"{one.by_kind['unseen']:.1f}",
-                "" if one.error_rate is None else f"{one.error_rate:.2f}",
-                f"{one.weights:,}",
-                f"{one.speed:,.0f}",
-                "" if one.memory is None else f"{one.memory:,.0f} MB",
+                CHAPTERS[name].previous or "",
+                str(result.bleu),
+                f"{result.long:.1f}",
+                f"{result.by_kind['unseen']:.1f}",
+                "" if result.error_rate is None else f"{result.error_rate:.2f}",
+                f"{result.num_parameters:,}",
+                f"{result.speed:,.0f}",
+                "" if result.memory is None else f"{result.memory:,.0f} MB",
             )
-            for name, one in self.figures.items()
+            for name, result in self.results.items()
         ]
 
     def markdown(self) -> str:
-        """The table for a README, and under what conditions it was measured."""
-        told = [(*row, self.brought(row[0])) for row in self.rows()]
-        lines = ((*self.columns, "what it brought"), ("---",) * len(told[0]), *told)
+        """Return the table and the conditions in Markdown."""
+        rows = [(*row, self.summary(row[0])) for row in self.rows()]
+        lines = ((*self.columns, "what it brings"), ("---",) * len(rows[0]), *rows)
         table = [f"| {' | '.join(cells)} |" for cells in lines]
-        return "\n".join([*table, "", *(f"{name}: {value}  " for name, value in self.conditions.items())])
+        return "\n".join([*table, "", *(f"- {name}: {value}" for name, value in self.conditions.items())])
 
     def lengths(self, name: str) -> str:
-        """BLEU of each group of lengths, in words."""
-        return ", ".join(f"{bleu:.1f} BLEU at {group}" for group, bleu in self.figures[name].by_length.items())
+        """Return BLEU of each group of lengths, in words."""
+        return ", ".join(f"{bleu:.1f} BLEU at {group}" for group, bleu in self.results[name].by_length.items())
 
     @property
     def verdict(self) -> str:
-        """The one sentence above all others."""
+        """The main result, in one sentence."""
         return f"Additive attention scores {self.step('additive').figures}."
 
     @property
     def chart(self) -> Chart:
-        """BLEU by length where it tells most."""
+        """BLEU by length of three models."""
         names = ("fixed-vector", "additive", "transformer")
-        lines = [Line(name, list(enumerate(self.figures[name].by_length.values()))) for name in names]
-        groups = [(group.removesuffix(" words"), "words") for group in self.figures["additive"].by_length]
+        lines = [Line(name, list(enumerate(self.results[name].by_length.values()))) for name in names]
+        groups = [(group.removesuffix(" words"), "words") for group in self.results["additive"].by_length]
         return Chart("BLEU by length of the source", "length", lines, groups)
 
     def page(self) -> str:
-        """The article, as one file."""
+        """Return the article as a self-contained HTML page."""
         return render("story.html", self, None)
 
 
-def times(ratio: float) -> str:
-    """A ratio of speeds in words."""
-    if ratio >= CLEAR:
+def speed_in_words(ratio: float) -> str:
+    """Describe a ratio of speeds."""
+    if ratio >= _FASTER:
         return f"{ratio:.1f} times as fast"
-    return f"{1 / ratio:.1f} times as slowly" if ratio * CLEAR <= 1 else "as fast"
+    return f"{1 / ratio:.1f} times slower" if ratio * _FASTER <= 1 else "equally fast"
 
 
-def measure(plans: Sequence[Plan], runs: Sequence[RunFolder], *, device: torch.device) -> Story:
-    """Translate and score with all runs. Raises DataError where they were not trained and tested on the same sentences."""
-    names, test = [plan.rung.name for plan in plans], runs[0].split("test")
+def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, device: torch.device) -> Story:
+    """Translate the test set with all runs and score the translations.
+
+    Raises DataError if the runs were trained or tested on different sentences.
+    """
+    names, test = [plan.chapter.name for plan in planned], runs[0].split("test")
     check_same(names, [run.split("test").target for run in runs], "references")
     for name, run in zip(names, runs, strict=True):
         if differing := [key for key in ("pairs", "tokenizer") if run.record().get(key) != runs[0].record().get(key)]:
-            raise DataError(name, f"differs in its {' and '.join(differing)} from {names[0]}", f"remove {run.path}")
-    found = {
-        plan.rung.name: evaluate_run(run, test, plan.config.decoding, device=device)
-        for plan, run in zip(plans, runs, strict=True)
-    }
-    steps, memory = all_steps(found, test.target), read_memory(runs[0].path.parent)
-    corpus = plans[0].config.corpus
-    figures = {
-        name: figures_of(found[name], run)._replace(
-            error_rate=alignment_error(run, test, corpus.folder / f"{corpus.test}.align", device),
-            memory=memory[name] / 1e6 if name in memory else None,
-            step=steps.get(name),
+            raise DataError(name, f"differs from {names[0]} in its {' and '.join(differing)}", f"remove {run.path}")
+    evaluations = [
+        evaluate_run(run, test, plan.config.decoding, device=device) for plan, run in zip(planned, runs, strict=True)
+    ]
+    hypotheses = {name: evaluation.hypotheses for name, evaluation in zip(names, evaluations, strict=True)}
+    differences = differences_from_previous(hypotheses, test.target)
+    corpus, results = planned[0].config.corpus, {}
+    for name, run, evaluation in zip(names, runs, evaluations, strict=True):
+        finished = run.finish_record()
+        peak_memory_bytes = finished.get("peak_memory_bytes")
+        results[name] = Result(
+            bleu=evaluation.scores[0],
+            by_length={group.name: group.bleu for group in evaluation.by_length if group.bleu is not None},
+            by_kind={group.name: group.bleu for group in evaluation.by_kind if group.bleu is not None},
+            architecture=run.config().architecture,
+            num_parameters=finished["weights"],
+            speed=finished["target_tokens"] / finished["seconds"],
+            memory=peak_memory_bytes and peak_memory_bytes / 1e6,
+            error_rate=_alignment_error_rate(run, test, corpus.folder / f"{corpus.test}.align", device),
+            difference=differences.get(name),
         )
-        for name, run in zip(names, runs, strict=True)
-    }
-    return Story(figures, conditions(plans, runs[0], test, found[names[0]].scores[0].signature))
+    return Story(results, _conditions(planned, runs[0], test, evaluations[0].scores[0].signature))
 
 
-def all_steps(found: dict[str, Evaluation], references: Sequence[str]) -> dict[str, Difference]:
-    """Each rung against the one that it is compared with, corrected for all of them (Holm 1979)."""
-    place = {name: number for number, name in enumerate(found)}
-    pairs = {name: (place[name], place[than]) for name in found if (than := LADDER[name].than)}
-    tests = paired_bootstrap([one.hypotheses for one in found.values()], references, list(pairs.values()))
+def differences_from_previous(
+    hypotheses: Mapping[str, Sequence[str]], references: Sequence[str]
+) -> dict[str, Difference]:
+    """Compare each chapter with the previous one; p-values are corrected for the number of tests (Holm 1979)."""
+    index = {name: number for number, name in enumerate(hypotheses)}
+    pairs = {name: (index[name], index[previous]) for name in index if (previous := CHAPTERS[name].previous)}
+    tests = paired_bootstrap(list(hypotheses.values()), references, list(pairs.values()))
     return dict(zip(pairs, tests, strict=True))
 
 
-def figures_of(found: Evaluation, run: RunFolder) -> Figures:
-    """What an evaluation and a finished run say by themselves."""
-    ended = run.finish_record()
-    return Figures(
-        bleu=found.scores[0],
-        by_length={group.name: group.bleu for group in found.by_length if group.bleu is not None},
-        by_kind={group.name: group.bleu for group in found.by_kind if group.bleu is not None},
-        architecture=run.config().architecture,
-        weights=ended["weights"],
-        speed=ended["target_tokens"] / ended["seconds"],
-    )
-
-
-def alignment_error(run: RunFolder, test: HeldOut, gold: Path, device: torch.device) -> float | None:
-    """How far its weights are from gold alignments; None where there are no weights."""
+def _alignment_error_rate(run: RunFolder, test: HeldOut, gold: Path, device: torch.device) -> float | None:
+    """Return the alignment error rate of a run's attention weights, None if it has none."""
     try:
-        return AttentionViewer(load(run, device=device), run, layer=None, head=None).agreement(test, gold).error_rate
+        viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
     except UsageError:
         return None
+    return viewer.agreement(test, gold).error_rate
 
 
-def conditions(plans: Sequence[Plan], run: RunFolder, test: HeldOut, signature: str) -> dict[str, str]:
-    """What was the same for all rungs, and the one setting that architectures choose for themselves."""
-    record, training, search = run.record(), plans[0].config.training, plans[0].config.decoding
-    rates = {plan.config.architecture: plan.config.training.learning_rate for plan in plans}
-    pieces, pairs = record["pieces"]["target"], record["corpus"]["train"]["kept"]
+def _conditions(planned: Sequence[PlannedChapter], run: RunFolder, test: HeldOut, signature: str) -> dict[str, str]:
+    """Return what was equal for all chapters, and the learning rate of each architecture."""
+    record, training, decoding = run.record(), planned[0].config.training, planned[0].config.decoding
+    rates = {plan.config.architecture: plan.config.training.learning_rate for plan in planned}
+    vocab_size, num_pairs = record["pieces"]["target"], record["corpus"]["train"]["kept"]
     return {
-        "Corpus": f"{pairs:,} training pairs, {len(test.source):,} test sentences, one vocabulary of {pieces:,} pieces",
+        "Corpus": f"{num_pairs:,} training pairs, {len(test.source):,} test sentences, "
+        f"one vocabulary of {vocab_size:,} tokens",
         "Training": f"{training.steps:,} updates of {training.batch_tokens:,} tokens, seed {training.seed}, one run each",
         "Learning rate": ", ".join(f"{rate:g} ({architecture})" for architecture, rate in rates.items()),
-        "Search": f"{search.search}, beam size {search.beam_size}, length penalty {search.length_penalty:g}",
+        "Search": f"{decoding.search}, beam size {decoding.beam_size}, length penalty {decoding.length_penalty:g}",
         "Cost": f"{record['threads']} threads; speed without validation, memory of the whole process",
         "BLEU": signature,
     }
