@@ -53,13 +53,19 @@ class Attention(nn.Module):
         self.mechanism, self.num_heads = mechanism, num_heads
         inner_dim = site.query_dim if site.project_value else site.memory_dim
         self.context_dim = inner_dim if mechanism.has_context else 0
-        self.query_proj = Linear(site.query_dim, projected_dim, ops=ops) if projection == "both" else nn.Identity()
+        short = mechanism.fuses and projection == "both" and site.project_value
+        self.query_proj: nn.Module = nn.Identity()
+        if projection == "both":
+            self.query_proj = Linear(site.query_dim, projected_dim, ops=ops, stays_short=short)
         self.key_proj: nn.Module = nn.Identity()
         if projection != "none":
             key_dim = projected_dim if projection == "both" else site.query_dim
-            self.key_proj = Linear(site.memory_dim, key_dim, ops=ops, bias=False)
-        self.value_proj = Linear(site.memory_dim, inner_dim, ops=ops) if site.project_value else nn.Identity()
-        self.output_proj = Linear(inner_dim, inner_dim, ops=ops) if site.project_value else nn.Identity()
+            self.key_proj = Linear(site.memory_dim, key_dim, ops=ops, bias=False, stays_short=short)
+        self.value_proj: nn.Module = nn.Identity()
+        self.output_proj: nn.Module = nn.Identity()
+        if site.project_value:
+            self.value_proj = Linear(site.memory_dim, inner_dim, ops=ops, stays_short=short)
+            self.output_proj = Linear(inner_dim, inner_dim, ops=ops, stays_short=True)
 
     def make_memory(self, memory_BSD: Tensor, mask_BS: Tensor | None) -> Any:
         """Project a whole memory once; mask_BS is True at real tokens, None if there is no padding."""

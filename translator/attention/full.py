@@ -24,6 +24,10 @@ class FullMemory(NamedTuple):
     value: Tensor  # (B, H, S, K)
     mask: Tensor | None  # (B, S), None if every position is real
 
+    def float(self) -> Self:
+        """Return the memory in float32."""
+        return self._replace(key=self.key.float(), value=self.value.float())
+
     def select(self, row_B: Tensor) -> Self:
         return self._replace(
             key=self.key.index_select(0, row_B),
@@ -46,6 +50,7 @@ class Full(Mechanism[FullMemory]):
         super().__init__(settings, options)
         self.score, self.causal, self.ops = options.score, options.causal, options.ops
         self.dropout = Dropout(settings.dropout, ops=options.ops)
+        self.fuses = self.ops.fast and self.score.dot_scale is not None and settings.dropout == 0.0
 
     def make_memory(self, key_BHSK: Tensor, value_BHSK: Tensor, mask_BS: Tensor | None) -> FullMemory:
         return FullMemory(key_BHSK, value_BHSK, mask_BS)
@@ -60,6 +65,8 @@ class Full(Mechanism[FullMemory]):
         drops_weights = self.training and self.dropout.probability > 0.0  # the kernel draws its dropout differently
         if scale is not None and self.ops.fast and not need_weights and not drops_weights:
             return _fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
+        if query_BHTK.dtype.itemsize < torch.float32.itemsize:  # projected for the kernel, which returns no weights
+            query_BHTK, memory = query_BHTK.float(), memory.float()
         num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
         mask = attention_mask(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
         context_BHTK, weight_BHTS = self.average(query_BHTK, memory, mask)

@@ -84,6 +84,8 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
     """True if the score must be a dot product, scaled or not."""
     waits_for: ClassVar[str] = ""
     """What it reads back from the device in an update, so that the update cannot be captured; empty if nothing."""
+    fuses: bool = False
+    """True if `attend` in training is one kernel of the library, for which queries, keys and values may have a short type."""
     max_length: int | None = None
     """Maximum length of the sequence in tokens; None if unlimited."""
 

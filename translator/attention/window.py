@@ -43,6 +43,7 @@ class Window(Full):
 
     def __init__(self, settings: WindowSettings, options: MechanismOptions) -> None:
         super().__init__(settings, options)
+        self.fuses = False  # its bands go through `average`
         self.window, self.num_global = settings.window, settings.global_positions
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:

@@ -57,8 +57,8 @@ class FeedForward(nn.Module):
         self, dim: int, inner_dim: int, activation: Callable[[Tensor], Tensor], *, dropout: float, ops: Ops
     ) -> None:
         super().__init__()
-        self.inner_proj = Linear(dim, inner_dim, ops=ops)
-        self.outer_proj = Linear(inner_dim, dim, ops=ops)
+        self.inner_proj = Linear(dim, inner_dim, ops=ops, stays_short=True)
+        self.outer_proj = Linear(inner_dim, dim, ops=ops, stays_short=True)
         self.activation = activation
         self.dropout = Dropout(dropout, ops=ops)
 

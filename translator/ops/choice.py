@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from translator.errors import MachineError
 from translator.ops.dropout import byte_dropout, draws_from
-from translator.ops.linear import compiled_linear, cpu_capabilities, gains_by_rounding, rounded_linear
+from translator.ops.linear import compiled_linear, cpu_capabilities, gains_by_rounding, rounded_linear, short_linear
 from translator.ops.loss import ChunkedOutputLoss
 from translator.ops.threads import Item, Result, Workers
 from translator.settings import Settings
@@ -44,11 +44,18 @@ class Ops:
     compiles: bool = False  # the forward pass is compiled in training
     captures: bool = False  # training updates are recorded as CUDA graphs
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """The map x W^T + b over the last axis, in x's own type; operands of large products are rounded to `product_dtype`."""
-        if self.product_dtype.itemsize >= x.dtype.itemsize or not gains_by_rounding(x, weight):
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stays_short: bool = False) -> Tensor:
+        """Return x W^T + b over the last axis; operands of large products are rounded to `product_dtype`.
+
+        The result has the type of W. With `stays_short` a GPU returns it in `product_dtype`, which spares conversions
+        where a matrix product comes next or where it is added to a longer type.
+        """
+        if self.product_dtype.itemsize >= weight.dtype.itemsize or not gains_by_rounding(x, weight):
             return (compiled_linear if self.fast else functional.linear)(x, weight, bias)
-        return rounded_linear(x, weight, bias, self.product_dtype)
+        if x.device.type == "cpu":
+            return rounded_linear(x, weight, bias, self.product_dtype)
+        product = short_linear(x, weight, bias, self.product_dtype)
+        return product if stays_short else product.to(weight.dtype)
 
     def dropout(self, x: Tensor, probability: float, training: bool) -> Tensor:
         """Zero each element with `probability` and scale the others so that the mean is kept."""

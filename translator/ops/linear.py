@@ -3,10 +3,13 @@
 `compiled_linear` is for searches: the library's map by a product compiled for its shape, without gradients.
 """
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 LEAST_PRODUCT = 2**22
@@ -76,3 +79,41 @@ def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.
     product = functional.linear(padded(rows, dtype), weight.to(dtype))
     mapped = (product if len(product) == len(rows) else product[: len(rows)]).to(x.dtype)
     return (mapped if bias is None else mapped.add_(bias)).view(*x.shape[:-1], len(weight))
+
+
+def short_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Return x W^T + b in `dtype`, to which all operands are rounded, as `torch.autocast` does on a GPU.
+
+    The gradients of W and b have the type of W and b, that of x has the type of x.
+    """
+    rows_MD = x.reshape(-1, x.shape[-1])
+    product: Tensor = _ShortLinear.apply(rows_MD, weight, bias, dtype)  # type: ignore[no-untyped-call]
+    return product.view(*x.shape[:-1], len(weight))
+
+
+class _ShortLinear(Function):
+    """The product and its gradients. The library computes the same, but sums the bias's gradient in one slow reduction."""
+
+    @staticmethod
+    def forward(ctx: Any, x_MD: Tensor, weight_FD: Tensor, bias_F: Tensor | None, dtype: torch.dtype) -> Tensor:
+        short_MD, short_FD = x_MD.to(dtype), weight_FD.to(dtype)
+        ctx.save_for_backward(short_MD, short_FD)
+        ctx.x_dtype, ctx.dtype, ctx.has_bias = x_MD.dtype, weight_FD.dtype, bias_F is not None
+        return functional.linear(short_MD, short_FD, None if bias_F is None else bias_F.to(dtype))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_MF: Tensor) -> tuple[Tensor | None, ...]:
+        short_MD, short_FD = ctx.saved_tensors
+        grad_x = (grad_MF @ short_FD).to(ctx.x_dtype) if ctx.needs_input_grad[0] else None
+        grad_weight = (grad_MF.T @ short_MD).to(ctx.dtype)
+        return grad_x, grad_weight, column_sums(grad_MF, ctx.dtype) if ctx.has_bias else None, None
+
+
+def column_sums(x_MF: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the sum over rows, added up in `dtype`.
+
+    Two stages: one reduction over many rows of few columns would keep only a few of a GPU's processors busy.
+    """
+    num_groups = math.gcd(len(x_MF), 64)
+    return x_MF.reshape(num_groups, -1, x_MF.shape[1]).sum(1, dtype=dtype).sum(0)

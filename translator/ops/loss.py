@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from translator.ops.linear import padded, rounded_up
+from translator.ops.linear import column_sums, padded, rounded_up
 
 CHUNK_ELEMENTS = 2**21
 """Logits held at once: enough rows that a product is worth its start, and the sum of its gradients too."""
@@ -58,11 +58,17 @@ class ChunkedOutputLoss(Function):
             rows = slice(first, first + chunk_rows)
             target_R, count_R1 = target_M[rows], None if count_M1 is None else count_M1[rows]
             short_hidden_RD = padded(hidden_MD[rows], dtype)
-            logits_RV = short_hidden_RD @ short_weight_VD.T
+            if on_cpu:
+                logits_RV = short_hidden_RD @ short_weight_VD.T
+            else:
+                logits_RV = torch.addmm(bias_V.to(dtype), short_hidden_RD, short_weight_VD.T)
             for start in range(0, len(target_R), block_rows):
                 block = slice(start, min(start + block_rows, len(target_R)))
                 count = None if count_R1 is None else count_R1[block]
-                loss, grad_bias = differentiate(logits_RV[block], bias_V, target_R[block], count, label_smoothing)
+                if on_cpu:
+                    loss, grad_bias = differentiate(logits_RV[block], bias_V, target_R[block], count, label_smoothing)
+                else:
+                    loss, grad_bias = differentiate_short(logits_RV[block], target_R[block], count, label_smoothing)
                 total += loss
                 grad_bias_V += grad_bias
             grad_logits_RV = logits_RV  # the rows that were padded are still zero
@@ -107,3 +113,21 @@ def differentiate(
     grad_RV.scatter_add_(1, index_R1, grad_RV.new_full(index_R1.shape, label_smoothing - 1.0))
     logits_RV.copy_(grad_RV)
     return loss, grad_RV.sum(0) if count_R1 is None else count_R1.squeeze(1) @ grad_RV
+
+
+def differentiate_short(
+    logits_RV: Tensor, target_R: Tensor, count_R1: Tensor | None, label_smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Do the same for a GPU, which is limited by memory traffic: the logits hold the bias and stay in their short type.
+
+    Only the logarithms of the probabilities are ever written in float32.
+    """
+    index_R1 = target_R.unsqueeze(1)
+    target_logit = _counted(logits_RV.gather(1, index_R1).float(), count_R1).sum()
+    log_prob_RV = logits_RV.log_softmax(1, dtype=torch.float32)
+    loss = label_smoothing * target_logit - _counted(log_prob_RV.gather(1, index_R1), count_R1).sum()
+    grad_RV = torch.exp(log_prob_RV, out=logits_RV)
+    grad_RV.scatter_add_(1, index_R1, grad_RV.new_full(index_R1.shape, label_smoothing - 1.0))
+    if count_R1 is None:
+        return loss, column_sums(grad_RV, torch.float32)
+    return loss, (count_R1.T.to(grad_RV.dtype) @ grad_RV).squeeze(0).float()
