@@ -173,3 +173,37 @@ def test_plain_ops_multiply_in_fp32():
 def test_linear_without_bias():
     x, weight = torch.randn(2, 3), torch.randn(4, 3)
     assert torch.allclose(Ops(True).linear(x, weight), functional.linear(x, weight))
+
+
+@pytest.mark.parametrize("bias", [None, torch.linspace(-1, 1, 7)])
+def test_a_short_product_equals_the_plain_one_and_its_gradients_have_the_types_of_the_operands(bias):
+    """What a GPU computes, here on a CPU."""
+    torch.manual_seed(0)
+    results = []
+    for multiply in (functional.linear, lambda *operands: linear.short_linear(*operands, torch.bfloat16)):
+        torch.manual_seed(1)
+        leaves = [leaf.requires_grad_() for leaf in (torch.randn(3, 25, 16), torch.randn(7, 16))]
+        leaves += [] if bias is None else [bias.clone().requires_grad_()]
+        product = multiply(*leaves, *([None] if bias is None else []))
+        results.append([product.detach().float(), *torch.autograd.grad(product.float().square().sum(), leaves)])
+    assert product.dtype == torch.bfloat16
+    for found, expected in zip(results[1], results[0], strict=True):
+        assert found.dtype == torch.float32
+        assert relative(found, expected) < 2e-2
+
+
+@pytest.mark.parametrize("num_rows", [1, 7, 64, 192])
+def test_column_sums_in_two_stages_are_the_sums(num_rows):
+    rows = torch.randn(num_rows, 5)
+    torch.testing.assert_close(linear.column_sums(rows, torch.float32), rows.sum(0))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("counts", [None, torch.tensor([[1.0], [0.0], [1.0], [1.0]])])
+def test_both_forms_of_the_loss_over_a_block_agree(counts, smoothing):
+    torch.manual_seed(0)
+    logits, bias, target = torch.randn(4, 31), torch.randn(31), torch.randint(31, (4,))
+    plain, short = logits.clone(), logits + bias
+    expected = loss.differentiate(plain, bias, target, counts, smoothing)
+    found = loss.differentiate_short(short, target, counts, smoothing)
+    torch.testing.assert_close([*found, short], [*expected, plain])
