@@ -25,6 +25,7 @@ import torch
 from tests.benchmarks.figures import show
 from tests.benchmarks.trainings import begun, outcomes_of
 from translator.jobs.train.run_loop import Training
+from translator.jobs.translate.build import configure_library
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "multi30k-transformer-gpu.toml"
 FORMS = {
@@ -33,7 +34,7 @@ FORMS = {
     "plain": ["ops.fast=false", "ops.capture=false", "ops.precision=fp32"],
 }
 WARM_UP, UPDATES, REPEATS = 200, 200, 3
-SEEDS, SEED_STEPS = 4, 1000
+SEEDS, SEED_STEPS = 4, 600
 
 
 def corpus_overrides() -> list[str]:
@@ -71,8 +72,7 @@ def measure_speed(folder: Path) -> None:
 
 def tokens_per_second(run: Training, num_updates: int) -> float:
     """Return the real target tokens per second, end marks included, of the next updates of a run."""
-    is_bf16 = run.objective.ops.product_dtype == torch.bfloat16  # a setting of the whole process
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = is_bf16
+    configure_library(torch.device("cuda"), run.objective.ops)
     torch.cuda.synchronize()
     start = time.monotonic()
     num_tokens = sum(outcome.report.num_tokens for outcome in islice(outcomes_of(run), num_updates))

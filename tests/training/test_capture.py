@@ -4,6 +4,7 @@ On a CPU a plain call takes the place of a recorded graph, which shows everythin
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.static_batches import StaticBatches
 from translator.text.tokenizer import EOS
 from translator.training.capture import CapturedUpdates
+from translator.training.checkpoint import Record, restore_checkpoint, save_checkpoint
 from translator.training.loop import accumulate, build_optimizer, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
@@ -147,3 +149,39 @@ def test_200_updates_replayed_as_cuda_graphs_are_the_uncaptured_ones(dtype: torc
     found = trained(gpu, 200, None, ops)
     assert found[2] == []
     assert_same_runs(found, expected, tolerance=1e-3 if dtype == torch.float32 else 1e-2)
+
+
+@needs_gpu
+def test_a_captured_run_that_was_stopped_and_resumed_is_the_run_that_was_not(tmp_path: Path) -> None:
+    losses, ops = [], Ops(fast=True)
+    for stops in (False, True):
+        torch.manual_seed(1)
+        found: list[float] = []
+        progress, checkpoint = Progress(), None
+        for steps in (40, 90) if stops else (90,):
+            with torch.device("cuda"):
+                model = tiny("transformer", {"model": {"dropout": 0.3}}, ops)
+            objective, settings = (
+                Objective(model, label_smoothing=0.1, ops=ops),
+                SETTINGS.model_copy(update={"steps": steps}),
+            )
+            optimizer, updates = build_optimizer(model, settings), corpus_updates(torch.device("cuda"))
+            captured = CapturedUpdates(
+                objective, updates, optimizer, static=StaticBatches(updates.pairs), clip_norm=1.0
+            )
+            if checkpoint is not None:
+                progress = restore_checkpoint(checkpoint, model, optimizer).progress
+            outcomes = train(
+                objective,
+                updates,
+                optimizer,
+                settings.learning_rate_at,
+                settings=settings,
+                progress=progress,
+                replay=captured.replay,
+            )
+            found += [outcome.read().loss for outcome in outcomes]
+            assert captured.graphs
+            checkpoint = save_checkpoint(tmp_path / str(stops), model, optimizer, Record(progress, None, False, {}))
+        losses.append(found)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)

@@ -17,6 +17,7 @@ from translator.attention.core import Attention
 from translator.attention.interface import Place
 from translator.ops.choice import Ops
 from translator.ops.layers import Dropout, Linear
+from translator.ops.norm import LayerNorm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": functional.relu, "gelu": functional.gelu}
 
@@ -38,7 +39,7 @@ class Residual(nn.Module):
 
     def __init__(self, dim: int, *, pre_norm: bool, dropout: float, ops: Ops) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(dim)
+        self.norm = LayerNorm(dim)
         self.dropout = Dropout(dropout, ops=ops)
         self.pre_norm = pre_norm
 

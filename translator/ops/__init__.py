@@ -2,6 +2,7 @@
 
     linear.py    x W^T + b, with bf16 operands where they are large and the machine multiplies those faster
     dropout.py   dropout from random bytes, where the library's own mask is slow
+    norm.py      layer normalisation with a backward pass for narrow rows on a GPU
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
     threads.py   independent work side by side, one thread each
     choice.py    `Ops`: which form runs, decided once when a model is built

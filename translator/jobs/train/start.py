@@ -12,7 +12,13 @@ from translator.jobs.train.events import Watcher
 from translator.jobs.train.prepare import Prepared, initial_parameters
 from translator.jobs.train.run_loop import Training
 from translator.jobs.train.watchdog import note_saved_step
-from translator.jobs.translate.build import build_model, count_parameters, environment_of, vocabularies_of
+from translator.jobs.translate.build import (
+    build_model,
+    configure_library,
+    count_parameters,
+    environment_of,
+    vocabularies_of,
+)
 from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops
@@ -36,7 +42,7 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
     config = prepared.config
     torch.manual_seed(config.training.seed)
     ops = choose_ops(config.ops, device)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
+    configure_library(device, ops)
     with device:
         model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
     has_begun = any(prepared.run.checkpoints.glob("step-*"))

@@ -1,6 +1,8 @@
 """A whole training: prepare or go on, train, finish; stopped, it leaves its state."""
 
-from contextlib import ExitStack
+import importlib
+import threading
+from contextlib import ExitStack, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +36,8 @@ def train_run(
     check_model(config)
     if config.training.tensorboard:
         require_tensorboard()
+    if device.type == "cuda":
+        threading.Thread(target=_load_gpu_libraries, args=(device,), daemon=True).start()
     run, training = RunFolder(folder), None
     watchers = Watchers(watcher) if processes.is_first else Watchers()
     try:
@@ -66,6 +70,13 @@ def train_run(
             raise SystemExit(stop.exit_code) from None
         raise Stopped(stop.number, training.progress.step if training else 0, str(folder)) from None
     return run
+
+
+def _load_gpu_libraries(device: torch.device) -> None:
+    """Load what the first update needs while the corpus is prepared: CUDA, cuBLAS and a part of torch, seconds each."""
+    with suppress(Exception):  # the main thread meets the same error and reports it
+        torch.ones(1, 1, device=device).mm(torch.ones(1, 1, device=device))
+        importlib.import_module("torch._dynamo")  # every optimizer imports it when it is built
 
 
 def require_tensorboard() -> None:

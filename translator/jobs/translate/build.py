@@ -28,6 +28,17 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def configure_library(device: torch.device, ops: Ops) -> None:
+    """Set the switches of torch that concern the whole process, for a GPU.
+
+    Products in TF32 are allowed where products are rounded anyway. cuDNN's attention is not: it compiles a kernel of its
+    own for every new shape, which takes about a second each.
+    """
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[str, str]:
     """Return what must be equal for two runs of one config to have bit-identical parameters."""
     is_gpu = device.type == "cuda"

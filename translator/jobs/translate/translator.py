@@ -12,7 +12,7 @@ from translator.config_errors import Origin
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.build import build_model, configure_library, vocabularies_of
 from translator.jobs.translate.engines import ENGINES, Engine, TorchEngine
 from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
@@ -115,6 +115,7 @@ def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", eng
     device = torch.device(device)
     precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
     ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)
+    configure_library(device, ops)
     path = folder.final / MODEL
     parameters = read_parameters(path)
     _check_sizes(folder, config, vocabularies_of(tokenizer), parameters)
