@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.example import HOSTILE, demo_pairs, example_page, hostile_pairs
-from tests.report.test_page import Parsed
+from tests.report.parsed import Parsed
 from translator.report.page import shown
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the library: pip install playwright")
@@ -106,7 +106,7 @@ def test_search_lists_the_sentences_that_have_it(visit: Visit) -> None:
     everything = [(one["number"], str(one).lower()) for one in visit.data["sentences"]]  # type: ignore[attr-defined]
     assert visit.numbers() == [number for number, text in everything if "hungry" in text][:20] != []
     visit.page.locator("#search").fill("no such word anywhere")
-    assert (visit.numbers(), visit.page.locator("#status").inner_text()) == ([], "no sentence has this")
+    assert (visit.numbers(), visit.page.locator("#status").inner_text()) == ([], "no sentence matches")
 
 
 def test_each_order_sorts_by_what_it_says(visit: Visit) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import TINY_RECURRENT, Program, sets
-from tests.report.test_page import Parsed
+from tests.report.parsed import Parsed
 
 
 def test_the_page_of_a_run_has_its_scores_curves_translations_and_attention(here: Path, program: Program) -> None:

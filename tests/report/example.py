@@ -1,4 +1,4 @@
-"""A comparison that nobody had to train: two or more runs, sentences of any kind, weights that are known."""
+"""A made-up comparison: several runs, any sentences, known attention weights."""
 
 import base64
 import math
@@ -10,7 +10,7 @@ from translator.evaluation.comparison import Difference, GroupScore, MostDiffere
 from translator.evaluation.metrics import Score
 from translator.jobs.compare.compare import Comparison, Condition, Row
 from translator.jobs.compare.evaluate import Evaluation, RunFacts
-from translator.jobs.show.report import Curves, Look, page_of
+from translator.jobs.show.report import Curves, RunAttention, page_of
 from translator.jobs.translate.translator import Candidate
 from translator.runs.folder import HeldOut
 
@@ -31,19 +31,19 @@ SIGNATURE = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|ver
 
 
 def demo_pairs(count: int) -> list[tuple[str, str, str]]:
-    """(source, reference, kind), from the demo's test set, over and over."""
+    """(source, reference, kind) from the demo's test set, repeated as often as needed."""
     lines = zip(*((DATA / f"test.{side}").read_text().splitlines() for side in ("en", "de", "kind")), strict=True)
     pairs = list(lines)
     return [pairs[number % len(pairs)] for number in range(count)]
 
 
 def hostile_pairs() -> list[tuple[str, str, str]]:
-    """Sentences that a page must show and not obey."""
+    """Sentences that a page must show as text and never execute."""
     return [(text, f"{text} und {text}", "<b>kind</b>") for text in HOSTILE]
 
 
-def example(pairs: list[tuple[str, str, str]], names: list[str]) -> tuple[Comparison, list[Curves], list[Look]]:
-    """What `page_of` takes. The first run errs little, each one after it more; the last has no weights if there are three."""
+def example(pairs: list[tuple[str, str, str]], names: list[str]) -> tuple[Comparison, list[Curves], list[RunAttention]]:
+    """The arguments of `page_of`. Each run makes more mistakes than the one before; a third has no attention weights."""
     test = HeldOut([pair[0] for pair in pairs], [pair[1] for pair in pairs], [pair[2] for pair in pairs])
     rows = [
         Row(evaluation(test, run, name), facts(run), test_of(run), MostDifferent([], []))
@@ -52,11 +52,13 @@ def example(pairs: list[tuple[str, str, str]], names: list[str]) -> tuple[Compar
     unequal = [Condition("architecture", ["transformer", *["recurrent"] * (len(names) - 1)])] if len(names) > 1 else []
     verdict = f"{names[0]} scores 3.1 BLEU above {names[-1]} (95 % interval 2.2 to 4.0, p = 0.002, paired bootstrap)."
     comparison = Comparison(verdict, 0, rows, test, DecodingSettings(), unequal)
-    looks = [
-        look_of(row.evaluation, test) if run < 2 else Look(None, "it has no weights over words", [None] * len(pairs))
+    attention = [
+        attention_of(row.evaluation, test)
+        if run < 2
+        else RunAttention(None, "it has no weights over words", [None] * len(pairs))
         for run, row in enumerate(rows)
     ]
-    return comparison, [curves(run) for run in range(len(names))], looks
+    return comparison, [curves(run) for run in range(len(names))], attention
 
 
 def example_page(pairs: list[tuple[str, str, str]], names: list[str]) -> str:
@@ -82,7 +84,7 @@ def evaluation(test: HeldOut, run: int, name: str) -> Evaluation:
 
 
 def err(text: str, chance: random.Random, share: float) -> str:
-    """Some words swapped, lost or said twice."""
+    """Return the text with some words replaced, removed, repeated or moved."""
     words = text.split(" ")
     for _ in range(sum(chance.random() < share for _ in words)):
         place = chance.randrange(len(words))
@@ -114,8 +116,8 @@ def curves(run: int) -> Curves:
     }
 
 
-def look_of(evaluation: Evaluation, test: HeldOut) -> Look:
-    """Weights that can be known: word t looks at word t, with 70 percent, and at all others alike."""
+def attention_of(evaluation: Evaluation, test: HeldOut) -> RunAttention:
+    """Known weights: word t attends to word t with 71 percent, and less to words further away."""
     maps: list[object] = []
     for source, candidate in zip(test.source, evaluation.best, strict=True):
         columns, rows = [*source.split(" "), "</s>"], [*candidate.text.split(" "), "</s>"]
@@ -124,9 +126,9 @@ def look_of(evaluation: Evaluation, test: HeldOut) -> Look:
         maps.append(
             {"source": " ".join(columns), "target": " ".join(rows), "weights": weights}
             if candidate.text
-            else "nothing was looked at"
+            else "the source is empty"
         )
-    return Look(
+    return RunAttention(
         "cross-attention, layer 2 of 2, average of 4 heads, lowest alignment error on validation, 0.108", None, maps
     )
 

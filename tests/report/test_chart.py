@@ -1,4 +1,4 @@
-"""Charts as numbers: values stand where the axis says, and the table has them all."""
+"""Charts as numbers: values are drawn where the axis says, and the table has all of them."""
 
 import pytest
 from hypothesis import given
@@ -11,11 +11,11 @@ POINTS = st.lists(st.tuples(st.integers(1, 10**6), FINITE), min_size=1, max_size
 
 
 @given(POINTS, POINTS)
-def test_every_point_and_tick_is_within_the_frame(
+def test_every_point_and_tick_is_inside_the_plotting_area(
     first: list[tuple[float, float]], second: list[tuple[float, float]]
 ) -> None:
     chart = Chart("loss", "updates", [Line("a", sorted(first)), Line("b", sorted(second))])
-    for path, marks in chart.drawn():
+    for path, marks in chart.paths():
         places = [tuple(map(float, place.split())) for place in path[1:].split("L")]
         assert all(LEFT <= x <= RIGHT and TOP <= y <= BOTTOM for x, y in places)
         assert set(marks) <= set(places)
@@ -24,7 +24,7 @@ def test_every_point_and_tick_is_within_the_frame(
     assert 2 <= len(chart.y_axis.ticks) <= 7
 
 
-def test_a_value_stands_at_its_own_tick() -> None:
+def test_a_value_is_drawn_at_its_own_tick() -> None:
     chart = Chart("BLEU", "updates", [Line("a", [(0, 0.0), (500, 50.0), (1000, 100.0)])])
     assert {text: y for y, text, _ in chart.y_axis.labels()} == {
         "0": 176,
@@ -33,10 +33,10 @@ def test_a_value_stands_at_its_own_tick() -> None:
         "75": 53,
         "100": 12,
     }
-    assert chart.drawn()[0][0] == "M48 176L194 94L340 12"
+    assert chart.paths()[0][0] == "M48 176L194 94L340 12"
 
 
-def test_the_table_has_a_row_for_every_place_and_a_gap_where_a_line_has_nothing() -> None:
+def test_the_table_has_a_row_for_every_x_and_an_empty_cell_where_a_line_has_no_point() -> None:
     lines = [Line("a", [(10, 1.5)]), Line("b", [(10, 1234.5), (20, 3e-5)])]
     assert Chart("", "updates", lines).rows() == [["10", "1.5", "1,234"], ["20", "", "3e-05"]]
     named = Chart("", "group", [Line("a", [(1, 2.0)])], [("seen", "(3)"), ("unseen", "(4)")])
@@ -44,5 +44,5 @@ def test_the_table_has_a_row_for_every_place_and_a_gap_where_a_line_has_nothing(
 
 
 @pytest.mark.parametrize("lines", [[], [Line("a", [])]])
-def test_what_was_not_recorded_is_not_drawn(lines: list[Line]) -> None:
+def test_a_chart_without_points_is_not_drawn(lines: list[Line]) -> None:
     assert not Chart("", "updates", lines).has_points

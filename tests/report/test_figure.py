@@ -1,4 +1,4 @@
-"""Heat maps as files: what is in them, and nothing that a word could smuggle in."""
+"""Heat maps as files contain all words as text and nothing that a word could inject."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -24,15 +24,15 @@ def texts(path: Path) -> list[str]:
     return ["".join(node.itertext()) for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_an_svg_holds_every_word_as_text_with_title_and_caption(tmp_path: Path) -> None:
+def test_an_svg_contains_every_word_as_text_with_title_and_caption(tmp_path: Path) -> None:
     save_figure([heat_map(), heat_map()], "not why", tmp_path / "a.svg")
-    found = texts(tmp_path / "a.svg")
+    shown = texts(tmp_path / "a.svg")
     for word in ("$x^2$", "<b>&amp;", "[red]x[/]", "\\x1b[2J", "狗和猫", "\\frac{1}{2}"):
-        assert found.count(word) == 4
-    assert (found.count("layer 2 of 3"), found.count("not why")) == (2, 1)
+        assert shown.count(word) == 4
+    assert (shown.count("layer 2 of 3"), shown.count("not why")) == (2, 1)
 
 
-def test_a_png_is_one_and_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
+def test_the_same_picture_gives_the_same_file(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "a.svg", "b.svg"):
         save_figure([heat_map()], "not why", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
@@ -40,13 +40,13 @@ def test_a_png_is_one_and_the_same_picture_is_the_same_file(tmp_path: Path) -> N
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
-def test_a_very_long_sentence_makes_no_larger_picture_than_the_largest() -> None:
-    drawn = figure.draw_figure([HeatMap(np.zeros((300, 100)), ["x"] * 300, ["y"] * 100, "")], "")
-    assert max(drawn.get_size_inches()) <= figure.LARGEST + 1e-6
+def test_a_very_long_sentence_does_not_exceed_the_largest_picture() -> None:
+    drawn = figure._draw_figure([HeatMap(np.zeros((300, 100)), ["x"] * 300, ["y"] * 100, "")], "")
+    assert max(drawn.get_size_inches()) <= figure.MAX_INCHES + 1e-6
 
 
-@pytest.mark.parametrize("broken", ["translator.report.figure.draw_map", "translator.storage.files.os.fsync"])
-def test_a_failed_picture_leaves_nothing_behind(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("broken", ["translator.report.figure._draw_map", "translator.storage.files.os.fsync"])
+def test_a_failure_leaves_the_old_file(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_text("before")
     monkeypatch.setattr(broken, lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -54,7 +54,7 @@ def test_a_failed_picture_leaves_nothing_behind(broken: str, tmp_path: Path, mon
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.png", "before")]
 
 
-def test_a_machine_without_matplotlib_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_says_how_to_install_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure, "find_spec", lambda _: None)
     with pytest.raises(MachineError, match=r"pip install matplotlib"):
         figure.require_matplotlib()

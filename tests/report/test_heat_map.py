@@ -1,4 +1,4 @@
-"""The picture in a terminal: within its width, nothing but text, and true to the weights."""
+"""Heat maps in a terminal keep to its width, contain only text, and show the weights."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.report.heat_map import HeatMap, columns_of
+from translator.report.heat_map import HeatMap, width_of
 
 HOSTILE = [
     "\x1b[2J",
@@ -32,15 +32,13 @@ def picture(rows: list[str], columns: list[str], weight: float = 0.0) -> HeatMap
     columns=st.lists(st.text(max_size=30) | st.sampled_from(HOSTILE), max_size=90),
     width=st.integers(20, 120),
 )
-def test_no_line_is_wider_than_asked_and_none_holds_a_control_character(
-    rows: list[str], columns: list[str], width: int
-) -> None:
+def test_no_line_is_too_wide_or_has_a_control_character(rows: list[str], columns: list[str], width: int) -> None:
     for line in picture(rows, columns).draw(width, "a caption"):
-        assert columns_of([line]) <= width
+        assert width_of([line]) <= width
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]", line)
 
 
-def test_every_weight_is_drawn_once_by_its_shade_however_many_panels_it_takes() -> None:
+def test_every_weight_is_drawn_once_by_its_shade_in_any_number_of_panels() -> None:
     weight = np.random.default_rng(2).random((3, 100))
     lines = HeatMap(weight, ["x", "y", "z"], ["w"] * 100, "").draw(80, "")
     for row, word in enumerate("xyz"):
@@ -51,7 +49,7 @@ def test_every_weight_is_drawn_once_by_its_shade_however_many_panels_it_takes() 
         assert shades.count("██") == (weight[row] >= 0.75).sum()
 
 
-def test_words_stand_over_their_cells() -> None:
+def test_words_are_above_their_cells() -> None:
     lines = HeatMap(np.eye(2), ["Hund", "schläft"], ["dog", "狗Ａ"], "").draw(80, "")
     assert lines[1:6] == ["         d", "         o狗", "         gＡ", "   Hund ██ ·", "schläft  ·██"]
 
@@ -59,5 +57,5 @@ def test_words_stand_over_their_cells() -> None:
 @pytest.mark.parametrize(
     ("word", "seen"), [("\x1b[2J", "\\x1b[2J"), ("[red]x[/]", "[red]x[/]"), (":smile:", ":smile:")]
 )
-def test_words_are_text_and_nothing_else(word: str, seen: str) -> None:
+def test_words_are_never_markup(word: str, seen: str) -> None:
     assert f"{seen}  ·" in picture([word], ["a"]).draw(80, "")

@@ -1,4 +1,4 @@
-"""What was found, to be looked at: `heat_map` and `curves` in characters, `figure` as PNG or SVG, `chart` and `page` as HTML.
+"""Results to look at: `heat_map` and `terminal` draw with characters, `figure` as PNG or SVG, `chart` and `page` as HTML.
 
-Words and numbers come in, no models.
+`curves` turns the journal of a run into learning curves. Words and numbers come in, never models.
 """

@@ -1,7 +1,7 @@
-"""A heat map in block characters: target words down, source words across, written from top to bottom.
+"""Heat maps in block characters: one row per target word, one column per source word, its letters from top to bottom.
 
-What does not fit the width goes on in further panels, long words are cut with an ellipsis, and words are text and nothing
-else: control characters are written out, wide characters take two columns, combining ones none.
+A map that is too wide is split into panels, and long words end in an ellipsis. Control characters are escaped; wide
+characters take two columns of the terminal, combining ones none.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from rich.cells import cell_len
 
 from translator.text.visible import visible
 
-SHADES = {0.05: "░░", 0.25: "▒▒", 0.5: "▓▓", 0.75: "██"}
-"""What a cell shows from this weight on; below the first, a dot to lead the eye."""
-NOTHING = " ·"
-LEGEND = "  ".join(f"{shade[0]} from {least:g}" for least, shade in SHADES.items())
-WIDEST_LABEL, HIGHEST_LABEL = 18, 12
-MOST_CHARACTERS = 100
-"""However many of a word's characters take no width."""
+_SHADES = {0.05: "░░", 0.25: "▒▒", 0.5: "▓▓", 0.75: "██"}
+"""The two characters of a cell from each weight on."""
+_BELOW_ALL = " ·"
+_LEGEND = "  ".join(f"{shade[0]} from {minimum:g}" for minimum, shade in _SHADES.items())
+_MAX_ROW_LABEL, _MAX_COLUMN_LABEL = 18, 12
+_MAX_CHARACTERS = 100
+"""Characters of a word that are shown, even if they take no width."""
 
 
 class HeatMap(NamedTuple):
-    """Weights between 0 and 1, with words for their rows and columns."""
+    """Weights between 0 and 1, with words as labels of rows and columns."""
 
     weight: NDArray[np.float64]
     rows: Sequence[str]
@@ -33,47 +33,46 @@ class HeatMap(NamedTuple):
     title: str
 
     def draw(self, width: int, caption: str) -> list[str]:
-        """The lines of the picture, each of at most `width` columns, or of the little that a cell needs."""
-        labels = [cells(word, min(WIDEST_LABEL, max(width // 4, 2))) for word in self.rows]
-        label_width = max(map(columns_of, labels), default=0)
+        """Return the lines of the picture, each at most `width` columns wide (but at least one cell)."""
+        labels = [cells(word, min(_MAX_ROW_LABEL, max(width // 4, 2))) for word in self.rows]
+        label_width = max(map(width_of, labels), default=0)
         num_panels = -(-len(self.columns) // max((width - label_width - 1) // 2, 1))
         per_panel = -(-len(self.columns) // max(num_panels, 1)) or 1
         lines = wrap(self.title, width)
         for first in range(0, len(self.columns), per_panel):
-            lines += ["", *self.header(slice(first, first + per_panel), label_width + 1)]
+            lines += ["", *self._header(slice(first, first + per_panel), label_width + 1)]
             for label, weights in zip(labels, self.weight[:, first : first + per_panel], strict=True):
-                shades = "".join(shade_of(float(weight)) for weight in weights)
-                lines.append(f"{' ' * (label_width - columns_of(label))}{''.join(label)} {shades}".rstrip())
-        return [*lines, "", *wrap(LEGEND, width), *wrap(caption, width)]
+                shades = "".join(_shade_of(float(weight)) for weight in weights)
+                lines.append(f"{' ' * (label_width - width_of(label))}{''.join(label)} {shades}".rstrip())
+        return [*lines, "", *wrap(_LEGEND, width), *wrap(caption, width)]
 
-    def header(self, panel: slice, indent: int) -> list[str]:
-        """The source words of a panel from top to bottom, their ends above the cells."""
-        words = [cells(word, HIGHEST_LABEL) for word in self.columns[panel]]
+    def _header(self, panel: slice, indent: int) -> list[str]:
+        """Return the source words of a panel, written downwards so that they end above their cells."""
+        words = [cells(word, _MAX_COLUMN_LABEL) for word in self.columns[panel]]
         rows = zip_longest(*(reversed(word) for word in words), fillvalue="")
-        lines = ["".join(" " * (2 - columns_of([cell])) + cell for cell in row) for row in rows]
+        lines = ["".join(" " * (2 - width_of([cell])) + cell for cell in row) for row in rows]
         return [(" " * indent + line).rstrip() for line in reversed(lines)]
 
 
-def shade_of(weight: float) -> str:
-    """The two characters of a cell."""
-    return next((shade for least, shade in reversed(SHADES.items()) if weight >= least), NOTHING)
+def _shade_of(weight: float) -> str:
+    return next((shade for minimum, shade in reversed(_SHADES.items()) if weight >= minimum), _BELOW_ALL)
 
 
 def cells(word: str, widest: int) -> list[str]:
-    """The word's characters, each with what combines with it; if they are too wide, an ellipsis stands for the rest."""
-    found: list[str] = []
-    for character in visible(word).replace("\t", "\\x09").replace("\n", "\\x0a")[:MOST_CHARACTERS]:
-        if found and columns_of([character]) == 0:
-            found[-1] += character
+    """Return the characters of a word, each with its combining marks, cut to a width with an ellipsis."""
+    characters: list[str] = []
+    for character in visible(word).replace("\t", "\\x09").replace("\n", "\\x0a")[:_MAX_CHARACTERS]:
+        if characters and width_of([character]) == 0:
+            characters[-1] += character
         else:
-            found.append(character)
-    if columns_of(found) <= widest:
-        return found
-    while columns_of(found) >= widest:
-        found.pop()
-    return [*found, "…"]
+            characters.append(character)
+    if width_of(characters) <= widest:
+        return characters
+    while width_of(characters) >= widest:
+        characters.pop()
+    return [*characters, "…"]
 
 
-def columns_of(characters: Sequence[str]) -> int:
-    """How many columns a terminal gives these characters."""
+def width_of(characters: Sequence[str]) -> int:
+    """Return the number of terminal columns that these characters take."""
     return sum(cell_len(character) for text in characters for character in text)

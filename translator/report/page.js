@@ -1,5 +1,5 @@
-// The list of sentences: searched, sorted, a page at a time, each translation with where its model looked.
-// Data becomes text nodes and nothing else.
+// The list of sentences: search, sort, pages, and the attention map of each translation.
+// Data is only ever inserted as text nodes.
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -7,9 +7,9 @@ const [search, sort, list, status, map] = ["search", "sort", "sentences", "statu
 const aside = map.parentNode;
 const isWide = () => matchMedia("(min-width: 64rem)").matches;
 const PAGE_SIZE = 20;
-const MOST_COMPARED = 1_000_000; // cells of the table that finds common words
-const HIGH = 64; // percent of weight from which a cell is dark (light, in the dark), so that its number must be the other
-let first = 0; // of the page, in the order shown
+const MAX_COMPARED = 1_000_000; // cells of the table that finds common words
+const HIGH = 64; // from this percentage on, the number in a cell needs the colour that contrasts with a full cell
+let first = 0; // index of the first sentence on the page, in the order shown
 
 function element(name, properties, ...children) {
   const node = Object.assign(document.createElement(name), properties);
@@ -17,36 +17,36 @@ function element(name, properties, ...children) {
   return node;
 }
 
-// Which words of a stand in the same order in b: a longest common subsequence.
+// Which words of a belong to a longest common subsequence with b.
 function common(a, b) {
-  const found = new Array(a.length).fill(false);
+  const isCommon = new Array(a.length).fill(false);
   let begin = 0, end = a.length, endB = b.length;
-  while (begin < Math.min(end, endB) && a[begin] === b[begin]) found[begin++] = true;
-  while (Math.min(end, endB) > begin && a[end - 1] === b[endB - 1]) { found[--end] = true; endB--; }
+  while (begin < Math.min(end, endB) && a[begin] === b[begin]) isCommon[begin++] = true;
+  while (Math.min(end, endB) > begin && a[end - 1] === b[endB - 1]) { isCommon[--end] = true; endB--; }
   const rows = end - begin, columns = endB - begin;
-  if (rows * columns > MOST_COMPARED) return found;
+  if (rows * columns > MAX_COMPARED) return isCommon;
   const length = Array.from({ length: rows + 1 }, () => new Uint16Array(columns + 1));
   for (let i = rows - 1; i >= 0; i--)
     for (let j = columns - 1; j >= 0; j--)
       length[i][j] = a[begin + i] === b[begin + j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
   for (let i = 0, j = 0; i < rows && j < columns; )
-    if (a[begin + i] === b[begin + j]) { found[begin + i++] = true; j++; }
+    if (a[begin + i] === b[begin + j]) { isCommon[begin + i++] = true; j++; }
     else if (length[i + 1][j] >= length[i][j + 1]) i++;
     else j++;
-  return found;
+  return isCommon;
 }
 
-// The text with the words marked that one of the others has not in their place.
+// The text with those words marked that one of the other texts does not have in common.
 function compared(text, others) {
   const parts = text.split(/(\s+)/), words = parts.filter((_, place) => place % 2 === 0);
   const matches = others.map((other) => common(words, other.split(/\s+/)));
   return parts.map((part, place) => {
-    const differs = place % 2 === 0 && part && matches.some((found) => !found[place / 2]);
+    const differs = place % 2 === 0 && part && matches.some((isCommon) => !isCommon[place / 2]);
     return differs ? element("mark", { textContent: part }) : part;
   });
 }
 
-function drawnOutput(sentence, number) {
+function outputNode(sentence, number) {
   const { text, score } = sentence.outputs[number], { run } = data.runs[number];
   const others = sentence.outputs.filter((_, other) => other !== number).map((other) => other.text);
   const key = document.querySelectorAll(".legend .key")[number].cloneNode(true);
@@ -57,24 +57,24 @@ function drawnOutput(sentence, number) {
   return node;
 }
 
-function drawnSentence(sentence) {
+function sentenceNode(sentence) {
   const about = [`No. ${sentence.number}`, `${sentence.length} words`, sentence.kind].filter(Boolean).join(" · ");
   const line = (label, text) =>
     element("p", {}, element("span", { className: "label", textContent: label }), element("span", { className: "text", textContent: text }));
   return element(
     "li", {}, element("p", { className: "about", textContent: about }), line("Source", sentence.source), line("Reference", sentence.reference),
-    ...sentence.outputs.map((_, number) => drawnOutput(sentence, number)),
+    ...sentence.outputs.map((_, number) => outputNode(sentence, number)),
   );
 }
 
-// Words down and across with the weight of each pair in percent, and the same as a shade.
+// A table with one row per target word and one column per source word: weights in percent, also as shades.
 function heatMap({ source, target, weights }) {
   const columns = source.split(" "), rows = target.split(" "), percent = Array.from(atob(weights), (byte) => byte.charCodeAt(0));
   const head = columns.map((word) => element("th", { scope: "col", title: word }, element("span", { textContent: word })));
   const body = rows.map((word, row) => {
     const cells = columns.map((other, column) => {
       const weight = percent[row * columns.length + column];
-      const cell = element("td", { className: weight >= HIGH ? "high" : "", title: `${word} looks at ${other}: ${weight} %`, textContent: weight || "" });
+      const cell = element("td", { className: weight >= HIGH ? "high" : "", title: `${word} attends to ${other}: ${weight} %`, textContent: weight || "" });
       cell.style.setProperty("--weight", weight);
       return cell;
     });
@@ -86,41 +86,41 @@ function heatMap({ source, target, weights }) {
 }
 
 function show(output, sentence, number) {
-  const { run, view, no_view: none } = data.runs[number], seen = sentence.outputs[number].attention ?? none;
-  const how = `${view}. Each row: how a word of the translation divides its look over the source, in percent`;
-  const caption = `${run}, sentence ${sentence.number}: ${typeof seen === "string" ? seen : how}.`;
+  const { run, view, no_view: reason } = data.runs[number], attention = sentence.outputs[number].attention ?? reason;
+  const how = `${view}. Each row: the attention weights of a word of the translation over the source, in percent`;
+  const caption = `${run}, sentence ${sentence.number}: ${typeof attention === "string" ? attention : how}.`;
   map.replaceChildren(element("figcaption", { textContent: caption }));
-  if (typeof seen !== "string") map.append(element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, heatMap(seen)));
+  if (typeof attention !== "string") map.append(element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, heatMap(attention)));
   map.hidden = false;
-  for (const other of document.querySelectorAll(".seen")) other.classList.remove("seen");
-  output.classList.add("seen");
+  for (const other of document.querySelectorAll(".selected")) other.classList.remove("selected");
+  output.classList.add("selected");
   if (isWide()) aside.append(map);
   else output.after(map);
 }
 
 const scoresOf = (sentence) => sentence.outputs.map((output) => output.score);
 const ORDERS = [
-  ["number", (one) => one.number],
-  ["shortest source", (one) => one.length],
-  ["longest source", (one) => -one.length],
+  ["number", (sentence) => sentence.number],
+  ["shortest source", (sentence) => sentence.length],
+  ["longest source", (sentence) => -sentence.length],
 ];
-if (data.runs.length > 1) ORDERS.push(["largest difference of BLEU", (one) => Math.min(...scoresOf(one)) - Math.max(...scoresOf(one))]);
+if (data.runs.length > 1) ORDERS.push(["largest difference of BLEU", (sentence) => Math.min(...scoresOf(sentence)) - Math.max(...scoresOf(sentence))]);
 data.runs.forEach(({ run: name }, run) => {
-  ORDERS.push([`${name}: lowest BLEU`, (one) => one.outputs[run].score], [`${name}: highest BLEU`, (one) => -one.outputs[run].score]);
-  const ahead = (one) => Math.max(...scoresOf(one).filter((_, other) => other !== run)) - one.outputs[run].score;
+  ORDERS.push([`${name}: lowest BLEU`, (sentence) => sentence.outputs[run].score], [`${name}: highest BLEU`, (sentence) => -sentence.outputs[run].score]);
+  const ahead = (sentence) => Math.max(...scoresOf(sentence).filter((_, other) => other !== run)) - sentence.outputs[run].score;
   if (data.runs.length > 1) ORDERS.push([`${name}: furthest ahead`, ahead]);
 });
-const searched = data.sentences.map((one) => [one.source, one.reference, one.kind ?? "", ...one.outputs.map((output) => output.text)].join("\n").toLowerCase());
+const searched = data.sentences.map((sentence) => [sentence.source, sentence.reference, sentence.kind ?? "", ...sentence.outputs.map((output) => output.text)].join("\n").toLowerCase());
 
 function draw() {
   const wanted = search.value.toLowerCase(), key = ORDERS[sort.value][1];
   const chosen = data.sentences.filter((_, place) => searched[place].includes(wanted)).sort((a, b) => key(a) - key(b) || a.number - b.number);
   first = Math.max(0, Math.min(first, Math.floor((chosen.length - 1) / PAGE_SIZE) * PAGE_SIZE));
   const last = Math.min(first + PAGE_SIZE, chosen.length);
-  list.replaceChildren(...chosen.slice(first, last).map(drawnSentence));
+  list.replaceChildren(...chosen.slice(first, last).map(sentenceNode));
   map.hidden = true;
   if (isWide() && last > first) show(list.querySelector(".output"), chosen[first], 0);
-  status.textContent = chosen.length ? `${first + 1} to ${last} of ${chosen.length}` : "no sentence has this";
+  status.textContent = chosen.length ? `${first + 1} to ${last} of ${chosen.length}` : "no sentence matches";
   for (const button of document.querySelectorAll(".previous")) button.disabled = first === 0;
   for (const button of document.querySelectorAll(".next")) button.disabled = last === chosen.length;
 }

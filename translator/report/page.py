@@ -1,7 +1,8 @@
-"""Pages: one file each, with style, script and data inside, that loads nothing and runs nothing but its own script.
+"""HTML pages in one file each, with style, script and data inside; a page loads nothing and runs no other script.
 
-Whatever comes from a corpus, a model or a file name stays text. Templates escape it, control characters are written out,
-data for the script lies in a JSON block that it cannot end, and the policy names the two texts of ours by their hashes.
+Text from a corpus, a model or a file name is never markup or code: templates escape it, control characters are made
+visible, data for the script is JSON that cannot end its element, and the content security policy allows only our own style
+and script, by their hashes.
 """
 
 import base64
@@ -16,12 +17,12 @@ from markupsafe import Markup
 from translator.text.visible import plain_value, visible
 
 FOLDER = Path(__file__).parent
-POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}"
-ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}"
+_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 class Table(NamedTuple):
-    """Cells as text; the first of each row names it."""
+    """A table of texts; the first cell of each row is its heading."""
 
     title: str
     head: list[str]
@@ -30,7 +31,7 @@ class Table(NamedTuple):
 
 
 def render(template: str, page: object, data: object, *, script: str = "") -> str:
-    """The page that a template of this folder, which extends `base.html`, makes of `page` and, by its script, of `data`."""
+    """Return the page that a template of this folder makes of `page`; its script, if any, reads `data`."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -40,14 +41,14 @@ def render(template: str, page: object, data: object, *, script: str = "") -> st
         lstrip_blocks=True,
     )
     style, code = ((FOLDER / name).read_text("utf-8") if name else "" for name in ("style.css", script))
-    policy = POLICY.format(source_hash(style), source_hash(code))
+    policy = _POLICY.format(source_hash(style), source_hash(code))
     return environment.get_template(template).render(
         page=page, policy=policy, style=Markup(style), script=Markup(code), data=Markup(json_block(data))
     )
 
 
 def source_hash(text: str) -> str:
-    """How a content security policy names an inline text."""
+    """Return the source expression for an inline text in a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -61,6 +62,6 @@ def _escape_control_characters(text: str) -> str:
 
 
 def json_block(data: object) -> str:
-    """The data as JSON that may stand inside a script element."""
+    """Return data as JSON that is safe inside a script element."""
     text = json.dumps(shown(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.translate(ESCAPES)
+    return text.translate(_ESCAPES)

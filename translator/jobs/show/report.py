@@ -1,13 +1,13 @@
-"""The page of a comparison, or of one run: what was found, how training went, each sentence and where the models looked.
+"""The report page about one or several runs: scores, conditions, learning curves, and every sentence with attention maps.
 
-The page carries its figures as data as well, in full, for its script and for whoever wants to compute them again:
+The page contains its data in full as JSON, for its script and for recomputing the figures:
 
-    all of `Comparison.record`, and of each of its runs
-      curves: name -> [[step, value], ...]; view: which weights are shown; no_view: why there are none
+    all of `Comparison.as_record`, and in each of its runs
+      curves: name -> [[step, value], ...]; view: which attention weights are shown; no_view: why there are none
     sentences    number, from 1; length of the source in words; source, reference, kind
-      outputs    one a run: text; score: sentence BLEU
-        attention  source, target: words with a space between; weights: percent, a byte each, a row a target word, base64;
-                   or a sentence that says why it is not drawn; none where no sentence of the run is
+      outputs    one per run: text; score: sentence BLEU
+        attention  source, target: words joined by spaces; weights: percentages in base64, one byte each, a row per
+                   target word; or a sentence that says why there is no map; null if the run has no attention weights
 """
 
 import base64
@@ -30,6 +30,7 @@ from translator.runs.folder import JOURNAL, HeldOut, RunFolder
 from translator.training.journal import read_journal
 
 Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
+
 CURVES = {
     "loss": "Training loss, label-smoothed",
     "validation_loss": "Validation loss",
@@ -40,15 +41,15 @@ CURVES = {
 """The curves, each with its title."""
 _MAX_POINTS = 128
 """Points of each learning curve."""
-MAX_PARAMETERS = 1_500_000
-"""Weights of all runs in a page, which keeps it below 3 MB; the longest sentences give way."""
-TOGETHER = 64
-"""Sentences whose maps are in memory together."""
-TOO_LONG, BLANK = "the sentence is too long to be drawn here", "nothing was looked at"
+_MAX_WEIGHTS = 1_500_000
+"""Attention weights of all runs on a page, which keeps it below 3 MB; the longest sentences are left out."""
+_BLOCK_SIZE = 64
+"""Sentences whose attention maps are in memory at a time."""
+_TOO_LONG, _BLANK = "the sentence is too long for a map on this page", "the source is empty"
 
 
 class ReportPage(NamedTuple):
-    """What `page.html` shows."""
+    """The fields of `page.html`."""
 
     title: str
     verdict: str
@@ -61,8 +62,8 @@ class ReportPage(NamedTuple):
     attention_notice: str
 
 
-class Look(NamedTuple):
-    """Where a run looked in each sentence, as the page has it."""
+class RunAttention(NamedTuple):
+    """The attention maps of a run, one per sentence, as the page's script reads them."""
 
     view: str | None
     why_not: str | None
@@ -70,47 +71,40 @@ class Look(NamedTuple):
 
 
 def report(comparison: Comparison, runs: Sequence[RunFolder], *, device: torch.device) -> str:
-    """The page of a comparison of these runs, as HTML. Raises ModelError where a journal is damaged."""
+    """Return the page about a comparison of these runs as HTML. Raise ModelError if a journal is damaged."""
     curves = [_curves(run) for run in runs]
-    most = MAX_PARAMETERS // len(runs)
-    looks = [
-        look(run, comparison.test, row.evaluation.best, device=device, most_weights=most)
+    max_weights = _MAX_WEIGHTS // len(runs)
+    attention = [
+        _attention(run, comparison.test, row.evaluation.best, device=device, max_weights=max_weights)
         for run, row in zip(runs, comparison.rows, strict=True)
     ]
-    return page_of(comparison, curves, looks)
+    return page_of(comparison, curves, attention)
 
 
-def _curves(run: RunFolder) -> Curves:
-    records, _ = read_journal(run.path / JOURNAL)
-    curves = learning_curves(records, _MAX_POINTS)
-    return {name: [(step, value) for step, value in curves[name].points] for name in CURVES}
-
-
-def page_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Look]) -> str:
-    """The page of what was collected."""
+def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> str:
+    """Return the page as HTML; `curves` and `attention` have one entry per run."""
     names = comparison.names
     page = ReportPage(
         title=f"{'Comparison of' if len(names) > 1 else 'Report on'} {' and '.join(names)}",
         verdict=comparison.verdict,
         runs=names,
-        notices=[f"{row.evaluation.run}: {notice}" for row in comparison.rows for notice in notices(row.evaluation)],
-        scores=score_tables(comparison),
-        conditions=condition_tables(comparison),
-        groups=group_charts(comparison),
-        curves=curve_charts(names, curves),
+        notices=[f"{row.evaluation.run}: {notice}" for row in comparison.rows for notice in _notices(row.evaluation)],
+        scores=_score_tables(comparison),
+        conditions=_condition_tables(comparison),
+        groups=_group_charts(comparison),
+        curves=_curve_charts(names, curves),
         attention_notice=NOTICE,
     )
-    return render("page.html", page, data_of(comparison, curves, looks), script="page.js")
+    return render("page.html", page, data_of(comparison, curves, attention), script="page.js")
 
 
-def notices(evaluation: Evaluation) -> list[str]:
-    """What spoils the scores of a run."""
+def _notices(evaluation: Evaluation) -> list[str]:
     leak = [leak_notice(evaluation.leaked, len(evaluation.best))] if evaluation.leaked else []
     return [*leak, *evaluation.notices]
 
 
-def score_tables(comparison: Comparison) -> list[Table]:
-    """Each score with its interval, each run against the best; and over seeds, where several were trained."""
+def _score_tables(comparison: Comparison) -> list[Table]:
+    """Return each run's scores with intervals and tests; before that, scores over seeds if there are several."""
     decoding, scores = comparison.decoding, comparison.rows[0].evaluation.scores
     rows = [
         [
@@ -122,7 +116,7 @@ def score_tables(comparison: Comparison) -> list[Table]:
     ]
     note = (
         f"{len(comparison.test.target):,} sentences, {decoding.search} search, beam size {decoding.beam_size}, length "
-        f"penalty {decoding.length_penalty:g}. Brackets hold 95 % intervals; p by paired bootstrap, corrected (Holm "
+        f"penalty {decoding.length_penalty:g}. Brackets contain 95 % intervals; p by paired bootstrap, corrected (Holm "
         f"1979). TER: lower is better. BLEU: {scores[0].signature}"
     )
     tables = [
@@ -131,43 +125,48 @@ def score_tables(comparison: Comparison) -> list[Table]:
     if comparison.seeds:
         head = ["config", "mean BLEU", "standard deviation", "mean below the best"]
         rows = [
-            [one.config, f"{one.mean:.1f}", f"{one.deviation:.1f}", str(one.difference)]
-            for one in comparison.seeds.configs
+            [config.config, f"{config.mean:.1f}", f"{config.deviation:.1f}", str(config.difference)]
+            for config in comparison.seeds.configs
         ]
         note = f"{comparison.seeds.num_seeds} seeds each; 95 % intervals and p by Welch's t test over seeds."
         tables.insert(0, Table("Scores over seeds", head, rows, note))
     return tables
 
 
-def condition_tables(comparison: Comparison) -> list[Table]:
-    """What was unequal, and what must be known of each run to repeat it."""
+def _condition_tables(comparison: Comparison) -> list[Table]:
+    """Return a table of unequal conditions, if there are any, and one of what is needed to repeat each run."""
     head = ["", *comparison.names]
     unequal = [[condition.name, *condition.values] for condition in comparison.conditions]
     facts = [
-        [name.replace("_", " "), *(cell(getattr(row.facts, name)) for row in comparison.rows)]
+        [name.replace("_", " "), *(_cell(getattr(row.facts, name)) for row in comparison.rows)]
         for name in RunFacts._fields
     ]
     return [*([Table("Unequal conditions", head, unequal)] if unequal else []), Table("Each run", head, facts)]
 
 
-def cell(value: object) -> str:
-    """A fact as text."""
+def _cell(value: object) -> str:
     return text_of(value) if isinstance(value, int | float) else str(value)
 
 
-def group_charts(comparison: Comparison) -> list[Chart]:
-    """Scores of some of the sentences or words, for each way to group them that there is."""
+def _group_charts(comparison: Comparison) -> list[Chart]:
+    """Return the scores of groups of sentences or words, one chart per grouping that the test set allows."""
     evaluations = [row.evaluation for row in comparison.rows]
+    by_length, by_kind, by_frequency = (
+        [(evaluation.run, getattr(evaluation, grouping)) for evaluation in evaluations]
+        for grouping in ("by_length", "by_kind", "by_frequency")
+    )
     charts = [
-        group_chart("BLEU by words of the source", "sentences", [(one.run, one.by_length) for one in evaluations]),
-        group_chart("BLEU by kind of sentence", "sentences", [(one.run, one.by_kind) for one in evaluations]),
-        group_chart("F1 of words by times in training", "words", [(one.run, one.by_frequency) for one in evaluations]),
+        _group_chart("BLEU by words of the source", "sentences", by_length),
+        _group_chart("BLEU by kind of sentence", "sentences", by_kind),
+        _group_chart("F1 of words by times in training", "words", by_frequency),
     ]
     return [chart for chart in charts if chart.groups]
 
 
-def group_chart(title: str, counted: str, runs: Sequence[tuple[str, Sequence[tuple[str, int, float | None]]]]) -> Chart:
-    """(name, count, score) of each group, for each run."""
+def _group_chart(
+    title: str, counted: str, runs: Sequence[tuple[str, Sequence[tuple[str, int, float | None]]]]
+) -> Chart:
+    """Return a chart with one line per run; `runs` contains the (name, count, score) of each group."""
     groups = max((groups for _, groups in runs), key=len)
     lines = [
         Line(name, [(place, score) for place, (_, _, score) in enumerate(groups) if score is not None])
@@ -176,45 +175,55 @@ def group_chart(title: str, counted: str, runs: Sequence[tuple[str, Sequence[tup
     return Chart(title, f"group ({counted})", lines, [(name, f"({count:,})") for name, count, _ in groups])
 
 
-def curve_charts(names: Sequence[str], curves: Sequence[Curves]) -> list[Chart]:
-    """Each learning curve of all runs."""
+def _curves(run: RunFolder) -> Curves:
+    records, _ = read_journal(run.path / JOURNAL)
+    curves = learning_curves(records, _MAX_POINTS)
+    return {name: [(step, value) for step, value in curves[name].points] for name in CURVES}
+
+
+def _curve_charts(names: Sequence[str], curves: Sequence[Curves]) -> list[Chart]:
     return [
-        Chart(title, "updates", [Line(name, one[curve]) for name, one in zip(names, curves, strict=True)])
+        Chart(title, "updates", [Line(name, run_curves[curve]) for name, run_curves in zip(names, curves, strict=True)])
         for curve, title in CURVES.items()
     ]
 
 
-def look(run: RunFolder, test: HeldOut, best: Sequence[Candidate], *, device: torch.device, most_weights: int) -> Look:
-    """Where the run looked in its translations, the shortest sentences first until the page has enough."""
+def _attention(
+    run: RunFolder, test: HeldOut, best: Sequence[Candidate], *, device: torch.device, max_weights: int
+) -> RunAttention:
+    """Return the attention maps of a run's translations, of the shortest sentences if all would be too many."""
     try:
         viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
-    except UsageError as error:  # of a model without such weights
-        return Look(None, error.problem, [None] * len(best))
+    except UsageError as error:  # the model has no attention weights
+        return RunAttention(None, error.problem, [None] * len(best))
     pairs = list(zip(test.source, best, strict=True))
-    blocks = (pairs[first : first + TOGETHER] for first in range(0, len(pairs), TOGETHER))
-    maps = [drawable(seen, most_weights) for block in blocks for seen in viewer.view_translations(block)]
-    sizes = [len(one["weights"]) if isinstance(one, dict) else 0 for one in maps]
-    for number, total in zip(order := np.argsort(sizes, kind="stable"), np.cumsum(np.take(sizes, order)), strict=True):
-        if total > most_weights:
-            maps[number] = TOO_LONG
-    return Look(viewer.view.title, None, maps)
+    blocks = (pairs[first : first + _BLOCK_SIZE] for first in range(0, len(pairs), _BLOCK_SIZE))
+    maps = [_as_data(shown, max_weights) for block in blocks for shown in viewer.view_translations(block)]
+    sizes = [len(data["weights"]) if isinstance(data, dict) else 0 for data in maps]
+    shortest_first = np.argsort(sizes, kind="stable")
+    for number in shortest_first[np.cumsum(np.take(sizes, shortest_first)) > max_weights]:
+        maps[number] = _TOO_LONG
+    return RunAttention(viewer.view.title, None, maps)
 
 
-def drawable(seen: AttentionMap | None, most_weights: int) -> object:
-    """A map as the page's script reads it, or why there is none."""
-    if seen is None:
-        return BLANK
-    if seen.num_truncated or len(seen.token_weight.ravel()) > most_weights:
-        return TOO_LONG
-    percent = np.rint(100 * seen.weight).clip(0, 100).astype(np.uint8)
-    weights = base64.b64encode(percent.tobytes()).decode()
-    return {"source": " ".join(seen.source.words), "target": " ".join(seen.target.words), "weights": weights}
+def _as_data(attention_map: AttentionMap | None, max_weights: int) -> object:
+    """Return a map as the page's script reads it, or the reason why there is none."""
+    if attention_map is None:
+        return _BLANK
+    if attention_map.num_truncated or len(attention_map.token_weight.ravel()) > max_weights:
+        return _TOO_LONG
+    percent = np.rint(100 * attention_map.weight).clip(0, 100).astype(np.uint8)
+    return {
+        "source": " ".join(attention_map.source.words),
+        "target": " ".join(attention_map.target.words),
+        "weights": base64.b64encode(percent.tobytes()).decode(),
+    }
 
 
-def data_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Look]) -> object:
-    """The data of the page, see above."""
+def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> object:
+    """Return the data of the page, as described at the top of this file."""
     test, evaluations = comparison.test, [row.evaluation for row in comparison.rows]
-    scores = [sentence_scores(one.hypotheses, test.target) for one in evaluations]
+    scores = [sentence_scores(evaluation.hypotheses, test.target) for evaluation in evaluations]
     sentences = [
         {
             "number": number + 1,
@@ -223,13 +232,18 @@ def data_of(comparison: Comparison, curves: Sequence[Curves], looks: Sequence[Lo
             "reference": test.target[number],
             "kind": test.kinds[number] if test.kinds else None,
             "outputs": [
-                {"text": one.best[number].text, "score": score[number], "attention": seen.maps[number]}
-                for one, score, seen in zip(evaluations, scores, looks, strict=True)
+                {
+                    "text": evaluation.best[number].text,
+                    "score": run_scores[number],
+                    "attention": run_attention.maps[number],
+                }
+                for evaluation, run_scores, run_attention in zip(evaluations, scores, attention, strict=True)
             ],
         }
         for number, source in enumerate(test.source)
     ]
     details: list[dict[str, object]] = [
-        {"curves": drawn, "view": seen.view, "no_view": seen.why_not} for drawn, seen in zip(curves, looks, strict=True)
+        {"curves": run_curves, "view": run_attention.view, "no_view": run_attention.why_not}
+        for run_curves, run_attention in zip(curves, attention, strict=True)
     ]
     return comparison.as_record(details) | {"sentences": sentences}
