@@ -98,8 +98,8 @@ def test_gold_links_are_read_in_every_common_form(tmp_path: Path) -> None:
     path.write_text("0-0 1-2 2:1\n\n0?0 1p1\n")
     first, second, third = read_gold(path, [(3, 3), (1, 1), (2, 2)])
     assert [first] == GOLD
-    assert second == (frozenset(), frozenset())
-    assert third == (frozenset(), {(0, 0), (1, 1)})
+    assert second == Gold(frozenset(), frozenset())
+    assert third == Gold(frozenset(), frozenset({(0, 0), (1, 1)}))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import Difference, GroupScore, MostDifferent
 from translator.evaluation.metrics import Score
-from translator.jobs.compare.compare import Comparison, Condition, Row
+from translator.jobs.compare.compare import Comparison, Row
+from translator.jobs.compare.conditions import Condition
 from translator.jobs.compare.evaluate import Evaluation, RunFacts
 from translator.jobs.show.report import Curves, RunAttention, page_of
 from translator.jobs.translate.translator import Candidate

@@ -18,7 +18,7 @@ def validation(step: int, loss: object, bleu: object) -> dict[str, object]:
 
 
 def test_each_record_adds_its_measurements_to_their_curves() -> None:
-    records = [update(1, 4.0), update(2, 2.0, 4.0), validation(2, 1.5, 20.0), update(3, 1.0)]
+    records: list[dict[str, object]] = [update(1, 4.0), update(2, 2.0, 4.0), validation(2, 1.5, 20.0), update(3, 1.0)]
     curves = {name: curve.points for name, curve in learning_curves(records, max_points=4).items()}
     assert curves == {
         "loss": [(1, 4.0), (2, 2.0), (3, 1.0)],
@@ -37,7 +37,13 @@ def test_too_many_points_become_the_means_of_neighbours_at_the_later_step() -> N
 
 
 def test_values_that_are_missing_or_not_finite_are_left_out() -> None:
-    records = [update(1, None), update(2, 2.0), update(3, 1e300), validation(3, None, "20"), {"step": 3}]
+    records: list[dict[str, object]] = [
+        update(1, None),
+        update(2, 2.0),
+        update(3, 1e300),
+        validation(3, None, "20"),
+        {"step": 3},
+    ]
     curves = learning_curves(records, max_points=10)
     assert (curves["loss"].points, curves["bleu"].points, curves["validation_loss"].points) == ([(2, 2.0)], [], [])
     assert learning_curves([], max_points=10)["loss"].points == []
