@@ -42,15 +42,15 @@ def export(
       translator export runs/demo --to ctranslate2
       translator export runs/demo --to ctranslate2 --quantization int8 --output demo-int8
     """
-    from translator.jobs.export.export import SAME, export_run
+    from translator.jobs.export.export import MIN_AGREEMENT, export_run
     from translator.runs.folder import RunFolder, latest_run
 
     if to != "ctranslate2":
         raise UsageError("--to", f"found {to!r}, expected 'ctranslate2'")
     folder = RunFolder(run) if run else latest_run(options.RUNS)
-    exported = export_run(folder, output, quantization=quantization, least=agreement, force=force)
+    exported = export_run(folder, output, quantization=quantization, min_agreement=agreement, force=force)
     for comparison in exported.agreements:
         notify(str(comparison))
-    if not exported.is_same:
-        warn(f"less than {SAME:g} % of the translations are identical to those of the run")
+    if not exported.is_equivalent:
+        warn(f"less than {MIN_AGREEMENT:g} % of the translations are identical to those of the run")
     print_result(str(exported.path))

@@ -1,1 +1,1 @@
-"""Write a run in the format of another program."""
+"""Convert a finished run for CTranslate2 and check that it translates the same."""

@@ -1,4 +1,4 @@
-"""Write a finished run for another program's engine, after proving that it translates the same there."""
+"""Export a finished run to CTranslate2, if the exported model translates the same."""
 
 import json
 from pathlib import Path
@@ -14,52 +14,52 @@ from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.storage.manifest import MANIFEST
 
-SAME = 99.0
-"""Percent of equal translations from which on two engines count as the same; ties broken by rounding make up the rest."""
-MOST_SENTENCES = 200
-VOCABULARIES = "shared_vocabulary.json", "source_vocabulary.json", "target_vocabulary.json"
-PARTS = {"model.bin", "config.json", *VOCABULARIES, EXPORT, MANIFEST}
+MIN_AGREEMENT = 99.0
+"""Percent of identical translations that is expected of equivalent engines: rounding breaks ties differently."""
+_MAX_SENTENCES = 200
+_VOCABULARIES = "shared_vocabulary.json", "source_vocabulary.json", "target_vocabulary.json"
+_FILES = {"model.bin", "config.json", *_VOCABULARIES, EXPORT, MANIFEST}
 """All files that an exported model may have."""
 
 
-class Agreement(NamedTuple):
-    """How many validation sentences both engines translate with the same text."""
+class EngineAgreement(NamedTuple):
+    """How many validation sentences both engines translate identically."""
 
     search: str
     equal: int
     total: int
 
     def __str__(self) -> str:
-        return f"{self.search}: {self.equal} of {self.total} validation translations are the same"
+        return f"{self.search}: {self.equal} of {self.total} validation translations are identical"
 
     def reaches(self, percent: float) -> bool:
-        """Whether at least so many are equal."""
+        """Return whether at least this share is equal."""
         return 100 * self.equal >= percent * self.total
 
 
 class Export(NamedTuple):
-    """What was written, and how it did."""
+    """An exported model and how well it agrees with its run."""
 
     path: Path
-    agreements: list[Agreement]
+    agreements: list[EngineAgreement]
 
     @property
-    def is_same(self) -> bool:
-        """Whether it may stand for the run."""
-        return all(agreement.reaches(SAME) for agreement in self.agreements)
+    def is_equivalent(self) -> bool:
+        """Whether the translations of both engines agree up to ties."""
+        return all(agreement.reaches(MIN_AGREEMENT) for agreement in self.agreements)
 
 
 def export_run(
-    run: RunFolder, output: Path | None = None, *, quantization: str | None, least: float | None, force: bool
+    run: RunFolder, output: Path | None = None, *, quantization: str | None, min_agreement: float | None, force: bool
 ) -> Export:
-    """Convert a run for CTranslate2 into `output`, by default the place in the run where the engine looks for it.
+    """Convert a run and write it to `output`, by default the folder in the run where the engine looks for it.
 
-    Raises ModelError, and leaves nothing at `output`, where fewer than `least` percent of the translations agree: by
-    default SAME, but any where weights are quantized, since who asks for rounded weights asks for other translations.
+    Raises ModelError and writes nothing if fewer than `min_agreement` percent of the translations agree. The default is
+    MIN_AGREEMENT, or 0 with quantization, which is expected to change translations.
     """
     target = output or run.path / CTRANSLATE2
-    if target.exists() and not (force and is_export(target)):
-        advice = "choose another --output, or give --force" if is_export(target) else "choose another --output"
+    if target.exists() and not (force and _is_export(target)):
+        advice = "choose another --output, or add --force" if _is_export(target) else "choose another --output"
         raise MachineError(str(target), "exists", advice)
     translator = load(run)
     spec = convert(translator.config, translator.model, translator.tokenizer)
@@ -67,14 +67,14 @@ def export_run(
         spec.optimize(quantization)
     except ValueError as error:
         raise UsageError("--quantization", str(error)) from error
-    needed = least if least is not None else 0.0 if quantization else SAME
+    if min_agreement is None:
+        min_agreement = 0.0 if quantization else MIN_AGREEMENT
     with new_folder(target) as temporary:
         spec.save(str(temporary))
-        agreements = compare_engines(translator, run.split("validation").source[:MOST_SENTENCES], temporary)
-        if not all(agreement.reaches(needed) for agreement in agreements):
-            found = ", ".join(map(str, agreements))
-            advice = "nothing was written; to accept fewer give --agreement PERCENT"
-            raise ModelError(str(target), f"{found}, expected at least {needed:g} %", advice)
+        agreements = _compare_engines(translator, run.split("validation").source[:_MAX_SENTENCES], temporary)
+        if not all(agreement.reaches(min_agreement) for agreement in agreements):
+            problem = f"{', '.join(map(str, agreements))}, expected at least {min_agreement:g} %"
+            raise ModelError(str(target), problem, "nothing was written; lower --agreement PERCENT to accept this")
         record = {
             "format": FORMAT,
             "weights": run.parameters_digest(),
@@ -86,19 +86,20 @@ def export_run(
     return Export(target, agreements)
 
 
-def is_export(folder: Path) -> bool:
-    """Whether a folder holds an exported model, perhaps damaged, and nothing else, so that it may be replaced."""
-    return folder.is_dir() and "model.bin" in (names := {path.name for path in folder.iterdir()}) and names <= PARTS
+def _is_export(folder: Path) -> bool:
+    """Return whether a folder contains an exported model, intact or not, and nothing else, so that it may be replaced."""
+    return folder.is_dir() and "model.bin" in (names := {path.name for path in folder.iterdir()}) and names <= _FILES
 
 
-def compare_engines(translator: Translator, lines: list[str], folder: Path) -> list[Agreement]:
-    """Translate the same lines with both engines, by greedy search and by a beam of 5."""
+def _compare_engines(translator: Translator, lines: list[str], folder: Path) -> list[EngineAgreement]:
+    """Translate the lines with both engines, by greedy search and by beam search of size 5."""
     tokenizer, decoding = translator.tokenizer, translator.config.decoding.model_dump()
     engine = CTranslate2Engine(folder, translator.model, tokenizer)
-    other = Translator(translator.model, tokenizer, translator.config, translator.known_words, engine)
+    exported = Translator(translator.model, tokenizer, translator.config, translator.known_words, engine)
     agreements = []
     for name, changes in (("greedy", {"search": "greedy"}), ("beam 5", {"search": "beam", "beam_size": 5})):
         settings = DecodingSettings(**{**decoding, **changes, "num_best": 1})
-        pairs = zip(translator.translate(lines, settings), other.translate(lines, settings), strict=True)
-        agreements.append(Agreement(name, sum(one == two for one, two in pairs), len(lines)))
+        pairs = zip(translator.translate(lines, settings), exported.translate(lines, settings), strict=True)
+        num_equal = sum(translation == other for translation, other in pairs)
+        agreements.append(EngineAgreement(name, num_equal, len(lines)))
     return agreements

@@ -1,0 +1,40 @@
+"""Notices name the first examples of what a reader should know about translations."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from translator.jobs.translate.notices import TranslationNotices
+from translator.jobs.translate.translator import Candidate
+
+GOOD = Candidate("ein Hund", -1.0, -1.0, True, (7,))
+
+
+@pytest.fixture
+def notices() -> TranslationNotices:
+    translator = SimpleNamespace(known_words=frozenset({"a", "dog"}), max_source_tokens=9)
+    return TranslationNotices(translator)  # type: ignore[arg-type]
+
+
+def test_good_translations_need_no_notice(notices: TranslationNotices) -> None:
+    notices.add("A dog.", GOOD)
+    assert notices.lines() == []
+
+
+def test_each_kind_of_notice_names_words_or_lines(notices: TranslationNotices) -> None:
+    notices.add("A unicorn, a UNICORN", GOOD)
+    notices.add("a dog", GOOD._replace(is_source_truncated=True))
+    notices.add("a dog", GOOD._replace(is_finished=False))
+    assert notices.lines() == [
+        "not among the training words, so do not trust them: unicorn",
+        "longer than 9 tokens, only the end was translated: line 2",
+        "no end was found, the translation is cut at its maximum length: line 3",
+    ]
+
+
+def test_notices_stay_short(notices: TranslationNotices) -> None:
+    for number in range(1000):
+        notices.add(f"{number}{'x' * 1000}", GOOD)
+    [line] = notices.lines()
+    assert line.endswith(" and more")
+    assert len(line) < 800
