@@ -55,8 +55,8 @@ def make_ter(*, lowercase: bool = False) -> Any:
 
 
 METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf, "TER": make_ter}
-_MAXIMUM = {"BLEU": 100.0, "chrF2": 100.0, "TER": math.inf}
-"""The largest possible value of each metric, at which intervals are cut off; the smallest is 0."""
+_MAXIMUM = {"TER": math.inf}
+"""The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -82,7 +82,7 @@ def _score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, l
     # sacreBLEU sets the mean to -1 if there is no interval.
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
     label = f"{name} lc" if lowercase else name
-    low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), _MAXIMUM[name])
+    low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), _MAXIMUM.get(name, 100.0))
     return Score(label, value, low, high, str(signature))
 
 
