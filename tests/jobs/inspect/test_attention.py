@@ -1,6 +1,7 @@
 """Attention maps: the right weights for each sentence of a batch, in the layer that the user chose or that aligns best."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -36,27 +37,35 @@ LINES = [
 def translator(name: str, *changes: str) -> Translator:
     """Return an untrained translator: its translations are nonsense, its attention weights are not."""
     torch.manual_seed(5)
-    corpus = Corpus(*((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de")))
-    tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=350))
+    source, target = ((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de"))
+    tokenizer = train_tokenizer(Corpus(source, target), TokenizerSettings(vocab_size=350))
     config = load_config(ROOT / f"configs/{name}.toml", [*SMALL[name], "decoding.max_length=9", *changes])
     return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
 
 
-def view(loaded: Translator, lines: list[str], **choice: int | None) -> list[attention.AttentionMap | None]:
+def view_all(
+    loaded: Translator, lines: list[str], layer: int | None = None, head: int | None = None
+) -> list[attention.AttentionMap | None]:
     """Return the attention map of each line."""
-    choice = {"layer": None, "head": None, **choice}
     best = [(line, candidates[0]) for line, candidates in zip(lines, loaded.candidates(lines), strict=True)]
-    return AttentionViewer(loaded, RunFolder(Path("nowhere")), **choice).view_translations(best)
+    return AttentionViewer(loaded, RunFolder(Path("nowhere")), layer=layer, head=head).view_translations(best)
+
+
+def view(loaded: Translator, line: str, layer: int | None = None, head: int | None = None) -> attention.AttentionMap:
+    """Return the attention map of a line that is not blank."""
+    [attention_map] = view_all(loaded, [line], layer, head)
+    assert attention_map is not None
+    return attention_map
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_sentence_in_a_batch_gets_its_own_weights_without_the_padding(name: str) -> None:
     loaded = translator(name)
-    together = view(loaded, LINES)
+    together = view_all(loaded, LINES)
     assert [attention_map is None for attention_map in together] == [False, False, True, False]
     for line, attention_map in zip(LINES, together, strict=True):
         if attention_map is not None:
-            (alone,) = view(loaded, [line])
+            alone = view(loaded, line)
             np.testing.assert_allclose(attention_map.token_weight, alone.token_weight, atol=1e-6)
             assert attention_map.source.words == [*line.split(), "</s>"]
             assert attention_map.token_weight.shape == (
@@ -68,8 +77,8 @@ def test_a_sentence_in_a_batch_gets_its_own_weights_without_the_padding(name: st
 
 def test_without_a_head_the_weights_are_the_average_of_all_heads() -> None:
     loaded = translator("demo")
-    heads = [view(loaded, LINES[:1], layer=2, head=head)[0].token_weight for head in (1, 2, 3, 4)]
-    (average,) = view(loaded, LINES[:1], layer=2)
+    heads = [view(loaded, LINES[0], layer=2, head=head).token_weight for head in (1, 2, 3, 4)]
+    average = view(loaded, LINES[0], layer=2)
     np.testing.assert_allclose(np.mean(heads, 0), average.token_weight, atol=1e-6)
     assert np.abs(heads[0] - heads[1]).max() > 1e-4
     assert average.view.title == "cross-attention, layer 2 of 3, average of 4 heads"
@@ -77,7 +86,7 @@ def test_without_a_head_the_weights_are_the_average_of_all_heads() -> None:
 
 def test_words_of_a_truncated_source_are_not_shown_but_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("translator.jobs.translate.translator._MAX_SOURCE_TOKENS", 6)
-    (attention_map,) = view(translator("demo"), LINES[3:])
+    attention_map = view(translator("demo"), LINES[3])
     assert 0 < attention_map.num_truncated == len(LINES[3].split()) - attention_map.source.num_words
     assert attention_map.token_weight.shape[1] == 6
     assert min(source for source, _ in attention_map.links) >= attention_map.num_truncated
@@ -88,7 +97,7 @@ def test_an_unfinished_translation_has_no_row_for_the_end_mark() -> None:
     loaded = translator("demo", "decoding.min_length=9")
     with torch.no_grad():
         loaded.model.output.bias[3] = -1e9
-    (attention_map,) = view(loaded, LINES[:1])
+    attention_map = view(loaded, LINES[0])
     assert attention_map.target.num_words == len(attention_map.target.words)
 
 
@@ -102,16 +111,16 @@ def test_a_mechanism_without_weights_is_an_error_that_names_the_setting(name: st
         return
     loaded = translator(name, f"decoder.cross_attention.mechanism={mechanism}", *score)
     if built.has_weights:
-        assert view(loaded, LINES[:1])[0] is not None
+        view(loaded, LINES[0])
         return
     with pytest.raises(UsageError, match=rf"decoder\.cross_attention\.mechanism is '{mechanism}'"):
-        view(loaded, LINES[:1])
+        view(loaded, LINES[0])
 
 
 @pytest.mark.parametrize("choice", [{"layer": 0}, {"layer": 4}, {"head": 5}, {"layer": 1, "head": -1}])
 def test_a_layer_or_head_that_does_not_exist_is_rejected(choice: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="expected 1 to"):
-        view(translator("demo"), LINES[:1], **choice)
+        view(translator("demo"), LINES[0], **choice)
 
 
 def held_out(folder: Path, links: list[str] | None) -> RunFolder:
@@ -127,15 +136,14 @@ def held_out(folder: Path, links: list[str] | None) -> RunFolder:
 def test_the_default_layer_aligns_best_on_validation_or_is_the_last_but_one(tmp_path: Path) -> None:
     loaded, run = translator("demo"), held_out(tmp_path, None)
     with torch.no_grad():
-        for layer in loaded.model.decoder_layers:
+        for layer in cast(Any, loaded.model).decoder_layers:
             layer.cross_attention.query_proj.weight.mul_(100)  # so that the layers differ
     assert AttentionViewer(loaded, run, layer=None, head=None).view[:5] == (2, 3, None, 4, "the last but one")
-    for layer in (1, 3):
-        view = AttentionViewer(loaded, run, layer=layer, head=None).view
-        links = own_links(loaded, run, view)
+    for number in (1, 3):
+        links = own_links(loaded, run, AttentionViewer(loaded, run, layer=number, head=None).view)
         (tmp_path / VALIDATION_LINKS).write_text("".join(f"{line}\n" for line in links))
         chosen = AttentionViewer(loaded, run, layer=None, head=None).view
-        assert (chosen.layer, chosen.reason) == (layer, "lowest alignment error on validation, 0.000")
+        assert (chosen.layer, chosen.reason) == (number, "lowest alignment error on validation, 0.000")
 
 
 def own_links(loaded: Translator, run: RunFolder, view: attention.View) -> list[str]:

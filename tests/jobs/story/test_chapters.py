@@ -1,7 +1,7 @@
 """Chapters differ only by what they say, and each is trained once, even if the story is interrupted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def test_a_chapter_differs_from_its_config_by_its_changes(chapter: Chapter) -> N
 
 
 def test_conditions_are_equal_except_the_learning_rate_of_an_architecture() -> None:
-    first, rates = flatten(PLANNED[0].config), {}
+    first, rates = flatten(PLANNED[0].config), dict[str, set[float]]()
     for plan in PLANNED:
         for key, value in flatten(plan.config).items():
             if key.startswith(EQUAL) and key != "training.learning_rate":
@@ -41,9 +41,12 @@ def test_conditions_are_equal_except_the_learning_rate_of_an_architecture() -> N
 
 
 def test_each_chapter_is_compared_with_an_earlier_one() -> None:
-    names = list(CHAPTERS)
-    assert all(names.index(chapter.previous) < names.index(chapter.name) for chapter in list(CHAPTERS.values())[1:])
-    assert CHAPTERS[names[0]].previous is None
+    first, *others = CHAPTERS.values()
+    earlier = {first.name}
+    assert first.previous is None
+    for chapter in others:
+        assert chapter.previous in earlier
+        earlier.add(chapter.name)
 
 
 def test_mistakes_are_found_before_anything_is_trained() -> None:
@@ -78,8 +81,11 @@ def finished(config: Config) -> dict[str, object]:
     return {**record, "training": portable(config)["training"]}
 
 
+Train = Callable[..., list[str]]
+
+
 @pytest.fixture
-def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Return a function that returns what is trained, in order."""
 
     def train(planned: Sequence[PlannedChapter], stops_at: str = "") -> list[str]:
@@ -96,13 +102,13 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return train
 
 
-def test_an_interrupted_story_resumes_with_the_missing_chapters(train) -> None:
+def test_an_interrupted_story_resumes_with_the_missing_chapters(train: Train) -> None:
     assert train(PLANNED, stops_at="dot") == list(CHAPTERS)[:3]
     assert train(PLANNED) == list(CHAPTERS)[2:]
     assert train(PLANNED) == []
 
 
-def test_a_run_with_other_settings_is_trained_again(train, tmp_path: Path) -> None:
+def test_a_run_with_other_settings_is_trained_again(train: Train, tmp_path: Path) -> None:
     train(PLANNED)
     longer = plan_chapters(["training.steps=1500"], find_config)
     assert train(longer) == [f"{name} again" for name in CHAPTERS]
@@ -111,6 +117,6 @@ def test_a_run_with_other_settings_is_trained_again(train, tmp_path: Path) -> No
     assert train(longer) == ["dot again"]
 
 
-def test_other_decoding_settings_do_not_require_training(train) -> None:
+def test_other_decoding_settings_do_not_require_training(train: Train) -> None:
     train(PLANNED)
     assert train(plan_chapters(["decoding.beam_size=2"], find_config)) == []

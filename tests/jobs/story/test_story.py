@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ SPEEDS = {"dot": 4000.0, "transformer-1-head": 9000.0, "transformer": 9000.0, "w
 OPPOSITE = {"better": "alike", "alike": "worse", "worse": "alike"}
 
 
-def story(outcomes: dict[str, str], *, speeds: Mapping[str, float] = {}, **first: object) -> Story:
+def story(outcomes: dict[str, str], *, speeds: Mapping[str, float] = {}, **first: Any) -> Story:
     """Return a story with these outcomes of the comparisons; `first` are results of the first two chapters."""
     results = {}
     for name in CHAPTERS:
@@ -104,7 +105,7 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.open, self.names, self.links = [], [], []
+        self.open, self.names, self.links = list[str](), list[str](), list[str | None]()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -1,13 +1,16 @@
 """A translator returns one result for each line, in order, whatever the batches are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from translator.config import load_config
+from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.engines import Ids
 from translator.jobs.translate.translator import Translator, default_batch_size
 from translator.ops.choice import Ops
 from translator.text.corpus import Corpus
@@ -23,8 +26,8 @@ LINES = ["The old man reads a book .", "A dog sleeps .", "", "When the children 
 def translator() -> Translator:
     """An untrained translator."""
     torch.manual_seed(5)
-    corpus = Corpus(*((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de")))
-    tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=350))
+    source, target = ((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de"))
+    tokenizer = train_tokenizer(Corpus(source, target), TokenizerSettings(vocab_size=350))
     config = load_config(ROOT / "configs/demo.toml", [*SMALL, "decoding.max_length=9"])
     return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
 
@@ -37,7 +40,7 @@ def test_a_gpu_decodes_larger_batches_unless_the_user_chooses(
     sizes = []
     search = translator.engine.search
 
-    def remember(sources, settings, *, batch_size):
+    def remember(sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
         sizes.append(batch_size)
         return search(sources, settings, batch_size=batch_size)
 
