@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import defaultdict
 from contextlib import closing
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -72,11 +71,11 @@ def training_figures(name: str, training: Training) -> dict[str, float]:
     list(islice(outcomes, WARM_UP))
     measured = [outcome.report for outcome in islice(outcomes, UPDATES)]
     seconds = sum(report.seconds for report in measured)
-    ops = training.objective.ops
-    assert ops.workers is not None  # both configs use the fast forms on a CPU
-    training.objective.ops = replace(ops, workers=Sequential())
-    products = seconds_of_products(products_of(lambda: next(outcomes)), ops.workers)
-    training.objective.ops = ops
+    workers = training.objective.workers
+    assert workers is not None  # both configs use the fast forms on a CPU
+    training.objective.workers = Sequential()
+    products = seconds_of_products(products_of(lambda: next(outcomes)), workers)
+    training.objective.workers = workers
     return {
         f"training.{name}.tokens_per_second": sum(report.num_tokens for report in measured) / seconds,
         f"training.{name}.share_of_products": products * UPDATES / seconds,

@@ -8,7 +8,6 @@ operations that it calls.
 
 import argparse
 import tempfile
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         training = start_training(options.name, options.precision, Path(folder))
-        training.objective.ops = replace(training.objective.ops, workers=Sequential())
+        training.objective.workers = Sequential()
         torch.set_num_threads(1)
         outcomes = outcomes_of(training)
         list(islice(outcomes, WARM_UP))

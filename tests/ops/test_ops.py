@@ -1,3 +1,5 @@
+"""The fast form of each operation equals its plain form."""
+
 import pytest
 import torch
 from torch import nn
@@ -24,7 +26,7 @@ def test_fast_linear_equals_plain_in_values_and_gradients(dtype, tolerance, monk
     x, weight, bias = torch.randn(3, 25, 16), torch.randn(7, 16), torch.randn(7)
     results = []
     for ops in (Ops(), Ops(True, dtype)):
-        leaves = [one.clone().requires_grad_() for one in (x, weight, bias)]
+        leaves = [leaf.clone().requires_grad_() for leaf in (x, weight, bias)]
         product = ops.linear(*leaves)
         results.append([product.detach(), *torch.autograd.grad(product.square().sum(), leaves)])
     for found, expected in zip(results[1], results[0], strict=True):
@@ -42,24 +44,24 @@ def test_only_large_products_are_rounded(monkeypatch):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 @pytest.mark.parametrize("fast", [False, True])
-def test_maps_applied_together_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast, monkeypatch):
+def test_layers_applied_together_equal_each_alone_in_values_and_gradients(dtype, tolerance, fast, monkeypatch):
     monkeypatch.setattr(linear, "LEAST_ROUNDED", 0)
     torch.manual_seed(0)
     ops, x = Ops(fast, dtype), torch.randn(3, 25, 16, requires_grad=True)
     layers = [Linear(16, 7, ops=ops), nn.Identity(), Linear(16, 5, ops=ops, bias=False), Linear(16, 7, ops=ops)]
     nn.init.normal_(layers[-1].bias)
-    leaves = [x, *(weight for layer in layers for weight in layer.parameters())]
+    leaves = [x, *(parameter for layer in layers for parameter in layer.parameters())]
     results = []
-    for mapped in ([layer(x) for layer in layers], apply_together(layers, x)):
-        total = sum(one.square().sum() for one in mapped)
-        results.append([*mapped, *torch.autograd.grad(total, leaves)])
+    for outputs in ([layer(x) for layer in layers], apply_together(layers, x)):
+        total = sum(output.square().sum() for output in outputs)
+        results.append([*outputs, *torch.autograd.grad(total, leaves)])
     for found, expected in zip(results[1], results[0], strict=True):
         assert found.shape == expected.shape
         assert relative(found, expected) < tolerance
 
 
 @pytest.mark.parametrize("bias", [None, torch.linspace(-1, 1, 7)])
-def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monkeypatch, bias):
+def test_a_compiled_product_equals_the_plain_one_which_computes_gradients(monkeypatch, bias):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
     monkeypatch.setattr(linear, "IS_INTEL", False)
     x, weight = torch.randn(3, 25, 16, requires_grad=True), torch.randn(7, 16)  # 75 rows, padded to 76
@@ -69,7 +71,7 @@ def test_a_compiled_product_equals_the_plain_one_and_leaves_gradients_to_it(monk
         assert relative(linear.compiled_linear(x, weight, bias), expected) < 1e-6
 
 
-def test_a_slice_is_left_to_the_library_since_its_compiled_product_crawls(monkeypatch):
+def test_products_of_slices_are_not_compiled(monkeypatch):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
     monkeypatch.setattr(linear, "IS_INTEL", False)
     x, weight = torch.randn(5, 16), torch.randn(7, 16)
@@ -79,17 +81,17 @@ def test_a_slice_is_left_to_the_library_since_its_compiled_product_crawls(monkey
         assert not linear.gains_by_compiling(x[:, :8].contiguous(), weight[:, :8])
 
 
-def test_on_processors_of_its_maker_the_library_multiplies(monkeypatch):
+def test_products_on_intel_processors_are_not_compiled(monkeypatch):
     monkeypatch.setattr(linear, "LEAST_PRODUCT", 0)
     monkeypatch.setattr(linear, "IS_INTEL", True)
     with torch.inference_mode():
         assert not linear.gains_by_compiling(torch.randn(5, 16), torch.randn(7, 16))
 
 
-def test_rows_are_padded_with_zeros_to_few_numbers_at_little_cost():
-    wanted = [linear.rounded_up(num_rows) for num_rows in range(5000)]
-    assert all(0 <= more - num_rows <= num_rows / 16 for num_rows, more in enumerate(wanted))
-    assert len({more for more in wanted if 1024 < more <= 2048}) == linear.ROWS_IN_OCTAVE
+def test_rows_are_padded_with_zeros_to_one_of_few_numbers():
+    rounded = [linear.rounded_up(num_rows) for num_rows in range(5000)]
+    assert all(0 <= rounded_rows - num_rows <= num_rows / 16 for num_rows, rounded_rows in enumerate(rounded))
+    assert len({num_rows for num_rows in rounded if 1024 < num_rows <= 2048}) == linear.ROWS_IN_OCTAVE
     rows = torch.randn(1999, 3)
     padded = linear.padded(rows, torch.bfloat16)
     assert padded.shape == (2048, 3)
@@ -107,7 +109,7 @@ def test_chunked_output_loss_equals_plain_in_value_and_gradients(dtype, toleranc
     target = torch.randint(31, (67,))
     results = []
     for ops in (Ops(), Ops(True, dtype)):
-        leaves = [one.clone().requires_grad_() for one in (hidden, weight, bias)]
+        leaves = [leaf.clone().requires_grad_() for leaf in (hidden, weight, bias)]
         total = ops.output_loss(*leaves, target, label_smoothing=smoothing)
         results.append([total.detach(), *torch.autograd.grad(total * 3, leaves)])
     for found, expected in zip(results[1], results[0], strict=True):
@@ -121,7 +123,7 @@ def test_output_loss_is_finite_for_an_impossible_target():
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.3, 0.5])
-def test_byte_dropout_keeps_the_mean_and_drops_the_share(probability):
+def test_byte_dropout_keeps_the_mean_and_drops_with_the_probability(probability):
     torch.manual_seed(0)
     dropped = byte_dropout(torch.ones(400_000), probability)
     assert (dropped == 0).float().mean().item() == pytest.approx(probability, abs=0.005)
@@ -159,11 +161,11 @@ def test_random_bytes_are_uniform():
     assert counts.max() < 1200
 
 
-def test_without_bf16_instructions_auto_takes_fp32_and_bf16_is_refused(monkeypatch):
+def test_without_bf16_instructions_auto_uses_fp32_and_bf16_is_an_error(monkeypatch):
     monkeypatch.setattr(choice, "multiplies_bf16", lambda device: False)
     cpu = torch.device("cpu")
     assert choose_ops(OpsSettings(), cpu).product_dtype == torch.float32
-    with pytest.raises(MachineError, match="'bf16' asked for"):
+    with pytest.raises(MachineError, match="found 'bf16'"):
         choose_ops(OpsSettings(precision="bf16"), cpu)
 
 

@@ -83,8 +83,8 @@ def test_parts_side_by_side_have_the_gradients_of_parts_in_turn(name: str) -> No
     for workers in (None, Workers()):
         objective, _ = begin(name)
         objective.eval()
-        objective.ops = Ops(workers=workers)
-        accumulate(objective, corpus_updates(3).share(0, 0, objective.ops.num_workers))
+        objective.workers = workers
+        accumulate(objective, corpus_updates(3).share(0, 0, 1 if workers is None else workers.size))
         gradients.append([weight.grad for weight in objective.parameters()])
     torch.set_num_threads(threads)
     torch.testing.assert_close(*gradients)

@@ -1,11 +1,12 @@
-"""The arithmetic worth making fast, each piece in the library's plain form and a fast one that a law holds equal.
+"""Arithmetic that is worth making fast, each operation in the library's plain form and in a fast form that tests compare.
 
-    linear.py    x W^T + b, with bf16 operands where they are large and the machine multiplies those faster
-    dropout.py   dropout from random bytes, where the library's own mask is slow
+    choice.py    `Ops`: which form of each operation runs, decided once when a model is built
+    linear.py    x W^T + b, with operands rounded to bf16 if they are large and the machine multiplies bf16 faster
+    dropout.py   dropout from random bytes, since the library's masks are slow on a CPU
     norm.py      layer normalisation with a backward pass for narrow rows on a GPU
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
-    threads.py   independent work side by side, one thread each
-    choice.py    `Ops`: which form runs, decided once when a model is built
+    layers.py    modules that call these operations through an `Ops`
+    threads.py   a thread pool for independent batches
 
-A layer is handed an `Ops` and calls it; nothing here knows what a model is.
+Layers call the `Ops` that they were built with; nothing here depends on a model.
 """

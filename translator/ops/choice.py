@@ -1,6 +1,5 @@
-"""`Ops` decides once, from the settings and the machine, which form of each operation runs; layers are handed it."""
+"""`Ops`: which form of each operation runs, chosen once from the settings and the machine and passed to every layer."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,37 +9,37 @@ from torch import Tensor
 from torch.nn import functional
 
 from translator.errors import MachineError
-from translator.ops.dropout import byte_dropout, draws_from
+from translator.ops.dropout import byte_dropout
 from translator.ops.linear import compiled_linear, cpu_capabilities, gains_by_rounding, rounded_linear, short_linear
 from translator.ops.loss import ChunkedOutputLoss
-from translator.ops.threads import Item, Result, Workers
+from translator.ops.threads import Workers
 from translator.settings import Settings
 
 Precision = Literal["auto", "fp32", "bf16"]
 
-
-IGNORED = -100
+_IGNORED = -100
 """The target that the library's cross-entropy leaves out."""
 
 
 class OpsSettings(Settings):
-    """`[ops]`: how the arithmetic is done; it changes speed and rounding, never what is computed."""
+    """`[ops]`: how the arithmetic is done. These settings change speed and rounding, never what is computed."""
 
-    fast: bool = Field(True, description="use the fast forms; false trains wholly on the plain ones")
-    precision: Precision = Field("auto", description="operands of matrix products; auto takes bf16 where it is faster")
+    fast: bool = Field(True, description="use the fast forms of operations; false uses the plain ones only")
+    precision: Precision = Field(
+        "auto", description="type of the operands of matrix products; auto uses bf16 if it is faster"
+    )
     compile: bool = Field(False, description="let torch.compile fuse the forward pass of a Transformer in training")
     capture: bool | Literal["auto"] = Field(
-        "auto", description="record each training update as a CUDA graph and replay it; auto does on a GPU"
+        "auto", description="record each training update as a CUDA graph and replay it; auto does so on a GPU"
     )
 
 
 @dataclass(frozen=True)
 class Ops:
-    """The operations that layers call. The default is exact: plain forms in fp32."""
+    """The operations that layers call. The default is the plain forms in fp32."""
 
     fast: bool = False
     product_dtype: torch.dtype = torch.float32
-    workers: Workers | None = None  # where parts of a batch are computed side by side
     compiles: bool = False  # the forward pass is compiled in training
     captures: bool = False  # training updates are recorded as CUDA graphs
 
@@ -58,32 +57,12 @@ class Ops:
         return product if stays_short else product.to(weight.dtype)
 
     def dropout(self, x: Tensor, probability: float, training: bool) -> Tensor:
-        """Zero each element with `probability` and scale the others so that the mean is kept."""
+        """Zero each element with `probability` and scale the others to keep the mean."""
         if not training or probability == 0.0:
             return x
         if self.fast and x.device.type == "cpu" and not self.compiles:
             return byte_dropout(x, probability)
         return functional.dropout(x, probability)
-
-    @property
-    def num_workers(self) -> int:
-        """How many parts of a batch are computed at once."""
-        return 1 if self.workers is None else self.workers.size
-
-    def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """work(item) of each, in order. Side by side, each draws from a generator of its own.
-
-        Their seeds take one draw of the default generator, however many items there are.
-        """
-        if self.workers is None:
-            return map(work, items)
-        first = int(torch.randint(2**62, ()))
-
-        def drawing(numbered: tuple[int, Item]) -> Result:
-            with draws_from(torch.Generator().manual_seed(first + numbered[0])):
-                return work(numbered[1])
-
-        return self.workers.map(drawing, enumerate(items))
 
     def output_loss(
         self,
@@ -106,29 +85,33 @@ class Ops:
             return total
         logits_MV = self.linear(hidden_MD, weight_VD, bias_V)
         if counts_M is not None:
-            target_M = target_M.masked_fill(~counts_M, IGNORED)
+            target_M = target_M.masked_fill(~counts_M, _IGNORED)
         return functional.cross_entropy(logits_MV, target_M, label_smoothing=label_smoothing, reduction="sum")
 
 
 def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
-    """The operations for this machine. Raises MachineError where bf16 is asked for and the device has no such products."""
-    able = multiplies_bf16(device)
-    if settings.precision == "bf16" and not able:
+    """Return the operations for this machine. Raises MachineError if it lacks bf16 products or CUDA graphs that are set."""
+    has_bf16 = multiplies_bf16(device)
+    if settings.precision == "bf16" and not has_bf16:
         raise MachineError(
             "ops.precision",
-            f"'bf16' asked for, but this {device.type} has no bf16 matrix products",
+            f"found 'bf16', but this {device.type} has no bf16 matrix products",
             "use 'fp32' or 'auto'",
         )
     if settings.capture is True and device.type != "cuda":
-        raise MachineError("ops.capture", f"CUDA graphs asked for, but the device is {device.type}", "use 'auto'")
-    rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and able)
-    workers = Workers() if settings.fast and device.type == "cpu" and not settings.compile else None
+        raise MachineError("ops.capture", f"found true, but the device {device.type} has no CUDA graphs", "use 'auto'")
+    rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and has_bf16)
     captures = device.type == "cuda" and not settings.compile and settings.capture is not False
-    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, workers, settings.compile, captures)
+    return Ops(settings.fast, torch.bfloat16 if rounds else torch.float32, settings.compile, captures)
+
+
+def choose_workers(settings: OpsSettings, device: torch.device) -> Workers | None:
+    """Return a thread pool for the parts of a batch if the fast forms run uncompiled on a CPU, else None."""
+    return Workers() if settings.fast and device.type == "cpu" and not settings.compile else None
 
 
 def multiplies_bf16(device: torch.device) -> bool:
-    """Whether bf16 matrix products run on instructions of their own here, not by emulation."""
+    """Return whether the device has instructions for bf16 matrix products and does not emulate them."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = cpu_capabilities()

@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al. 2014) whose mask is drawn as random bytes."""
+"""Dropout (Srivastava et al. 2014) with masks made from random bytes."""
 
 import threading
 from collections.abc import Iterator
@@ -7,32 +7,32 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+_THREAD = threading.local()
+
 
 def byte_dropout(x: Tensor, probability: float) -> Tensor:
-    """Dropout with the probability rounded to a 256th and the scale to match, so that the mean is kept exactly.
+    """Apply dropout with the probability rounded to a multiple of 1/256, and a scale that keeps the mean exactly.
 
-    On a CPU the library draws one Bernoulli variable at a time; eight bytes at a time are about twenty times faster.
-    The mask is of x's type, so that nothing is converted on the way there and back.
+    On a CPU the library draws one Bernoulli variable at a time; drawing eight bytes at a time is about 20 times faster.
     """
-    threshold = min(round(probability * 256), 255)
+    threshold = min(round(probability * 256), 255)  # a byte below the threshold drops its element
+    # The mask has the type of x, so that the product converts nothing, and is computed in place.
     return x * random_bytes(x.shape).to(x.dtype).ge_(threshold).mul_(256 / (256 - threshold))
 
 
-THREAD = threading.local()
-
-
 @contextmanager
-def draws_from(generator: torch.Generator) -> Iterator[None]:
-    """While the block runs, this thread's byte dropout draws from that generator."""
-    THREAD.generator = generator
+def draw_from(generator: torch.Generator) -> Iterator[None]:
+    """Draw the dropout masks of this thread from `generator` inside the block."""
+    _THREAD.generator = generator
     try:
         yield
     finally:
-        THREAD.generator = None
+        _THREAD.generator = None
 
 
 def random_bytes(shape: torch.Size) -> Tensor:
-    """Uniform bytes from this thread's generator, or the CPU's default one, whose state a checkpoint holds."""
-    generator = getattr(THREAD, "generator", None)
+    """Return uniform bytes from the generator of this thread, else from the CPU's default one, as checkpoints save it."""
+    generator = getattr(_THREAD, "generator", None)
+    # Draw 64-bit integers over their whole range and view each as eight bytes.
     words = torch.empty((shape.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     return words.view(torch.uint8)[: shape.numel()].view(shape)

@@ -1,4 +1,4 @@
-"""The two layers that every room above builds from; each holds what it owns and calls the `Ops` it was handed."""
+"""Linear layer and dropout as modules; they call the `Ops` that they were built with."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class Linear(nn.Module):
 
 
 def apply_together(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
-    """What each layer makes of x; where their `Ops` are fast, those that are linear maps do so in one product."""
+    """Return layer(x) for each layer; if the `Ops` are fast, all linear layers are computed in one product."""
     maps = [layer for layer in layers if isinstance(layer, Linear)]
     if len(maps) < 2 or not maps[0].ops.fast:
         return [layer(x) for layer in layers]
@@ -38,7 +38,7 @@ def apply_together(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
 
 
 class Dropout(nn.Module):
-    """Dropout in training, identity otherwise."""
+    """Dropout in training, the identity otherwise."""
 
     def __init__(self, probability: float, *, ops: Ops) -> None:
         super().__init__()

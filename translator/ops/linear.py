@@ -1,6 +1,7 @@
-"""Linear maps: `rounded_linear` multiplies operands rounded to a shorter type.
+"""Linear maps x W^T + b with faster matrix products than the library's.
 
-`compiled_linear` is for searches: the library's map by a product compiled for its shape, without gradients.
+`rounded_linear` rounds the operands to a shorter type. `compiled_linear`, for searches, uses a product compiled for its
+shape and has no gradients.
 """
 
 import math
@@ -13,16 +14,16 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 LEAST_PRODUCT = 2**22
-"""Multiplications from which a product is worth a kernel of its own, which takes a millisecond to compile."""
+"""Number of multiplications from which a compiled product pays off; compiling takes a millisecond."""
 LEAST_ROUNDED = 2**24
-"""Multiplications from which shorter operands save more than rounding them costs; on a GPU that is any number."""
+"""Number of multiplications from which rounding the operands pays off on a CPU; on a GPU it always does."""
 HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 ROWS_IN_OCTAVE = 16
-"""Numbers of rows between n and 2 n that products are compiled for."""
+"""How many different numbers of rows between n and 2 n products are compiled for."""
 
 
 def cpu_capabilities() -> dict[str, Any]:
-    """What torch knows of this processor: its name and its instructions; nothing where torch is too old to tell."""
+    """Return the name and the instruction sets of this CPU; empty if torch is too old to know."""
     return dict(torch.cpu.get_capabilities()) if hasattr(torch.cpu, "get_capabilities") else {}
 
 
@@ -30,9 +31,9 @@ IS_INTEL = "Intel" in str(cpu_capabilities().get("cpu_name"))
 
 
 def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The map x W^T + b, by oneDNN where no gradient is wanted of a large product on a CPU that is not Intel's.
+    """Return x W^T + b, by oneDNN for large products without gradients on CPUs that are not Intel's.
 
-    The library asks MKL, whose products take twice as long on processors that are not its maker's.
+    The library uses MKL, whose products take twice as long on processors of other makers.
     """
     if gains_by_compiling(x, weight):
         rows = x.view(-1, x.shape[-1])
@@ -42,22 +43,26 @@ def compiled_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
 
 
 def gains_by_compiling(x: Tensor, weight: Tensor) -> bool:
-    """Whether a product is one that oneDNN makes faster; of a slice of a matrix it makes one a thousand times slower."""
+    """Return whether oneDNN is faster than the library; with a slice of a matrix it is a thousand times slower."""
     is_large = x.numel() * len(weight) >= LEAST_PRODUCT and not torch.is_grad_enabled()
     is_whole = x.is_contiguous() and weight.is_contiguous()
     return HAS_ONEDNN and not IS_INTEL and is_large and is_whole and x.device.type == "cpu" and x.dtype == torch.float32
 
 
 def rounded_up(num_rows: int) -> int:
-    """The next larger number of rows that products are compiled for."""
+    """Return the smallest number of rows >= num_rows that products are compiled for.
+
+    Keeps the leading bits, as many as ROWS_IN_OCTAVE has, and rounds up the rest: at most 1/16 more rows.
+    """
     shift = max(num_rows.bit_length() - ROWS_IN_OCTAVE.bit_length(), 0)
     return -(-num_rows >> shift) << shift
 
 
 def padded(rows: Tensor, dtype: torch.dtype) -> Tensor:
-    """The rows in a type that oneDNN multiplies; on a CPU followed by zeros, so that few numbers of rows occur.
+    """Return the rows in `dtype`, on a CPU padded with zeros to one of few numbers of rows.
 
-    It compiles each product for its shape, which takes a millisecond and megabytes, and batches differ in their rows.
+    oneDNN compiles each product for its shape, which takes a millisecond and megabytes, and no two batches have the same
+    number of rows.
     """
     short = rows.to(dtype)
     missing = rounded_up(len(rows)) - len(rows) if rows.device.type == "cpu" else 0
@@ -65,15 +70,15 @@ def padded(rows: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def gains_by_rounding(x: Tensor, weight: Tensor) -> bool:
-    """Whether a product is large enough to be made of rounded operands."""
+    """Return whether the product is large enough for rounded operands to be faster."""
     return x.device.type != "cpu" or x.numel() * len(weight) >= LEAST_ROUNDED
 
 
 def rounded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """The map x W^T + b with x, W, the incoming gradient and each product rounded to `dtype`.
+    """Return x W^T + b with x, W, the incoming gradient and each product rounded to `dtype`.
 
-    Weights, the bias and what gradients are added up in stay in x's own type (Micikevicius et al. 2018 keep the
-    same master copies). The operands saved for the backward pass take half the memory.
+    Parameters and the sums of their gradients keep the type of x, like the master copies of Micikevicius et al. (2018).
+    The operands saved for the backward pass take half the memory.
     """
     rows = x.reshape(-1, x.shape[-1])
     product = functional.linear(padded(rows, dtype), weight.to(dtype))

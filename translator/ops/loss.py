@@ -1,6 +1,6 @@
-"""The output layer and its cross-entropy: half the arithmetic of a small model, so it is worth one pass of its own.
+"""The output layer and its cross-entropy in one pass; they are half of the arithmetic of a small model.
 
-Label smoothing (Szegedy et al. 2016) mixes the target with the uniform distribution over all V words:
+Label smoothing (Szegedy et al. 2016) mixes the target with the uniform distribution over all V tokens:
     loss = -(1 - smoothing) log p[target] - smoothing / V * sum_v log p[v]
 """
 
@@ -14,20 +14,21 @@ from torch.autograd.function import once_differentiable
 from translator.ops.linear import column_sums, padded, rounded_up
 
 CHUNK_ELEMENTS = 2**21
-"""Logits held at once: enough rows that a product is worth its start, and the sum of its gradients too."""
+"""Number of logits in memory at once: enough rows for an efficient matrix product and sum of gradients."""
 BLOCK_ELEMENTS = 2**20
-"""Logits turned into gradients at once: 4 MB in fp32, so that they stay in the cache from one operation to the next."""
+"""Number of logits turned into gradients at once: 4 MB in fp32, which stay in the cache between operations."""
 ELEMENTS_OF_GPU = 2**26
-"""There either is a few launches, whatever its size, so they are large and few."""
+"""The same two numbers on a GPU, where few large kernels are faster than many small ones."""
 
 
 class ChunkedOutputLoss(Function):
-    """Loss and gradients in one forward pass; the backward pass, which may come once, only scales them.
+    """Computes loss and gradients in the forward pass; the backward pass, possible once, only scales them.
 
-    Of the logits no more than a chunk is ever held, in `dtype`, to which matrix products round their operands. A block
-    of it at a time becomes its own gradient, which is reckoned in the hidden states' type.
-    The gradient of a row's logits is softmax - (1 - smoothing) onehot - smoothing / V. Its last part is the same for
-    every word, so that part's share of each product is a sum over rows or words, added at the end.
+    Only one chunk of the logits is in memory at a time, in `dtype`, to which matrix products round their operands. Block
+    by block it is overwritten by its gradient, which is computed in the type of the hidden states.
+
+    The gradient of a row's logits is softmax - (1 - smoothing) onehot - smoothing / V. The last term is the same for
+    every token, so its contribution to each product is a sum over rows or tokens, which is added once at the end.
     """
 
     @staticmethod
@@ -48,12 +49,12 @@ class ChunkedOutputLoss(Function):
         counted_hidden_MD = _counted(hidden_MD, count_M1)
         grad_hidden_MD = torch.empty_like(hidden_MD)
         grad_weight_VD, grad_bias_V = torch.zeros_like(weight_VD), torch.zeros_like(bias_V)
-        uniform, word_sum_D = label_smoothing / len(weight_VD), weight_VD.sum(0)
-        logit_sum = (counted_hidden_MD @ word_sum_D).sum() + num_rows * bias_V.sum()
+        uniform, token_sum_D = label_smoothing / len(weight_VD), weight_VD.sum(0)
+        logit_sum = (counted_hidden_MD @ token_sum_D).sum() + num_rows * bias_V.sum()
         total = -uniform * logit_sum
-        on_cpu, num_words = hidden_MD.device.type == "cpu", len(weight_VD)
-        chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // num_words))
-        block_rows = max(1, (BLOCK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // num_words)
+        on_cpu, vocab_size = hidden_MD.device.type == "cpu", len(weight_VD)
+        chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // vocab_size))
+        block_rows = max(1, (BLOCK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // vocab_size)
         for first in range(0, len(hidden_MD), chunk_rows):
             rows = slice(first, first + chunk_rows)
             target_R, count_R1 = target_M[rows], None if count_M1 is None else count_M1[rows]
@@ -71,13 +72,13 @@ class ChunkedOutputLoss(Function):
                     loss, grad_bias = differentiate_short(logits_RV[block], target_R[block], count, label_smoothing)
                 total += loss
                 grad_bias_V += grad_bias
-            grad_logits_RV = logits_RV  # the rows that were padded are still zero
+            grad_logits_RV = logits_RV  # overwritten in place; logits of padded rows are zero and stay so
             # Rows that do not count are left out of the small operands, which spares a pass over the logits.
             grad_hidden_MD[rows] = _counted((grad_logits_RV @ short_weight_VD)[: len(target_R)], count_R1)
             if count_R1 is not None:
                 short_hidden_RD = padded(counted_hidden_MD[rows], dtype)
             grad_weight_VD += grad_logits_RV.T @ short_hidden_RD
-        grad_hidden_MD -= uniform * (word_sum_D if count_M1 is None else count_M1 * word_sum_D)
+        grad_hidden_MD -= uniform * (token_sum_D if count_M1 is None else count_M1 * token_sum_D)
         grad_weight_VD -= uniform * counted_hidden_MD.sum(0)
         grad_bias_V -= uniform * num_rows
         ctx.save_for_backward(grad_hidden_MD, grad_weight_VD, grad_bias_V)
@@ -86,7 +87,7 @@ class ChunkedOutputLoss(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Scale what the forward pass left."""
+        """Scale the gradients of the forward pass."""
         return *(saved.mul_(grad) for saved in ctx.saved_tensors), None, None, None, None
 
 
@@ -100,8 +101,8 @@ def differentiate(
 ) -> tuple[Tensor, Tensor]:
     """Return the summed loss of logits W h, still without the bias, and its gradient over the bias.
 
-    The logits are replaced by the gradient over them, in all rows, whether they count or not. The part of the loss that
-    is the same for every word is in none of these.
+    The logits are overwritten by their gradient, in all rows, whether they count or not. The term of the loss that is
+    the same for every token is left out.
         loss = logsumexp(logits) - (1 - smoothing) logit[target],   gradient = softmax - (1 - smoothing) onehot
     """
     index_R1 = target_R.unsqueeze(1)

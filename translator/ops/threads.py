@@ -1,7 +1,7 @@
-"""Independent pieces of work side by side, each on one thread: small products gain little from sharing one.
+"""A thread pool for independent work, with one torch thread per worker.
 
-Two threads on one small product wait for each other most of the time, and on a machine that others use too they wait for
-ever. Two on two batches do not.
+Two threads that share a small matrix product mostly wait for each other, on a busy machine for a long time. Two threads
+that each work on a batch of their own do not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,30 +10,44 @@ from typing import TypeVar
 
 import torch
 
+from translator.ops.dropout import draw_from
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """As many workers on the CPU as torch had threads when they were made."""
+    """A pool of as many threads as torch used on the CPU when the pool was created."""
 
     def __init__(self) -> None:
         self.size = torch.get_num_threads()
-        self.pool = ThreadPoolExecutor(self.size, initializer=keep_one_thread)
+        self._pool = ThreadPoolExecutor(self.size, initializer=_use_one_thread)
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work(item) of each, in order. Each has one thread, so their number changes no result."""
-        threads = torch.get_num_threads()
+        """Yield work(item) for each item, in order. Each call uses one thread, so their number changes no result."""
+        num_threads = torch.get_num_threads()
         try:
-            yield from self.pool.map(work, items)
+            yield from self._pool.map(work, items)
         finally:
-            torch.set_num_threads(threads)  # a part of it is the whole process's
+            torch.set_num_threads(num_threads)  # part of this setting belongs to the process, not to the thread
+
+    def map_seeded(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Do the same with a generator for each item, from which its dropout masks are drawn.
+
+        All seeds follow from one draw of the default generator, whatever the number of items.
+        """
+        first_seed = int(torch.randint(2**62, ()))
+
+        def work_seeded(numbered_item: tuple[int, Item]) -> Result:
+            number, item = numbered_item
+            with draw_from(torch.Generator().manual_seed(first_seed + number)):
+                return work(item)
+
+        return self.map(work_seeded, enumerate(items))
 
 
-def keep_one_thread() -> None:
-    """Let torch work on one thread whenever this thread calls it.
-
-    A thread takes over the whole process's number when torch first looks for it there, which must not come later.
-    """
+def _use_one_thread() -> None:
+    # A thread takes over the number of the process when torch first reads it there. Read it before setting it, since
+    # otherwise that would happen later and undo the setting.
     torch.get_num_threads()
     torch.set_num_threads(1)

@@ -77,7 +77,8 @@ def accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress:
     """
     restore_random = random_state(objective.model.output.weight.device)
     while True:
-        share = updates.share(progress.epoch, progress.position, progress.parts * objective.ops.num_workers)
+        num_workers = 1 if objective.workers is None else objective.workers.size
+        share = updates.share(progress.epoch, progress.position, progress.parts * num_workers)
         try:
             return accumulate(objective, share)
         except (RuntimeError, MemoryError) as error:
@@ -112,7 +113,9 @@ def accumulate(objective: Objective, share: Share) -> Tensor:
         loss_sum = objective(batch)
         return loss_sum.detach(), torch.autograd.grad(loss_sum / share.num_tokens, weights, allow_unused=True)
 
-    for loss, gradients in objective.ops.each(part, share.batches):
+    workers = objective.workers
+    results = map(part, share.batches) if workers is None else workers.map_seeded(part, share.batches)
+    for loss, gradients in results:
         total += loss
         for weight, gradient in zip(weights, gradients, strict=True):
             if gradient is not None:

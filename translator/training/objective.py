@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
+from translator.ops.threads import Workers
 from translator.text.batches import Batch
 
 
@@ -19,10 +20,18 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, model: AnyModel, *, label_smoothing: float, ops: Ops, notify: Callable[[str], None] = lambda _: None
+        self,
+        model: AnyModel,
+        *,
+        label_smoothing: float,
+        ops: Ops,
+        workers: Workers | None = None,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Initialise the objective; `workers` compute micro-batches side by side, None computes them in sequence."""
         super().__init__()
         self.model, self.label_smoothing, self.ops, self.notify = model, label_smoothing, ops, notify
+        self.workers = workers
         self.compiles = ops.compiles and model.may_compile
         self.compiled: Callable[..., Tensor] | None = None
 

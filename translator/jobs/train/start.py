@@ -21,7 +21,7 @@ from translator.jobs.translate.build import (
 )
 from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
-from translator.ops.choice import choose_ops
+from translator.ops.choice import choose_ops, choose_workers
 from translator.runs.folder import JOURNAL, WORDS
 from translator.storage.temporary import recover_partial_writes
 from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
@@ -55,7 +55,13 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
     pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notify))
     check_lengths(model, pairs, "training", np.flatnonzero(prepared.admitted.is_kept))
     check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
-    objective = Objective(model, label_smoothing=config.training.label_smoothing, ops=ops, notify=watcher.notify)
+    objective = Objective(
+        model,
+        label_smoothing=config.training.label_smoothing,
+        ops=ops,
+        workers=choose_workers(config.ops, device),
+        notify=watcher.notify,
+    )
     optimizer = build_optimizer(model, config.training)
     updates = CorpusUpdates(pairs, config.training, device, processes)
     return Training(

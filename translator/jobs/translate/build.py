@@ -44,7 +44,7 @@ def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[s
     is_gpu = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if is_gpu else device.type,
-        "threads": str(ops.num_workers if ops.workers else torch.get_num_threads()),
+        "threads": str(torch.get_num_threads()),
         "processes": str(num_processes),
         "products": str(ops.product_dtype).removeprefix("torch."),
         "instructions": torch.backends.cpu.get_cpu_capability(),
