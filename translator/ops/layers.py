@@ -9,7 +9,7 @@ from translator.ops.choice import Ops
 
 
 class Linear(nn.Module):
-    """y = x W^T + b, the weight drawn by Glorot and Bengio (2010), the bias zero; see `Ops.linear` for `stays_short`."""
+    """x W^T + b, with W initialised as by Glorot and Bengio (2010) and b = 0; see `Ops.linear` for `stays_short`."""
 
     def __init__(
         self, input_dim: int, output_dim: int, *, ops: Ops, bias: bool = True, stays_short: bool = False
@@ -21,20 +21,21 @@ class Linear(nn.Module):
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map the last axis from input_dim to output_dim."""
         return self.ops.linear(x, self.weight, self.bias, stays_short=self.stays_short)
 
 
 def apply_together(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
     """Return layer(x) for each layer; if the `Ops` are fast, all linear layers are computed in one product."""
-    maps = [layer for layer in layers if isinstance(layer, Linear)]
-    if len(maps) < 2 or not maps[0].ops.fast:
+    linears = [layer for layer in layers if isinstance(layer, Linear)]
+    if len(linears) < 2 or not linears[0].ops.fast:
         return [layer(x) for layer in layers]
-    weight = torch.cat([one.weight for one in maps])
-    bias = torch.cat([one.weight.new_zeros(len(one.weight)) if one.bias is None else one.bias for one in maps])
-    product = maps[0].ops.linear(x, weight, bias, stays_short=all(layer.stays_short for layer in maps))
-    mapped = iter(torch.split(product, [len(one.weight) for one in maps], -1))
-    return [next(mapped) if isinstance(layer, Linear) else layer(x) for layer in layers]
+    sizes = [len(linear.weight) for linear in linears]
+    weight = torch.cat([linear.weight for linear in linears])
+    biases = [linear.weight.new_zeros(len(linear.weight)) if linear.bias is None else linear.bias for linear in linears]
+    stays_short = all(linear.stays_short for linear in linears)
+    product = linears[0].ops.linear(x, weight, torch.cat(biases), stays_short=stays_short)
+    outputs = iter(torch.split(product, sizes, -1))
+    return [next(outputs) if isinstance(layer, Linear) else layer(x) for layer in layers]
 
 
 class Dropout(nn.Module):
@@ -45,5 +46,4 @@ class Dropout(nn.Module):
         self.ops, self.probability = ops, probability
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zero some elements of x and scale the others."""
         return self.ops.dropout(x, self.probability, self.training)

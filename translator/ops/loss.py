@@ -17,7 +17,7 @@ CHUNK_ELEMENTS = 2**21
 """Number of logits in memory at once: enough rows for an efficient matrix product and sum of gradients."""
 BLOCK_ELEMENTS = 2**20
 """Number of logits turned into gradients at once: 4 MB in fp32, which stay in the cache between operations."""
-ELEMENTS_OF_GPU = 2**26
+_GPU_ELEMENTS = 2**26
 """The same two numbers on a GPU, where few large kernels are faster than many small ones."""
 
 
@@ -25,7 +25,7 @@ class ChunkedOutputLoss(Function):
     """Computes loss and gradients in the forward pass; the backward pass, possible once, only scales them.
 
     Only one chunk of the logits is in memory at a time, in `dtype`, to which matrix products round their operands. Block
-    by block it is overwritten by its gradient, which is computed in the type of the hidden states.
+    by block it is overwritten by its gradient, which a CPU computes in the type of the hidden states and a GPU in `dtype`.
 
     The gradient of a row's logits is softmax - (1 - smoothing) onehot - smoothing / V. The last term is the same for
     every token, so its contribution to each product is a sum over rows or tokens, which is added once at the end.
@@ -53,8 +53,8 @@ class ChunkedOutputLoss(Function):
         logit_sum = (counted_hidden_MD @ token_sum_D).sum() + num_rows * bias_V.sum()
         total = -uniform * logit_sum
         on_cpu, vocab_size = hidden_MD.device.type == "cpu", len(weight_VD)
-        chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // vocab_size))
-        block_rows = max(1, (BLOCK_ELEMENTS if on_cpu else ELEMENTS_OF_GPU) // vocab_size)
+        chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else _GPU_ELEMENTS) // vocab_size))
+        block_rows = max(1, (BLOCK_ELEMENTS if on_cpu else _GPU_ELEMENTS) // vocab_size)
         for first in range(0, len(hidden_MD), chunk_rows):
             rows = slice(first, first + chunk_rows)
             target_R, count_R1 = target_M[rows], None if count_M1 is None else count_M1[rows]
@@ -109,8 +109,9 @@ def differentiate(
     full_RV = logits_RV.to(bias_V.dtype).add_(bias_V)
     target_logit = _counted(full_RV.gather(1, index_R1), count_R1).sum()
     log_prob_RV = full_RV.log_softmax(1)
+    # -log p[target] = logsumexp - logit[target]; adding smoothing * logit[target] gives the loss above.
     loss = label_smoothing * target_logit - _counted(log_prob_RV.gather(1, index_R1), count_R1).sum()
-    grad_RV = torch.exp(log_prob_RV, out=full_RV)
+    grad_RV = torch.exp(log_prob_RV, out=full_RV)  # the softmax, in the memory of the logits
     grad_RV.scatter_add_(1, index_R1, grad_RV.new_full(index_R1.shape, label_smoothing - 1.0))
     logits_RV.copy_(grad_RV)
     return loss, grad_RV.sum(0) if count_R1 is None else count_R1.squeeze(1) @ grad_RV
