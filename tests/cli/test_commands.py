@@ -133,7 +133,7 @@ def test_compare_trains_missing_runs_and_starts_with_the_verdict(here: Path, pro
     assert [row["run"] for row in record["runs"]] == ["demo", "demo-additive"]
     assert [group["name"] for group in record["runs"][0]["by_frequency"]][:2] == ["unseen words", "words seen once"]
     unequal = [condition["name"] for condition in record["conditions"]]
-    assert {"steps", "training.steps", "training.average", "weights"} <= set(unequal)
+    assert {"steps", "training.steps", "training.average", "parameters"} <= set(unequal)
     result = program("compare", "runs/demo", "runs/demo-additive", "--strict")
     assert (result.code, result.output) == (2, "")
     assert all(f"{name} (" in result.errors for name in unequal)

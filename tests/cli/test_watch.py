@@ -15,10 +15,12 @@ import pytest
 
 from tests.cli.conftest import ROOT, Program
 from tests.report.test_heat_map import HOSTILE
+from tests.runs.example import finish_run, write_run
 from translator.cli import console
 from translator.cli.watch import screen
 from translator.jobs.show.watch import WatchedRun
 from translator.runs.folder import JOURNAL, RECORD, RunFolder
+from translator.runs.lock import lock_file
 
 
 def update(step: int, loss: float | None = 2.0) -> dict[str, object]:
@@ -32,14 +34,13 @@ def validation(step: int, text: str = "a dog") -> dict[str, object]:
 
 def written(folder: Path, *records: dict[str, object]) -> Path:
     """Write the files of a run folder that `watch` reads."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text("{}")
+    write_run(folder)
     (folder / JOURNAL).write_text("".join(json.dumps(record) + "\n" for record in records))
     return folder
 
 
 def lock(run: Path, owner: int) -> Path:
-    path = RunFolder(run).lock
+    path = lock_file(run)
     path.write_text(str(owner))
     return path
 
@@ -85,14 +86,12 @@ def test_the_state_is_training_stopped_or_finished(run: Path, nobody: int) -> No
     assert state() == (True, "training")
     os.utime(run / JOURNAL, (0, 0))
     assert state()[0] is False
-    record = {"format": 1, "finished_at": "", "made_by": "", "final": "", "weights": 1, "seconds": 1.0}
-    (run / "final").mkdir()
-    (run / "final/finished.json").write_text(json.dumps({**record, "step": 40, "reason": "all steps done"}))
+    finish_run(run, step=40)
     assert state() == (False, "finished after step 40")
     lock(run, os.getpid())  # longer than it was at first
     assert state() == (True, "training")
     lock(run, nobody).unlink()
-    (run / "final/finished.json").write_text(json.dumps({**record, "step": 30, "reason": "all steps done"}))
+    finish_run(run, step=30)
     assert state()[1].startswith("stopped after step 40")
 
 

@@ -251,7 +251,7 @@ def reseal(folder: Path) -> None:
 
 def leftovers(folder: Path) -> list[Path]:
     """Temporary files that should be gone."""
-    return list(folder.rglob(".tmp-*"))
+    return [*folder.rglob(".tmp-*"), *folder.rglob(".lock-*")]
 
 
 def make_it_write(run: Path, piece: str) -> None:

@@ -19,7 +19,8 @@ from translator.errors import ModelError, UsageError
 from translator.jobs.compare.evaluate import RunFacts, leaked_lines
 from translator.jobs.train.final_parameters import is_done
 from translator.jobs.train.prepare import reopen
-from translator.runs.folder import RunFolder, latest_run
+from translator.runs.folder import RunFolder
+from translator.runs.lookup import latest_run
 from translator.training.checkpoint import find_checkpoints
 from translator.training.journal import read_journal
 

@@ -370,7 +370,7 @@ def test_a_part_of_a_run_that_is_a_pipe_is_not_waited_for(commands: Commands, wo
 
 @pytest.mark.parametrize("command", ["watch", "train"])
 def test_a_lock_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path, command: str) -> None:
-    os.mkfifo(work / "runs/.tmp-lock-demo")
+    os.mkfifo(work / "runs/.lock-demo")
     more = ["demo.toml", *sets(*SETTINGS["demo"], "training.steps=14"), "--output"] if command == "train" else []
     assert commands.run(work, command, *more, "runs/demo").code in (0, 5)
 

@@ -12,6 +12,7 @@ from translator.cli.files import read_given_test
 from translator.cli.report import write_report
 from translator.cli.tables import number, table
 from translator.errors import ModelError, UsageError
+from translator.runs import RUNS
 from translator.text.visible import unbroken
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
         raise ModelError("compare", problem, "name other runs")
     runs: list[RunFolder | PlannedRun] = []
     for model in usable:
-        runs += [model] if isinstance(model, RunFolder) else plan_runs(model, options.RUNS, num_seeds=seeds)
+        runs += [model] if isinstance(model, RunFolder) else plan_runs(model, RUNS, num_seeds=seeds)
     train_missing([run for run in runs if isinstance(run, PlannedRun)], device=device, open_watcher=TrainingDisplay)
     return [run.run if isinstance(run, PlannedRun) else run for run in runs]
 

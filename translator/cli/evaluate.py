@@ -49,7 +49,7 @@ def evaluate(
     from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
     from translator.jobs.translate.translator import decoding_settings, load
-    from translator.runs.folder import RunFolder, latest_run
+    from translator.runs.lookup import find_run
 
     test = read_given_test(source, reference, output, force=force)
     check_output(output, alignments, force=force)
@@ -57,7 +57,7 @@ def evaluate(
     request = parse_attention(attention, other_files=other_files, force=force, formats=())
     if not request and not alignments:
         reject_unused(layer, head)
-    folder = RunFolder(run) if run else latest_run(options.RUNS)
+    folder = find_run(run)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
     test, place, viewer = test or folder.split("test"), choose_device(device), None

@@ -43,11 +43,11 @@ def export(
       translator export runs/demo --to ctranslate2 --quantization int8 --output demo-int8
     """
     from translator.jobs.export.export import MIN_AGREEMENT, export_run
-    from translator.runs.folder import RunFolder, latest_run
+    from translator.runs.lookup import find_run
 
     if to != "ctranslate2":
         raise UsageError("--to", f"found {to!r}, expected 'ctranslate2'")
-    folder = RunFolder(run) if run else latest_run(options.RUNS)
+    folder = find_run(run)
     exported = export_run(folder, output, quantization=quantization, min_agreement=agreement, force=force)
     for comparison in exported.agreements:
         notify(str(comparison))

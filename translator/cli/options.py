@@ -7,9 +7,6 @@ import typer
 
 from translator.errors import UsageError
 
-RUNS = Path("runs")
-"""Where runs are created and looked up, relative to the current folder."""
-
 LATEST = "the run that `train` finished last"
 FinishedRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder.", show_default=LATEST)]
 Overrides = Annotated[

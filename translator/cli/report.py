@@ -43,10 +43,10 @@ def report(
     """
     from translator.jobs.compare.compare import compare_runs, given_decoding
     from translator.jobs.translate.build import choose_device
-    from translator.runs.folder import RunFolder, latest_run
+    from translator.runs.lookup import find_run
 
     test, place = read_given_test(source, reference, output, force=force), choose_device(device)
-    folders = [RunFolder(path) for path in runs or []] or [latest_run(options.RUNS)]
+    folders = [find_run(name) for name in runs] if runs else [find_run(None)]
     for folder in folders:
         folder.require_finished()
     settings = given_decoding(folders, overrides, beam_size)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from translator.cli.console import TrainingDisplay, print_result
-from translator.cli.options import RUNS, Device, Overrides, find_config
+from translator.cli.options import Device, Overrides, find_config
+from translator.runs import RUNS
 
 
 def train(

@@ -71,7 +71,7 @@ def translate(
     from translator.jobs.translate.build import choose_device
     from translator.jobs.translate.notices import TranslationNotices
     from translator.jobs.translate.translator import BLOCK_LINES, decoding_settings, load
-    from translator.runs.folder import RunFolder, latest_run
+    from translator.runs.lookup import find_run
 
     if text and input:
         raise UsageError("--input", "given together with text to translate", "give only one of them")
@@ -81,7 +81,7 @@ def translate(
     if not request:
         reject_unused(layer, head)
     json = json or attention == "json"
-    folder = RunFolder(run) if run else latest_run(options.RUNS)
+    folder = find_run(run)
     if run is None:
         notify(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device), engine=engine)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli import options
 from translator.cli.console import PAGE_WIDTH, can_redraw, print_result, warn
 from translator.text.visible import visible
 
@@ -44,9 +43,9 @@ def watch(run: _Run = None) -> None:
       translator watch runs/demo | less
     """
     from translator.jobs.show.watch import WatchedRun
-    from translator.runs.folder import RunFolder, newest_run
+    from translator.runs.lookup import find_run, newest_run
 
-    watched = WatchedRun(RunFolder(run) if run else newest_run(options.RUNS))
+    watched = WatchedRun(find_run(run) if run else newest_run())
     state = watched.refresh()
     if can_redraw(sys.stdout):
         _show_live(watched, state)

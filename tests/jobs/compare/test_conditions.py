@@ -12,7 +12,7 @@ from translator.runs.folder import RunFolder
 
 def test_models_seeds_and_settings_without_effect_may_differ(pair: list[RunFolder]) -> None:
     configure(pair[1], model={"dropout": 0.5}, training={"seed": 7, "log_every": 3, "samples": 0})
-    change(pair[1], "final/finished.json", seconds=pair[0].finish_record()["seconds"] + 59, made_by="compare")
+    change(pair[1], "final/finished.json", seconds=pair[0].finish_record().seconds + 59, made_by="compare")
     conditions = unequal_conditions(pair, decoding=True)
     assert conditions == []
     require_equal(conditions)
@@ -20,12 +20,12 @@ def test_models_seeds_and_settings_without_effect_may_differ(pair: list[RunFolde
 
 Change = Callable[[RunFolder], None]
 CHANGES: dict[str, Change] = {
-    "training pairs": lambda run: change(run, "run.json", corpus__train__fingerprint="x"),
-    "validation pairs": lambda run: change(run, "run.json", corpus__validation__fingerprint="x"),
-    "tokenizer": lambda run: change(run, "run.json", tokenizer="x"),
+    "training pairs": lambda run: change(run, "run.json", corpus__train__fingerprint="0" * 64),
+    "validation pairs": lambda run: change(run, "run.json", corpus__validation__fingerprint="0" * 64),
+    "tokenizer": lambda run: change(run, "run.json", tokenizer="0" * 64),
     "translator": lambda run: change(run, "run.json", versions__translator="0.0"),
     "steps": lambda run: change(run, "final/finished.json", step=1),
-    "parameters": lambda run: change(run, "final/finished.json", weights=10**6),
+    "parameters": lambda run: change(run, "final/finished.json", num_parameters=10**6),
     "training seconds": lambda run: change(run, "final/finished.json", seconds=1e4),
     "device": lambda run: change(run, "final/finished.json", environment__device="NVIDIA H100"),
     "products": lambda run: change(run, "final/finished.json", environment__products="x"),

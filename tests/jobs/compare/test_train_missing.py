@@ -118,7 +118,7 @@ def test_training_side_by_side_equals_training_one_after_the_other(
     for one, two in zip(together, apart, strict=True):
         assert (one.final / MODEL).read_bytes() == (two.final / MODEL).read_bytes()
         assert one.config() == two.config()
-        assert one.finish_record()["made_by"] == two.finish_record()["made_by"] == "compare"
+        assert one.finish_record().made_by == two.finish_record().made_by == "compare"
     assert messages.lines[:2] == ["training mine (1 of 2)", "training mine-seed2 (2 of 2)"]
     assert [line.rpartition(" s ")[2] for line in messages.lines if " finished after " in line] == [
         "(1 of 2)",

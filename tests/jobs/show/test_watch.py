@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs.example import write_run
 from translator.jobs.show.watch import LABELS, WatchedRun
 from translator.report.curves import CURVES
-from translator.runs.folder import JOURNAL, RECORD, RunFolder
+from translator.runs.folder import JOURNAL, RunFolder
 from translator.training.progress import MEMORY
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / RECORD).write_text("{}")
+    write_run(tmp_path)
     return tmp_path
 
 

@@ -1,13 +1,13 @@
 """Chapters differ only by what they say, and each is trained once, even if the story is interrupted."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.runs.example import finish_run, write_run
 from translator.cli.options import shipped
-from translator.config import Config, dump_config, flatten, load_config, portable
+from translator.config import flatten, load_config
 from translator.errors import TranslatorError, UsageError
 from translator.jobs.story import chapters
 from translator.jobs.story.chapters import CHAPTERS, Chapter, PlannedChapter, plan_chapters, train_chapters
@@ -68,17 +68,10 @@ class Runner:
             run = Path(command[command.index("--output") + 1])
             plan = next(plan for plan in self.planned if plan.chapter.name == name == run.name)
             self.trained.append(name + " again" * ("--overwrite" in command))
-            (run / "final").mkdir(parents=True, exist_ok=True)
-            (run / "run.json").write_text('{"format": 1, "tokenizer": "", "corpus": {}}')
-            (run / "config.toml").write_text(dump_config(plan.config))
+            write_run(run, plan.config)
             if name == self.stops_at:
                 raise TranslatorError(name, "stopped")
-            (run / "final/finished.json").write_text(json.dumps(finished(plan.config)))
-
-
-def finished(config: Config) -> dict[str, object]:
-    record = {"format": 1, "finished_at": "", "made_by": "train", "step": 1, "final": "", "weights": 1, "seconds": 1.0}
-    return {**record, "training": portable(config)["training"]}
+            finish_run(run, plan.config)
 
 
 Train = Callable[..., list[str]]

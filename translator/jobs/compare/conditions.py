@@ -10,7 +10,6 @@ from translator.runs.folder import RunFolder
 _TOLERANCE = 1.25
 """Numbers of parameters and training times are never exactly equal; they count as equal up to this ratio."""
 _TOLERANCE_SECONDS = 60
-_SPLITS = {"training pairs": "train", "validation pairs": "validation"}
 
 
 class Condition(NamedTuple):
@@ -40,8 +39,9 @@ def unequal_conditions(runs: Sequence[RunFolder], *, decoding: bool) -> list[Con
         Condition(name, [str(conditions.get(name, "unknown")) for conditions in conditions_of_runs]) for name in names
     ]
     unequal = [condition for condition in compared if len(set(condition.values)) > 1]
-    for name, key, slack in (("parameters", "weights", 0), ("training seconds", "seconds", _TOLERANCE_SECONDS)):
-        amounts = [run.finish_record()[key] for run in runs]
+    finished = [run.finish_record() for run in runs]
+    sizes, seconds = [record.num_parameters for record in finished], [record.seconds for record in finished]
+    for name, amounts, slack in (("parameters", sizes, 0), ("training seconds", seconds, _TOLERANCE_SECONDS)):
         if max(amounts) > max(_TOLERANCE * min(amounts), min(amounts) + slack):
             unequal.append(Condition(name, [f"{amount:,.0f}" for amount in amounts]))
     return unequal
@@ -50,24 +50,22 @@ def unequal_conditions(runs: Sequence[RunFolder], *, decoding: bool) -> list[Con
 def _conditions_of(run: RunFolder, tables: tuple[str, ...]) -> dict[str, object]:
     """Return what should be equal in all runs, by name."""
     record, finished, settings = run.record(), run.finish_record(), settings_of(run)
-    fingerprints = {
-        name: record["corpus"].get(split, {}).get("fingerprint", "unknown") for name, split in _SPLITS.items()
-    }
-    versions = record.get("versions", {})
     return {
-        **{name: digest[:12] for name, digest in {**fingerprints, "tokenizer": record["tokenizer"]}.items()},
-        "steps": finished["step"],
+        "training pairs": record.corpus.train.fingerprint[:12],
+        "validation pairs": record.corpus.validation.fingerprint[:12],
+        "tokenizer": record.tokenizer[:12],
+        "steps": finished.step,
         **{key: settings[key] for key in settings if key.startswith(tables) and key not in MAY_DIFFER},
-        "translator": versions.get("translator"),
-        "torch": versions.get("torch"),
-        **finished.get("environment", {"threads": record.get("threads")}),
+        "translator": record.versions.translator,
+        "torch": record.versions.torch,
+        **finished.environment,
     }
 
 
 def settings_of(run: RunFolder) -> dict[str, object]:
     """Return all settings of a run; those of [training] as they were at its end, if it has finished."""
-    last = run.finish_record().get("training", {}) if run.is_finished else {}
-    return flatten(run.config()) | {f"training.{key}": value for key, value in last.items()}
+    config = run.config()
+    return flatten(config.model_copy(update={"training": run.finish_record().training}) if run.is_finished else config)
 
 
 def require_equal(conditions: Sequence[Condition]) -> None:

@@ -65,10 +65,10 @@ class RunFacts(NamedTuple):
         return cls(
             config.architecture,
             config.training.seed,
-            finished["step"],
-            finished["final"],
-            finished["weights"],
-            finished["seconds"],
+            finished.step,
+            finished.final,
+            finished.num_parameters,
+            finished.seconds,
         )
 
 
@@ -131,7 +131,7 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
-    if hashlib.sha256(content).hexdigest() != run.record().get("pairs"):
+    if hashlib.sha256(content).hexdigest() != run.record().pairs:
         raise ModelError(str(path), "is not what was written (SHA-256 differs)", "restore the run folder")
     source, target = (
         hash_lines([unicodedata.normalize("NFC", line) for line in side]) for side in (test.source, test.target)

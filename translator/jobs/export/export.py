@@ -1,6 +1,5 @@
 """Export a finished run to CTranslate2, if the exported model translates the same."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +8,8 @@ from translator.errors import MachineError, ModelError, UsageError
 from translator.jobs.translate.conversion import convert, import_ctranslate2
 from translator.jobs.translate.engines import CTRANSLATE2, EXPORT, CTranslate2Engine
 from translator.jobs.translate.translator import Translator, load
-from translator.runs.folder import FORMAT, RunFolder
+from translator.runs.folder import RunFolder
+from translator.runs.records import AgreementRecord, ExportRecord
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.storage.manifest import MANIFEST
@@ -75,14 +75,13 @@ def export_run(
         if not all(agreement.reaches(min_agreement) for agreement in agreements):
             problem = f"{', '.join(map(str, agreements))}, expected at least {min_agreement:g} %"
             raise ModelError(str(target), problem, "nothing was written; lower --agreement PERCENT to accept this")
-        record = {
-            "format": FORMAT,
-            "weights": run.parameters_digest(),
-            "quantization": quantization,
-            "ctranslate2": import_ctranslate2().__version__,
-            "agreements": [agreement._asdict() for agreement in agreements],
-        }
-        write_part(temporary / EXPORT, json.dumps(record, indent=1).encode())
+        record = ExportRecord(
+            parameters=run.parameters_digest(),
+            quantization=quantization,
+            ctranslate2=import_ctranslate2().__version__,
+            agreements=[AgreementRecord(**agreement._asdict()) for agreement in agreements],
+        )
+        write_part(temporary / EXPORT, record.as_json())
     return Export(target, agreements)
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from translator.report.curves import CURVES, Curve, Measurement, measurements
 from translator.runs.folder import JOURNAL, RunFolder
+from translator.runs.lock import is_training
 from translator.training.journal import JournalReader
 from translator.training.progress import MEMORY
 
@@ -45,13 +46,15 @@ class WatchedRun:
 
     def refresh(self) -> State:
         """Read the new records of the journal and return the state of the run."""
-        is_running = self.run.is_training(_QUIET_SECONDS)  # asked first, so that all records of a finished run are read
-        for record in self.reader.read():
-            self.add(record)
+        is_running = is_training(
+            self.run, _QUIET_SECONDS
+        )  # asked first, so that all records of a finished run are read
+        for event in self.reader.read():
+            self.add(event)
         if is_running:
             return State(True, f"training, step {self.step:,}" if self.step else "training, no update yet")
-        if self.run.is_finished and (record := self.run.finish_record())["step"] >= self.step:
-            return State(False, f"finished after step {record['step']:,}, {record.get('reason', '')}")
+        if self.run.is_finished and (record := self.run.finish_record()).step >= self.step:
+            return State(False, f"finished after step {record.step:,}, {record.reason}")
         return State(False, f"stopped after step {self.step:,}; run the same `translator train` again to resume")
 
     def add(self, record: Mapping[str, Any]) -> None:

@@ -148,8 +148,10 @@ def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, dev
     """
     names, test = [plan.chapter.name for plan in planned], runs[0].split("test")
     check_same(names, [run.split("test").target for run in runs], "references")
+    first = runs[0].record()
     for name, run in zip(names, runs, strict=True):
-        if differing := [key for key in ("pairs", "tokenizer") if run.record().get(key) != runs[0].record().get(key)]:
+        differing = [key for key in ("pairs", "tokenizer") if getattr(run.record(), key) != getattr(first, key)]
+        if differing:
             raise DataError(name, f"differs from {names[0]} in its {' and '.join(differing)}", f"remove {run.path}")
     evaluations = [
         evaluate_run(run, test, plan.config.decoding, device=device) for plan, run in zip(planned, runs, strict=True)
@@ -159,15 +161,14 @@ def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, dev
     corpus, results = planned[0].config.corpus, {}
     for name, run, evaluation in zip(names, runs, evaluations, strict=True):
         finished = run.finish_record()
-        peak_memory_bytes = finished.get("peak_memory_bytes")
         results[name] = Result(
             bleu=evaluation.scores[0],
             by_length={group.name: group.bleu for group in evaluation.by_length if group.bleu is not None},
             by_kind={group.name: group.bleu for group in evaluation.by_kind if group.bleu is not None},
             architecture=run.config().architecture,
-            num_parameters=finished["weights"],
-            speed=finished["target_tokens"] / finished["seconds"],
-            memory=peak_memory_bytes and peak_memory_bytes / 1e6,
+            num_parameters=finished.num_parameters,
+            speed=finished.target_tokens / finished.seconds,
+            memory=finished.peak_memory_bytes and finished.peak_memory_bytes / 1e6,
             error_rate=_alignment_error_rate(run, test, corpus.folder / f"{corpus.test}.align", device),
             difference=differences.get(name),
         )
@@ -197,13 +198,13 @@ def _conditions(planned: Sequence[PlannedChapter], run: RunFolder, test: HeldOut
     """Return what was equal for all chapters, and the learning rate of each architecture."""
     record, training, decoding = run.record(), planned[0].config.training, planned[0].config.decoding
     rates = {plan.config.architecture: plan.config.training.learning_rate for plan in planned}
-    vocab_size, num_pairs = record["pieces"]["target"], record["corpus"]["train"]["kept"]
+    vocab_size, num_pairs = record.vocab_sizes.target, record.corpus.train.kept
     return {
         "Corpus": f"{num_pairs:,} training pairs, {len(test.source):,} test sentences, "
         f"one vocabulary of {vocab_size:,} tokens",
         "Training": f"{training.steps:,} updates of {training.batch_tokens:,} tokens, seed {training.seed}, one run each",
         "Learning rate": ", ".join(f"{rate:g} ({architecture})" for architecture, rate in rates.items()),
         "Search": f"{decoding.search}, beam size {decoding.beam_size}, length penalty {decoding.length_penalty:g}",
-        "Cost": f"{record['threads']} threads; speed without validation, memory of the whole process",
+        "Cost": f"{record.threads} threads; speed without validation, memory of the whole process",
         "BLEU": signature,
     }

@@ -3,11 +3,10 @@
 It depends on the kept checkpoints alone, so it may be interrupted and repeated.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import save
@@ -16,10 +15,10 @@ from torch import Tensor
 from translator.config import Config, portable
 from translator.jobs.translate.build import count_parameters
 from translator.models.interface import AnyModel
-from translator.runs.folder import FINAL, FINISHED, FORMAT, RunFolder, now
+from translator.runs.folder import FINISHED, RunFolder
+from translator.runs.records import FinishRecord, now
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
-from translator.storage.manifest import find_damage
 from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_parameters, read_parameters, unshared
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
@@ -64,42 +63,56 @@ def to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> lis
     return sorted(by_bleu(checkpoints)[-settings.average :], key=lambda one: one.step)
 
 
-def leave(run: RunFolder, model: AnyModel, choice: Choice, record: dict[str, Any]) -> None:
-    """Write the final weights and how the training ended, both at once."""
+def save_final_parameters(run: RunFolder, model: AnyModel, choice: Choice, record: FinishRecord) -> None:
+    """Write the final parameters and the record of how training ended, both at once."""
     load_parameters(model, choice.weights, choice.name)
     content = save(unshared(model))
-    record = {**record, "final": choice.name, "validation_bleu": choice.bleu}
     with new_folder(run.final, num_bytes=len(content)) as temporary:
         write_part(temporary / MODEL, content)
-        write_part(temporary / Path(FINISHED).name, json.dumps(record, indent=1).encode())
+        write_part(temporary / Path(FINISHED).name, record.as_json())
 
 
-def record_of(progress: Progress, config: Config, model: AnyModel, *, reason: str, made_by: str) -> dict[str, Any]:
-    """What finished.json says of the training."""
-    return {
-        "format": FORMAT,
-        "finished_at": now(),
-        "made_by": made_by,
-        "reason": reason,
-        "step": progress.step,
-        "epochs": progress.epoch,
-        "seconds": progress.seconds,
-        "target_tokens": progress.num_tokens,
-        "skipped_updates": progress.skipped,
-        "weights": count_parameters(model),
-        "peak_memory_bytes": _peak_memory_bytes(),
-        "peak_device_memory_bytes": _peak_device_memory_bytes(model),
-        "training": portable(config)["training"],
-    }
+def record_of(
+    progress: Progress,
+    config: Config,
+    model: AnyModel,
+    choice: Choice,
+    *,
+    reason: str,
+    made_by: str,
+    environment: dict[str, str],
+) -> FinishRecord:
+    """Return the record of a run that ends now."""
+    return FinishRecord(
+        finished_at=now(),
+        made_by=made_by,
+        reason=reason,
+        step=progress.step,
+        epochs=progress.epoch,
+        seconds=progress.seconds,
+        target_tokens=progress.num_tokens,
+        skipped_updates=progress.skipped,
+        num_parameters=count_parameters(model),
+        peak_memory_bytes=_peak_memory_bytes(),
+        peak_device_memory_bytes=_peak_device_memory_bytes(model),
+        final=choice.name,
+        validation_bleu=choice.bleu,
+        training=_portable_training(config),
+        environment=environment,
+    )
 
 
 def is_done(run: RunFolder, config: Config) -> bool:
     """Whether there is nothing left to train; final weights that are damaged are made again."""
-    if not run.is_finished or find_damage(run.final, *FINAL):
+    if not run.is_finished or run.find_final_damage():
         return False
     finished = run.finish_record()
-    is_same = finished.get("training") == portable(config)["training"]
-    return bool(is_same or finished["step"] >= config.training.steps)
+    return finished.training == _portable_training(config) or finished.step >= config.training.steps
+
+
+def _portable_training(config: Config) -> TrainingSettings:
+    """Return the training settings as a run folder keeps them, without paths of this machine."""
+    return TrainingSettings.model_validate(portable(config)["training"])
 
 
 def _peak_memory_bytes() -> int | None:

@@ -13,7 +13,7 @@ from translator.errors import MachineError
 from translator.evaluation.metrics import bleu
 from translator.jobs.train.compilation import compile_first
 from translator.jobs.train.events import Sample, Validation, Watcher
-from translator.jobs.train.final_parameters import choose, leave, record_of
+from translator.jobs.train.final_parameters import choose, record_of, save_final_parameters
 from translator.jobs.train.signals import Stop, StopRequest
 from translator.jobs.train.watchdog import UPDATE_SECONDS, grace, note_saved_step
 from translator.jobs.translate.translator import Translator
@@ -182,8 +182,10 @@ class Training:
         """Leave the better of the best checkpoint and the average as final weights."""
         model = self.objective.model
         choice = choose(self.checkpoints, self.config.training, self.score_of, self.watcher.notify)
-        record = record_of(self.progress, self.config, model, reason=reason, made_by=made_by)
-        leave(self.run, model, choice, {**record, "environment": self.environment})
+        record = record_of(
+            self.progress, self.config, model, choice, reason=reason, made_by=made_by, environment=self.environment
+        )
+        save_final_parameters(self.run, model, choice, record)
         score = "" if choice.bleu is None else f", validation BLEU {choice.bleu:.2f}"
         self.watcher.notify(f"final weights: {choice.name}{score}")
 

@@ -53,7 +53,7 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
     watcher.notify(f"{count_parameters(model):,} weights, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
     pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notify))
-    check_lengths(model, pairs, "training", np.flatnonzero(prepared.admitted.is_kept))
+    check_lengths(model, pairs, "training", np.flatnonzero(prepared.filtered.is_kept))
     check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
     objective = Objective(
         model,

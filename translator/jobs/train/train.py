@@ -2,7 +2,7 @@
 
 import importlib
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import closing, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from translator.jobs.train.start import begin, restore
 from translator.jobs.train.watchdog import note_ending, note_saved_step
 from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
+from translator.runs.lock import RunLock
 from translator.training.processes import Processes
 
 
@@ -41,8 +42,8 @@ def train_run(
     run, training = RunFolder(folder), None
     watchers = Watchers(watcher) if processes.is_first else Watchers()
     try:
-        with stop_requests() as request, ExitStack() as held:
-            processes.first(lambda: held.enter_context(run.locked(watchers.notify)))
+        with stop_requests() as request, closing(RunLock(folder, watchers.notify)) as lock:
+            processes.first(lock.acquire)
             begins_anew = overwrite and processes.is_first and not processes.restarted
             if begins_anew or not any(run.checkpoints.glob("step-*")):
                 note_saved_step(0)
@@ -53,6 +54,7 @@ def train_run(
             except TranslatorError:
                 request.leave_if_asked()  # SentencePiece turns a Stop into an error of its own
                 raise
+            processes.first(lock.hold_folder)
             if is_done(run, config):
                 watchers.notify(f"{folder} is already finished; give another --output, or more training.steps")
                 return run

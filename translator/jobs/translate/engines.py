@@ -19,6 +19,7 @@ from translator.jobs.translate.conversion import MAX_POSITIONS, import_ctranslat
 from translator.models.interface import AnyModel
 from translator.ops.threads import Workers
 from translator.runs.folder import RunFolder
+from translator.runs.records import ExportRecord, read_record
 from translator.storage.manifest import find_damage
 from translator.text.batches import SourceBatch, source_batches
 from translator.text.tokenizer import EOS, Tokenizer
@@ -155,7 +156,7 @@ def _ctranslate2_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -
         raise ModelError(str(folder), "no such folder", advice)
     if reason := find_damage(folder):
         raise ModelError(str(folder), reason, f"{advice} --force")
-    if run.read_json(f"{CTRANSLATE2}/{EXPORT}").get("weights") != run.parameters_digest():
+    if read_record(folder / EXPORT, ExportRecord).parameters != run.parameters_digest():
         raise ModelError(str(folder), "was exported from other parameters (SHA-256 differs)", f"{advice} --force")
     return CTranslate2Engine(folder, model, tokenizer)
 

@@ -18,6 +18,7 @@ from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops, choose_ops
 from translator.runs.folder import CONFIG, WORDS, RunFolder
+from translator.runs.lookup import find_run
 from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_words
 from translator.training.checkpoint import MODEL, check_shapes, load_parameters, read_parameters, shapes_of
@@ -107,7 +108,7 @@ def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", eng
 
     Decoding uses fp32 matrix products unless the config asks for bf16, so that batches do not change results.
     """
-    folder = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    folder = run if isinstance(run, RunFolder) else find_run(run)
     if engine not in ENGINES:
         raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
     folder.require_finished()

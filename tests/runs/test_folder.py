@@ -1,0 +1,127 @@
+"""What makes a folder a run, and what is refused in one."""
+
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.runs.example import finish_run, write_run
+from translator.errors import MachineError, ModelError
+from translator.runs.folder import RECORD, RunFolder
+from translator.storage.manifest import MANIFEST, write_manifest
+
+
+def sealed(run: RunFolder) -> RunFolder:
+    """Add what is missing of the fixed parts, and the manifest."""
+    (run.path / "tokenizer").mkdir()
+    for name in ("words.txt", "tokenizer/source.model", "tokenizer/target.model"):
+        (run.path / name).touch()
+    write_manifest(run.path)
+    return run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    sealed(write_run(tmp_path / "run"))
+    return finish_run(tmp_path / "run")
+
+
+def test_a_folder_is_a_run_whose_parts_are_as_they_were_written(run: RunFolder) -> None:
+    run.require_finished()
+    (run.path / "words.txt").write_text("changed")
+    with pytest.raises(ModelError, match=r"words\.txt has 7 bytes, expected 0; restore the run folder"):
+        run.require_finished()
+
+
+@pytest.mark.parametrize("name", ["words.txt", "config.toml", "tokenizer/source.model", MANIFEST])
+def test_a_missing_part_is_named(name: str, run: RunFolder) -> None:
+    (run.path / name).unlink()
+    with pytest.raises(ModelError, match=f"{Path(name).name}: No such file"):
+        run.require_intact()
+
+
+def make_illegal(path: Path, kind: str) -> None:
+    if kind == "a symbolic link":
+        path.symlink_to("words.txt")
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+
+
+@pytest.mark.parametrize("kind", ["a symbolic link", "a pipe", "a socket"])
+def test_what_leads_out_of_a_run_is_refused(kind: str, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run.path / "inner").mkdir()
+    monkeypatch.chdir(run.path / "inner")
+    make_illegal(Path("x"), kind)
+    with pytest.raises(ModelError, match=f"inner/x: illegal path: {kind} inside a run folder"):
+        run.require_intact()
+
+
+def test_a_checkpoint_that_is_written_meanwhile_does_not_matter(run: RunFolder) -> None:
+    ended = threading.Event()
+
+    def write() -> None:
+        folder = run.checkpoints / ".tmp-step-1"
+        while not ended.is_set():
+            folder.mkdir(parents=True)
+            (folder / "part").touch()
+            (folder / "part").unlink()
+            folder.rmdir()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(200):
+            run.require_intact()
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_an_unfinished_run_says_how_to_continue(tmp_path: Path) -> None:
+    run = sealed(write_run(tmp_path / "run"))
+    run.require_intact()
+    with pytest.raises(ModelError, match="its training has not finished; `translator train` continues it"):
+        run.require_finished()
+
+
+def test_damaged_final_parameters_are_named(run: RunFolder) -> None:
+    (run.final / "model.safetensors").write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"final: model\.safetensors has 1 bytes, expected 0; train the run again"):
+        run.require_finished()
+    assert run.find_final_damage(with_parameters=False) is None
+
+
+@pytest.mark.parametrize("require", [RunFolder.require_run, RunFolder.require_intact, RunFolder.require_finished])
+def test_a_run_of_the_first_format_is_rejected_with_what_to_do(run: RunFolder, require: object) -> None:
+    (run.path / RECORD).write_text(json.dumps({"format": 1, "pieces": {"source": 1, "target": 1}}))
+    with pytest.raises(ModelError) as raised:
+        require(run)  # type: ignore[operator]
+    assert str(raised.value) == (
+        f"{run.path / RECORD}: written in run format 1, but this version reads format 2; train the run again "
+        "(--overwrite), or use the version of translator that made it"
+    )
+
+
+def test_what_is_no_run_is_not_overwritten(tmp_path: Path, run: RunFolder) -> None:
+    run.require_replaceable()
+    RunFolder(tmp_path / "missing").require_replaceable()
+    (tmp_path / "empty").mkdir()
+    RunFolder(tmp_path / "empty").require_replaceable()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / RECORD).touch()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("other", "file", "link"):
+        with pytest.raises(MachineError, match=f"{name}: is not a run folder, so it is not overwritten"):
+            RunFolder(tmp_path / name).require_replaceable()
+
+
+def test_a_run_without_test_sentences_says_so(run: RunFolder) -> None:
+    with pytest.raises(ModelError, match="the run has no test sentences; give files with --source and --reference"):
+        run.split("test")

@@ -1,0 +1,49 @@
+"""Which run a command works on: by path, by name, or the latest one."""
+
+from pathlib import Path
+
+from translator.errors import ModelError
+from translator.runs import RUNS
+from translator.runs.folder import RunFolder
+from translator.storage.temporary import PREFIX
+
+
+def find_run(name: str | Path | None, root: Path = RUNS) -> RunFolder:
+    """Return the run at a path or, if nothing is there, of this name below `root`; None means the latest run.
+
+    The folder may turn out not to be a run; see `RunFolder.require_run`.
+    """
+    if name is None:
+        return latest_run(root)
+    path = Path(name)
+    is_name = len(path.parts) == 1 and not path.exists()
+    return RunFolder(root / path if is_name and (root / path).is_dir() else path)
+
+
+def latest_run(root: Path = RUNS) -> RunFolder:
+    """Return the run below `root` that `train` finished last. Raises ModelError if there is none or one is damaged."""
+    finished = []
+    for run in _runs_in(root):
+        if run.is_finished:
+            if reason := run.find_final_damage(with_parameters=False):
+                raise ModelError(str(run.final), reason, "remove this run, or name another one")
+            record = run.finish_record()
+            if record.made_by == "train":
+                finished.append((record.finished_at, run))
+    if not finished:
+        raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name a run")
+    return max(finished)[1]
+
+
+def newest_run(root: Path = RUNS) -> RunFolder:
+    """Return the run below `root` that was written last, finished or not. Raises ModelError if there is none."""
+    runs = _runs_in(root)
+    if not runs:
+        raise ModelError(str(root), "holds no run", "type `translator train` first, or name a run")
+    return max(runs, key=lambda run: run.written_at)
+
+
+def _runs_in(root: Path) -> list[RunFolder]:
+    """Return all runs below `root`, without those that are still being written or replaced."""
+    folders = (path for path in root.glob("*") if not path.name.startswith(PREFIX))
+    return [run for run in map(RunFolder, folders) if run.is_run]
