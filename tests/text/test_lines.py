@@ -1,7 +1,7 @@
 """Statistics of many lines are the statistics of each line."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translator.text.lines import LineStats, distinct, find_known, hash_lines, pair_hashes, visible_words
@@ -11,6 +11,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0
 PUNCTUATION = set("!\"#$%&'()*+,-./:;<=>?@")
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT, min_size=1))
 def test_statistics_of_many_lines_are_those_of_each_line(lines: list[str]) -> None:
     stats = LineStats.of(lines)
@@ -22,6 +23,7 @@ def test_statistics_of_many_lines_are_those_of_each_line(lines: list[str]) -> No
         assert (chr(mark % 256) == line[-1:]) == (line[-1:] in PUNCTUATION)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1), st.lists(st.tuples(TEXT, TEXT), min_size=1))
 def test_exactly_the_known_pairs_are_found(known: list[tuple[str, str]], rows: list[tuple[str, str]]) -> None:
     rows = [*rows, known[0]]
@@ -32,6 +34,7 @@ def test_exactly_the_known_pairs_are_found(known: list[tuple[str, str]], rows: l
     assert find_known(hashes, distinct(known_hashes)).tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9)))
 def test_distinct_hashes_are_sorted_and_unique(numbers: list[int]) -> None:
     assert distinct(np.array(numbers, np.uint64)).tolist() == sorted(set(numbers))

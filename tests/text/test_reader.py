@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translator.errors import DataError, MachineError
@@ -86,6 +86,7 @@ def test_an_error_of_the_machine_is_not_blamed_on_the_file(
         list(read_lines(tmp_path / "a"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=9).filter(lambda line: not set(line) & set("\n\0"))), st.integers(1, 9))
 def test_blocks_are_the_lines_of_the_file_normalised(lines: list[str], size: int) -> None:
     content = "".join(f"{line}\n" for line in lines).encode(errors="replace")

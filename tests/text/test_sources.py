@@ -15,28 +15,30 @@ PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u006
 READ = [*PAIRS[:3], ("café", "Café")]  # NFC
 
 
-def write_files(folder: Path) -> None:
-    (folder / "train.en").write_text("".join(f"{source}\n" for source, _ in PAIRS))
-    (folder / "train.de").write_text("".join(f"{target}\n" for _, target in PAIRS))
+Pairs = list[tuple[str, str]]
 
 
-def write_tsv(folder: Path) -> None:
-    (folder / "train.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
+def write_files(folder: Path, pairs: Pairs) -> None:
+    (folder / "train.en").write_text("".join(f"{source}\n" for source, _ in pairs))
+    (folder / "train.de").write_text("".join(f"{target}\n" for _, target in pairs))
 
 
-def write_jsonl(folder: Path) -> None:
-    (folder / "train.jsonl").write_text(
-        "".join(json.dumps({"en": source, "de": target}) + "\n" for source, target in PAIRS)
-    )
+def write_tsv(folder: Path, pairs: Pairs) -> None:
+    (folder / "train.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
 
 
-def write_hub(folder: Path) -> None:
-    rows = [{"translation": {"en": source, "de": target}} for source, target in PAIRS]
+def write_jsonl(folder: Path, pairs: Pairs) -> None:
+    rows = [{"en": source, "de": target} for source, target in pairs]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_hub(folder: Path, pairs: Pairs) -> None:
+    rows = [{"translation": {"en": source, "de": target}} for source, target in pairs]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 WRITERS = {"files": write_files, "tsv": write_tsv, "jsonl": write_jsonl, "hub": write_hub}
-"""For every format a function that writes PAIRS as the training split."""
+"""For every format a function that writes pairs as the training split."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +52,23 @@ def settings(format_name: str, folder: Path) -> CorpusSettings:
 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_every_format_gives_all_pairs_in_order(format_name: str, tmp_path: Path) -> None:
-    WRITERS[format_name](tmp_path)
+    WRITERS[format_name](tmp_path, PAIRS)
     corpus = read_split(settings(format_name, tmp_path), "train")
     assert list(zip(corpus.source, corpus.target, strict=True)) == READ
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_rejects_a_split_without_text(format_name: str, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path, [(" ", "x"), ("", "y")])
+    with pytest.raises(DataError, match="found no text, expected a sentence on each line"):
+        read_split(settings(format_name, tmp_path), "train")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_gives_the_line_of_an_error(format_name: str, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path, [("a", "b"), ("a", "b\0")])
+    with pytest.raises(DataError, match=r":2: found a NUL"):
+        read_split(settings(format_name, tmp_path), "train")
 
 
 def test_hub_columns_may_be_named(tmp_path: Path) -> None:
@@ -64,7 +80,7 @@ def test_hub_columns_may_be_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_split_is_a_usage_error(tmp_path: Path) -> None:
-    write_hub(tmp_path)
+    write_hub(tmp_path, PAIRS)
     hub = HubSettings(name=str(tmp_path), validation="dev")
     with pytest.raises(UsageError, match=r"corpus\.hub"):
         read_split(CorpusSettings(format="hub", hub=hub), "validation")
@@ -159,33 +175,17 @@ def test_the_same_file_for_both_sides_is_an_error(tmp_path: Path) -> None:
 
 
 def test_labels_are_read_from_a_file_next_to_the_sentences(tmp_path: Path) -> None:
-    write_files(tmp_path)
+    write_files(tmp_path, PAIRS)
     assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) is None
     (tmp_path / "train.kind").write_text("a\nb\na\nb\n")
     assert read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4) == ["a", "b", "a", "b"]
 
 
 def test_labels_must_have_a_line_for_each_pair(tmp_path: Path) -> None:
-    write_files(tmp_path)
+    write_files(tmp_path, PAIRS)
     (tmp_path / "train.kind").write_text("a\n")
     with pytest.raises(DataError, match=r"train\.kind: found 1 lines, expected 4, one for each train pair"):
         read_labels(settings("files", tmp_path), "train", ".kind", num_pairs=4)
-
-
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_every_format_rejects_a_split_without_text(format_name: str, tmp_path: Path) -> None:
-    blank = {"en": " ", "de": ""}
-    contents = {
-        "files": ("train.en", " \n"),
-        "tsv": ("train.tsv", " \t\n"),
-        "jsonl": ("train.jsonl", json.dumps(blank)),
-        "hub": ("train.jsonl", json.dumps(blank)),
-    }
-    name, content = contents[format_name]
-    (tmp_path / "train.de").write_text("\n")
-    (tmp_path / name).write_text(content)
-    with pytest.raises(DataError, match="found no text, expected a sentence on each line"):
-        read_split(settings(format_name, tmp_path), "train")
 
 
 def test_a_single_file_format_takes_one_file_name(tmp_path: Path) -> None:
