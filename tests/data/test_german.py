@@ -72,7 +72,7 @@ DECLENSION = [
     ("nominal", "nominative", "accusative", "dative"), DECLENSION, ids=lambda value: str(value)[:20]
 )
 def test_nominals_decline(nominal: NounPhrase, nominative: str, accusative: str, dative: str) -> None:
-    forms = [german(nominal.phrase(case), "") for case in ("nominative", "accusative", "dative")]  # type: ignore[arg-type]
+    forms = [german(nominal.phrase(case), "") for case in ("nominative", "accusative", "dative")]
     assert forms == [nominative, accusative, dative]
 
 

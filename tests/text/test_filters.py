@@ -38,7 +38,8 @@ def test_each_rule_is_counted_with_its_first_line_and_the_rest_stays_aligned(siz
     assert {rule: places[rule] for rule in RULES} == {
         "blank": ("a.en", 2, 2), "too_long": ("a.en", 4, 2), "ratio": ("a.de", 5, 1),
     }  # fmt: skip
-    assert result.fingerprint == Corpus(*map(list, zip(*rows, strict=True))).fingerprint
+    source, target = (list(side) for side in zip(*rows, strict=True))
+    assert result.fingerprint == Corpus(source, target).fingerprint
 
 
 def test_an_error_says_why_no_pairs_are_left() -> None:
