@@ -25,7 +25,7 @@ from translator.text.tokenizer import EOS, PAD
         ("top_k", -1, "greater than or equal to 0"),
         ("top_p", 1.5, "less than or equal to 1"),
         ("seed", -1, "greater than or equal to 0"),
-        ("search", "best", "'greedy', 'beam' or 'sampling'"),
+        ("search", "best", "'greedy', 'beam'"),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_range(key: str, value: object, expected: str) -> None:
