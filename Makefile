@@ -10,7 +10,7 @@ PIP_OPTIONS ?=
 BENCH ?=
 
 BENCHES = bench bench-peers bench-profile bench-length bench-plain bench-scale bench-gpu
-.PHONY: install demo story test test-long test-browser faults docs check format $(BENCHES) clean
+.PHONY: install demo story test test-long test-browser faults picture docs check format $(BENCHES) clean
 
 install: $(INSTALLED)
 
@@ -50,6 +50,12 @@ test-browser: install
 # Run the fault catalogue and print one line per row.
 faults: install
 	$(BIN)/python -m tests.faults
+
+# Draw the attention map of the README with the demo's model, which is trained first if it does not exist.
+picture: install
+	$(BIN)/translator train demo
+	$(BIN)/translator translate --run runs/demo "My sister has opened the window because the kitchen is hot." \
+	    --attention .github/attention.png --force
 
 # Write configs/README.md from the settings classes.
 docs: install

@@ -19,6 +19,13 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md")] + [
     for folder in ("configs", "data", "tests", "translator")
     for page in sorted(ROOT.glob(f"{folder}/**/README.md"))
 ]
+GUIDE = (ROOT / "translator" / "README.md").read_text("utf-8")
+DIFFS = [
+    (match[1], match[2], match[3].splitlines())
+    for diff in re.findall(r"^```diff\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    for match in re.finditer(r"^(\+\+\+|---) (\S+\.py)\n((?:(?!\+\+\+|---).*\n)+)", diff, re.MULTILINE)
+]
+"""The parts of the diffs in the guide: `+++` or `---`, the file, its lines."""
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
@@ -63,6 +70,13 @@ def test_every_relative_link_resolves(page: Path) -> None:
     assert [link for link in links if not link.startswith("https://") and not resolves(page, link)] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    named = {code for code in code_of(page) if re.fullmatch(r"[a-z][\w/.-]*/[\w.-]+\.(py|toml|txt|md)", code)}
+    folders = (ROOT, ROOT / "translator", page.parent)
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
+
+
 def resolves(page: Path, link: str) -> bool:
     """Return whether the file of a link exists and, if the link has an anchor, has such a heading."""
     name, _, anchor = link.partition("#")
@@ -77,13 +91,23 @@ def anchors_of(page: Path) -> set[str]:
 
 
 def test_the_reading_path_is_an_afternoon_and_its_line_counts_are_roughly_right() -> None:
-    text = (ROOT / "translator" / "README.md").read_text("utf-8")
-    counts = {
-        name: int(lines) for name, lines in re.findall(r"^\| \[`(.+?\.py)`\]\(.+?\) \| (\d+) \|", text, re.MULTILINE)
-    }
+    rows = re.findall(r"^\| \[`(.+?\.py)`\]\(.+?\) \| (\d+) \|", GUIDE, re.MULTILINE)
+    counts = {name: int(lines) for name, lines in rows}
     real = {name: len((ROOT / "translator" / name).read_text("utf-8").splitlines()) for name in counts}
     assert {name: real[name] for name in counts if abs(counts[name] - real[name]) > max(10, 0.15 * real[name])} == {}
     assert 2_000 < sum(real.values()) < 2_700
+
+
+@pytest.mark.parametrize("lines", [lines for kind, _, lines in DIFFS if kind == "+++"])
+def test_a_new_file_of_the_guide_can_be_imported(lines: list[str]) -> None:
+    assert all(line.startswith("+") for line in lines)
+    exec("\n".join(line[1:] for line in lines), {"__name__": "example"})
+
+
+@pytest.mark.parametrize(("name", "lines"), [(name, lines) for kind, name, lines in DIFFS if kind == "---"])
+def test_a_change_of_the_guide_applies(name: str, lines: list[str]) -> None:
+    present = (ROOT / name).read_text("utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("+") and line[1:] not in present] == []
 
 
 def test_help_is_shown_without_a_command() -> None:
