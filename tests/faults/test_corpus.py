@@ -160,7 +160,7 @@ def test_e12_blank_lines_are_skipped_counted_and_shift_nothing(commands: Command
         alter(corpus / ("train.en", "train.de")[number % 2], 10 * number + 1, blanks[number % 5])
     done = train(commands, corpus)
     assert done.code == 0
-    assert "200 read, 180 kept; left out: 20 blank (first train.en:1)" in done.error_text
+    assert "200 read, 180 kept; skipped: 20 blank (first train.en:1)" in done.error_text
     clean = corpus.parent / "clean"
     shutil.copytree(corpus, clean, ignore=shutil.ignore_patterns("runs"))
     kept = [number for number in range(200) if number % 10]
@@ -177,7 +177,7 @@ def test_e13_a_line_of_10_mb_is_skipped_and_named(commands: Commands, corpus: Pa
     limits = {"RLIMIT_AS": 6 * 2**30}
     done = commands.run(corpus, "train", "demo.toml", *sets(*ONE_STEP), "--output", "runs/demo", limits=limits)
     assert done.code == 0, done.error_text
-    assert "200 read, 199 kept; left out: 1 too long (first train.en:137)" in done.error_text
+    assert "200 read, 199 kept; skipped: 1 too long (first train.en:137)" in done.error_text
     finished = json.loads((corpus / "runs/demo/final/finished.json").read_bytes())
     assert finished["peak_memory_bytes"] < 1.5 * 2**30
 
@@ -252,8 +252,8 @@ def test_e19_duplicates_and_overlaps_are_counted_and_a_leaked_test_set_is_refuse
     alter(corpus / "valid.en", 4, lines_of(corpus / "train.en")[20])
     done = train(commands, corpus)
     assert done.code == 0
-    assert "kept all the same: 60 duplicates" in done.error_text
-    assert "validation pairs: 12, 1 also in training, 2 with a source that is there" in done.error_text
+    assert "among those kept: 60 duplicates" in done.error_text
+    assert "validation pairs: 12, 1 also in the training data, 2 with a source from the training data" in done.error_text
     assert "warning: 1 line also found in the training pairs, the first at valid.en:3" in done.error_text
     files = ["--source", "test.en", "--reference", "test.de"]
     for words in (["evaluate", "runs/demo"], ["evaluate", "runs/demo", *files], ["compare", "runs/demo", "runs/demo"]):
@@ -309,8 +309,8 @@ def test_e23_a_corpus_of_emoji_trains_and_what_is_unknown_is_told(commands: Comm
         write(corpus / f"train.{suffix}", ["".join(chr(0x1F600 + ord(c) % 64) for c in line) for line in lines])
     done = train(commands, corpus, "tokenizer.character_coverage=0.98")
     assert done.code == 0
-    assert "% of the validation pieces are characters that the training pairs lack" in done.error_text
-    assert record(corpus)["validation"]["unknown_pieces"] > 0.5
+    assert "% of the validation tokens are characters that the training pairs lack" in done.error_text
+    assert record(corpus)["validation"]["unknown_share"] > 0.5
     done = commands.run(corpus, "translate", "--run", "runs/demo", "日本語 😀")
     assert done.code == 0
     assert len(done.lines) == 1

@@ -154,6 +154,16 @@ def test_the_lock_of_a_killed_process_is_taken_over(run: RunFolder, holder: Hold
     assert not lock_file(run.path).exists()
 
 
+def test_what_a_killed_owner_left_is_recovered(run: RunFolder, holder: Holder) -> None:
+    holder.process.kill()
+    holder.process.wait()
+    run.path.rename(run.path.with_name(f".tmp-demo-{holder.process.pid}.old"))
+    run.path.with_name(f".tmp-demo-{holder.process.pid}").mkdir()
+    assert taken(run) is None
+    assert [path.name for path in run.path.parent.iterdir()] == ["demo"]
+    assert run.is_run
+
+
 def test_a_process_that_is_about_to_end_is_waited_for(run: RunFolder, holder: Holder) -> None:
     ending = subprocess.Popen(
         [sys.executable, "-c", f"import os, time; time.sleep(0.7); os.kill({holder.process.pid}, 9)"]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,18 @@ def test_a_process_is_alive_until_it_has_ended(dead: int, alive: int) -> None:
     assert [is_alive(pid) for pid in (dead, alive, os.getpid(), 1, 0, -1, 10**30)] == [
         False, True, True, True, False, False, False,
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_process_that_nobody_waited_for_is_dead(alive: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read()  # until it has ended
+    until = time.monotonic() + 10
+    while is_alive(process.pid):
+        assert time.monotonic() < until
+    assert is_alive(alive)
+    process.communicate()
 
 
 def test_only_what_this_or_a_dead_process_left_for_this_target_is_deleted(

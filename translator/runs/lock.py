@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from translator.errors import MachineError
 from translator.storage.files import write_errors
-from translator.storage.temporary import is_alive
+from translator.storage.temporary import is_alive, recover_partial_write
 
 try:
     import fcntl
@@ -57,6 +57,7 @@ class RunLock:
             self._held_file = self._open_locked(self._path, flags, notify=self._notify)
             os.ftruncate(self._held_file, 0)
             os.write(self._held_file, str(os.getpid()).encode())
+            recover_partial_write(folder)  # of a killed owner
             if not folder.exists():
                 folder.mkdir()  # so that there is something to lock while the run is prepared
             self.hold_folder()

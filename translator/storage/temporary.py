@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PREFIX = ".tmp-"
@@ -27,7 +28,7 @@ def replaced_of(target: Path) -> Path:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process of this machine has this pid."""
+    """Return whether a process of this machine has this pid and has not ended."""
     if os.name != "posix" or pid <= 0:  # on Windows, os.kill(pid, 0) is not a question
         return False
     try:
@@ -36,6 +37,8 @@ def is_alive(pid: int) -> bool:
         return True
     except (OSError, OverflowError):
         return False
+    with suppress(OSError):  # Linux: a process that ended keeps its pid until its parent asks for its exit code
+        return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
     return True
 
 
