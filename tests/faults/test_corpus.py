@@ -253,7 +253,9 @@ def test_e19_duplicates_and_overlaps_are_counted_and_a_leaked_test_set_is_refuse
     done = train(commands, corpus)
     assert done.code == 0
     assert "among those kept: 60 duplicates" in done.error_text
-    assert "validation pairs: 12, 1 also in the training data, 2 with a source from the training data" in done.error_text
+    assert (
+        "validation pairs: 12, 1 also in the training data, 2 with a source from the training data" in done.error_text
+    )
     assert "warning: 1 line also found in the training pairs, the first at valid.en:3" in done.error_text
     files = ["--source", "test.en", "--reference", "test.de"]
     for words in (["evaluate", "runs/demo"], ["evaluate", "runs/demo", *files], ["compare", "runs/demo", "runs/demo"]):
