@@ -17,7 +17,7 @@ from translator.runs.folder import RunFolder
 
 _MAX_PROCESSES = 4
 _PROCESS_BYTES = 8 * 2**30
-"""GPU memory that one training is expected to need at most."""
+"""GPU memory that one training run should need at most."""
 
 
 class PlannedRun(NamedTuple):

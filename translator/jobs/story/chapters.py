@@ -92,7 +92,7 @@ def train_chapters(
 ) -> list[RunFolder]:
     """Train the chapters whose runs below `root` are missing, unfinished or have other settings; return all runs.
 
-    Raises TranslatorError if a training fails or is stopped.
+    Raises TranslatorError if a training run fails or is stopped.
     """
     runs, commands = [RunFolder(root / plan.chapter.name) for plan in planned], {}
     for plan, run in zip(planned, runs, strict=True):
