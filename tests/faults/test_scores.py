@@ -61,7 +61,7 @@ def test_g05_empty_translations_and_references_are_scored_and_empty_files_are_no
     assert found["scores"][0]["value"] == 0.0
     assert "1 reference lines are empty" in found["errors"]
     assert evaluate(commands, work, "three", "blank")["scores"][0]["value"] == 0.0
-    assert evaluate(commands, work, "blank", "blank")["sentences"] == 3
+    assert evaluate(commands, work, "blank", "blank")["num_sentences"] == 3
     done = commands.run(work, "evaluate", "runs/demo", "--source", "nothing", "--reference", "nothing")
     assert done.code == 3
     assert "no sentences" in done.error_text
@@ -131,7 +131,7 @@ def test_g08_with_skip_missing_the_others_are_compared(commands: Commands, work:
     assert done.error_text.count("skipped: runs/demo-additive") == 1
     done = commands.run(work, "compare", "runs/demo", "runs/demo-additive", "--skip-missing")
     assert (done.code, done.output) == (4, b"")
-    assert "compare: 1 of 2 runs left, expected at least 2" in done.error_text
+    assert "compare: 1 of 2 runs are usable, expected at least 2" in done.error_text
 
 
 def test_g09_a_run_against_itself_differs_by_nothing(commands: Commands, work: Path) -> None:

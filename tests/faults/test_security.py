@@ -292,7 +292,7 @@ def test_s13_code_of_a_data_set_is_not_run(commands: Commands, corpus: Path) -> 
     (corpus / "scripted/scripted.py").write_text(f"open({str(corpus / 'created')!r}, 'w')\n")
     options = sets("corpus.format=hub", "corpus.hub.name=scripted")
     done = commands.run(corpus, "train", "demo.toml", *options, environment={"HF_HOME": str(corpus / "cache")})
-    refused(done, 2, "scripted: data sets with code are not supported")
+    refused(done, 2, "scripted: needs code to be loaded, which is not supported")
     assert not (corpus / "created").exists()
 
 
