@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from translator.config import load_config
-from translator.jobs.train.events import Watchers
+from translator.jobs.train.events import TrainingObservers
 from translator.jobs.train.prepare import prepare
 from translator.jobs.train.run_loop import Training
-from translator.jobs.train.start import begin
+from translator.jobs.train.start import build_training
 from translator.training.loop import Outcome, train
 from translator.training.processes import Processes
 
@@ -25,7 +25,7 @@ def begun(
     """Prepare a run up to its first update."""
     settings = load_config(config, overrides)
     prepared = prepare(settings, folder, overwrite=False, notify=notify)
-    return begin(prepared, torch.device(device), Watchers(), Processes())
+    return build_training(prepared, torch.device(device), TrainingObservers(), Processes())
 
 
 def outcomes_of(training: Training) -> Iterator[Outcome]:

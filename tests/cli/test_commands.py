@@ -35,7 +35,7 @@ def test_training_a_finished_run_says_so(here: Path, program: Program) -> None:
 def test_a_run_resumes_with_more_steps_but_not_with_other_settings(here: Path, program: Program) -> None:
     result = program("train", "demo.toml", *sets([*TINY, "training.steps=8"]), "--output", "runs/demo")
     assert result.code == 0
-    assert "going on after step 6" in result.errors
+    assert "resuming from step 6" in result.errors
     result = program("train", "demo.toml", *sets([*TINY, "model.dropout=0.4"]), "--output", "runs/demo")
     assert result.code == 2
     assert "model.dropout was 0" in result.errors

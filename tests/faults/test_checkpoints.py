@@ -45,7 +45,7 @@ def goes_on_after(step: int, trainings: Trainings, run: Path, reason: str) -> No
     done = trainings.run("transformer", run)
     assert done.code == 0, done.error_text
     assert f"step-00000010 is damaged and not used: {reason}" in done.error_text
-    assert f"going on after step {step}\n" in done.error_text
+    assert f"resuming from step {step}\n" in done.error_text
     assert snapshot(newest) == before
     shutil.rmtree(newest)
     assert_equal(run, trainings.whole("transformer"))
@@ -68,7 +68,7 @@ def test_b01_b02_a_kill_while_saving_loses_that_save_alone(
     assert leftovers(run)
     done = trainings.run("transformer", run)
     assert done.code == 0
-    assert "going on after step 3\n" in done.error_text
+    assert "resuming from step 3\n" in done.error_text
     assert_equal(run, trainings.whole("transformer"))
     assert leftovers(tmp_path) == []
 
@@ -323,13 +323,13 @@ def test_a_restart_by_torchrun_does_not_begin_anew(trainings: Trainings, tmp_pat
     words = [*arguments("transformer", tmp_path / "run"), "--overwrite"]
     done = trainings.commands.run(trainings.folder, *words, environment=again)
     assert done.code == 0, done.error_text
-    assert "going on after step 4" in done.error_text
+    assert "resuming from step 4" in done.error_text
 
 
 def test_an_overwritten_run_begins_anew(trainings: Trainings, run: Path) -> None:
     done = trainings.commands.run(trainings.folder, *arguments("transformer", run), "--overwrite")
     assert done.code == 0, done.error_text
-    assert "going on" not in done.error_text
+    assert "resuming" not in done.error_text
     assert_equal(run, trainings.whole("transformer"))
     assert leftovers(run.parent) == []
 

@@ -116,7 +116,7 @@ def test_a09_more_steps_under_a_schedule_that_ends_are_told(trainings: Trainings
     assert trainings.run("transformer", tmp_path / "run", *settings).code == 0
     done = trainings.run("transformer", tmp_path / "run", settings[0], "training.steps=6")
     assert done.code == 0
-    assert "begun with training.steps 4, now 6" in done.error_text
+    assert "started with training.steps 4, now 6" in done.error_text
     assert "the linear schedule ends at training.steps, so the learning rate jumps here" in done.error_text
     assert [record["step"] for record in journal(tmp_path / "run") if record["event"] == "update"] == [*range(1, 7)]
 

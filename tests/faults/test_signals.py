@@ -28,7 +28,9 @@ def test_c01_c04_c09_a_signal_is_answered_with_a_saved_state(
     assert done.code == code
     step = len(journal(tmp_path / "run"))
     name = signal.Signals(number).name
-    told = f"error: step {step}: stopped by {name}, state saved in {tmp_path / 'run'}; the same command goes on\n"
+    told = (
+        f"error: step {step}: stopped by {name}, state saved in {tmp_path / 'run'}; the same command resumes training\n"
+    )
     assert done.error_text.endswith(told)
     assert (tmp_path / "run" / "checkpoints" / f"step-{step:08d}").is_dir()
 
@@ -108,7 +110,7 @@ def test_a_signal_before_there_is_anything_leaves_nothing(trainings: Trainings, 
     for place in ("translator.jobs.train.prepare.train_tokenizer", "translator.jobs.train.prepare.write_part"):
         done = trainings.run("transformer", tmp_path / "runs" / "x", sabotage=[("send", TERM, place, 1)])
         assert done.code == 143
-        assert "before the first update: stopped by SIGTERM; the same command goes on" in done.error_text
+        assert "before the first update: stopped by SIGTERM; run the same command again" in done.error_text
         assert list(tmp_path.iterdir()) == []
 
 
@@ -150,7 +152,7 @@ def test_a_signal_while_sentencepiece_calls_back_is_no_error_of_sentencepiece(
     stop = ("signal_in_iterator", TERM)
     done = trainings.run("transformer", tmp_path / "run", sabotage=[stop])
     assert done.code == 143
-    assert "before the first update: stopped by SIGTERM; the same command goes on" in done.error_text
+    assert "before the first update: stopped by SIGTERM; run the same command again" in done.error_text
     assert "SentencePiece" not in done.error_text
 
 
@@ -181,7 +183,7 @@ def test_c07_a_killed_process_ends_all_and_the_restart_goes_on_from_one_step(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(training.pid, signal.SIGKILL)
     assert training.returncode == 0, errors.decode()
-    assert errors.count(b"going on after step") == 1
+    assert errors.count(b"resuming from step") == 1
     assert output.decode() == f"{run}\n"
     steps = [record["step"] for record in journal(run) if record["event"] == "update"]
     assert steps == list(range(1, 101))

@@ -122,7 +122,7 @@ def test_f08_what_is_too_long_to_be_learned_is_told_before_the_first_update(
     done = trainings.run("transformer", tmp_path / "run", *(setting.format(7) for setting in LIMITS[kind]))
     assert done.code == 3
     assert "error: training pair 1: its source is too long (" in done.error_text
-    assert "but the model takes in at most 7; so are " in done.error_text
+    assert "but the model reads at most 7; so are " in done.error_text
 
 
 def test_f06_a_reader_that_leaves_is_not_the_fault_of_another_file(work: Path) -> None:

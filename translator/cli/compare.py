@@ -116,7 +116,7 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
     runs: list[RunFolder | PlannedRun] = []
     for model in usable:
         runs += [model] if isinstance(model, RunFolder) else plan_runs(model, RUNS, num_seeds=seeds)
-    train_missing([run for run in runs if isinstance(run, PlannedRun)], device=device, open_watcher=TrainingDisplay)
+    train_missing([run for run in runs if isinstance(run, PlannedRun)], device=device, open_observer=TrainingDisplay)
     return [run.run if isinstance(run, PlannedRun) else run for run in runs]
 
 

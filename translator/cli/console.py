@@ -94,7 +94,7 @@ def count_lines(items: Iterator[_Item], enabled: bool) -> Iterator[Iterator[_Ite
 
 
 class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
-    """A `Watcher` that shows a progress bar on a terminal, and elsewhere prints a line every `log_every` updates."""
+    """A `TrainingObserver` that shows a progress bar on a terminal, and elsewhere prints a line every `log_every` updates."""
 
     def __init__(self) -> None:
         self.bar: ProgressBar | None = None

@@ -43,7 +43,7 @@ def train(
                 loaded,
                 folder,
                 device=chosen,
-                watcher=display,
+                observer=display,
                 made_by=made_by,
                 overwrite=overwrite,
                 processes=processes,

@@ -11,7 +11,7 @@ import torch
 from tests.faults.conftest import SETTINGS, small_corpus
 from tests.faults.harness import reseal
 from translator.config import dump_config, load_config, portable
-from translator.jobs.train.events import Watchers
+from translator.jobs.train.events import TrainingObservers
 from translator.jobs.train.train import train_run
 from translator.runs.folder import RunFolder
 
@@ -24,7 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run of two updates. Copy it before changing it."""
     folder = small_corpus(tmp_path_factory.mktemp("compared") / "corpus")
     config = load_config(folder / "demo.toml", OVERRIDES)
-    return train_run(config, folder / "runs/demo", device=CPU, watcher=Watchers())
+    return train_run(config, folder / "runs/demo", device=CPU, observer=TrainingObservers())
 
 
 def change(run: RunFolder, name: str, **values: Any) -> None:

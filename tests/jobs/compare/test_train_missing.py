@@ -13,7 +13,7 @@ from translator.config import Config, dump_config
 from translator.errors import TranslatorError, UsageError
 from translator.jobs.compare import train_missing as module
 from translator.jobs.compare.train_missing import plan_runs, train_missing
-from translator.jobs.train.events import Watchers
+from translator.jobs.train.events import TrainingObservers
 from translator.runs.folder import RunFolder
 from translator.training.checkpoint import MODEL
 
@@ -49,7 +49,7 @@ def config(trained: RunFolder, tmp_path: Path) -> Path:
     return tmp_path / "mine.toml"
 
 
-class Messages(Watchers):
+class Messages(TrainingObservers):
     """Keeps the messages of all trainings."""
 
     def __init__(self) -> None:
@@ -62,8 +62,8 @@ class Messages(Watchers):
 
 def find(config: Path, num_seeds: int = 1, root: str = "runs", **options: Any) -> list[RunFolder]:
     planned = plan_runs(config, config.parent / root, num_seeds=num_seeds)
-    watcher = options.pop("watcher", Watchers())
-    train_missing(planned, device=CPU, open_watcher=lambda: nullcontext(watcher), **options)
+    observer = options.pop("observer", TrainingObservers())
+    train_missing(planned, device=CPU, open_observer=lambda: nullcontext(observer), **options)
     return [plan.run for plan in planned]
 
 
@@ -77,7 +77,7 @@ def test_each_seed_is_trained_once_in_its_own_folder(trainer: Trainer, config: P
 
 def test_a_config_named_twice_is_trained_once(trainer: Trainer, config: Path) -> None:
     planned = plan_runs(config, config.parent) * 2
-    train_missing(planned, device=CPU, open_watcher=lambda: nullcontext(Watchers()))
+    train_missing(planned, device=CPU, open_observer=lambda: nullcontext(TrainingObservers()))
     assert trainer.seeds == [1]
 
 
@@ -87,7 +87,7 @@ def test_different_configs_of_one_name_are_not_taken_for_each_other(trainer: Tra
     other.write_text(config.read_text().replace("label_smoothing = 0.1", "label_smoothing = 0.2"))
     planned = plan_runs(config, config.parent) + plan_runs(other, config.parent)
     with pytest.raises(UsageError, match=r"label_smoothing was 0\.1, is 0\.2 in .*elsewhere"):
-        train_missing(planned, device=CPU, open_watcher=lambda: nullcontext(Watchers()))
+        train_missing(planned, device=CPU, open_observer=lambda: nullcontext(TrainingObservers()))
 
 
 @pytest.mark.parametrize("key", ["training.steps", "training.patience", "model.dropout", "training.seed"])
@@ -113,7 +113,7 @@ def test_training_side_by_side_equals_training_one_after_the_other(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     messages = Messages()
-    together = find(config, 2, "together", num_processes=2, watcher=messages)
+    together = find(config, 2, "together", num_processes=2, observer=messages)
     apart = find(config, 2, "apart")
     for one, two in zip(together, apart, strict=True):
         assert (one.final / MODEL).read_bytes() == (two.final / MODEL).read_bytes()

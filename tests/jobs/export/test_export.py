@@ -17,7 +17,7 @@ from translator.config import Config, load_config
 from translator.errors import MachineError, ModelError, UsageError
 from translator.jobs.export import export
 from translator.jobs.export.export import Export, export_run
-from translator.jobs.train.events import Watchers
+from translator.jobs.train.events import TrainingObservers
 from translator.jobs.train.train import train_run
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.translator import load
@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     config = load_config(DEMO, [*SETTINGS, f"corpus.folder={folder}"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    run = train_run(config, folder / "demo", device=torch.device("cpu"), watcher=Watchers())
+    run = train_run(config, folder / "demo", device=torch.device("cpu"), observer=TrainingObservers())
     torch.set_num_threads(threads)
     return run
 

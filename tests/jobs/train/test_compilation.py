@@ -12,28 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.faults.conftest import SETTINGS, small_corpus
-from translator.config import load_config
+from tests.jobs.train.conftest import Train
 from translator.jobs.train import compilation
-from translator.jobs.train.events import Watchers
 from translator.jobs.train.signals import Stopped
-from translator.jobs.train.train import train_run
 
 ROOT = Path(__file__).parents[3]
-
-
-class Notices(Watchers):
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def notify(self, text: str) -> None:
-        self.lines.append(text)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_corpus(tmp_path_factory.mktemp("compilation") / "work")
 
 
 def slow_compile(act: Callable[[], object]) -> Callable[..., Callable[..., torch.Tensor]]:
@@ -52,31 +35,27 @@ def slow_compile(act: Callable[[], object]) -> Callable[..., Callable[..., torch
     return replacement
 
 
-def train(corpus: Path, output: str) -> list[str]:
-    config = load_config(corpus / "demo.toml", [*SETTINGS["demo"], "ops.compile=true", "training.steps=3"])
-    notices = Notices()
-    train_run(config, corpus / output, device=torch.device("cpu"), watcher=notices)
-    return notices.lines
+COMPILED = "ops.compile=true", "training.steps=3"
 
 
-def test_the_wait_is_reported_until_the_first_update_is_done(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "NOTICE_SECONDS", 0.2)
+def test_the_wait_is_reported_until_the_first_update_is_done(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "_NOTICE_SECONDS", 0.2)
     monkeypatch.setattr(torch, "compile", slow_compile(lambda: time.sleep(0.5)))
-    lines = train(corpus, "reported")
+    lines = train("reported", *COMPILED)[1].lines
     first = next(index for index, line in enumerate(lines) if line.startswith("compiling the model"))
     waits = [index for index, line in enumerate(lines) if re.fullmatch(r"compiling for \d+ s \.\.\.", line)]
     assert waits[:2] == [first + 1, first + 2]
     assert len(waits) < 10
 
 
-def test_a_signal_while_compiling_ends_training_at_once(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_while_compiling_ends_training_at_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
 
     monkeypatch.setattr(torch, "compile", slow_compile(interrupt))
     with pytest.raises(Stopped, match="before the first update: stopped by SIGTERM"):
-        train(corpus, "stopped")
+        train("stopped", *COMPILED)
 
 
 def test_native_code_of_a_compiler_is_ended_within_two_seconds(corpus: Path) -> None:
@@ -86,12 +65,13 @@ def test_native_code_of_a_compiler_is_ended_within_two_seconds(corpus: Path) -> 
         "from translator.jobs.train.watchdog import supervise\n"
         "def work():\n"
         "    import torch\n"
-        "    from tests.jobs.train import test_compilation as test\n"
+        "    from tests.jobs.train.conftest import train_in\n"
+        "    from tests.jobs.train.test_compilation import COMPILED, slow_compile\n"
         "    def hang():\n"
         "        print('compiling', flush=True)\n"
         "        sum(itertools.repeat(0))\n"
-        "    torch.compile = test.slow_compile(hang)\n"
-        "    test.train(Path(sys.argv[1]), 'native')\n"
+        "    torch.compile = slow_compile(hang)\n"
+        "    train_in(Path(sys.argv[1]), 'native', *COMPILED)\n"
         "supervise(work)\n"
     )
     process = subprocess.Popen(

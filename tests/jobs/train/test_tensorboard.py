@@ -17,7 +17,7 @@ from tests.report.test_heat_map import HOSTILE
 from translator.config import load_config
 from translator.errors import MachineError
 from translator.jobs.train import train
-from translator.jobs.train.events import Sample, Watchers
+from translator.jobs.train.events import Sample, TrainingObservers
 from translator.runs.folder import RunFolder
 from translator.training.progress import Report
 
@@ -27,7 +27,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from translator.jobs.train.tensorboard import text_value
 
 
-class Breaks(Watchers):
+class Breaks(TrainingObservers):
     """Interrupts training as a crash would."""
 
     def updated(self, report: Report) -> None:
@@ -35,10 +35,12 @@ class Breaks(Watchers):
             raise ZeroDivisionError
 
 
-def trained(corpus: Path, output: str, *overrides: str, name: str = "demo", watcher: Watchers | None = None) -> Path:
+def trained(
+    corpus: Path, output: str, *overrides: str, name: str = "demo", observer: TrainingObservers | None = None
+) -> Path:
     config = load_config(corpus / f"{name}.toml", [*SETTINGS[name], "training.validate_every=3", *overrides])
-    watcher = watcher or Watchers()
-    return train.train_run(config, corpus / output, device=torch.device("cpu"), watcher=watcher).path
+    observer = observer or TrainingObservers()
+    return train.train_run(config, corpus / output, device=torch.device("cpu"), observer=observer).path
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def plain(corpus: Path) -> Path:
 def broken(corpus: Path) -> Path:
     """A run with event files that crashed at step 9 and resumed from step 6."""
     with pytest.raises(ZeroDivisionError):
-        trained(corpus, "broken", "training.tensorboard=true", watcher=Breaks())
+        trained(corpus, "broken", "training.tensorboard=true", observer=Breaks())
     return trained(corpus, "broken", "training.tensorboard=true")
 
 

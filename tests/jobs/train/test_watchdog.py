@@ -32,7 +32,7 @@ def work():
     try:
         with stop_requests() as request:
             if sys.argv[2] == "update":
-                with request.answered_later(), watchdog.grace({GRACE}):
+                with request.deferred(), watchdog.grace({GRACE}):
                     print(watchdog.os.getpid(), flush=True)
                     globals()[sys.argv[1]]()
             else:

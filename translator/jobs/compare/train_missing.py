@@ -11,7 +11,7 @@ from translator.config import NO_EFFECT, Config, differences, flatten, load_conf
 from translator.errors import UsageError
 from translator.jobs.compare.conditions import settings_of
 from translator.jobs.compare.training_processes import run_commands, train_command
-from translator.jobs.train.events import Watcher
+from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.train import train_run
 from translator.runs.folder import RunFolder
 
@@ -54,7 +54,7 @@ def train_missing(
     planned: Sequence[PlannedRun],
     *,
     device: torch.device,
-    open_watcher: Callable[[], AbstractContextManager[Watcher]],
+    open_observer: Callable[[], AbstractContextManager[TrainingObserver]],
     num_processes: int | None = None,
 ) -> None:
     """Train the planned runs that are not finished; with several processes, side by side.
@@ -77,13 +77,13 @@ def train_missing(
             )
             for folder, plan in missing.items()
         }
-        with open_watcher() as watcher:
-            run_commands(commands, num_processes=num_processes, notify=watcher.notify)
+        with open_observer() as observer:
+            run_commands(commands, num_processes=num_processes, notify=observer.notify)
     else:
         for folder, plan in missing.items():
-            with open_watcher() as watcher:
-                watcher.notify(f"{folder.name}: no finished run yet, training it first")
-                train_run(plan.config, folder, device=device, watcher=watcher, made_by="compare")
+            with open_observer() as observer:
+                observer.notify(f"{folder.name}: no finished run yet, training it first")
+                train_run(plan.config, folder, device=device, observer=observer, made_by="compare")
     for plan in planned:  # two configs of one name share a folder, which holds the run of only one of them
         plan.require_same_settings()
 

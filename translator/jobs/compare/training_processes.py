@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from translator.errors import TranslatorError
-from translator.jobs.train.signals import caught
+from translator.jobs.train.signals import handle_signals
 
 _POLL_SECONDS = 0.1
 
@@ -36,7 +36,7 @@ def run_commands(commands: Mapping[str, Sequence[str]], *, num_processes: int, n
     """
     waiting, running, num_done = deque(commands.items()), list[_Process](), 0
     signals, failed = list[int](), list[_Process]()
-    with caught(lambda number, _frame: signals.append(number)), ExitStack() as at_exit:
+    with handle_signals(lambda number, _frame: signals.append(number)), ExitStack() as at_exit:
         while running or (waiting and not signals and not failed):
             if signals or failed:
                 for process in running:

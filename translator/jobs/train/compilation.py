@@ -10,7 +10,7 @@ from translator.jobs.train.watchdog import IDLE_SECONDS, grace
 from translator.training.loop import Outcome
 from translator.training.objective import Objective
 
-NOTICE_SECONDS = 10.0
+_NOTICE_SECONDS = 10.0
 
 
 def compile_first(
@@ -21,7 +21,7 @@ def compile_first(
     A compiled objective compiles when it is first called. Nothing has to be saved before the first update is done.
     """
     if objective.compiles:
-        with _reported_wait(notify), grace(IDLE_SECONDS), request.answered_later(False):
+        with _reported_wait(notify), grace(IDLE_SECONDS), request.immediate():
             outcome = next(outcomes, None)
         if outcome is not None:
             yield outcome
@@ -30,11 +30,11 @@ def compile_first(
 
 @contextmanager
 def _reported_wait(notify: Callable[[str], None]) -> Iterator[None]:
-    """Notify every `NOTICE_SECONDS` how long the block has been running."""
+    """Notify every `_NOTICE_SECONDS` how long the block has been running."""
     began, is_done = time.monotonic(), threading.Event()
 
     def report() -> None:
-        while not is_done.wait(NOTICE_SECONDS):
+        while not is_done.wait(_NOTICE_SECONDS):
             notify(f"compiling for {time.monotonic() - began:.0f} s ...")
 
     threading.Thread(target=report, daemon=True).start()

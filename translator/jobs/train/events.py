@@ -1,4 +1,4 @@
-"""What happens in a training, told to whoever wants to know; the command line shows it."""
+"""What happens during training, reported to observers: the progress display, TensorBoard, tests."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,7 +7,7 @@ from translator.training.progress import Progress, Report
 
 
 class Sample(NamedTuple):
-    """A validation sentence with what the model makes of it now."""
+    """A validation sentence with its current translation."""
 
     source: str
     hypothesis: str
@@ -25,48 +25,47 @@ class Validation(NamedTuple):
     samples: list[Sample]
 
 
-class Watcher(Protocol):
-    """Whoever wants to know what happens."""
+class TrainingObserver(Protocol):
+    """Is called as training proceeds, always from the process that trains."""
 
     def notify(self, text: str) -> None:
-        """Something worth a line."""
+        """Show one line of information."""
         ...
 
     def began(self, progress: Progress, config: Config) -> None:
-        """The first update comes next."""
+        """Called once, before the first update."""
         ...
 
     def updated(self, report: Report) -> None:
-        """One update is done."""
+        """Called after each update, on a GPU up to `training.log_every` updates later."""
         ...
 
     def validated(self, validation: Validation) -> None:
-        """One validation is done."""
+        """Called after each validation."""
         ...
 
 
-class Watchers:
-    """Several watchers as one, told in this order. All processes of a training but the first have none."""
+class TrainingObservers:
+    """Several observers as one, called in order. Of several processes only the first one has any."""
 
-    def __init__(self, *watchers: Watcher) -> None:
-        self.watchers = list(watchers)
+    def __init__(self, *observers: TrainingObserver) -> None:
+        self._observers = list(observers)
+
+    def add(self, observer: TrainingObserver) -> None:
+        self._observers.append(observer)
 
     def notify(self, text: str) -> None:
-        """Tell all."""
-        for one in self.watchers:
-            one.notify(text)
+        for observer in self._observers:
+            observer.notify(text)
 
     def began(self, progress: Progress, config: Config) -> None:
-        """Tell all."""
-        for one in self.watchers:
-            one.began(progress, config)
+        for observer in self._observers:
+            observer.began(progress, config)
 
     def updated(self, report: Report) -> None:
-        """Tell all."""
-        for one in self.watchers:
-            one.updated(report)
+        for observer in self._observers:
+            observer.updated(report)
 
     def validated(self, validation: Validation) -> None:
-        """Tell all."""
-        for one in self.watchers:
-            one.validated(validation)
+        for observer in self._observers:
+            observer.validated(validation)

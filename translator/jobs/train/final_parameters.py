@@ -1,6 +1,6 @@
-"""The end of a training: which weights are left to translate with.
+"""The end of a run: choose the parameters to translate with, and save them with a record of the training.
 
-It depends on the kept checkpoints alone, so it may be interrupted and repeated.
+Both depend on the kept checkpoints alone, so finishing may be interrupted and repeated.
 """
 
 import sys
@@ -30,63 +30,67 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 
-class Choice(NamedTuple):
-    """The weights that a run is left with."""
+class FinalParameters(NamedTuple):
+    """The parameters to translate with, and where they come from."""
 
-    name: str
-    weights: dict[str, Tensor]
-    bleu: float | None
+    name: str  # "step 500" or "average of steps 400, 500"
+    parameters: dict[str, Tensor]
+    bleu: float | None  # on the validation sentences
 
 
-def choose(
+class Ending(NamedTuple):
+    """How a run ended, for its record."""
+
+    progress: Progress
+    reason: str
+    made_by: str  # the command that trained it
+    environment: dict[str, str]
+
+
+def choose_parameters(
     checkpoints: list[Checkpoint],
     settings: TrainingSettings,
     score_of: Callable[[dict[str, Tensor]], float],
     notify: Callable[[str], None],
-) -> Choice:
-    """The better of the best checkpoint and the average."""
+) -> FinalParameters:
+    """Return the best checkpoint or the average of several, whichever has the higher validation BLEU."""
     best = (by_bleu(checkpoints) or checkpoints)[-1]
-    alone = Choice(f"step {best.step}", read_parameters(best.path / MODEL), best.bleu)
-    averaged = to_average(checkpoints, settings)
+    single = FinalParameters(f"step {best.step}", read_parameters(best.path / MODEL), best.bleu)
+    averaged = _checkpoints_to_average(checkpoints, settings)
     if len(averaged) < 2:
-        return alone
-    mean = average_parameters([read_parameters(one.path / MODEL) for one in averaged])
-    name, score = f"average of steps {', '.join(str(one.step) for one in averaged)}", score_of(mean)
+        return single
+    mean = average_parameters([read_parameters(checkpoint.path / MODEL) for checkpoint in averaged])
+    name = f"average of steps {', '.join(str(checkpoint.step) for checkpoint in averaged)}"
+    score = score_of(mean)
     notify(f"validation BLEU {score:.2f} with the {name}")
-    return Choice(name, mean, score) if alone.bleu is None or score >= alone.bleu else alone
+    return FinalParameters(name, mean, score) if single.bleu is None or score >= single.bleu else single
 
 
-def to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> list[Checkpoint]:
-    """The checkpoints whose weights are averaged; one that was saved in passing would not be there without the stop."""
+def _checkpoints_to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> list[Checkpoint]:
+    # A checkpoint saved in passing would not exist without the interruption, so it must not change the result.
     if settings.average_of == "last":
-        return [one for one in checkpoints if not one.in_passing][-settings.average :]
-    return sorted(by_bleu(checkpoints)[-settings.average :], key=lambda one: one.step)
+        return [checkpoint for checkpoint in checkpoints if not checkpoint.in_passing][-settings.average :]
+    return sorted(by_bleu(checkpoints)[-settings.average :], key=lambda checkpoint: checkpoint.step)
 
 
-def save_final_parameters(run: RunFolder, model: AnyModel, choice: Choice, record: FinishRecord) -> None:
-    """Write the final parameters and the record of how training ended, both at once."""
-    load_parameters(model, choice.weights, choice.name)
+def save_final_parameters(
+    run: RunFolder, config: Config, model: AnyModel, final: FinalParameters, ending: Ending
+) -> None:
+    """Load the parameters into the model and write `final/`: parameters and record together, or neither."""
+    load_parameters(model, final.parameters, final.name)
     content = save(unshared(model))
+    record = _finish_record(config, model, final, ending)
     with new_folder(run.final, num_bytes=len(content)) as temporary:
         write_part(temporary / MODEL, content)
         write_part(temporary / Path(FINISHED).name, record.as_json())
 
 
-def record_of(
-    progress: Progress,
-    config: Config,
-    model: AnyModel,
-    choice: Choice,
-    *,
-    reason: str,
-    made_by: str,
-    environment: dict[str, str],
-) -> FinishRecord:
-    """Return the record of a run that ends now."""
+def _finish_record(config: Config, model: AnyModel, final: FinalParameters, ending: Ending) -> FinishRecord:
+    progress = ending.progress
     return FinishRecord(
         finished_at=now(),
-        made_by=made_by,
-        reason=reason,
+        made_by=ending.made_by,
+        reason=ending.reason,
         step=progress.step,
         epochs=progress.epoch,
         seconds=progress.seconds,
@@ -95,15 +99,15 @@ def record_of(
         num_parameters=count_parameters(model),
         peak_memory_bytes=_peak_memory_bytes(),
         peak_device_memory_bytes=_peak_device_memory_bytes(model),
-        final=choice.name,
-        validation_bleu=choice.bleu,
+        final=final.name,
+        validation_bleu=final.bleu,
         training=_portable_training(config),
-        environment=environment,
+        environment=ending.environment,
     )
 
 
 def is_done(run: RunFolder, config: Config) -> bool:
-    """Whether there is nothing left to train; final weights that are damaged are made again."""
+    """Return whether there is nothing left to train. Damaged final parameters have to be made again."""
     if not run.is_finished or run.find_final_damage():
         return False
     finished = run.finish_record()

@@ -1,4 +1,4 @@
-"""A training under way: what is due after each update, and what is kept of it."""
+"""The loop of a run: train, and after each update log, validate, save or stop as is due."""
 
 import math
 import time
@@ -12,8 +12,8 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError
 from translator.evaluation.metrics import bleu
 from translator.jobs.train.compilation import compile_first
-from translator.jobs.train.events import Sample, Validation, Watcher
-from translator.jobs.train.final_parameters import choose, record_of, save_final_parameters
+from translator.jobs.train.events import Sample, TrainingObserver, Validation
+from translator.jobs.train.final_parameters import Ending, choose_parameters, save_final_parameters
 from translator.jobs.train.signals import Stop, StopRequest
 from translator.jobs.train.watchdog import UPDATE_SECONDS, grace, note_saved_step
 from translator.jobs.translate.translator import Translator
@@ -28,12 +28,12 @@ from translator.training.processes import Processes
 from translator.training.progress import Progress, count_validation, examine, reason_to_end
 from translator.training.updates import CorpusUpdates
 
-GREEDY = DecodingSettings(search="greedy")
+_GREEDY = DecodingSettings(search="greedy")
 
 
 @dataclass
 class Training:
-    """A training under way: the objects that act and the records of what they did."""
+    """A run that is being trained: the objects that do the work, and the state that they change."""
 
     run: RunFolder
     config: Config
@@ -43,17 +43,17 @@ class Training:
     updates: CorpusUpdates
     validation: Corpus
     validation_batches: list[Batch]
-    watcher: Watcher
+    observer: TrainingObserver
     processes: Processes
     environment: dict[str, str]
     replay: Replay | None = None
     progress: Progress = field(default_factory=Progress)
     checkpoints: list[Checkpoint] = field(default_factory=list)
-    unread: list[Outcome] = field(default_factory=list)
-    parts_told: int = 1
+    unread: list[Outcome] = field(default_factory=list)  # updates whose numbers are still on the device
+    reported_parts: int = 1
 
     def run_updates(self, request: StopRequest) -> str:
-        """Train until done; returns why it ended. Raises Stop, with the state saved, if a signal asks."""
+        """Train until there is a reason to end, and return it. Raises Stop, with the state saved, if a signal asks."""
         settings = self.config.training
         outcomes = train(
             self.objective,
@@ -65,54 +65,58 @@ class Training:
             processes=self.processes,
             replay=self.replay,
         )
-        self.watcher.began(self.progress, self.config)
-        journal_of_run = Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first)
-        with journal_of_run as journal, request.answered_later(), grace(UPDATE_SECONDS):
-            self.do_what_is_due(journal, request)
-            for outcome in compile_first(outcomes, self.objective, request, self.watcher.notify):
+        self.observer.began(self.progress, self.config)
+        with (
+            Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first) as journal,
+            request.deferred(),
+            grace(UPDATE_SECONDS),
+        ):
+            self._do_what_is_due(journal, request)  # a validation that was interrupted
+            for outcome in compile_first(outcomes, self.objective, request, self.observer.notify):
                 self.unread.append(outcome)
-                self.do_what_is_due(journal, request)
-            self.do_what_is_due(journal, request)
+                self._do_what_is_due(journal, request)
+            self._do_what_is_due(journal, request)
         return reason_to_end(settings, self.progress) or ""
 
-    def do_what_is_due(self, journal: Journal, request: StopRequest) -> None:
-        """After an update, or before the first one what an earlier stop has left undone: notify, stop, validate, save."""
+    def _do_what_is_due(self, journal: Journal, request: StopRequest) -> None:
+        """Log the updates so far, then stop, validate or save if that is due at this step."""
         settings, step = self.config.training, self.progress.step
-        number = int(self.processes.largest(request.number or 0))
+        number = int(self.processes.largest(request.number or 0))  # one process that stops makes all stop
         validates = step > self.progress.validated_step and (
             step % settings.validate_every == 0 or reason_to_end(settings, self.progress) is not None
         )
         saves = validates or step % settings.save_every == 0
-        if saves or number or self.device.type == "cpu" or step % settings.log_every == 0:
-            self.read_outcomes(journal)
+        # Reading waits for the device: a GPU is left to work ahead until its numbers are needed.
+        if saves or number or self._device.type == "cpu" or step % settings.log_every == 0:
+            self._read_outcomes(journal)
         if number:
-            self.alone(lambda: self.save(None, in_passing=True))
+            self.in_first_process(lambda: self._save(None, in_passing=True))
             raise Stop(number)
         if validates:
-            self.alone(lambda: self.validate(journal, request))
+            self.in_first_process(lambda: self._validate(journal, request))
         elif saves:
-            self.alone(lambda: self.save(None))
+            self.in_first_process(lambda: self._save(None))
 
     @property
-    def device(self) -> torch.device:
-        """Where the model is."""
+    def _device(self) -> torch.device:
         return self.objective.model.output.weight.device
 
-    def alone(self, work: Callable[[], None]) -> None:
-        """Let the first process work while the others wait; what it counted then holds for all."""
+    def in_first_process(self, work: Callable[[], None]) -> None:
+        """Let the first process do the work while the others wait, and give all of them its progress."""
 
-        def counted() -> dict[str, object]:
+        def work_and_progress() -> dict[str, object]:
             if not self.run.is_run:
-                raise MachineError(
-                    str(self.run.path), "is no longer there", "put it back, and the same command goes on"
-                )
+                advice = "put it back and run the same command again"
+                raise MachineError(str(self.run.path), "is no longer there", advice)
             work()
             return asdict(self.progress)
 
-        vars(self.progress).update(self.processes.first(counted))
+        # The training loop holds this very object, so it is changed and not replaced.
+        for name, value in self.processes.first(work_and_progress).items():
+            setattr(self.progress, name, value)
 
-    def read_outcomes(self, journal: Journal) -> None:
-        """Write down and show what the last updates did; this waits for the device."""
+    def _read_outcomes(self, journal: Journal) -> None:
+        """Wait for the device, then log the numbers of the last updates and report them."""
         began = time.monotonic()
         parts = self.progress.parts = int(self.processes.largest(self.progress.parts))
         reports = [outcome.read() for outcome in self.unread]
@@ -124,78 +128,78 @@ class Training:
             journal.write({"event": "update", **report._asdict()})
             if notice := examine(report, self.progress):
                 sentences = ", ".join(map(str, self.updates.epoch(report.epoch)[report.position][:10].tolist()))
-                self.watcher.notify(f"{notice}; epoch {report.epoch + 1}, training pairs {sentences}, ...")
-            self.watcher.updated(report)
-        if parts > self.parts_told:
-            self.watcher.notify(f"memory ran out: each micro-batch is now cut in {parts}; the updates stay the same")
-            self.parts_told = parts
+                self.observer.notify(f"{notice}; epoch {report.epoch + 1}, training pairs {sentences}, ...")
+            self.observer.updated(report)
+        if parts > self.reported_parts:
+            self.observer.notify(f"memory ran out: each micro-batch is now cut in {parts}; the updates stay the same")
+            self.reported_parts = parts
 
-    def validate(self, journal: Journal, request: StopRequest) -> None:
-        """Measure, notify, keep a checkpoint with the score; a stop leaves it for the next time."""
+    def _validate(self, journal: Journal, request: StopRequest) -> None:
+        """Validate, report the scores and save a checkpoint with them; an interrupted validation is repeated on resume."""
         began, step = time.monotonic(), self.progress.step
         try:
-            with request.answered_later(False):
+            with request.immediate():
                 loss = mean_loss(self.objective, iter(self.validation_batches))
                 sources = self.validation.source
-                hypotheses = self.translator.translate(sources, GREEDY) if math.isfinite(loss) else [""] * len(sources)
+                is_finite = math.isfinite(loss)
+                hypotheses = self.translator.translate(sources, _GREEDY) if is_finite else [""] * len(sources)
         except Stop:
-            self.save(None, in_passing=True)
+            self._save(None, in_passing=True)
             raise
         score = bleu(hypotheses, self.validation.target)
         is_best = count_validation(self.progress, loss, score)
-        validation = Validation(step, loss, score, is_best, time.monotonic() - began, self.samples(hypotheses))
+        validation = Validation(step, loss, score, is_best, time.monotonic() - began, self._samples(hypotheses))
         record = {**validation._asdict(), "samples": [sample._asdict() for sample in validation.samples]}
         journal.write({"event": "validation", **record})
         journal.sync()
-        self.save(score if math.isfinite(loss) else None)
-        self.watcher.validated(validation)
+        self._save(score if is_finite else None)
+        self.observer.validated(validation)
 
-    def samples(self, hypotheses: Sequence[str]) -> list[Sample]:
-        """A few validation sentences, evenly spread."""
-        wanted, found = self.config.training.samples, len(hypotheses)
-        numbers = sorted({index * found // wanted for index in range(wanted)})
-        return [Sample(self.validation.source[n], hypotheses[n], self.validation.target[n]) for n in numbers]
+    def _samples(self, hypotheses: Sequence[str]) -> list[Sample]:
+        """Return `training.samples` validation sentences, evenly spread, with their translations."""
+        num_samples, num_sentences = self.config.training.samples, len(hypotheses)
+        indices = sorted({sample * num_sentences // num_samples for sample in range(num_samples)})
+        source, target = self.validation.source, self.validation.target
+        return [Sample(source[index], hypotheses[index], target[index]) for index in indices]
 
-    def save(self, score: float | None, *, in_passing: bool = False) -> None:
-        """A checkpoint of this very step, unless it is there already, and none that is no longer wanted."""
+    def _save(self, score: float | None, *, in_passing: bool = False) -> None:
+        """Save a checkpoint of this step unless an equally good one exists, and prune the older ones."""
         step = self.progress.step
         last = self.checkpoints[-1] if self.checkpoints else None
-        if step == 0 or (last is not None and last.step == step and is_as_good(last, score, in_passing)):
+        if step == 0 or (last is not None and last.step == step and _is_as_good(last, score, in_passing)):
             return
         record = Record(self.progress, score, in_passing, self.environment)
         with grace(UPDATE_SECONDS):
             checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
         note_saved_step(step)
-        self.checkpoints = [*(one for one in self.checkpoints if one.step != step), checkpoint]
-        self.prune()
+        self.checkpoints = [*(older for older in self.checkpoints if older.step != step), checkpoint]
+        self.prune_checkpoints()
 
-    def prune(self) -> None:
-        """Delete the checkpoints that are neither among the newest nor wanted for the final weights."""
-        settings, keep_last, keep_best = self.config.training, self.config.training.keep_last, 1
-        if settings.average_of == "last":
-            keep_last = max(keep_last, settings.average)
-        else:
-            keep_best = settings.average
-        self.checkpoints = prune(self.checkpoints, keep_last=keep_last, keep_best=keep_best)
+    def prune_checkpoints(self) -> None:
+        """Delete the checkpoints that are neither among the newest nor needed for the final parameters."""
+        settings = self.config.training
+        averages_last = settings.average_of == "last"
+        self.checkpoints = prune(
+            self.checkpoints,
+            keep_last=max(settings.keep_last, settings.average) if averages_last else settings.keep_last,
+            keep_best=1 if averages_last else settings.average,
+        )
 
     def finish(self, reason: str, made_by: str) -> None:
-        """Leave the better of the best checkpoint and the average as final weights."""
-        model = self.objective.model
-        choice = choose(self.checkpoints, self.config.training, self.score_of, self.watcher.notify)
-        record = record_of(
-            self.progress, self.config, model, choice, reason=reason, made_by=made_by, environment=self.environment
-        )
-        save_final_parameters(self.run, model, choice, record)
-        score = "" if choice.bleu is None else f", validation BLEU {choice.bleu:.2f}"
-        self.watcher.notify(f"final weights: {choice.name}{score}")
+        """Choose and save the final parameters."""
+        final = choose_parameters(self.checkpoints, self.config.training, self._score_of, self.observer.notify)
+        ending = Ending(self.progress, reason, made_by, self.environment)
+        save_final_parameters(self.run, self.config, self.objective.model, final, ending)
+        score = "" if final.bleu is None else f", validation BLEU {final.bleu:.2f}"
+        self.observer.notify(f"final parameters: {final.name}{score}")
 
-    def score_of(self, weights: dict[str, torch.Tensor]) -> float:
-        """Validation BLEU with these weights, which stay in the model."""
-        load_parameters(self.objective.model, weights, "average")
+    def _score_of(self, parameters: dict[str, torch.Tensor]) -> float:
+        """Return the validation BLEU with these parameters, which stay in the model."""
+        load_parameters(self.objective.model, parameters, "average")
         self.objective.eval()
-        return bleu(self.translator.translate(self.validation.source, GREEDY), self.validation.target)
+        return bleu(self.translator.translate(self.validation.source, _GREEDY), self.validation.target)
 
 
-def is_as_good(last: Checkpoint, score: float | None, in_passing: bool) -> bool:
-    """Whether a checkpoint of the same step says all that a new one would."""
+def _is_as_good(last: Checkpoint, score: float | None, in_passing: bool) -> bool:
+    """Return whether a checkpoint of the same step records as much as a new one would."""
     return in_passing or (not last.in_passing and score in (None, last.bleu))

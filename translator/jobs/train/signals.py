@@ -1,9 +1,9 @@
-"""A signal that asks training to stop: in an update it is answered after it, so that the state can be saved; else at once."""
+"""Signals that ask training to stop: answered at once if nothing has to be saved, otherwise after the current update."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 from translator.errors import TranslatorError
@@ -11,71 +11,81 @@ from translator.jobs.train.watchdog import STOP_SIGNALS, note_answering
 
 
 class Stop(BaseException):
-    """Leave whatever is going on: nothing of it needs to be saved. No error, so nothing takes it for one."""
+    """Unwind the stack because a signal asked to. Subclasses BaseException so that `except Exception` does not catch it."""
 
     def __init__(self, number: int) -> None:
         self.number, self.exit_code = number, 128 + number
 
 
 class Stopped(TranslatorError):
-    """Training stopped because a signal asked; everything is saved."""
+    """Training was stopped by a signal, and everything that it had reached is saved."""
 
     def __init__(self, number: int, step: int, folder: str) -> None:
         name = signal.Signals(number).name
-        where, kept = (f"step {step}", f", state saved in {folder}") if step else ("before the first update", "")
-        super().__init__(where, f"stopped by {name}{kept}", "the same command goes on")
+        if step:
+            problem, advice = f"stopped by {name}, state saved in {folder}", "the same command resumes training"
+            super().__init__(f"step {step}", problem, advice)
+        else:
+            super().__init__("before the first update", f"stopped by {name}", "run the same command again")
         self.exit_code = 128 + number
 
 
 class StopRequest:
-    """The number of the first signal that asked, once one has; later ones change nothing."""
+    """The first signal that asked training to stop; later signals change nothing."""
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.waits = False
+        self._is_deferred = False
 
-    def answer(self, number: int, _frame: FrameType | None) -> None:
-        """Remember it, and leave if nothing has to be finished first."""
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """Remember the signal, and raise Stop unless stopping is deferred. This is the signal handler."""
         if self.number is None:
             self.number = number
             note_answering()
-            self.leave_if_asked()
+            self.raise_if_due()
 
-    def leave_if_asked(self) -> None:
-        """Raise Stop once a signal has asked, unless something has to be finished first."""
-        if self.number is not None and not self.waits:
+    def raise_if_due(self) -> None:
+        """Raise Stop if a signal has arrived and stopping is not deferred."""
+        if self.number is not None and not self._is_deferred:
             raise Stop(self.number)
 
+    def deferred(self) -> AbstractContextManager[None]:
+        """While the block runs, only remember a signal; raise Stop at its end if one has arrived."""
+        return self._answering(is_deferred=True)
+
+    def immediate(self) -> AbstractContextManager[None]:
+        """While the block runs, raise Stop as soon as a signal arrives, even inside a `deferred` block."""
+        return self._answering(is_deferred=False)
+
     @contextmanager
-    def answered_later(self, later: bool = True) -> Iterator[None]:
-        """While the block runs a signal is only remembered; with `later=False`, the other way round."""
-        before, self.waits = self.waits, later
+    def _answering(self, *, is_deferred: bool) -> Iterator[None]:
+        before, self._is_deferred = self._is_deferred, is_deferred
         try:
-            self.leave_if_asked()
+            self.raise_if_due()
             yield
         finally:
-            self.waits = before
-        self.leave_if_asked()
+            self._is_deferred = before
+        self.raise_if_due()
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Catch the signals while the block runs, where it runs in the main thread."""
+    """Receive the signals while the block runs, provided that it runs in the main thread."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    with caught(request.answer):
+    with handle_signals(request.receive):
         yield request
 
 
 @contextmanager
-def caught(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let `answer` have the signals while the block runs; one that was ignored before (nohup) stays ignored."""
+def handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `handler` for each stop signal while the block runs. A signal that was ignored (nohup) stays ignored."""
     numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, answer) for number in numbers}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)

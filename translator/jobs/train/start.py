@@ -1,4 +1,4 @@
-"""Every object of a training, at step 0 or as the newest checkpoint left it."""
+"""Build every object that trains a run, at step 0 or as the newest checkpoint has it."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from translator.config import MAY_CHANGE, Config, flatten
 from translator.errors import DataError, MachineError, ModelError
-from translator.jobs.train.events import Watcher
+from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.prepare import Prepared, initial_parameters
 from translator.jobs.train.run_loop import Training
 from translator.jobs.train.watchdog import note_saved_step
@@ -37,30 +37,32 @@ from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
 
 
-def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes: Processes) -> Training:
-    """Every object that a training needs, at step 0."""
+def build_training(
+    prepared: Prepared, device: torch.device, observer: TrainingObserver, processes: Processes
+) -> Training:
+    """Build every object that trains a prepared run, at step 0."""
     config = prepared.config
     torch.manual_seed(config.training.seed)
     ops = choose_ops(config.ops, device)
     configure_library(device, ops)
     with device:
         model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
-    has_begun = any(prepared.run.checkpoints.glob("step-*"))
-    first = None if has_begun else initial_parameters(config, prepared.tokenizer, prepared.run)
-    if first is not None:
-        load_parameters(model, first, "training.initialise_from")
+    if not any(prepared.run.checkpoints.glob("step-*")):
+        parameters = initial_parameters(config, prepared.tokenizer, prepared.run)
+        if parameters is not None:
+            load_parameters(model, parameters, "training.initialise_from")
     environment = environment_of(device, ops, processes.size)
-    watcher.notify(f"{count_parameters(model):,} weights, " + ", ".join(map(" ".join, environment.items())))
+    observer.notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
-    pairs = processes.first_then_others(lambda: prepared.pairs(watcher.notify))
-    check_lengths(model, pairs, "training", np.flatnonzero(prepared.filtered.is_kept))
-    check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
+    pairs = processes.first_then_others(lambda: prepared.pairs(observer.notify))
+    _check_lengths(model, pairs, "training", np.flatnonzero(prepared.filtered.is_kept))
+    _check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
     objective = Objective(
         model,
         label_smoothing=config.training.label_smoothing,
         ops=ops,
         workers=choose_workers(config.ops, device),
-        notify=watcher.notify,
+        notify=observer.notify,
     )
     optimizer = build_optimizer(model, config.training)
     updates = CorpusUpdates(pairs, config.training, device, processes)
@@ -73,8 +75,8 @@ def begin(prepared: Prepared, device: torch.device, watcher: Watcher, processes:
         updates=updates,
         replay=_replay(objective, updates, optimizer, config.training) if ops.captures else None,
         validation=prepared.validation,
-        validation_batches=[batch.to(device) for batch in all_batches(validation, config.training.batch_tokens)],
-        watcher=watcher,
+        validation_batches=[batch.to(device) for batch in _all_batches(validation, config.training.batch_tokens)],
+        observer=observer,
         processes=processes,
         environment=environment,
     )
@@ -100,76 +102,83 @@ def _replay(
     return CapturedUpdates(objective, updates, optimizer, static=static, clip_norm=settings.clip_norm).replay
 
 
-def check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
-    """Raise DataError for a pair that is longer than the model can take in; `number_P` says which line each one is."""
+def _check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
+    """Raise DataError for a pair that is longer than the model can read; `number_P` has the line number of each pair."""
     limits = model.max_source_length, model.max_target_length and model.max_target_length + 1  # end marks included
     for side, lines, limit in zip(("source", "target"), pairs, limits, strict=True):
         lengths = np.diff(lines.offsets)
-        if limit is not None and (too_long := np.flatnonzero(lengths > limit)).size:
-            found = f"{lengths[too_long[0]]:,} pieces, but the model takes in at most {limit:,}"
-            more = (
-                f"; so are {too_long.size - 1:,} more, the longest has {lengths.max():,}" if too_long.size > 1 else ""
-            )
-            raise DataError(
-                f"{split} pair {number_P[too_long[0]] + 1:,}",
-                f"its {side} is too long ({found}{more})",
-                "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
-            )
+        if limit is None or not (too_long := np.flatnonzero(lengths > limit)).size:
+            continue
+        first, num_others = too_long[0], too_long.size - 1
+        others = f"; so are {num_others:,} more, the longest has {lengths.max():,}" if num_others else ""
+        raise DataError(
+            f"{split} pair {number_P[first] + 1:,}",
+            f"its {side} is too long ({lengths[first]:,} tokens, but the model reads at most {limit:,}{others})",
+            "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
+        )
 
 
-def all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
-    """Every pair once."""
+def _all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
+    """Return batches that contain every pair once."""
     batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=pairs.num_pairs, seed=0)
     return (batches.batch(sentences) for sentences in batches.epoch(0))
 
 
-def restore(training: Training) -> None:
-    """Go on from the newest checkpoint that is whole and fits, and forget what came after it.
+def resume(training: Training) -> None:
+    """Restore the newest checkpoint that is undamaged and fits, if there is any, and discard what came after it.
 
-    Raises ModelError where there are checkpoints and none of them is.
+    Raises ModelError if there are checkpoints but none can be used.
     """
-    run, notify, processes = training.run, training.watcher.notify, training.processes
+    run, notify, processes = training.run, training.observer.notify, training.processes
     processes.first(lambda: recover_partial_writes(run.path, run.checkpoints))
     training.checkpoints = find_checkpoints(run.checkpoints, notify)
-    record = newest_record(training)
+    record = _restore_newest(training)
     if record is not None:
-        training.progress, training.parts_told = record.progress, record.progress.parts
+        training.progress, training.reported_parts = record.progress, record.progress.parts
         note_saved_step(record.progress.step)
-        notify(f"going on after step {record.progress.step}")
-        for line in changes(run.config(), training.config, record.environment, training.environment):
-            notify(line)
+        notify(f"resuming from step {record.progress.step}")
+        for change in _changes(run.config(), training.config, record.environment, training.environment):
+            notify(change)
     elif any(run.checkpoints.glob("step-*")):
-        raise ModelError(
-            str(run.checkpoints), "all checkpoints are damaged", "restore one, or begin anew with --overwrite"
-        )
+        advice = "restore one of them, or start over with --overwrite"
+        raise ModelError(str(run.checkpoints), "all checkpoints are damaged", advice)
     progress = training.progress
-    if processes.largest(progress.step) != -processes.largest(-progress.step):
+    newest_step, oldest_step = processes.largest(progress.step), -processes.largest(-progress.step)
+    if newest_step != oldest_step:
         raise MachineError(str(run.path), "the processes see different checkpoints", "use a folder that all can see")
     processes.first(lambda: truncate_after(run.path / JOURNAL, progress.step, progress.validated_step))
-    processes.first(training.prune)  # a kill may have come between a save and this
+    processes.first(training.prune_checkpoints)  # the run may have been killed between a save and its pruning
 
 
-def newest_record(training: Training) -> Record | None:
-    """Restore the newest checkpoint that fits and return its record; the ones that do not are named and given up."""
+def _restore_newest(training: Training) -> Record | None:
+    """Restore the newest checkpoint that fits and return its record; drop the checkpoints that do not fit."""
     while training.checkpoints:
         newest = training.checkpoints[-1]
         try:
             return restore_checkpoint(newest, training.objective.model, training.optimizer)
         except ModelError as error:
-            training.watcher.notify(f"{newest.path.name} is damaged and not used: {error}")
+            training.observer.notify(f"{newest.path.name} is damaged and not used: {error}")
             training.checkpoints.pop()
     return None
 
 
-def changes(old: Config, new: Config, then: dict[str, str], now: dict[str, str]) -> Iterator[str]:
-    """What a person should hear when a training goes on under other conditions than it began with."""
-    if differing := [key for key in now if now[key] != then.get(key)]:
-        yield "not bit-exact: " + ", ".join(f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in differing)
+def _changes(
+    old: Config, new: Config, old_environment: dict[str, str], new_environment: dict[str, str]
+) -> Iterator[str]:
+    """Yield a line for each change of conditions since the run was started."""
+    differences = [
+        f"{key} {old_environment.get(key, 'unknown')} -> {value}"
+        for key, value in new_environment.items()
+        if value != old_environment.get(key)
+    ]
+    if differences:
+        yield f"not bit-exact: {', '.join(differences)}"
     before, after = flatten(old), flatten(new)
-    if changed := [key for key in sorted(MAY_CHANGE) if before.get(key) != after.get(key)]:
-        yield "begun with " + ", ".join(f"{key} {before.get(key)}, now {after.get(key)}" for key in changed)
+    changed = [key for key in sorted(MAY_CHANGE) if before.get(key) != after.get(key)]
+    if changed:
+        yield "started with " + ", ".join(f"{key} {before.get(key)}, now {after.get(key)}" for key in changed)
     if "training.steps" in changed and new.training.schedule in ("cosine", "linear"):
         yield (
             f"the {new.training.schedule} schedule ends at training.steps, so the learning rate jumps here: "
-            "the run is not one that had this many steps from the start"
+            "the result differs from a run that had this many steps from the start"
         )

@@ -42,7 +42,7 @@ TAGS = {
 
 
 class EventFiles:
-    """A `Watcher` that writes a new file each time training starts or resumes. It draws no random numbers."""
+    """A `TrainingObserver` that writes a new file each time training starts or resumes. It draws no random numbers."""
 
     def __init__(self, run: RunFolder, translator: Translator, validation: Corpus) -> None:
         self.run, self.translator, self.validation = run, translator, validation

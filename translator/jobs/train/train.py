@@ -1,4 +1,4 @@
-"""A whole training: prepare or go on, train, finish; stopped, it leaves its state."""
+"""Train a run from start to finish: prepare or resume, run the updates, save the final parameters."""
 
 import importlib
 import threading
@@ -11,11 +11,11 @@ import torch
 
 from translator.config import Config
 from translator.errors import MachineError, TranslatorError
-from translator.jobs.train.events import Watcher, Watchers
+from translator.jobs.train.events import TrainingObserver, TrainingObservers
 from translator.jobs.train.final_parameters import is_done
 from translator.jobs.train.prepare import prepare
 from translator.jobs.train.signals import Stop, Stopped, stop_requests
-from translator.jobs.train.start import begin, restore
+from translator.jobs.train.start import build_training, resume
 from translator.jobs.train.watchdog import note_ending, note_saved_step
 from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
@@ -28,44 +28,47 @@ def train_run(
     folder: Path,
     *,
     device: torch.device,
-    watcher: Watcher,
+    observer: TrainingObserver,
     made_by: str = "train",
     overwrite: bool = False,
     processes: Processes = Processes(),  # noqa: B008 - a value, and the plain case
 ) -> RunFolder:
-    """Train in `folder`, from the start or from where it stopped; returns the finished run."""
+    """Train in `folder`, from the start or from its newest checkpoint, and return the finished run.
+
+    Raises Stopped, with the state saved, if a signal asks training to stop.
+    """
     check_model(config)
     if config.training.tensorboard:
-        require_tensorboard()
+        _require_tensorboard()
     if device.type == "cuda":
         threading.Thread(target=_load_gpu_libraries, args=(device,), daemon=True).start()
     run, training = RunFolder(folder), None
-    watchers = Watchers(watcher) if processes.is_first else Watchers()
+    observers = TrainingObservers(observer) if processes.is_first else TrainingObservers()
     try:
-        with stop_requests() as request, closing(RunLock(folder, watchers.notify)) as lock:
+        with stop_requests() as request, closing(RunLock(folder, observers.notify)) as lock:
             processes.first(lock.acquire)
-            begins_anew = overwrite and processes.is_first and not processes.restarted
-            if begins_anew or not any(run.checkpoints.glob("step-*")):
+            starts_over = overwrite and processes.is_first and not processes.restarted
+            if starts_over or not any(run.checkpoints.glob("step-*")):
                 note_saved_step(0)
             try:
                 prepared = processes.first_then_others(
-                    lambda: prepare(config, folder, overwrite=begins_anew, notify=watchers.notify)
+                    lambda: prepare(config, folder, overwrite=starts_over, notify=observers.notify)
                 )
             except TranslatorError:
-                request.leave_if_asked()  # SentencePiece turns a Stop into an error of its own
+                request.raise_if_due()  # SentencePiece turns a Stop raised in its callback into an error of its own
                 raise
             processes.first(lock.hold_folder)
             if is_done(run, config):
-                watchers.notify(f"{folder} is already finished; give another --output, or more training.steps")
+                observers.notify(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
-            training = begin(prepared, device, watchers, processes)
-            restore(training)
+            training = build_training(prepared, device, observers, processes)
+            resume(training)
             if config.training.tensorboard and processes.is_first:
                 from translator.jobs.train.tensorboard import EventFiles
 
-                watchers.watchers.append(EventFiles(run, training.translator, prepared.validation))
+                observers.add(EventFiles(run, training.translator, prepared.validation))
             reason = training.run_updates(request)
-            training.alone(partial(training.finish, reason, made_by))
+            training.in_first_process(partial(training.finish, reason, made_by))
     except Stop as stop:
         note_ending()
         if not processes.is_first:
@@ -81,8 +84,8 @@ def _load_gpu_libraries(device: torch.device) -> None:
         importlib.import_module("torch._dynamo")  # every optimizer imports it when it is built
 
 
-def require_tensorboard() -> None:
-    """Raise MachineError unless what `training.tensorboard` needs is installed."""
+def _require_tensorboard() -> None:
+    """Raise MachineError unless the packages that `training.tensorboard` needs are installed."""
     for package in ("tensorboard", "matplotlib"):
         if find_spec(package) is None:
             advice = f"pip install {package}, or set it to false"
