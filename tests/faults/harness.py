@@ -88,7 +88,17 @@ class Running:
             raise AssertionError(f"still running after {seconds} s: {self.errors_so_far()}") from None
         finally:
             self.connection.close()
+        if code == -signal.SIGKILL:
+            self._wait_for_trainer()
         return checked(Result(code, *(path.read_bytes() if path.is_file() else b"" for path in self.outputs)))
+
+    def _wait_for_trainer(self) -> None:
+        """A trainer whose supervisor was killed is gone a moment later, when the system has taken note of it."""
+        until = time.monotonic() + 5
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < until:
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
 
 
 def checked(result: Result) -> Result:

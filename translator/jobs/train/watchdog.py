@@ -25,7 +25,7 @@ from translator.errors import TranslatorError
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)]
 UPDATE_SECONDS = 20.0
 """Grace period while there is something to save: within an update, a validation or a save."""
-IDLE_SECONDS = 1.5
+IDLE_SECONDS = 1.0
 """Grace period otherwise: while importing, preparing, compiling or finishing."""
 _PR_SET_PDEATHSIG = 1
 
