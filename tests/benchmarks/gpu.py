@@ -1,10 +1,10 @@
-"""How fast a GPU trains: `make bench-gpu` prints one `figure value unit` a line within about four minutes.
+"""How fast a GPU trains: `make bench-gpu` prints one `figure value unit` a line within about five minutes.
 
     TRANSLATOR_MULTI30K=multi30k make bench-gpu
     TRANSLATOR_MULTI30K=multi30k make bench-gpu BENCH="--stages speed,cold"
 
 Stages: `speed` compares captured, uncaptured and plain updates of one model; `cold` runs the whole command on a fresh
-folder, with BLEU over time, then starts it again; `seeds` trains four seeds side by side.
+folder, with BLEU over time, then starts it again; `seeds` trains one and then four seeds side by side.
 """
 
 import argparse
@@ -24,6 +24,8 @@ import torch
 
 from tests.benchmarks.figures import show
 from tests.benchmarks.trainings import begun, outcomes_of
+from translator.jobs.compare.train_missing import plan_runs
+from translator.jobs.compare.training_processes import run_commands, train_command
 from translator.jobs.train.run_loop import Training
 from translator.jobs.translate.build import configure_library
 
@@ -34,7 +36,7 @@ FORMS = {
     "plain": ["ops.fast=false", "ops.capture=false", "ops.precision=fp32"],
 }
 WARM_UP, UPDATES, REPEATS = 200, 200, 3
-SEEDS, SEED_STEPS = 4, 600
+SEEDS = 4
 
 
 def corpus_overrides() -> list[str]:
@@ -93,12 +95,6 @@ def busy_share(run: Training) -> float:
     return float(working / seconds)
 
 
-def train_command(folder: Path, overrides: Sequence[str]) -> list[str]:
-    """Return `translator train` as a command of its own."""
-    command = [sys.executable, "-m", "translator", "train", str(CONFIG), "--output", str(folder), "--device", "cuda"]
-    return [*command, *(word for override in overrides for word in ("--set", override))]
-
-
 def events_of(process: subprocess.Popen[bytes], journal: Path, skip: int = 0) -> Iterator[tuple[float, dict[str, Any]]]:
     """Yield (time, event) of a journal as it is written, after the first `skip` lines, until its process ends."""
     seen, ended = skip, False
@@ -115,12 +111,17 @@ def events_of(process: subprocess.Popen[bytes], journal: Path, skip: int = 0) ->
         time.sleep(0.02)
 
 
+def command(run: Path, overrides: Sequence[str]) -> list[str]:
+    """Return `translator train` of the GPU config as a program of its own."""
+    return train_command(CONFIG, run, overrides=overrides, device="cuda", made_by="train")
+
+
 def measure_cold(folder: Path) -> None:
     """Show the seconds to the first update, BLEU over time, and the same for a prepared folder."""
     overrides = [*corpus_overrides(), "training.log_every=1"]
     announce("cold: translator train multi30k-transformer-gpu in a fresh folder")
     run, start = folder / "cold", time.monotonic()
-    process = subprocess.Popen(train_command(run, overrides), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command(run, overrides), stdout=subprocess.DEVNULL)
     has_begun = False
     for moment, event in events_of(process, run / "journal.jsonl"):
         if event["event"] == "update" and not has_begun:
@@ -131,15 +132,13 @@ def measure_cold(folder: Path) -> None:
             show(f"gpu.cold.step_{event['step']}.validation.seconds", event["seconds"])
     show("gpu.cold.whole_command.seconds", time.monotonic() - start)
     announce("cold: test set, beam search")
-    evaluate = [sys.executable, "-m", "translator", "evaluate", str(run), "--json", "--allow-leaked"]
-    result = json.loads(subprocess.run(evaluate, stdout=subprocess.PIPE, check=True).stdout)
-    show("gpu.cold.test.bleu", find_score(result))
+    show("gpu.cold.test.bleu", test_bleu(run))
     announce("prepared: the same folder, ten updates more")
     lines = len((run / "journal.jsonl").read_bytes().splitlines())
     settings = json.loads((run / "final" / "finished.json").read_bytes())
     start = time.monotonic()
-    command = train_command(run, [*overrides, f"training.steps={settings['step'] + 10}"])
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    longer = [*overrides, f"training.steps={settings['step'] + 10}"]
+    process = subprocess.Popen(command(run, longer), stdout=subprocess.DEVNULL)
     for moment, event in events_of(process, run / "journal.jsonl", skip=lines):
         if event["event"] == "update":
             show("gpu.prepared.first_update.seconds", moment - start)
@@ -147,33 +146,47 @@ def measure_cold(folder: Path) -> None:
     process.wait()
 
 
-def find_score(result: dict[str, Any]) -> float:
-    """Return the lowercased BLEU score of `evaluate --json`."""
-    scores: list[dict[str, Any]] = result["scores"]
-    return float(next(score["value"] for score in scores if "case:lc" in score["signature"]))
-
-
 def measure_seeds(folder: Path) -> None:
-    """Show how much longer four seeds side by side take than one alone."""
-    overrides = [*corpus_overrides(), f"training.steps={SEED_STEPS}", f"training.validate_every={SEED_STEPS}"]
+    """Show how much longer four seeds side by side take than one alone, as `compare --seeds` trains them, and their BLEU."""
+    config = folder / CONFIG.name
+    config.write_text(CONFIG.read_text().replace('format = "hub"', "\n".join(map(_as_toml, corpus_overrides()))))
     seconds = {}
     for count in (1, SEEDS):
-        announce(f"seeds: {count} at once, {SEED_STEPS} updates each")
+        announce(f"seeds: {count} at once")
+        planned = plan_runs(config, folder / f"seeds-{count}", num_seeds=count)
         start = time.monotonic()
-        processes = [
-            subprocess.Popen(
-                train_command(folder / f"seeds-{count}-{seed}", [*overrides, f"training.seed={seed + 1}"]),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for seed in range(count)
-        ]
-        codes = [process.wait() for process in processes]
-        if any(codes):
-            sys.exit(f"bench-gpu: training failed with exit codes {codes}")
+        run_commands(
+            {
+                plan.run.path.name: train_command(
+                    config, plan.run.path, overrides=plan.overrides, device="cuda", made_by="compare"
+                )
+                for plan in planned
+            },
+            num_processes=count,
+            notify=announce,
+        )
         seconds[count] = time.monotonic() - start
         show(f"gpu.seeds_{count}.seconds", seconds[count])
     show(f"ratio.gpu.seeds_{SEEDS}.over.seeds_1", seconds[SEEDS] / seconds[1], "times")
+    scores = [test_bleu(plan.run.path) for plan in planned]
+    show(
+        f"gpu.seeds_{SEEDS}.mean.test.bleu",
+        sum(scores) / len(scores),
+        note=" of " + ", ".join(f"{score:.2f}" for score in scores),
+    )
+
+
+def _as_toml(override: str) -> str:
+    """Return `corpus.key=value` as a line of the table [corpus]."""
+    key, _, value = override.removeprefix("corpus.").partition("=")
+    return f"{key} = {json.dumps(value)}"
+
+
+def test_bleu(run: Path) -> float:
+    """Return the lowercased BLEU score of a run on its test set."""
+    words = [sys.executable, "-m", "translator", "evaluate", str(run), "--json", "--allow-leaked"]
+    result = json.loads(subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
+    return float(next(score["value"] for score in result["scores"] if "case:lc" in score["signature"]))
 
 
 STAGES = {"speed": measure_speed, "cold": measure_cold, "seeds": measure_seeds}
