@@ -22,12 +22,8 @@ _FILES = {"model.bin", "config.json", *_VOCABULARIES, EXPORT, MANIFEST}
 """All files that an exported model may have."""
 
 
-class EngineAgreement(NamedTuple):
+class EngineAgreement(AgreementRecord):
     """How many validation sentences both engines translate identically."""
-
-    search: str
-    equal: int
-    total: int
 
     def __str__(self) -> str:
         return f"{self.search}: {self.equal} of {self.total} validation translations are identical"
@@ -79,7 +75,7 @@ def export_run(
             parameters=run.parameters_digest(),
             quantization=quantization,
             ctranslate2=import_ctranslate2().__version__,
-            agreements=[AgreementRecord(**agreement._asdict()) for agreement in agreements],
+            agreements=list(agreements),
         )
         write_part(temporary / EXPORT, record.as_json())
     return Export(target, agreements)
@@ -100,5 +96,5 @@ def _compare_engines(translator: Translator, lines: list[str], folder: Path) -> 
         settings = DecodingSettings(**{**decoding, **changes, "num_best": 1})
         pairs = zip(translator.translate(lines, settings), exported.translate(lines, settings), strict=True)
         num_equal = sum(translation == other for translation, other in pairs)
-        agreements.append(EngineAgreement(name, num_equal, len(lines)))
+        agreements.append(EngineAgreement(search=name, equal=num_equal, total=len(lines)))
     return agreements
