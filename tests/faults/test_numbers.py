@@ -37,7 +37,7 @@ def test_d01_a_training_that_left_the_numbers_ends_with_its_last_good_state(
     run, settings = tmp_path / "run", ("training.steps=30", "training.save_every=2")
     done = trainings.run("transformer", run, *settings, sabotage=[("scale_loss", bad, 5, EVER)])
     assert done.code == 6
-    assert "error: step 14: loss not finite in 10 updates one after the other (before, it was about " in done.error_text
+    assert "error: step 14: loss not finite in 10 updates in a row (before, it was about " in done.error_text
     assert "lower training.learning_rate (" in done.error_text
     assert_finite(run)
     assert trainings.run("transformer", run, *settings).code == 0
@@ -70,7 +70,7 @@ def test_d03_skipped_updates_are_counted_over_a_stop(trainings: Trainings, tmp_p
     assert trainings.run("transformer", run, "training.steps=30", sabotage=[bad, stop]).code == 143
     done = trainings.run("transformer", run, "training.steps=30", sabotage=[bad])
     assert done.code == 6
-    assert "step 10: loss not finite in 10 updates one after the other (no update had a finite one)" in done.error_text
+    assert "step 10: loss not finite in 10 updates in a row (no update had a finite loss)" in done.error_text
 
 
 def test_d04_a_validation_loss_that_is_no_number_is_never_the_best(trainings: Trainings, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
-from translator.training.updates import CorpusUpdates, resident
+from translator.training.updates import CorpusUpdates, _resident
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 SETTINGS = TrainingSettings(steps=4, batch_tokens=30, pool_sentences=20, accumulation=2)
@@ -75,7 +75,7 @@ def test_a_quarter_of_the_free_memory_is_room_for_the_corpus(spare: int, monkeyp
     free = 16 * PAIRS.num_tokens + spare
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     monkeypatch.setattr(EncodedPairs, "to", lambda self, device: (self, device))
-    there = resident(PAIRS, torch.device("cuda"))
+    there = _resident(PAIRS, torch.device("cuda"))
     assert there == ((PAIRS, torch.device("cuda")) if spare == 0 else PAIRS)
 
 
@@ -108,7 +108,7 @@ def test_a_compiler_that_fails_costs_a_notice_and_no_number(place: str, monkeypa
     found, notices = trained(Ops(compiles=True))
     assert found == plain
     assert notices[0].startswith("compiling")
-    assert notices[1:] == ["ops.compile: the compiled model failed (no compiler); going on without"]
+    assert notices[1:] == ["ops.compile: the compiled model failed (no compiler); training continues without it"]
 
 
 def test_an_error_of_the_plain_model_is_no_compilers(monkeypatch: pytest.MonkeyPatch) -> None:

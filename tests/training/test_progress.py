@@ -3,7 +3,7 @@
 import pytest
 
 from translator.errors import NumericalError
-from translator.training.progress import MOST_SKIPPED, Progress, Report, count_validation, examine, reason_to_end
+from translator.training.progress import MAX_SKIPPED, Progress, Report, count_validation, examine, reason_to_end
 from translator.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(steps=9, patience=2, max_minutes=1.0)
@@ -12,7 +12,7 @@ SETTINGS = TrainingSettings(steps=9, patience=2, max_minutes=1.0)
 def test_too_many_skipped_updates_in_a_row_end_the_training() -> None:
     progress = Progress(usual_loss=2.0)
     bad = Report(7, 0, 0, float("nan"), 1, 0.01, float("nan"), True, 0.0)
-    for _ in range(MOST_SKIPPED - 1):
+    for _ in range(MAX_SKIPPED - 1):
         examine(bad, progress)
     with pytest.raises(
         NumericalError, match=r"step 7: loss not finite in 10 .* \(before, it was about 2\).*learning_rate"
@@ -52,7 +52,7 @@ def test_the_best_validation_is_the_first_of_the_highest_with_a_finite_loss() ->
         (Progress(step=8, validations_since_best=1, seconds=59.0), None),
         (Progress(step=9), "all steps done"),
         (Progress(step=8, validations_since_best=2), "no better validation BLEU in 2 validations"),
-        (Progress(step=8, seconds=60.0), "training.max_minutes = 1 are over"),
+        (Progress(step=8, seconds=60.0), "training.max_minutes = 1 have passed"),
     ],
 )
 def test_a_training_ends_for_a_reason(progress: Progress, reason: str | None) -> None:

@@ -1,4 +1,4 @@
-"""How weights are found: an objective, a schedule, a loop that yields one outcome an update, checkpoints, a journal.
+"""Training: objective, schedules, the loop that yields one outcome per update, checkpoints, journal.
 
-The loop does nothing but train; whoever iterates over it logs, validates, saves and stops (`jobs/train/train.py`).
+The loop does nothing but train; its caller logs, validates, saves and stops (`jobs/train/run_loop.py`).
 """

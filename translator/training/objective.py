@@ -1,4 +1,4 @@
-"""The one callable of training: a batch in, its summed loss out."""
+"""The training objective: a batch in, its summed loss out."""
 
 import logging
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from translator.text.batches import Batch
 
 
 class Objective(nn.Module):
-    """Label-smoothed cross-entropy of the real target tokens; padding never reaches the output layer.
+    """Label-smoothed cross-entropy, summed over the real target tokens of a batch.
 
-    Losses are sums, so that micro-batches and processes add up to one big batch once divided by all their tokens.
-    In training the model's forward pass may be compiled, once for all shapes; the output layer has a fast form of its own.
+    A sum, not a mean: the losses of micro-batches and processes, divided by the number of all their tokens, add up to the
+    mean loss of one big batch. With `ops.compile` the forward pass of the model is compiled, once for all shapes.
     """
 
     def __init__(
@@ -36,21 +36,17 @@ class Objective(nn.Module):
         self.compiled: Callable[..., Tensor] | None = None
 
     def forward(self, batch: Batch) -> Tensor:
-        """The loss summed over the batch's target tokens, in nats."""
-        hidden_BTD = self.hidden(batch.source_BS, batch.mask_BS, batch.previous_BT)
+        """Return the summed loss in nats."""
+        hidden_BTD = self._hidden(batch.source_BS, batch.mask_BS, batch.previous_BT)
         hidden_MD, target_M = hidden_BTD.flatten(0, 1), batch.target_BT.flatten()
         if batch.real_M is not None:
             hidden_MD, target_M = hidden_MD.index_select(0, batch.real_M), target_M.index_select(0, batch.real_M)
+        smoothing, counts_M = self.label_smoothing, batch.counts_M
         return self.ops.output_loss(
-            hidden_MD,
-            *self.model.output,
-            target_M,
-            label_smoothing=self.label_smoothing,
-            counts_M=batch.counts_M,
+            hidden_MD, *self.model.output, target_M, label_smoothing=smoothing, counts_M=counts_M
         )
 
-    def hidden(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        """hidden_BTD, by the compiled model where there is to be one and it trains."""
+    def _hidden(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
         if not (self.compiles and self.training):
             return self.model(source_BS, mask_BS, previous_BT)  # type: ignore[no-any-return]
         if self.compiled is None:
@@ -60,10 +56,10 @@ class Objective(nn.Module):
         return self.compiled(source_BS, mask_BS, previous_BT)
 
     def gives_up_compiling(self, error: BaseException) -> bool:
-        """After an error: let the plain model compute from now on; returns whether that is a change."""
+        """Stop using the compiled model after an error; returns False if none was used."""
         if not self.compiles:
             return False
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        self.notify(f"ops.compile: the compiled model failed ({reason}); going on without")
+        self.notify(f"ops.compile: the compiled model failed ({reason}); training continues without it")
         self.compiles, self.compiled = False, None
         return True

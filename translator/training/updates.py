@@ -1,4 +1,4 @@
-"""The corpus as updates: which sentences each has, cut into micro-batches and shared out among processes."""
+"""The corpus as updates: which sentences each update has, how it is cut into micro-batches and shared among processes."""
 
 from typing import NamedTuple
 
@@ -12,28 +12,28 @@ from translator.text.static_batches import StaticBatches, StaticRows
 from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
 
-RESIDENT_SHARE = 4
-"""The corpus goes to a GPU if it takes at most one in so many of the bytes that are free there."""
+_RESIDENT_FRACTION = 4
+"""The corpus is kept on a GPU if it takes at most a quarter of the free memory there."""
 
 
 class Share(NamedTuple):
-    """What one process does of an update."""
+    """The part of an update that one process computes."""
 
     batches: list[Batch]
     num_tokens: int | Tensor  # target tokens of the whole update, over all its micro-batches and processes
 
 
 class CorpusUpdates:
-    """The encoded training pairs as updates of micro-batches on a device, always the same for the same numbers.
+    """The encoded training pairs as updates on a device. An update is a function of (seed, epoch, position) alone.
 
-    The sentences of an update do not depend on the number of processes, so neither does what is learned from it. Once
-    `static` is set, an update is one batch in the static form.
+    The sentences of an update do not depend on the number of processes. If `static` is set, an update is one batch in the
+    static form.
     """
 
     def __init__(
         self, pairs: EncodedPairs, settings: TrainingSettings, device: torch.device, processes: Processes
     ) -> None:
-        pairs = resident(pairs, device)
+        pairs = _resident(pairs, device)
         self.pairs, self.device, self.processes = pairs, device, processes
         self.batches = TokenBatches(
             pairs,
@@ -48,19 +48,19 @@ class CorpusUpdates:
         self._static_epoch: tuple[int, list[StaticRows]] = (-1, [])
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
-        """The updates of an epoch as sentence numbers; the last one asked for is kept."""
+        """Return the sentence numbers of each update of an epoch; the last result is cached."""
         if self.order[0] != number:
             self.order = number, self.batches.epoch(number)
         return self.order[1]
 
     def num_updates(self, epoch: int) -> int:
-        """How many updates an epoch has."""
         return len(self.epoch(epoch))
 
     def share(self, epoch: int, position: int, parts: int) -> Share:
-        """What one process does of an update, each of its micro-batches cut in so many parts.
+        """Return this process's share of an update, with each micro-batch cut into `parts`.
 
-        It is every so-manieth sentence, as they are sorted by length: shares are disjoint, complete and about equal.
+        The share is every `size`-th sentence of the update, from its rank on. Sentences are sorted by length, so the
+        shares of all processes have about equal numbers of tokens.
         """
         sentences = self.epoch(epoch)[position]
         if self.static is not None and parts == 1:
@@ -88,9 +88,9 @@ def static_share(batch: Batch) -> Share:
     return Share([batch], 0 if batch.counts_M is None else batch.counts_M.sum())
 
 
-def resident(pairs: EncodedPairs, device: torch.device) -> EncodedPairs:
-    """The pairs with all their pieces on a GPU where there is room, else as they are: their batches are then moved."""
+def _resident(pairs: EncodedPairs, device: torch.device) -> EncodedPairs:
+    """Return the pairs with their tokens on a GPU if there is room; otherwise each batch is copied when it is used."""
     if device.type != "cuda":
         return pairs
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return pairs.to(device) if 4 * pairs.num_tokens * RESIDENT_SHARE <= free_bytes else pairs
+    return pairs.to(device) if 4 * pairs.num_tokens * _RESIDENT_FRACTION <= free_bytes else pairs

@@ -7,7 +7,7 @@ from translator.report.curves import CURVES, Curve, Measurement, measurements
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.runs.lock import is_training
 from translator.training.journal import JournalReader
-from translator.training.progress import MEMORY
+from translator.training.progress import LOSS_MEMORY
 
 LABELS = {
     "loss": "loss",
@@ -70,6 +70,8 @@ class WatchedRun:
     def _smooth(self, name: str, measurement: Measurement) -> Measurement:
         """Return an exponential moving average, as `Progress.usual_loss`."""
         old = self._smoothed.get(name, measurement)
-        total, weight = (MEMORY * before + (1 - MEMORY) * now for before, now in zip(old, measurement, strict=True))
+        total, weight = (
+            LOSS_MEMORY * before + (1 - LOSS_MEMORY) * now for before, now in zip(old, measurement, strict=True)
+        )
         self._smoothed[name] = Measurement(total, weight)
         return self._smoothed[name]
