@@ -139,7 +139,7 @@ def test_b08_a_checkpoint_whose_tensors_do_not_fit_is_not_used(part: str, traini
     (newest / part).write_bytes((other / part).read_bytes())
     (newest / MANIFEST).unlink()
     write_manifest(newest)
-    goes_on_after(9, trainings, run, f"{newest / part}: weights of another model: ")
+    goes_on_after(9, trainings, run, f"{newest / part}: parameters of another model: ")
 
 
 def test_b09_another_tokenizer_is_refused(commands: Commands, work: Path) -> None:
@@ -158,7 +158,7 @@ def test_b10_weights_of_another_architecture_are_refused(commands: Commands, wor
     shutil.copytree(work / "runs" / "demo-additive" / "final", work / "runs" / "demo" / "final")
     done = commands.run(work, "translate", "--run", "runs/demo", "x")
     assert done.code == 4
-    assert "weights of another model: " in done.error_text
+    assert "parameters of another model: " in done.error_text
     assert "expected (" in done.error_text
 
 

@@ -82,4 +82,4 @@ def test_a_lost_process_ends_the_others(trainings: Trainings, tmp_path: Path) ->
     kill = ("send", int(signal.SIGKILL), "translator.training.loop.count", 4)
     first, last = (one.wait() for one in trainings.several("transformer", tmp_path / "run", sabotage=[kill]))
     assert (first.code, last.code) == (5, -9)
-    assert "one of the training's processes is gone" in first.error_text
+    assert "another process of this run has ended" in first.error_text

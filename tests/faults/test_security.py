@@ -206,14 +206,14 @@ def test_s06_a_hostile_tokenizer_with_hashes_made_to_fit_takes_nothing_down(
     record = json.loads((run / "run.json").read_bytes())
     (run / "run.json").write_text(json.dumps({**record, "tokenizer": fingerprint(models)}))
     reseal(run)
-    told = "weights of another model" if kind == "one more" else "is not a SentencePiece tokenizer of this program"
+    told = "parameters of another model" if kind == "one more" else "is not a SentencePiece tokenizer of this program"
     refused(commands.run(work, "translate", "--run", "runs/demo", "a dog"), 4, told)
 
 
 def test_s06_a_tokenizer_of_another_size_is_refused_by_shape(commands: Commands, work: Path) -> None:
     shutil.rmtree(work / "runs/demo/final")
     shutil.copytree(work / "runs/demo-additive/final", work / "runs/demo/final")
-    refused(commands.run(work, "translate", "--run", "runs/demo", "a dog"), 4, "weights of another model: ")
+    refused(commands.run(work, "translate", "--run", "runs/demo", "a dog"), 4, "parameters of another model: ")
 
 
 def hostile_corpus(folder: Path, sentences: list[str]) -> None:

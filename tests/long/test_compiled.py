@@ -10,7 +10,7 @@ from translator.ops import linear
 from translator.ops.choice import Ops
 from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
-from translator.training.checkpoint import Record, find_checkpoints, restore_checkpoint, save_checkpoint
+from translator.training.checkpoint import CheckpointRecord, find_checkpoints, restore_checkpoint, save_checkpoint
 from translator.training.loop import accumulate, build_optimizer, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
@@ -68,7 +68,9 @@ def test_a_compiled_training_that_stopped_and_went_on_is_to_rounding_the_one_tha
             settings = SETTINGS.model_copy(update={"steps": steps})
             outcomes = train(objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress)
             found += [outcome.read().loss for outcome in outcomes]
-            save_checkpoint(tmp_path / str(stops), objective.model, optimizer, Record(progress, None, False, {}))
+            save_checkpoint(
+                tmp_path / str(stops), objective.model, optimizer, CheckpointRecord(progress, None, False, {})
+            )
             if steps == 4:
                 torch._dynamo.reset()
                 objective = begin(True, torch.float32, notices, dropout=0.3)

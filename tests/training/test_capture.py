@@ -18,7 +18,7 @@ from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.static_batches import StaticBatches
 from translator.text.tokenizer import EOS
 from translator.training.capture import CapturedUpdates
-from translator.training.checkpoint import Record, restore_checkpoint, save_checkpoint
+from translator.training.checkpoint import CheckpointRecord, restore_checkpoint, save_checkpoint
 from translator.training.loop import accumulate, build_optimizer, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
@@ -182,6 +182,8 @@ def test_a_captured_run_that_was_stopped_and_resumed_is_the_run_that_was_not(tmp
             )
             found += [outcome.read().loss for outcome in outcomes]
             assert captured.graphs
-            checkpoint = save_checkpoint(tmp_path / str(stops), model, optimizer, Record(progress, None, False, {}))
+            checkpoint = save_checkpoint(
+                tmp_path / str(stops), model, optimizer, CheckpointRecord(progress, None, False, {})
+            )
         losses.append(found)
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)

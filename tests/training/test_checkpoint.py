@@ -1,4 +1,4 @@
-"""A checkpoint is whole or it is not there, and whatever was done to it is seen."""
+"""A checkpoint is complete or absent, and any damage to it is noticed."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from translator.training.checkpoint import (
     MODEL,
     PROGRESS,
     Checkpoint,
-    Record,
+    CheckpointRecord,
     find_checkpoints,
     load_parameters,
+    parameters_of,
     prune,
     read_parameters,
     save_checkpoint,
-    unshared,
 )
 from translator.training.loop import build_optimizer
 from translator.training.progress import Progress
@@ -31,16 +31,19 @@ from translator.training.settings import TrainingSettings
 def saved(folder: Path, step: int, bleu: float | None = None) -> Checkpoint:
     model = tiny("recurrent")
     optimizer = build_optimizer(model, TrainingSettings())
-    return save_checkpoint(folder, model, optimizer, Record(Progress(step=step), bleu, False, {}))
+    return save_checkpoint(folder, model, optimizer, CheckpointRecord(Progress(step=step), bleu, False, {}))
 
 
-def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     model = tiny("recurrent")
     with torch.no_grad():
         model.output.bias[0] = float("inf")
     with pytest.raises(NumericalError, match=r"step 7: \S+ is not finite; lower training\.learning_rate"):
         save_checkpoint(
-            tmp_path, model, build_optimizer(model, TrainingSettings()), Record(Progress(step=7), None, False, {})
+            tmp_path,
+            model,
+            build_optimizer(model, TrainingSettings()),
+            CheckpointRecord(Progress(step=7), None, False, {}),
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -96,21 +99,39 @@ DAMAGES = {
     "huge manifest": (lambda folder: os.truncate(folder / MANIFEST, 2**40), "manifest.json is damaged"),
     "linked part": (lambda folder: link(folder / MODEL), "illegal path"),
     "pipe": (lambda folder: pipe(folder / MODEL), "is not a file"),
-    "deep progress": (lambda folder: replace(folder, PROGRESS, b"[" * 60_000), "cannot be read as the progress"),
-    "huge progress": (lambda folder: replace(folder, PROGRESS, b" " * 100_000), "cannot be read as the progress"),
+    "deep progress": (lambda folder: replace(folder, PROGRESS, b"[" * 60_000), "is not the progress of a training run"),
+    "huge progress": (
+        lambda folder: replace(folder, PROGRESS, b" " * 100_000),
+        "is not the progress of a training run",
+    ),
     "strange progress": (
         lambda folder: replace(folder, PROGRESS, b'{"progress": 3}'),
-        "cannot be read as the progress",
+        "is not the progress of a training run",
     ),
     "other name": (lambda folder: rename_step(folder), "is of step 3"),
 }
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"step": True}, {"step": -1}, {"step": 2.0}, {"step": 10**30}, {"seconds": float("nan")}, {"seconds": 1e999},
+     {"usual_loss": "2"}, {"best_bleu": []}],
+)  # fmt: skip
+def test_every_value_of_the_progress_is_checked(change: dict[str, object], tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, 2)
+    record = json.loads((checkpoint.path / PROGRESS).read_bytes())
+    record["progress"] |= change
+    replace(checkpoint.path, PROGRESS, json.dumps(record).encode())
+    notices: list[str] = []
+    assert find_checkpoints(tmp_path, notices.append) == []
+    assert "is not the progress of a training run" in notices[0]
+
+
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damage_is_named_left_in_place_and_fallen_back_from(kind: str, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_skipped_and_not_touched(kind: str, tmp_path: Path) -> None:
     good, bad = saved(tmp_path, 1), saved(tmp_path, 2)
-    hurt, reason = DAMAGES[kind]
-    hurt(bad.path)
+    damage, reason = DAMAGES[kind]
+    damage(bad.path)
     notices: list[str] = []
     assert find_checkpoints(tmp_path, notices.append) == [good]
     assert notices[0].startswith("step-00000002 is damaged and not used: ")
@@ -119,8 +140,8 @@ def test_damage_is_named_left_in_place_and_fallen_back_from(kind: str, tmp_path:
 
 
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
-    all_of_them = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, None, 2.0), 1)]
-    assert [one.step for one in prune(all_of_them, keep_last=2, keep_best=1)] == [2, 4, 5]
+    checkpoints = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, None, 2.0), 1)]
+    assert [checkpoint.step for checkpoint in prune(checkpoints, keep_last=2, keep_best=1)] == [2, 4, 5]
     assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["2", "4", "5"]
 
 
@@ -129,15 +150,15 @@ def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> No
     assert find_damage(saved(tmp_path, 1).path) is None
 
 
-def test_weights_come_back_and_those_of_another_model_are_refused(tmp_path: Path) -> None:
+def test_parameters_are_restored_and_those_of_another_model_are_refused(tmp_path: Path) -> None:
     checkpoint, model = saved(tmp_path, 1), tiny("recurrent")
     load_parameters(model, read_parameters(checkpoint.path / MODEL), "here")
-    torch.testing.assert_close(unshared(model), read_parameters(checkpoint.path / MODEL))
-    with pytest.raises(ModelError, match=r"weights of another model: \S+ is (nothing|\(.*\)), expected "):
+    torch.testing.assert_close(parameters_of(model), read_parameters(checkpoint.path / MODEL))
+    with pytest.raises(ModelError, match=r"parameters of another model: \S+ is (nothing|\(.*\)), expected "):
         load_parameters(tiny("transformer"), read_parameters(checkpoint.path / MODEL), "here")
 
 
-def test_a_header_too_long_to_be_ours_is_not_read(tmp_path: Path) -> None:
+def test_a_header_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_bytes((2 * 10**8).to_bytes(8, "little"))
     os.truncate(tmp_path / MODEL, 2 * 10**11)
     with pytest.raises(ModelError, match="a header of 200000000 bytes"):
@@ -145,7 +166,7 @@ def test_a_header_too_long_to_be_ours_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\x80\x02}q\x00.", b"\xff\xff\xff\x7f\0\0\0\0{}"])
-def test_what_is_no_safetensors_file_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_safetensors_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / MODEL).write_bytes(content)
     with pytest.raises(ModelError, match="cannot be read as safetensors"):
         read_parameters(tmp_path / MODEL)

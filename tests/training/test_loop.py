@@ -16,7 +16,7 @@ from translator.ops.choice import Ops
 from translator.ops.threads import Workers
 from translator.text.batches import Batch, EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
-from translator.training.checkpoint import Record, find_checkpoints, restore_checkpoint, save_checkpoint
+from translator.training.checkpoint import CheckpointRecord, find_checkpoints, restore_checkpoint, save_checkpoint
 from translator.training.loop import accumulate, average_parameters, build_optimizer, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
@@ -100,7 +100,7 @@ def test_stopping_and_going_on_equals_never_stopping(name: str, stop: int, accum
     first, first_optimizer = begin(name)
     progress = Progress()
     before = run(first, first_optimizer, stop, progress, corpus_updates(accumulation))
-    save_checkpoint(tmp_path, first.model, first_optimizer, Record(progress, None, False, {}))
+    save_checkpoint(tmp_path, first.model, first_optimizer, CheckpointRecord(progress, None, False, {}))
 
     second, second_optimizer = begin(name, seed=2)
     (checkpoint,) = find_checkpoints(tmp_path, pytest.fail)

@@ -1,4 +1,4 @@
-"""What a training counts, when it ends and what it tells of its numbers."""
+"""What training counts, when it ends, and what it reports."""
 
 import pytest
 
@@ -9,25 +9,26 @@ from translator.training.settings import TrainingSettings
 SETTINGS = TrainingSettings(steps=9, patience=2, max_minutes=1.0)
 
 
-def test_too_many_skipped_updates_in_a_row_end_the_training() -> None:
+def test_too_many_skipped_updates_in_a_row_end_training() -> None:
     progress = Progress(usual_loss=2.0)
     bad = Report(7, 0, 0, float("nan"), 1, 0.01, float("nan"), True, 0.0)
     for _ in range(MAX_SKIPPED - 1):
         examine(bad, progress)
     with pytest.raises(
-        NumericalError, match=r"step 7: loss not finite in 10 .* \(before, it was about 2\).*learning_rate"
+        NumericalError,
+        match=r"step 7: loss not finite in 10 updates in a row \(before, it was about 2\).*learning_rate",
     ):
         examine(bad, progress)
 
 
-def test_a_loss_far_above_the_usual_one_is_told() -> None:
+def test_a_loss_far_above_the_running_mean_is_reported() -> None:
     progress = Progress()
     usual = Report(1, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
     assert [examine(usual, progress) for _ in range(5)] == [None] * 5
     assert examine(usual._replace(step=6, loss=40.0), progress) == "step 6: the loss jumped to 40 from about 2"
 
 
-def test_a_skipped_update_says_nothing_of_the_usual_loss() -> None:
+def test_a_skipped_update_does_not_change_the_running_mean() -> None:
     progress = Progress(usual_loss=2.0, skipped_in_a_row=3)
     report = Report(7, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
     examine(report._replace(loss=float("nan"), skipped=True), progress)
@@ -55,5 +56,5 @@ def test_the_best_validation_is_the_first_of_the_highest_with_a_finite_loss() ->
         (Progress(step=8, seconds=60.0), "training.max_minutes = 1 have passed"),
     ],
 )
-def test_a_training_ends_for_a_reason(progress: Progress, reason: str | None) -> None:
+def test_training_ends_for_a_reason(progress: Progress, reason: str | None) -> None:
     assert reason_to_end(SETTINGS, progress) == reason

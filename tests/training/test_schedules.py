@@ -1,4 +1,4 @@
-"""What every schedule does."""
+"""Every schedule rises to its peak in a straight line and then falls or stays."""
 
 import itertools
 
@@ -22,13 +22,13 @@ def test_a_rate_lies_between_zero_and_the_peak(name: str, warmup: int, extra: in
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_it_rises_in_a_straight_line_to_the_peak_and_never_again(name: str) -> None:
+def test_a_rate_rises_in_a_straight_line_to_the_peak_and_never_after_it(name: str) -> None:
     rates = [rate(name, step, peak=1.0, warmup_steps=10, total_steps=40) for step in range(1, 41)]
     assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
     assert all(later <= earlier for earlier, later in itertools.pairwise(rates[9:]))
 
 
-def test_each_falls_in_its_own_way() -> None:
+def test_each_schedule_falls_in_its_own_way() -> None:
     last = {name: rate(name, 40, peak=1.0, warmup_steps=10, total_steps=40) for name in SCHEDULES}
     assert last == pytest.approx({"inverse_sqrt": 0.5, "cosine": 0.0, "linear": 0.0, "constant": 1.0})
     middle = {name: rate(name, 25, peak=1.0, warmup_steps=10, total_steps=40) for name in SCHEDULES}

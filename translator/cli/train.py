@@ -34,11 +34,11 @@ def train(
         from translator.config import load_config, run_name
         from translator.jobs.train.train import train_run
         from translator.jobs.translate.build import choose_device
-        from translator.training.processes import joined
+        from translator.training.processes import join_processes
 
         loaded, chosen = load_config(path, overrides), choose_device(device)
         folder = output or RUNS / run_name(path.stem, overrides)
-        with joined(chosen) as processes, TrainingDisplay() as display:
+        with join_processes(chosen) as processes, TrainingDisplay() as display:
             train_run(
                 loaded,
                 folder,

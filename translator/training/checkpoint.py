@@ -1,18 +1,18 @@
-"""Checkpoints: everything that a training needs to go on exactly, never unpickled.
+"""Checkpoints: everything that a run needs to resume exactly, in files that are never unpickled.
 
     checkpoints/step-00000500/  model.safetensors, optimizer.safetensors, progress.json, manifest.json
 
-The newest is found by looking; there is no pointer file. What is damaged is named, left in place and fallen back from.
+The newest checkpoint is found by listing the folder; no file points to it. A damaged checkpoint is reported and skipped;
+training resumes from the previous one.
 """
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -25,21 +25,27 @@ from translator.storage.temporary import remove, temporary_of
 from translator.training.progress import Progress
 
 MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "progress.json"
-LONGEST_HEADER = 2**24
-LONGEST_RECORD = 2**16
+_MAX_HEADER_BYTES = 2**24
+_MAX_RECORD_BYTES = 2**16
 
 
-class Record(NamedTuple):
-    """What progress.json says."""
+@dataclass(frozen=True)
+class CheckpointRecord:
+    """`progress.json`: where training stands, and what else must be known to resume or to choose between checkpoints."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
 
     progress: Progress
-    bleu: float | None  # of a validation at this very step
-    in_passing: bool  # saved because the training was stopped, not because a checkpoint was due
-    environment: dict[str, str]  # what must be equal for going on to be exact
+    bleu: float | None  # of a validation at this step
+    in_passing: bool  # saved because training was stopped, not because a checkpoint was due
+    environment: dict[str, str]  # what must be equal to resume exactly
+
+
+_RECORD = TypeAdapter(CheckpointRecord)
 
 
 class Checkpoint(NamedTuple):
-    """A folder that passed its checks."""
+    """A checkpoint that is not damaged."""
 
     path: Path
     step: int
@@ -47,16 +53,21 @@ class Checkpoint(NamedTuple):
     in_passing: bool = False
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, record: Record) -> Checkpoint:
-    """Save weights, moments, counts and random generators. Raises NumericalError for weights that are not finite."""
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, record: CheckpointRecord
+) -> Checkpoint:
+    """Save the parameters, the optimizer, the progress and the random generators.
+
+    Raises NumericalError if a parameter is not finite.
+    """
     step = record.progress.step
-    for name, weight in model.named_parameters():
-        if not weight.isfinite().all():
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
             raise NumericalError(f"step {step}", f"{name} is not finite", "lower training.learning_rate")
     parts = {
-        MODEL: save(unshared(model)),
-        OPTIMIZER: save(optimizer_tensors(optimizer)),
-        PROGRESS: json.dumps({**record._asdict(), "progress": asdict(record.progress)}, indent=1).encode(),
+        MODEL: save(parameters_of(model)),
+        OPTIMIZER: save(_optimizer_tensors(optimizer)),
+        PROGRESS: _RECORD.dump_json(record, indent=1),
     }
     target = folder / f"step-{step:08d}"
     with new_folder(target, num_bytes=sum(map(len, parts.values()))) as temporary:
@@ -65,20 +76,20 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     return Checkpoint(target, step, record.bleu, record.in_passing)
 
 
-def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> Record:
-    """Put everything back as `save_checkpoint` found it; the generators last, before anything is drawn.
+def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> CheckpointRecord:
+    """Restore what `save_checkpoint` saved; the random generators last, before anything is drawn.
 
-    Raises ModelError where the parts are whole but those of another training.
+    Raises ModelError if the checkpoint belongs to another run.
     """
     place = checkpoint.path / OPTIMIZER
     load_parameters(model, read_parameters(checkpoint.path / MODEL), str(checkpoint.path / MODEL))
     tensors = read_parameters(place)
     random = {name: tensors.pop(name) for name in ("random", "random_cuda") if name in tensors}
-    record = read_record(checkpoint.path)
-    load_moments(optimizer, tensors, str(place), is_begun=record.progress.step > 0)
+    record = _read_record(checkpoint.path)
+    _load_optimizer(optimizer, tensors, str(place), is_begun=record.progress.step > 0)
     try:
         torch.set_rng_state(random["random"])
-        device = device_of(optimizer)
+        device = _device_of(optimizer)
         if device.type == "cuda" and "random_cuda" in random:
             torch.cuda.set_rng_state(random["random_cuda"], device)
     except (KeyError, RuntimeError, TypeError) as error:
@@ -86,12 +97,14 @@ def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torc
     return record
 
 
-def load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], place: str, *, is_begun: bool) -> None:
-    """Give the optimizer its moments and counts. Raises ModelError naming the first that does not fit."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+def _load_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], place: str, *, is_begun: bool
+) -> None:
+    """Load the optimizer's moments and step counts. Raises ModelError naming the first tensor that does not fit."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     shapes = {
-        f"{index}.{key}": () if key == "step" else tuple(weight.shape)
-        for index, weight in enumerate(weights)
+        f"{index}.{key}": () if key == "step" else tuple(parameter.shape)
+        for index, parameter in enumerate(parameters)
         for key in ("step", "exp_avg", "exp_avg_sq")
     }
     check_shapes(tensors, shapes if is_begun else {}, place)
@@ -102,104 +115,107 @@ def load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], p
     optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's moments and counts by parameter number, and the states of the random generators."""
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the moments and step counts, by number of the parameter, and the states of the random generators."""
     states = optimizer.state_dict()["state"]
     tensors = {f"{index}.{key}": tensor for index, state in states.items() for key, tensor in state.items()}
     tensors["random"] = torch.get_rng_state()
-    if (device := device_of(optimizer)).type == "cuda":
+    if (device := _device_of(optimizer)).type == "cuda":
         tensors["random_cuda"] = torch.cuda.get_rng_state(device)
     return tensors
 
 
-def device_of(optimizer: torch.optim.Optimizer) -> torch.device:
-    """Where the weights are."""
-    weight: Tensor = optimizer.param_groups[0]["params"][0]
-    return weight.device
+def _device_of(optimizer: torch.optim.Optimizer) -> torch.device:
+    parameter: Tensor = optimizer.param_groups[0]["params"][0]
+    return parameter.device
 
 
-def unshared(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter once, tied ones under their first name."""
-    return {name: weight.detach().contiguous() for name, weight in model.named_parameters()}
-
-
-def read_parameters(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises ModelError where it is none, before much of it is read."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > LONGEST_HEADER:
-                raise ValueError(f"a header of {length} bytes")
-        return load(path.read_bytes())
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ModelError(str(path), f"cannot be read as safetensors ({error})") from error
-
-
-def read_record(folder: Path) -> Record:
-    """What a checkpoint's progress.json says. Raises ModelError where that is nothing of ours."""
+def _read_record(folder: Path) -> CheckpointRecord:
+    """Raise ModelError if `progress.json` is damaged or belongs to another step."""
     path = folder / PROGRESS
     try:
-        if path.stat().st_size > LONGEST_RECORD:
+        if path.stat().st_size > _MAX_RECORD_BYTES:
             raise ValueError("too long")
-        record = TypeAdapter(Record).validate_json(path.read_bytes())
+        record = _RECORD.validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ModelError(str(path), "cannot be read as the progress of a training") from error
+        raise ModelError(str(path), "is not the progress of a training run") from error
     if folder.name != f"step-{record.progress.step:08d}":
         raise ModelError(str(path), f"is of step {record.progress.step}")
     return record
 
 
-def load_parameters(model: nn.Module, weights: dict[str, Tensor], place: str) -> None:
-    """Copy weights into a model. Raises ModelError naming the first tensor that does not fit, and both shapes."""
-    check_shapes(weights, shapes_of(model), place)
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            weight.copy_(weights[name])
+def parameters_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return every parameter once; tied ones have the first of their names."""
+    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
 
 
 def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter, tied ones under their first name."""
-    return {name: tuple(weight.shape) for name, weight in model.named_parameters()}
+    """Return the shape of every parameter; tied ones have the first of their names."""
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+
+
+def read_parameters(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file. Raises ModelError, before it reads much, if the file is something else."""
+    try:
+        with path.open("rb") as file:
+            num_bytes = int.from_bytes(file.read(8), "little")
+            if num_bytes > _MAX_HEADER_BYTES:
+                raise ValueError(f"a header of {num_bytes} bytes")
+        return load(path.read_bytes())
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(str(path), f"cannot be read as safetensors ({error})") from error
+
+
+def load_parameters(model: nn.Module, parameters: dict[str, Tensor], place: str) -> None:
+    """Copy parameters into a model. Raises ModelError naming the first that does not fit, with both shapes."""
+    check_shapes(parameters, shapes_of(model), place)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(parameters[name])
 
 
 def check_shapes(tensors: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], place: str) -> None:
-    """Raise ModelError unless these tensors are there, in these shapes, and no others."""
+    """Raise ModelError unless there are exactly these tensors, in these shapes."""
     for name in [*shapes, *(tensors.keys() - shapes.keys())]:
-        found = tuple(tensors[name].shape) if name in tensors else "nothing"
+        shape = tuple(tensors[name].shape) if name in tensors else "missing"
         expected = shapes.get(name, "nothing")
-        if found != expected:
-            raise ModelError(place, f"weights of another model: {name} is {found}, expected {expected}")
+        if shape != expected:
+            raise ModelError(place, f"parameters of another model: {name} is {shape}, expected {expected}")
 
 
 def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoint]:
-    """All undamaged checkpoints, oldest first; each damaged one is named to `warn` and left in place."""
-    found = []
+    """Return all undamaged checkpoints, oldest first. Each damaged one is reported to `warn` and not touched."""
+    checkpoints = []
     for path in sorted(folder.glob("step-*")):
         reason = find_damage(path, MODEL, OPTIMIZER, PROGRESS)
         try:
             if reason is None:
-                record = read_record(path)
-                found.append(Checkpoint(path, record.progress.step, record.bleu, record.in_passing))
+                record = _read_record(path)
+                checkpoints.append(Checkpoint(path, record.progress.step, record.bleu, record.in_passing))
         except ModelError as error:
             reason = str(error)
         if reason is not None:
             warn(f"{path.name} is damaged and not used: {reason}")
-    return found
+    return checkpoints
 
 
 def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
-    """Those that were due and have a score, the best last; of equal ones the newest."""
-    scored = (one for one in checkpoints if one.bleu is not None and not one.in_passing)
-    return sorted(scored, key=lambda one: (one.bleu or 0.0, one.step))
+    """Return the checkpoints that were due and have a score, the best last; of equal ones, the newest last."""
+    scored = (checkpoint for checkpoint in checkpoints if checkpoint.bleu is not None and not checkpoint.in_passing)
+    return sorted(scored, key=lambda checkpoint: (checkpoint.bleu or 0.0, checkpoint.step))
 
 
 def prune(checkpoints: Iterable[Checkpoint], *, keep_last: int, keep_best: int) -> list[Checkpoint]:
-    """Delete all but the newest and the best by BLEU, of those that were due; returns what is left, oldest first."""
-    ordered = sorted(checkpoints, key=lambda one: one.step)
-    due, scored = [one for one in ordered if not one.in_passing], by_bleu(ordered)
+    """Delete all checkpoints but the newest and the best by BLEU; returns those that are left, oldest first.
+
+    Only checkpoints that were due count for both numbers; the newest of all is kept in any case.
+    """
+    ordered = sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
+    due, scored = [checkpoint for checkpoint in ordered if not checkpoint.in_passing], by_bleu(ordered)
     kept = {*ordered[-1:], *due[-keep_last:], *scored[len(scored) - keep_best :]}
-    for one in ordered:
-        if one not in kept:
-            one.path.rename(temporary_of(one.path))  # so that a kill leaves nothing that looks damaged
-            remove(temporary_of(one.path))
-    return [one for one in ordered if one in kept]
+    for checkpoint in ordered:
+        if checkpoint not in kept:
+            # Renamed first, so that a process killed meanwhile leaves nothing that looks like a damaged checkpoint.
+            temporary = checkpoint.path.rename(temporary_of(checkpoint.path))
+            remove(temporary)
+    return [checkpoint for checkpoint in ordered if checkpoint in kept]

@@ -54,11 +54,11 @@ def train(
         began, step = time.monotonic(), progress.step + 1
         objective.train()
         objective.model.begin_update(step)
-        processes.draw_apart(fixed, settings.seed, step)
+        processes.separate_draws(fixed, settings.seed, step)
         epoch, position, learning_rate = progress.epoch, progress.position, schedule(step)
         number_2 = replay(epoch, position, learning_rate) if replay is not None and progress.parts == 1 else None
         if number_2 is None:
-            loss = processes.add_up(_accumulate_in_memory(objective, updates, progress), parameters)
+            loss = processes.sum_gradients(_accumulate_in_memory(objective, updates, progress), parameters)
             norm = apply(optimizer, parameters, loss, learning_rate=learning_rate, clip_norm=settings.clip_norm)
             number_2 = torch.stack((loss.double(), norm.double()))
         num_tokens = updates.num_tokens(epoch, position)

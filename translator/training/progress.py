@@ -2,10 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
+
+from pydantic import ConfigDict, Field
 
 from translator.errors import NumericalError
 from translator.training.settings import TrainingSettings
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""An integer that every reader of JSON represents exactly."""
 
 MAX_SKIPPED = 10
 """Updates in a row without a finite loss or gradient before training ends."""
@@ -19,18 +24,20 @@ LOSS_MEMORY = 0.95
 class Progress:
     """All counters of a training run; every checkpoint holds them."""
 
-    step: int = 0
-    epoch: int = 0
-    position: int = 0  # number of updates done in this epoch
-    num_tokens: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
+
+    step: Count = 0
+    epoch: Count = 0
+    position: Count = 0  # number of updates done in this epoch
+    num_tokens: Count = 0
     seconds: float = 0.0  # spent in updates, before and after any stop
     best_bleu: float | None = None
-    best_step: int = 0
-    validated_step: int = 0  # of the last validation
-    validations_since_best: int = 0
-    parts: int = 1  # that each micro-batch is cut into since memory ran out
-    skipped: int = 0  # updates without a finite loss or gradient
-    skipped_in_a_row: int = 0
+    best_step: Count = 0
+    validated_step: Count = 0  # of the last validation
+    validations_since_best: Count = 0
+    parts: Count = 1  # that each micro-batch is cut into since memory ran out
+    skipped: Count = 0  # updates without a finite loss or gradient
+    skipped_in_a_row: Count = 0
     usual_loss: float | None = None  # running mean of the finite losses
 
 

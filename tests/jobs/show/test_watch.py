@@ -9,7 +9,7 @@ from tests.runs.example import write_run
 from translator.jobs.show.watch import LABELS, WatchedRun
 from translator.report.curves import CURVES
 from translator.runs.folder import JOURNAL, RunFolder
-from translator.training.progress import MEMORY
+from translator.training.progress import LOSS_MEMORY
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def test_loss_and_speed_are_smoothed_and_all_else_is_exact(folder: Path) -> None
     watched = WatchedRun(RunFolder(folder))
     watched.refresh()
     assert last(watched) == {
-        "loss": pytest.approx(MEMORY * 4.0 + (1 - MEMORY) * 2.0),
+        "loss": pytest.approx(LOSS_MEMORY * 4.0 + (1 - LOSS_MEMORY) * 2.0),
         "learning rate": 2.0,
-        "target tokens/s": pytest.approx(100 / (MEMORY * 0.5 + (1 - MEMORY) * 1.0)),
+        "target tokens/s": pytest.approx(100 / (LOSS_MEMORY * 0.5 + (1 - LOSS_MEMORY) * 1.0)),
     }
 
 

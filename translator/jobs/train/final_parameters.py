@@ -19,7 +19,7 @@ from translator.runs.folder import FINISHED, RunFolder
 from translator.runs.records import FinishRecord, now
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
-from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_parameters, read_parameters, unshared
+from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_parameters, parameters_of, read_parameters
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
@@ -78,7 +78,7 @@ def save_final_parameters(
 ) -> None:
     """Load the parameters into the model and write `final/`: parameters and record together, or neither."""
     load_parameters(model, final.parameters, final.name)
-    content = save(unshared(model))
+    content = save(parameters_of(model))
     record = _finish_record(config, model, final, ending)
     with new_folder(run.final, num_bytes=len(content)) as temporary:
         write_part(temporary / MODEL, content)

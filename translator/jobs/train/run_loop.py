@@ -20,7 +20,7 @@ from translator.jobs.translate.translator import Translator
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.text.batches import Batch
 from translator.text.corpus import Corpus
-from translator.training.checkpoint import Checkpoint, Record, load_parameters, prune, save_checkpoint
+from translator.training.checkpoint import Checkpoint, CheckpointRecord, load_parameters, prune, save_checkpoint
 from translator.training.journal import Journal
 from translator.training.loop import Outcome, Replay, mean_loss, train
 from translator.training.objective import Objective
@@ -168,7 +168,7 @@ class Training:
         last = self.checkpoints[-1] if self.checkpoints else None
         if step == 0 or (last is not None and last.step == step and _is_as_good(last, score, in_passing)):
             return
-        record = Record(self.progress, score, in_passing, self.environment)
+        record = CheckpointRecord(self.progress, score, in_passing, self.environment)
         with grace(UPDATE_SECONDS):
             checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
         note_saved_step(step)

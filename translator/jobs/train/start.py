@@ -28,7 +28,7 @@ from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_co
 from translator.text.static_batches import StaticBatches
 from translator.text.words import load_words
 from translator.training.capture import CapturedUpdates
-from translator.training.checkpoint import Record, find_checkpoints, load_parameters, restore_checkpoint
+from translator.training.checkpoint import CheckpointRecord, find_checkpoints, load_parameters, restore_checkpoint
 from translator.training.journal import truncate_after
 from translator.training.loop import Replay, build_optimizer
 from translator.training.objective import Objective
@@ -150,7 +150,7 @@ def resume(training: Training) -> None:
     processes.first(training.prune_checkpoints)  # the run may have been killed between a save and its pruning
 
 
-def _restore_newest(training: Training) -> Record | None:
+def _restore_newest(training: Training) -> CheckpointRecord | None:
     """Restore the newest checkpoint that fits and return its record; drop the checkpoints that do not fit."""
     while training.checkpoints:
         newest = training.checkpoints[-1]
