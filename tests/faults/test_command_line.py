@@ -1,4 +1,4 @@
-"""Rows K of the catalogue: what is typed, what a config says, and the surroundings of the program."""
+"""Rows K of the catalogue: the command line, configs and the environment."""
 
 import json
 import os
@@ -31,7 +31,7 @@ SHORT = [*SETTINGS["demo"], "training.steps=2", "training.validate_every=2"]
 
 
 def refused(done: Result, code: int, *messages: str) -> None:
-    """One line that says error, where, and what; nothing on standard output."""
+    """Check that the command failed with one error line that contains the messages, and printed no result."""
     assert (done.code, done.output) == (code, b""), done.error_text
     (line,) = [line for line in done.error_text.splitlines() if line.startswith("error: ")]
     assert done.error_text.splitlines()[-1] == line
@@ -60,7 +60,7 @@ def refused(done: Result, code: int, *messages: str) -> None:
         (["train", "demo.toml", "--set", "x" * 10_000], ["--set "]),
     ],
 )
-def test_k01_a_slip_of_the_finger_is_named_in_one_line(
+def test_k01_a_typing_mistake_is_reported_in_one_line(
     commands: Commands, finished: Path, words: list[str], messages: list[str]
 ) -> None:
     refused(commands.run(finished, *words), 2, *messages)
@@ -76,7 +76,7 @@ def test_k01_a_slip_of_the_finger_is_named_in_one_line(
         ('mechanism = "full"', "mechanism = [1]", ["encoder.self_attention.mechanism: found [1], expected 'full'"]),
     ],
 )
-def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
+def test_k02_a_wrong_key_or_value_is_reported_with_file_and_line(
     commands: Commands, corpus: Path, old: str, new: str, messages: list[str]
 ) -> None:
     text = (corpus / "demo.toml").read_text().replace(old, new, 1)
@@ -148,7 +148,7 @@ def test_k02_a_wrong_key_or_value_is_named_with_file_and_line(
         ("encoder.self_attention.score=[1]", ["--set encoder.self_attention.score: found [1], expected 'additive'"]),
     ],
 )
-def test_k03_an_impossible_value_is_named_with_what_is_possible(
+def test_k03_an_invalid_value_is_reported_with_what_was_expected(
     commands: Commands, corpus: Path, override: str, messages: list[str]
 ) -> None:
     refused(commands.run(corpus, "train", "demo.toml", "--set", override), 2, *messages)
@@ -164,13 +164,13 @@ def test_k03_an_impossible_value_is_named_with_what_is_possible(
         (["--beam-size", "1", *sets("decoding.num_best=2")], "--set decoding.num_best"),
     ],
 )
-def test_k03_a_contradiction_is_blamed_on_what_was_typed(
+def test_k03_a_contradiction_is_reported_at_the_option_that_was_given(
     commands: Commands, finished: Path, words: list[str], place: str
 ) -> None:
     refused(commands.run(finished, "translate", "--run", "runs/demo", "a dog", *words), 2, f"error: {place}: ")
 
 
-def test_k03_story_refuses_what_train_refuses(commands: Commands, tmp_path: Path) -> None:
+def test_k03_story_rejects_what_train_rejects(commands: Commands, tmp_path: Path) -> None:
     done = commands.run(tmp_path, "story", *sets(os.fsdecode(b"training.steps=5 # \xff")))
     refused(done, 2, "--set training.steps: found '5 # \\udcff', which is not UTF-8")
 
@@ -195,14 +195,14 @@ def test_k05_a_contradiction_is_found_before_any_data_is_read(commands: Commands
         (b"\x80\x04\x95pickle", ["bad.toml"]),
     ],
 )
-def test_k06_what_is_no_toml_is_named_with_its_line(
+def test_k06_invalid_toml_is_reported_with_its_line(
     commands: Commands, corpus: Path, content: bytes, messages: list[str]
 ) -> None:
     (corpus / "bad.toml").write_bytes(content)
     refused(commands.run(corpus, "train", "bad.toml"), 2, *messages)
 
 
-def test_k06_an_empty_config_lacks_its_corpus_and_a_folder_is_none(commands: Commands, tmp_path: Path) -> None:
+def test_k06_an_empty_config_has_no_corpus_and_a_folder_is_not_a_config(commands: Commands, tmp_path: Path) -> None:
     (tmp_path / "empty.toml").write_bytes(b"")
     (tmp_path / "folder.toml").mkdir()
     refused(commands.run(tmp_path, "train", "empty.toml"), 3, "no such file")
@@ -211,7 +211,7 @@ def test_k06_an_empty_config_lacks_its_corpus_and_a_folder_is_none(commands: Com
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", ".git"])
-def test_k07_a_folder_of_something_else_is_not_trained_in(commands: Commands, work: Path, name: str) -> None:
+def test_k07_training_does_not_write_to_a_folder_that_is_not_a_run(commands: Commands, work: Path, name: str) -> None:
     (work / "mine").mkdir()
     (work / "mine" / name).write_text("years of work")
     before = snapshot(work)
@@ -230,7 +230,7 @@ def test_k07_an_output_needs_a_name(commands: Commands, corpus: Path) -> None:
     refused(commands.run(corpus / "nothing", *words), 2, "--output: found '.', which gives the run no name")
 
 
-def test_k03_compare_refuses_before_it_trains(commands: Commands, corpus: Path) -> None:
+def test_k03_compare_rejects_options_before_training(commands: Commands, corpus: Path) -> None:
     words = ["compare", "demo.toml", "demo-additive.toml"]
     refused(commands.run(corpus, *words, *sets("training.steps=1")), 2, "only decoding.* may be set here")
     refused(commands.run(corpus, *words, "--beam-size", "0"), 2, "--beam-size")
@@ -253,7 +253,7 @@ def test_k08_only_a_run_folder_is_ever_deleted(commands: Commands, work: Path, m
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """The address of a server that takes calls and never answers."""
+    """Yield the address of a server that accepts connections and never answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(16)
@@ -261,7 +261,7 @@ def silent_server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("network", ["refusing", "silent", "offline"])
-def test_k09_a_hub_out_of_reach_is_told_within_half_a_minute(
+def test_k09_an_unreachable_hub_is_reported_within_half_a_minute(
     commands: Commands, tmp_path: Path, silent_server: str, network: str
 ) -> None:
     address = silent_server if network == "silent" else "http://127.0.0.1:9"
@@ -275,7 +275,7 @@ def test_k09_a_hub_out_of_reach_is_told_within_half_a_minute(
 
 
 @pytest.mark.parametrize("changes", [{"TERM": "dumb"}, {"CI": "1"}, {"NO_COLOR": "1", "COLUMNS": "20"}])
-def test_k10_every_terminal_gets_what_it_can_show(work: Path, changes: dict[str, str]) -> None:
+def test_k10_output_suits_every_kind_of_terminal(work: Path, changes: dict[str, str]) -> None:
     done = on_terminal(work, "train", "demo.toml", *sets(*SHORT), environment=changes)
     assert done.code == 0, done.error_text
     assert "runs/demo-" in done.error_text.splitlines()[-1]
@@ -294,7 +294,7 @@ def test_k10_a_pipe_gets_no_control_codes(commands: Commands, work: Path) -> Non
         assert b"\x1b" not in done.output + done.errors
 
 
-def test_k11_neither_a_home_nor_a_place_for_temporary_files_is_needed(commands: Commands, work: Path) -> None:
+def test_k11_no_home_and_no_temporary_folder_are_needed(commands: Commands, work: Path) -> None:
     bare = {"HOME": None, "TMPDIR": "/no/such/folder", "LANG": None, "LC_ALL": None, "TERM": None}
     assert commands.run(work, "translate", "a dog", environment=bare).code == 0
     assert execute(work, "translate", "a dog", environment=bare).code == 0
@@ -302,7 +302,7 @@ def test_k11_neither_a_home_nor_a_place_for_temporary_files_is_needed(commands: 
     assert commands.run(work, "evaluate", environment=bare).code == 0
 
 
-def test_k11_a_folder_that_may_not_be_written_in_is_named(commands: Commands, work: Path) -> None:
+def test_k11_a_read_only_folder_is_reported(commands: Commands, work: Path) -> None:
     work.chmod(0o555)
     assert commands.run(work, "translate", "a dog", user=NOBODY).code == 0
     before = snapshot(work)
@@ -312,7 +312,7 @@ def test_k11_a_folder_that_may_not_be_written_in_is_named(commands: Commands, wo
     refused(done, 5, "new", "Permission denied")
 
 
-def test_k12_help_and_version_cost_no_torch(tmp_path: Path) -> None:
+def test_k12_help_and_version_do_not_import_torch(tmp_path: Path) -> None:
     for name in ("torch", "datasets", "sacrebleu", "sentencepiece", "numpy"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('broken')\n")
     broken = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
@@ -325,7 +325,7 @@ def test_k12_help_and_version_cost_no_torch(tmp_path: Path) -> None:
     refused(done, 5, "translator: the installation is incomplete (broken); reinstall it")
 
 
-def test_k12_an_interrupt_while_the_program_is_being_imported_is_no_fault(work: Path) -> None:
+def test_k12_an_interrupt_during_imports_is_not_an_internal_error(work: Path) -> None:
     words = [sys.executable, "-m", "translator", "translate", "a dog"]
     for delay in (0.1, 0.3, 0.6, 1.0):
         with subprocess.Popen(
@@ -339,7 +339,7 @@ def test_k12_an_interrupt_while_the_program_is_being_imported_is_no_fault(work: 
             assert b"Traceback" not in errors
 
 
-def test_k13_a_clock_that_jumps_back_makes_no_negative_speed(work: Path) -> None:
+def test_k13_a_clock_that_jumps_back_gives_no_negative_speed(work: Path) -> None:
     (work / "sitecustomize.py").write_text(
         "import time\nreal, count = time.time, iter(range(10**9))\ntime.time = lambda: real() - 1800 * next(count)\n"
     )
@@ -361,7 +361,7 @@ CLOSED = {"standard input": "<&-", "standard output": ">&-", "standard error": "
 
 @pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize("words", ["translate 'a dog'", "trian"])
-def test_k11_a_stream_that_is_closed_or_full_changes_no_exit_code(work: Path, closed: str, words: str) -> None:
+def test_k11_a_closed_or_full_stream_does_not_change_the_exit_code(work: Path, closed: str, words: str) -> None:
     script = f"{sys.executable} -m translator {words} {CLOSED[closed]}"
     done = subprocess.run(["bash", "-c", script], cwd=work, env=ENVIRONMENT, capture_output=True, check=False)
     expected = 2 if words == "trian" else 5 if closed == "standard output" else 0
@@ -370,7 +370,7 @@ def test_k11_a_stream_that_is_closed_or_full_changes_no_exit_code(work: Path, cl
     assert leftovers(work) == []
 
 
-def test_k11_training_goes_on_where_nobody_reads_its_errors(work: Path) -> None:
+def test_k11_training_continues_if_standard_error_is_closed(work: Path) -> None:
     words = " ".join(["train", "demo.toml", *sets(*SHORT), "--output", "runs/new"])
     script = f"set -o pipefail; {sys.executable} -m translator {words} 2>&1 >folder | true"
     done = subprocess.run(["bash", "-c", script], cwd=work, env=ENVIRONMENT, capture_output=True, check=False)

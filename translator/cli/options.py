@@ -8,7 +8,9 @@ import typer
 from translator.errors import UsageError
 
 LATEST = "the run that `train` finished last"
-FinishedRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run folder.", show_default=LATEST)]
+FinishedRun = Annotated[
+    Path | None, typer.Argument(metavar="RUN", help="Folder or name of a run.", show_default=LATEST)
+]
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. training.steps=500 (repeatable)."),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN", help="Run folders.", show_default=options.LATEST)
+        list[Path] | None, typer.Argument(metavar="RUN", help="Folders or names of runs.", show_default=options.LATEST)
     ] = None,
     output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     source: options.Source = None,
@@ -46,7 +46,7 @@ def report(
     from translator.runs.lookup import find_run
 
     test, place = read_given_test(source, reference, output, force=force), choose_device(device)
-    folders = [find_run(name) for name in runs] if runs else [find_run(None)]
+    folders = [find_run(name) for name in runs or [None]]
     for folder in folders:
         folder.require_finished()
     settings = given_decoding(folders, overrides, beam_size)

@@ -33,7 +33,7 @@ _Text = Annotated[
     list[str] | None,
     typer.Argument(metavar="TEXT", help="Text to translate.", show_default="--input or standard input"),
 ]
-_Run = Annotated[Path | None, typer.Option(help="Run folder.", show_default=options.LATEST)]
+_Run = Annotated[Path | None, typer.Option(help="Folder or name of a run.", show_default=options.LATEST)]
 _Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line.")]
 _Output = Annotated[Path | None, typer.Option(help="File to write instead of standard output.")]
 _NumBest = Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")]

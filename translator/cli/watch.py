@@ -26,7 +26,8 @@ _SAMPLE_LINES = 4
 _REFRESH_SECONDS = 1.0
 
 _Run = Annotated[
-    Path | None, typer.Argument(metavar="RUN", help="Run folder.", show_default="the run that was updated last")
+    Path | None,
+    typer.Argument(metavar="RUN", help="Folder or name of a run.", show_default="the run that was updated last"),
 ]
 
 
