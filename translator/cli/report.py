@@ -46,7 +46,7 @@ def report(
     from translator.runs.lookup import find_run
 
     test, place = read_given_test(source, reference, output, force=force), choose_device(device)
-    folders = [find_run(name) for name in runs or [None]]
+    folders = [find_run(name) for name in runs] if runs else [find_run(None)]
     for folder in folders:
         folder.require_finished()
     settings = given_decoding(folders, overrides, beam_size)

@@ -34,7 +34,7 @@ _RETRY_INTERVAL = 0.05
 def lock_file(folder: Path) -> Path:
     """Return the lock file of a run folder."""
     path = folder.resolve()
-    return path.with_name(f".lock-{path.name}")
+    return path.parent / f".lock-{path.name}"  # not with_name, which rejects the root folder
 
 
 class RunLock:
