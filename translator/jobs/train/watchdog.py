@@ -206,4 +206,4 @@ def _leave_like(status: int) -> None:
         with suppress(OSError):  # SIGKILL has no handler to reset
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
-    raise SystemExit(code)
+    raise SystemExit(code if code >= 0 else 128 - code)  # the first process of a container survives its own signal
