@@ -17,6 +17,7 @@ from statistics import mean, stdev
 from tests.benchmarks.figures import show
 from translator.runs.folder import JOURNAL
 from translator.training.journal import read_journal
+from translator.training.progress import Report, Validation
 
 FORMS = {"plain": "false", "fast": "true"}
 
@@ -61,9 +62,9 @@ def train(config: str, form: str, seed: int, steps: int) -> tuple[float, float]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        records, _ = read_journal(run / JOURNAL)
-    losses = [record["loss"] for record in records if record["event"] == "validation"]
-    return losses[-1], sum(record["seconds"] for record in records if record["event"] == "update")
+        events, _ = read_journal(run / JOURNAL)
+    losses = [event.loss for event in events if isinstance(event, Validation)]
+    return losses[-1], sum(event.seconds for event in events if isinstance(event, Report))
 
 
 if __name__ == "__main__":

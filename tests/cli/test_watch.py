@@ -1,7 +1,7 @@
 """`translator watch`: the state of a run on a terminal and elsewhere, without changing the run."""
 
 import io
-import json
+import math
 import os
 import re
 import signal
@@ -16,26 +16,20 @@ import pytest
 from tests.cli.conftest import ROOT, Program
 from tests.report.test_heat_map import HOSTILE
 from tests.runs.example import finish_run, write_run
+from tests.training.example import update, validation, write_journal
 from translator.cli import console
 from translator.cli.watch import screen
 from translator.jobs.show.watch import WatchedRun
 from translator.runs.folder import JOURNAL, RECORD, RunFolder
 from translator.runs.lock import lock_file
+from translator.training.journal import JournalEvent
 
 
-def update(step: int, loss: float | None = 2.0) -> dict[str, object]:
-    return {"event": "update", "step": step, "loss": loss, "num_tokens": 100, "seconds": 0.5, "learning_rate": 1e-3}
-
-
-def validation(step: int, text: str = "a dog") -> dict[str, object]:
-    sample = {"source": text, "hypothesis": text, "reference": text}
-    return {"event": "validation", "step": step, "loss": 1.5, "bleu": 33.25, "samples": [sample] * 3}
-
-
-def written(folder: Path, *records: dict[str, object]) -> Path:
+def written(folder: Path, *events: JournalEvent) -> Path:
     """Write the files of a run folder that `watch` reads."""
     write_run(folder)
-    (folder / JOURNAL).write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / JOURNAL).unlink(missing_ok=True)
+    write_journal(folder / JOURNAL, *events)
     return folder
 
 
@@ -138,7 +132,7 @@ def test_a_missing_or_damaged_run_is_one_message(run: Path, program: Program) ->
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_control_characters_and_markup_of_samples_are_shown_as_text(run: Path, program: Program, text: str) -> None:
-    written(run, update(1), validation(1, text))
+    written(run, update(1), validation(1, text=text))
     output = program("watch", str(run)).output
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", output)
     assert len(output.splitlines()) == len(
@@ -159,12 +153,19 @@ def test_the_screen_fits_the_terminal(run: Path, width: int, height: int) -> Non
             assert part in text
 
 
-def test_invalid_values_in_the_journal_are_left_out_of_the_curves(run: Path, program: Program) -> None:
-    odd = {"event": "validation", "step": 2, "loss": "x", "bleu": None, "samples": [{}, {"source": "5"}]}
-    written(run, update(1, None), {"event": "other", "step": 1}, odd, {**update(3), "seconds": 0, "loss": 10**400})
+def test_values_that_are_not_finite_are_left_out_of_the_curves(run: Path, program: Program) -> None:
+    written(run, update(1, math.nan), validation(2, math.inf, math.nan, text="5"), update(3, 1e300, seconds=0.0))
     result = program("watch", str(run))
     assert result.code == 0
     assert "source    5" in result.output
+
+
+def test_an_invalid_value_in_the_journal_is_one_message(run: Path, program: Program) -> None:
+    (run / JOURNAL).write_text((run / JOURNAL).read_text().replace('"loss": 2.0', '"loss": "x"', 1))
+    result = program("watch", str(run))
+    assert (result.code, result.output) == (4, "")
+    assert result.errors.count("\n") == 1
+    assert f"{JOURNAL}:1: is damaged" in result.errors
 
 
 def on_terminal(run: Path, **environment: str) -> tuple[subprocess.Popen[bytes], int]:
@@ -190,8 +191,7 @@ def test_a_terminal_shows_a_run_until_it_ends_and_the_run_is_unchanged(run: Path
     process, terminal = on_terminal(run)
     assert b"\x1b[?1049h" in read_until(terminal, b"step 40")
     assert before == sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*"))
-    with (run / JOURNAL).open("a") as file:
-        file.write(json.dumps(update(41)) + "\n")
+    write_journal(run / JOURNAL, update(41))
     read_until(terminal, b"step 41")
     held.unlink()
     seen = read_until(terminal, b"stopped after step 41")

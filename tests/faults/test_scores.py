@@ -11,6 +11,7 @@ from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import Commands, make_it_write, reseal, snapshot
 from translator.evaluation.metrics import score_all
 from translator.training.journal import Journal, read_journal
+from translator.training.progress import Report, Validation
 
 
 def evaluate(commands: Commands, folder: Path, source: str, reference: str, *options: str) -> dict[str, object]:
@@ -165,7 +166,7 @@ def test_g10_a_torn_last_line_of_the_journal_is_left_out_and_training_goes_on(co
     more = [*SETTINGS["demo"], "training.steps=14"]
     done = commands.run(work, "train", "demo.toml", *sets(*more), "--output", "runs/demo")
     assert done.code == 0, done.error_text
-    steps = [record["step"] for record in read_journal(path)[0] if record["event"] == "update"]
+    steps = [event.step for event in read_journal(path).events if isinstance(event, Report)]
     assert steps == list(range(1, 15))
 
 
@@ -206,9 +207,7 @@ def test_g10_a_journal_with_a_line_that_nobody_wrote_is_refused_by_its_number(
 
 def test_g11_what_is_no_number_is_null_and_the_journal_stays_json(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        journal.write({"event": "validation", "step": 1, "loss": float("nan"), "bleu": float("inf")})
-    (record,), notice = read_journal(tmp_path / "journal.jsonl")
-    assert (record["loss"], record["bleu"], notice) == (None, None, None)
+        journal.write(Validation(1, float("nan"), float("inf"), False, 1.0, []))
     text = (tmp_path / "journal.jsonl").read_text()
     assert "NaN" not in text
     assert "Infinity" not in text

@@ -5,20 +5,19 @@ import math
 import numpy as np
 import pytest
 
+from tests.training import example as events
+from tests.training.example import validation
 from translator.report.curves import CURVES, Curve, Measurement, Point, learning_curves, measurements
+from translator.training.journal import JournalEvent
+from translator.training.progress import Report
 
 
-def update(step: int, loss: float | None, seconds: float = 2.0) -> dict[str, object]:
-    rate = step / 10
-    return {"event": "update", "step": step, "loss": loss, "num_tokens": 100, "seconds": seconds, "learning_rate": rate}
-
-
-def validation(step: int, loss: object, bleu: object) -> dict[str, object]:
-    return {"event": "validation", "step": step, "loss": loss, "bleu": bleu, "seconds": 3.0}
+def update(step: int, loss: float, seconds: float = 2.0) -> Report:
+    return events.update(step, loss, rate=step / 10, seconds=seconds)
 
 
 def test_each_record_adds_its_measurements_to_their_curves() -> None:
-    records: list[dict[str, object]] = [update(1, 4.0), update(2, 2.0, 4.0), validation(2, 1.5, 20.0), update(3, 1.0)]
+    records: list[JournalEvent] = [update(1, 4.0), update(2, 2.0, 4.0), validation(2, 1.5, 20.0), update(3, 1.0)]
     curves = {name: curve.points for name, curve in learning_curves(records, max_points=4).items()}
     assert curves == {
         "loss": [(1, 4.0), (2, 2.0), (3, 1.0)],
@@ -36,14 +35,10 @@ def test_too_many_points_become_the_means_of_neighbours_at_the_later_step() -> N
     assert curves["speed"].points == [(4, 400 / (1 + 2 + 3 + 4)), (5, 20.0)]  # all tokens by all seconds
 
 
-def test_values_that_are_missing_or_not_finite_are_left_out() -> None:
-    records: list[dict[str, object]] = [
-        update(1, None),
-        update(2, 2.0),
-        update(3, 1e300),
-        validation(3, None, "20"),
-        {"step": 3},
-    ]
+def test_values_that_are_not_finite_are_left_out() -> None:
+    records: list[JournalEvent] = [
+        update(1, math.nan), update(2, 2.0), update(3, 1e300), update(3, math.inf), validation(3, math.nan, math.nan),
+    ]  # fmt: skip
     curves = learning_curves(records, max_points=10)
     assert (curves["loss"].points, curves["bleu"].points, curves["validation_loss"].points) == ([(2, 2.0)], [], [])
     assert learning_curves([], max_points=10)["loss"].points == []

@@ -1,74 +1,120 @@
-"""A journal keeps numbers exactly and survives a crash."""
+"""A journal keeps numbers exactly, survives a crash, and is read while it is written."""
 
 import json
+import math
 import os
 from pathlib import Path
 
 import pytest
 
+from tests.training.example import update, validation, write_journal
 from translator.errors import ModelError
-from translator.training.journal import Journal, JournalReader, read_journal, truncate_after
+from translator.training.journal import JournalEvent, JournalReader, read_journal, truncate_after
 
 
-def written(path: Path, *steps: int) -> Path:
-    with Journal(path) as journal:
-        for step in steps:
-            journal.write({"event": "update", "step": step, "loss": 0.1 * step})
-    return path
+def updates(path: Path, *steps: int) -> Path:
+    return write_journal(path, *map(update, steps))
 
 
-def test_floats_come_back_exactly_and_what_is_not_finite_is_null(tmp_path: Path) -> None:
-    with Journal(tmp_path / "j") as journal:
-        journal.write({"step": 1, "loss": 0.1 + 0.2, "text": "ü\u2028", "norm": float("nan"), "rate": float("inf")})
-    expected = {"step": 1, "loss": 0.1 + 0.2, "text": "ü\u2028", "norm": None, "rate": None}
-    assert read_journal(tmp_path / "j") == ([expected], None)
+def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
+    events: list[JournalEvent] = [update(1, 0.1 + 0.2), validation(1, bleu=1 / 3, text="ü\u2028"), update(2, 5e-324)]
+    assert read_journal(write_journal(tmp_path / "j", *events)) == (events, None)
 
 
-def test_a_torn_last_line_is_noticed_and_the_rest_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path / "j", 1, 2)
+def test_numbers_that_are_not_finite_are_null_in_the_file_and_read_as_nan(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "j", update(1, math.nan), validation(1, loss=math.inf))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["event"], line["loss"]) for line in lines] == [("update", None), ("validation", None)]
+    assert all(math.isnan(event.loss) for event in read_journal(path).events)
+
+
+def test_an_incomplete_last_line_is_noticed_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = updates(tmp_path / "j", 1, 2)
     path.write_bytes(path.read_bytes()[:-5])
-    records, notice = read_journal(path)
-    assert [record["step"] for record in records] == [1]
+    events, notice = read_journal(path)
+    assert [event.step for event in events] == [1]
     assert notice is not None
     assert "torn" in notice
 
 
-def test_damage_in_the_middle_is_an_error_with_its_line(tmp_path: Path) -> None:
-    path = written(tmp_path / "j", 1, 2)
-    path.write_bytes(b"nonsense\n" + path.read_bytes())
+UPDATE = {
+    "event": "update", "step": 1, "epoch": 0, "position": 0, "loss": 1.0, "num_tokens": 1, "learning_rate": 1.0,
+    "gradient_norm": 1.0, "skipped": False, "seconds": 1.0,
+}  # fmt: skip
+VALIDATION = {
+    "event": "validation",
+    "step": 1,
+    "loss": 1.0,
+    "bleu": 1.0,
+    "is_best": True,
+    "seconds": 1.0,
+    "samples": [],
+}
+
+
+@pytest.mark.parametrize("line", [UPDATE, VALIDATION], ids=["update", "validation"])
+def test_every_value_of_a_line_is_checked(line: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    path.write_text(json.dumps(line) + "\n")
+    assert len(read_journal(path).events) == 1
+    for field in line:
+        for value in ("NaN", "1" + "0" * 400, "-1e999", '"\\ud800"', "[[1]]", '{"x": 1}', "missing"):
+            if value == "-1e999" and isinstance(line[field], float):
+                continue  # a number that is not finite
+            changed = {key: "here" if key == field else old for key, old in line.items()}
+            text = json.dumps(changed).replace('"here"', value)
+            if value == "missing":
+                text = json.dumps({key: old for key, old in line.items() if key != field})
+            path.write_text(text + "\n")
+            with pytest.raises(ModelError, match="j:1: is damaged; restore the journal, or remove the line"):
+                read_journal(path)
+
+
+@pytest.mark.parametrize(
+    "line", ["nonsense", "", "[]", "null", "{}", "[" * 100_000, json.dumps({**UPDATE, "event": "other"})]
+)
+def test_damage_in_the_middle_is_an_error_with_its_line(line: str, tmp_path: Path) -> None:
+    path = updates(tmp_path / "j", 1, 2)
+    path.write_text(f"{line}\n" + path.read_text())
     with pytest.raises(ModelError, match="j:1: is damaged"):
         read_journal(path)
 
 
-def test_going_on_forgets_what_came_later(tmp_path: Path) -> None:
-    path = written(tmp_path / "j", 1, 2, 3)
-    truncate_after(path, 2, 0)
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+def test_steps_never_decrease(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "j", update(2), update(1))
+    with pytest.raises(ModelError, match="j:2: is damaged"):
+        read_journal(path)
 
 
-def test_a_reader_goes_on_where_it_stopped_and_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
+def test_resuming_removes_what_came_later(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "j", update(1), validation(1), update(2), validation(2), update(3))
+    truncate_after(path, 2, 1)
+    assert read_journal(path).events == [update(1), validation(1), update(2)]
+
+
+def test_a_reader_continues_where_it_stopped_and_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
     forgotten: list[None] = []
     reader = JournalReader(tmp_path / "j", lambda: forgotten.append(None))
     assert list(reader.read()) == []
-    whole = written(tmp_path / "other", 1, 2, 3).read_bytes()
+    content = updates(tmp_path / "other", 1, 2, 3).read_bytes()
     with (tmp_path / "j").open("wb", buffering=0) as file:
-        seen = []
-        for byte in whole:
+        steps = []
+        for byte in content:
             file.write(bytes([byte]))
-            seen += [record["step"] for record in reader.read()]
-    assert seen == [1, 2, 3]
-    assert (len(forgotten), reader.is_torn) == (2, False)  # before there was one, and when there was
+            steps += [event.step for event in reader.read()]
+    assert steps == [1, 2, 3]
+    assert (len(forgotten), reader.is_torn) == (2, False)  # before there was a journal, and when there was one
 
 
-def test_a_reader_forgets_what_a_training_that_goes_on_has_taken_back(tmp_path: Path) -> None:
-    seen: list[int] = []
-    reader = JournalReader(written(tmp_path / "j", 1, 2, 3, 4), seen.clear)
-    seen += [record["step"] for record in reader.read()]
+def test_a_reader_forgets_what_a_resumed_run_has_removed(tmp_path: Path) -> None:
+    steps: list[int] = []
+    reader = JournalReader(updates(tmp_path / "j", 1, 2, 3, 4), steps.clear)
+    steps += [event.step for event in reader.read()]
     truncate_after(tmp_path / "j", 2, 0)
-    written(tmp_path / "j", 3, 4, 5, 6)
-    for record in reader.read():
-        seen.append(record["step"])
-    assert seen == [1, 2, 3, 4, 5, 6]
+    updates(tmp_path / "j", 3, 4, 5, 6)
+    for event in reader.read():
+        steps.append(event.step)
+    assert steps == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_pipe_in_place_of_the_journal_is_not_waited_for(tmp_path: Path) -> None:

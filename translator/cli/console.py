@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from translator.config import Config
-    from translator.jobs.train.events import Validation
-    from translator.training.progress import Progress, Report
+    from translator.training.progress import Progress, Report, Validation
 
 PAGE_WIDTH = 80
 """Columns of text pictures that do not go to a terminal."""

@@ -113,7 +113,7 @@ def _sample_lines(watched: "WatchedRun", width: int) -> list[str]:
     for sample in watched.samples:
         lines.append("")
         for label, name in (("source", "source"), ("model", "hypothesis"), ("reference", "reference")):
-            lines.append(f"{label:<10}" + "".join(cells(sample.get(name, ""), width - 10)))
+            lines.append(f"{label:<10}" + "".join(cells(getattr(sample, name), width - 10)))
     return lines
 
 

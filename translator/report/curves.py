@@ -1,7 +1,10 @@
-"""The learning curves of a run: measurements from the records of its journal, thinned to a bounded number of points."""
+"""The learning curves of a run: measurements from the events of its journal, thinned to a bounded number of points."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+
+from translator.training.journal import JournalEvent
+from translator.training.progress import Report, Validation
 
 CURVES: dict[str, Callable[..., Any]] = {
     "loss": min,
@@ -71,31 +74,27 @@ class Curve:
         return next((point.value for point in reversed(self.points) if point.step <= step), None)
 
 
-def learning_curves(records: Iterable[Mapping[str, Any]], max_points: int) -> dict[str, Curve]:
+def learning_curves(events: Iterable[JournalEvent], max_points: int) -> dict[str, Curve]:
     """Return all curves of a journal, none with more points than this."""
     curves = {name: Curve(best, max_points) for name, best in CURVES.items()}
-    for record in records:
-        for name, measurement in measurements(record).items():
+    for event in events:
+        for name, measurement in measurements(event).items():
             if name in curves:
-                curves[name].add(record["step"], measurement)
+                curves[name].add(event.step, measurement)
     return curves
 
 
-def measurements(record: Mapping[str, Any]) -> dict[str, Measurement]:
-    """Return what one record of a journal measured, by the name of its curve, without values that are not finite."""
-    names = {"loss": "loss", "learning_rate": "learning_rate", "gradient_norm": "gradient_norm"}
-    if record.get("event") == "validation":
-        names = {"validation_loss": "loss", "bleu": "bleu"}
-    numbers = {name: _number(record.get(key)) for name, key in names.items()}
-    measured = {name: Measurement(number) for name, number in numbers.items() if number is not None}
-    tokens, seconds = _number(record.get("num_tokens")), _number(record.get("seconds"))
-    if tokens and seconds:
-        measured["speed"] = Measurement(tokens, seconds)
+def measurements(event: JournalEvent) -> dict[str, Measurement]:
+    """Return what one event measured, by the name of its curve, without values that are not finite."""
+    if isinstance(event, Validation):
+        numbers = {"validation_loss": event.loss, "bleu": event.bleu}
+    else:
+        numbers = {"loss": event.loss, "learning_rate": event.learning_rate, "gradient_norm": event.gradient_norm}
+    measured = {name: Measurement(number) for name, number in numbers.items() if _is_drawable(number)}
+    if isinstance(event, Report) and event.num_tokens and event.seconds and _is_drawable(event.seconds):
+        measured["speed"] = Measurement(event.num_tokens, event.seconds)
     return measured
 
 
-def _number(value: object) -> float | None:
-    """Return a value of the journal as a number that can be drawn; it has null where a number was not finite."""
-    if isinstance(value, int | float) and (value == 0 or _SMALLEST < abs(value) < _LARGEST):
-        return float(value)
-    return None
+def _is_drawable(number: float) -> bool:
+    return number == 0 or _SMALLEST < abs(number) < _LARGEST

@@ -1,16 +1,18 @@
-"""The state of a training run, when it ends, and which updates deserve a warning."""
+"""The state of a training run, what its updates and validations measure, when it ends, and what deserves a warning."""
 
 import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from translator.errors import NumericalError
 from translator.training.settings import TrainingSettings
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """An integer that every reader of JSON represents exactly."""
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number that may not be finite; in the journal it is then null, which is read as NaN."""
 
 MAX_SKIPPED = 10
 """Updates in a row without a finite loss or gradient before training ends."""
@@ -44,15 +46,34 @@ class Progress:
 class Report(NamedTuple):
     """What one update did."""
 
-    step: int
-    epoch: int
-    position: int  # in the epoch
-    loss: float  # mean over the update's target tokens, in nats, smoothed as trained
-    num_tokens: int  # real target tokens
-    learning_rate: float
-    gradient_norm: float  # before clipping
+    step: Count
+    epoch: Count
+    position: Count  # in the epoch
+    loss: Number  # mean over the update's target tokens, in nats, smoothed as trained
+    num_tokens: Count  # real target tokens
+    learning_rate: Number
+    gradient_norm: Number  # before clipping
     skipped: bool  # loss or gradient was not finite, so the parameters were not changed
-    seconds: float  # duration of the update
+    seconds: Number  # duration of the update
+
+
+class Sample(NamedTuple):
+    """A validation sentence with its current translation."""
+
+    source: str
+    hypothesis: str
+    reference: str
+
+
+class Validation(NamedTuple):
+    """How good the model is on sentences that it does not train on."""
+
+    step: Count
+    loss: Number  # mean over target tokens, in nats, label-smoothed as in training, without dropout
+    bleu: Number  # of greedy translations
+    is_best: bool
+    seconds: Number
+    samples: list[Sample]
 
 
 def reason_to_end(settings: TrainingSettings, progress: Progress) -> str | None:

@@ -1,30 +1,21 @@
 """A watched run: what its journal records is in its curves, noisy ones smoothed."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from tests.runs.example import write_run
+from tests.training.example import update, validation, write_journal
 from translator.jobs.show.watch import LABELS, WatchedRun
 from translator.report.curves import CURVES
 from translator.runs.folder import JOURNAL, RunFolder
-from translator.training.progress import LOSS_MEMORY
+from translator.training.progress import LOSS_MEMORY, Sample
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_run(tmp_path)
     return tmp_path
-
-
-def update(step: int, loss: float) -> dict[str, object]:
-    return {"event": "update", "step": step, "loss": loss, "num_tokens": 100, "seconds": 0.5, "learning_rate": loss}
-
-
-def append(folder: Path, *records: dict[str, object]) -> None:
-    with (folder / JOURNAL).open("a") as file:
-        file.writelines(json.dumps(record) + "\n" for record in records)
 
 
 def last(watched: WatchedRun) -> dict[str, float]:
@@ -36,7 +27,7 @@ def test_every_curve_has_a_label() -> None:
 
 
 def test_loss_and_speed_are_smoothed_and_all_else_is_exact(folder: Path) -> None:
-    append(folder, update(1, 4.0), {**update(2, 2.0), "seconds": 1.0})
+    write_journal(folder / JOURNAL, update(1, 4.0), update(2, 2.0, seconds=1.0, rate=2.0))
     watched = WatchedRun(RunFolder(folder))
     watched.refresh()
     assert last(watched) == {
@@ -48,9 +39,10 @@ def test_loss_and_speed_are_smoothed_and_all_else_is_exact(folder: Path) -> None
 
 def test_a_refresh_reads_what_is_new(folder: Path) -> None:
     watched = WatchedRun(RunFolder(folder))
-    append(folder, update(1, 4.0))
+    write_journal(folder / JOURNAL, update(1, 4.0))
     assert watched.refresh().text.startswith("stopped after step 1;")
-    sample = {"source": "a", "hypothesis": "b", "reference": "c"}
-    append(folder, {"event": "validation", "step": 2, "loss": 1.5, "bleu": 30.0, "samples": [sample]}, update(3, 4.0))
+    write_journal(folder / JOURNAL, validation(2, 1.5, 30.0, text="a"), update(3, 4.0))
     assert watched.refresh().text.startswith("stopped after step 3;")
-    assert (last(watched)["validation loss"], last(watched)["BLEU"], watched.samples) == (1.5, 30.0, [sample])
+    assert (last(watched)["validation loss"], last(watched)["BLEU"], watched.samples) == (
+        1.5, 30.0, [Sample("a", "a", "a")] * 3,
+    )  # fmt: skip

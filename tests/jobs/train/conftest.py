@@ -9,10 +9,10 @@ import torch
 
 from tests.faults.conftest import SETTINGS, small_corpus
 from translator.config import load_config
-from translator.jobs.train.events import TrainingObservers, Validation
+from translator.jobs.train.events import TrainingObservers
 from translator.jobs.train.train import train_run
 from translator.runs.folder import RunFolder
-from translator.training.progress import Report
+from translator.training.progress import Report, Validation
 
 
 class Recorder(TrainingObservers):

@@ -3,8 +3,8 @@
 import pytest
 
 from translator.config import Config
-from translator.jobs.train.events import TrainingObservers, Validation
-from translator.training.progress import Progress, Report
+from translator.jobs.train.events import TrainingObservers
+from translator.training.progress import Progress, Report, Validation
 
 
 class Recorder:

@@ -17,9 +17,9 @@ from tests.report.test_heat_map import HOSTILE
 from translator.config import load_config
 from translator.errors import MachineError
 from translator.jobs.train import train
-from translator.jobs.train.events import Sample, TrainingObservers
+from translator.jobs.train.events import TrainingObservers
 from translator.runs.folder import RunFolder
-from translator.training.progress import Report
+from translator.training.progress import Report, Sample
 
 pytest.importorskip("tensorboard", reason="needs the library: pip install tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

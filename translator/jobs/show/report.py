@@ -176,8 +176,7 @@ def _group_chart(
 
 
 def _curves(run: RunFolder) -> Curves:
-    records, _ = read_journal(run.path / JOURNAL)
-    curves = learning_curves(records, _MAX_POINTS)
+    curves = learning_curves(read_journal(run.path / JOURNAL).events, _MAX_POINTS)
     return {name: [(step, value) for step, value in curves[name].points] for name in CURVES}
 
 

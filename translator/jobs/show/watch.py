@@ -1,13 +1,12 @@
 """The state of a run as seen from outside, from its journal alone: nothing is locked or written, so anyone may watch."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from translator.report.curves import CURVES, Curve, Measurement, measurements
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.runs.lock import is_training
-from translator.training.journal import JournalReader
-from translator.training.progress import LOSS_MEMORY
+from translator.training.journal import JournalEvent, JournalReader
+from translator.training.progress import LOSS_MEMORY, Sample, Validation
 
 LABELS = {
     "loss": "loss",
@@ -40,7 +39,7 @@ class WatchedRun:
     def forget(self) -> None:
         """Drop everything: the run went back to a checkpoint, so its journal is read again from the start."""
         self.step = 0
-        self.samples: list[Mapping[str, str]] = []
+        self.samples: list[Sample] = []
         self.curves = {label: Curve(CURVES[name]) for name, label in LABELS.items()}
         self._smoothed: dict[str, Measurement] = {}
 
@@ -57,15 +56,16 @@ class WatchedRun:
             return State(False, f"finished after step {record.step:,}, {record.reason}")
         return State(False, f"stopped after step {self.step:,}; run the same `translator train` again to resume")
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Add the measurements and samples of one record."""
-        self.step = max(self.step, record["step"])
-        self.samples = record.get("samples", self.samples)
-        for name, measurement in measurements(record).items():
+    def add(self, event: JournalEvent) -> None:
+        """Add the measurements and samples of one event."""
+        self.step = max(self.step, event.step)
+        if isinstance(event, Validation):
+            self.samples = event.samples
+        for name, measurement in measurements(event).items():
             if name in _NOISY:
                 measurement = self._smooth(name, measurement)
             if name in LABELS:
-                self.curves[LABELS[name]].add(record["step"], measurement)
+                self.curves[LABELS[name]].add(event.step, measurement)
 
     def _smooth(self, name: str, measurement: Measurement) -> Measurement:
         """Return an exponential moving average, as `Progress.usual_loss`."""

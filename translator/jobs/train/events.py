@@ -1,28 +1,9 @@
 """What happens during training, reported to observers: the progress display, TensorBoard, tests."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from translator.config import Config
-from translator.training.progress import Progress, Report
-
-
-class Sample(NamedTuple):
-    """A validation sentence with its current translation."""
-
-    source: str
-    hypothesis: str
-    reference: str
-
-
-class Validation(NamedTuple):
-    """How good the model is on sentences that it does not train on."""
-
-    step: int
-    loss: float  # mean over target tokens, in nats, label-smoothed as in training, without dropout
-    bleu: float  # of greedy translations
-    is_best: bool
-    seconds: float
-    samples: list[Sample]
+from translator.training.progress import Progress, Report, Validation
 
 
 class TrainingObserver(Protocol):

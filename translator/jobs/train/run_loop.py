@@ -12,7 +12,7 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError
 from translator.evaluation.metrics import bleu
 from translator.jobs.train.compilation import compile_first
-from translator.jobs.train.events import Sample, TrainingObserver, Validation
+from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.final_parameters import Ending, choose_parameters, save_final_parameters
 from translator.jobs.train.signals import Stop, StopRequest
 from translator.jobs.train.watchdog import UPDATE_SECONDS, grace, note_saved_step
@@ -25,7 +25,7 @@ from translator.training.journal import Journal
 from translator.training.loop import Outcome, Replay, mean_loss, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
-from translator.training.progress import Progress, count_validation, examine, reason_to_end
+from translator.training.progress import Progress, Sample, Validation, count_validation, examine, reason_to_end
 from translator.training.updates import CorpusUpdates
 
 _GREEDY = DecodingSettings(search="greedy")
@@ -125,7 +125,7 @@ class Training:
         self.progress.seconds += waited
         for report in reports:
             report = report._replace(seconds=report.seconds + waited / len(reports))
-            journal.write({"event": "update", **report._asdict()})
+            journal.write(report)
             if notice := examine(report, self.progress):
                 sentences = ", ".join(map(str, self.updates.epoch(report.epoch)[report.position][:10].tolist()))
                 self.observer.notify(f"{notice}; epoch {report.epoch + 1}, training pairs {sentences}, ...")
@@ -149,8 +149,7 @@ class Training:
         score = bleu(hypotheses, self.validation.target)
         is_best = count_validation(self.progress, loss, score)
         validation = Validation(step, loss, score, is_best, time.monotonic() - began, self._samples(hypotheses))
-        record = {**validation._asdict(), "samples": [sample._asdict() for sample in validation.samples]}
-        journal.write({"event": "validation", **record})
+        journal.write(validation)
         journal.sync()
         self._save(score if is_finite else None)
         self.observer.validated(validation)

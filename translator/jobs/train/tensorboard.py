@@ -7,8 +7,6 @@ corpus is written as a code block.
 import math
 import struct
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -19,7 +17,6 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from translator.config import Config
 from translator.errors import UsageError
 from translator.jobs.inspect.attention import NOTICE, AttentionViewer
-from translator.jobs.train.events import Sample, Validation
 from translator.jobs.translate.translator import Translator
 from translator.report.curves import measurements
 from translator.report.figure import render
@@ -28,7 +25,8 @@ from translator.runs.folder import RunFolder
 from translator.storage.files import disk_error
 from translator.text.corpus import Corpus
 from translator.text.visible import visible
-from translator.training.progress import Progress, Report
+from translator.training.journal import JournalEvent
+from translator.training.progress import Progress, Report, Sample, Validation
 
 TAGS = {
     "loss": "training/loss",
@@ -68,12 +66,12 @@ class EventFiles:
 
     def updated(self, report: Report) -> None:
         """Write the numbers of one update."""
-        values = _scalars("update", report._asdict(), "loss", "learning_rate", "gradient_norm", "speed")
+        values = _scalars(report, "loss", "learning_rate", "gradient_norm", "speed")
         self._write(Event(step=report.step, summary=Summary(value=values)))
 
     def validated(self, validation: Validation) -> None:
         """Write scores, samples and a picture of the attention weights."""
-        values = _scalars("validation", validation._asdict(), "validation_loss", "bleu")
+        values = _scalars(validation, "validation_loss", "bleu")
         values += [text_value(f"sample/{number}", sample) for number, sample in enumerate(validation.samples, 1)]
         if heat_map := self._heat_map():
             values.append(_picture_value("attention", heat_map))
@@ -98,9 +96,9 @@ class EventFiles:
         return attention_map.heat_map
 
 
-def _scalars(event: str, record: Mapping[str, Any], *names: str) -> list[Summary.Value]:
+def _scalars(event: JournalEvent, *names: str) -> list[Summary.Value]:
     """Return the measurements of these curves; one that is not finite is NaN, which TensorBoard marks."""
-    measured = measurements({"event": event, **record})
+    measured = measurements(event)
     numbers = {TAGS[name]: measured[name].value if name in measured else math.nan for name in names}
     return [Summary.Value(tag=tag, simple_value=number) for tag, number in numbers.items()]
 
