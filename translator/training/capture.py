@@ -24,7 +24,7 @@ from translator.training.updates import CorpusUpdates, static_share
 
 TOLERANCE = 1e-3
 """Largest relative difference between a replayed and an uncaptured update, in loss and in gradient norm."""
-MAX_GRAPHS = 64
+MAX_GRAPHS = 128
 """Shapes that are recorded; updates of further ones run uncaptured."""
 
 Record: TypeAlias = Callable[[Callable[[], None]], Callable[[], None]]
