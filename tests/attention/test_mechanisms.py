@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from translator.attention import MECHANISMS, SCORES
 from translator.attention.interface import Mechanism, MechanismOptions
@@ -40,6 +42,49 @@ def padding(length: int = LENGTH) -> Tensor:
 
 def context(mechanism: Mechanism[Any], query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     return mechanism.attend(query, mechanism.make_memory(key, value, mask), need_weights=False)[0]
+
+
+class WrittenElements(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the elements that operations write, which grow with the length as their time does, without its noise."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            self.count += sum(leaf.numel() for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+        return output
+
+
+def count_written(name: str, *, causal: bool, length: int) -> tuple[int, int]:
+    """Return how many elements the forward pass and the backward pass write."""
+    query, key, value = inputs(length)
+    table: dict[str, Any] = {"max_length": 1024} if name == "linformer" else {}
+    mechanism = build(name, causal=causal, **table)
+    with WrittenElements() as forward:  # type: ignore[no-untyped-call]
+        total = context(mechanism, query, key, value).sum()
+    with WrittenElements() as backward:  # type: ignore[no-untyped-call]
+        torch.autograd.grad(total, (query, key, value))
+    return forward.count, backward.count
+
+
+QUADRATIC = ("full", "flash")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [(name, place) for name, mechanism in MECHANISMS.items() for place in sorted(mechanism.places) if name != "none"],
+)
+def test_twice_the_length_costs_twice_as_much_unless_all_pairs_are_compared(name: str, place: str) -> None:
+    forward, backward = (
+        large / small
+        for small, large in zip(
+            *(count_written(name, causal=place == "decoder", length=length) for length in (512, 1024)), strict=True
+        )
+    )
+    factor = 4 if name in QUADRATIC else 2
+    assert forward == pytest.approx(factor, rel=0.05)
+    assert backward == pytest.approx(factor, rel=0.05)
 
 
 def test_performer_needs_only_its_sums_for_any_number_of_queries() -> None:

@@ -39,21 +39,20 @@ class PerformerMemory(NamedTuple):
     def select(self, row_B: Tensor) -> Self:
         return type(self)(*(tensor.index_select(0, row_B) for tensor in self))
 
-    def fold(self, count: int) -> Self:
-        """Return the memory with the first `count` of the newest positions moved into the sums."""
-        if count == 0:
+    def fold(self) -> Self:
+        """Return the memory with the newest positions moved into the sums."""
+        if not self.exponent.shape[2]:
             return self
-        early_BHSM, early_value = self.exponent[:, :, :count], self.value[:, :, :count]
-        peak = torch.maximum(self.peak, early_BHSM.detach().amax(2))
+        peak = torch.maximum(self.peak, self.exponent.detach().amax(2))
         # The old sums were divided by exp(old peak); this factor makes that exp(new peak).
         decay_BHM1 = torch.exp(self.peak - _finite(peak)).unsqueeze(3)
-        feature_BHMS = torch.exp(early_BHSM - _finite(peak).unsqueeze(2)).transpose(2, 3)
+        feature_BHMS = torch.exp(self.exponent - _finite(peak).unsqueeze(2)).transpose(2, 3)
         return type(self)(
-            sum=self.sum * decay_BHM1 + feature_BHMS @ early_value,
+            sum=self.sum * decay_BHM1 + feature_BHMS @ self.value,
             norm=self.norm * decay_BHM1 + feature_BHMS.sum(3, keepdim=True),
             peak=peak,
-            exponent=self.exponent[:, :, count:],
-            value=self.value[:, :, count:],
+            exponent=self.exponent[:, :, :0],
+            value=self.value[:, :, :0],
         )
 
 
@@ -115,12 +114,11 @@ class Performer(Mechanism[PerformerMemory]):
         memory = PerformerMemory(empty, empty[..., :1], peak, exponent_BHSM, value_BHSK)
         if self.causal:
             return memory
-        return memory.fold(exponent_BHSM.shape[2])._replace(exponent=exponent_BHSM)  # kept for attention weights
+        return memory.fold()._replace(exponent=exponent_BHSM)  # kept for attention weights
 
     def extend_memory(self, memory: PerformerMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> PerformerMemory:
         """Move the newest positions into the sums and replace them by the given ones."""
-        memory = memory.fold(memory.exponent.shape[2])
-        return memory._replace(exponent=self.exponents(key_BHSK), value=value_BHSK)
+        return memory.fold()._replace(exponent=self.exponents(key_BHSK), value=value_BHSK)
 
     def attend(
         self, query_BHTK: Tensor, memory: PerformerMemory, *, need_weights: bool
@@ -130,10 +128,17 @@ class Performer(Mechanism[PerformerMemory]):
         weight_BHTS = self._weights(exponent_BHTM, memory) if need_weights else None
         if not self.causal:
             return _attend_to_sums(exponent_BHTM, memory), weight_BHTS
-        memory, contexts = memory.fold(length - num_queries), []
-        for chunk_BHCM in torch.split(exponent_BHTM, _CHUNK_SIZE, 2):
-            contexts.append(_attend_in_chunk(chunk_BHCM, memory))
-            memory = memory.fold(chunk_BHCM.shape[2])
+        # Keys and values are cut once. The gradient of a slice is as long as what it was cut from, so a slice of the rest
+        # in every chunk would take quadratic time.
+        query_chunks = torch.split(exponent_BHTM, _CHUNK_SIZE, 2)
+        sizes = [length - num_queries, *(chunk_BHCM.shape[2] for chunk_BHCM in query_chunks)]
+        (early_BHSM, *key_chunks), (early_value, *value_chunks) = (
+            torch.split(x, sizes, 2) for x in (memory.exponent, memory.value)
+        )
+        memory, contexts = memory._replace(exponent=early_BHSM, value=early_value), []
+        for query_BHCM, key_BHCM, value_BHCK in zip(query_chunks, key_chunks, value_chunks, strict=True):
+            memory = memory.fold()._replace(exponent=key_BHCM, value=value_BHCK)
+            contexts.append(_attend_in_chunk(query_BHCM, memory))
         return torch.cat(contexts, 2), weight_BHTS
 
     def _weights(self, exponent_BHTM: Tensor, memory: PerformerMemory) -> Tensor | None:
@@ -159,9 +164,8 @@ def _attend_to_sums(exponent_BHTM: Tensor, memory: PerformerMemory) -> Tensor:
 
 
 def _attend_in_chunk(exponent_BHCM: Tensor, memory: PerformerMemory) -> Tensor:
-    """Return context_BHCK of C queries that attend to the sums and to the newest positions up to their own."""
-    size = exponent_BHCM.shape[2]
-    key_BHCM, value_BHCK = memory.exponent[:, :, :size], memory.value[:, :, :size]
+    """Return context_BHCK of C queries that attend to the sums and to the C newest positions up to their own."""
+    size, key_BHCM = exponent_BHCM.shape[2], memory.exponent
     # The largest exponent among the positions that a query attends to; cummax keeps the future out of it.
     peak_BHCM = torch.maximum(key_BHCM.detach().cummax(2).values, memory.peak.unsqueeze(2))
     largest_BHC1 = _finite((exponent_BHCM.detach() + peak_BHCM).amax(3, keepdim=True))
@@ -172,7 +176,7 @@ def _attend_in_chunk(exponent_BHCM: Tensor, memory: PerformerMemory) -> Tensor:
     # ... and before the chunk, the sums.
     feature_BHCM = torch.exp(exponent_BHCM + memory.peak.unsqueeze(2) - largest_BHC1)
     norm_BHC1 = feature_BHCM @ memory.norm + score_BHCC.sum(3, keepdim=True)
-    return _divide(feature_BHCM @ memory.sum + score_BHCC @ value_BHCK, norm_BHC1)
+    return _divide(feature_BHCM @ memory.sum + score_BHCC @ memory.value, norm_BHC1)
 
 
 def _finite(largest: Tensor) -> Tensor:
