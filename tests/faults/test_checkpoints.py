@@ -1,4 +1,4 @@
-"""Section B of the catalogue: a checkpoint is whole, or named and not used."""
+"""Section B of the catalogue: damaged checkpoints are reported and skipped, and run folders are protected."""
 
 import errno
 import json
@@ -24,7 +24,7 @@ KILL = int(signal.SIGKILL)
 
 @pytest.fixture(scope="module")
 def halted(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was stopped at step 10, with checkpoints of steps 3, 6, 9 and 10. Not to be spoilt."""
+    """A run that was stopped at step 10, with checkpoints of steps 3, 6, 9 and 10. Do not change it."""
     run = tmp_path_factory.mktemp("halted") / "run"
     stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 10)
     assert trainings.run("transformer", run, sabotage=[stop]).code == 143
@@ -34,12 +34,12 @@ def halted(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def run(halted: Path, tmp_path: Path) -> Path:
-    """A copy of `halted`, to be spoilt."""
+    """A copy of `halted` that may be changed."""
     return Path(shutil.copytree(halted, tmp_path / "run"))
 
 
-def goes_on_after(step: int, trainings: Trainings, run: Path, reason: str) -> None:
-    """The run names its newest checkpoint and its reason, leaves it as it is and ends as if nothing had been."""
+def assert_resumes_from(step: int, trainings: Trainings, run: Path, reason: str) -> None:
+    """The newest checkpoint is reported with the reason and not touched, and the run ends as if never interrupted."""
     newest = run / "checkpoints" / "step-00000010"
     before = snapshot(newest)
     done = trainings.run("transformer", run)
@@ -73,7 +73,7 @@ def test_b01_b02_a_kill_while_saving_loses_that_save_alone(
     assert leftovers(tmp_path) == []
 
 
-def test_b02_a_kill_between_the_old_and_the_new_final_weights_loses_neither(
+def test_b02_a_kill_while_the_final_parameters_are_replaced_loses_neither_version(
     trainings: Trainings, commands: Commands, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -88,24 +88,24 @@ def test_b02_a_kill_between_the_old_and_the_new_final_weights_loses_neither(
 
 
 @pytest.mark.parametrize("share", [0.0, None, 0.5, 0.999])
-def test_b04_truncated_weights_are_named_and_fallen_back_from(
+def test_b04_truncated_parameters_are_reported_and_skipped(
     share: float | None, trainings: Trainings, run: Path
 ) -> None:
     weights = run / "checkpoints" / "step-00000010" / MODEL
     size = weights.stat().st_size
     left = 1 if share is None else int(size * share)
     os.truncate(weights, left)
-    goes_on_after(9, trainings, run, f"{MODEL} has {left} bytes, expected {size}")
+    assert_resumes_from(9, trainings, run, f"{MODEL} has {left} bytes, expected {size}")
 
 
-def test_b06_weights_that_end_in_zeros_are_named_and_fallen_back_from(trainings: Trainings, run: Path) -> None:
+def test_b06_parameters_that_end_in_zeros_are_reported_and_skipped(trainings: Trainings, run: Path) -> None:
     weights = run / "checkpoints" / "step-00000010" / MODEL
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
-    goes_on_after(9, trainings, run, f"{MODEL} is not what was written (SHA-256 differs)")
+    assert_resumes_from(9, trainings, run, f"{MODEL} is not what was written (SHA-256 differs)")
 
 
-def test_b07_where_all_checkpoints_are_damaged_nothing_is_begun(trainings: Trainings, run: Path) -> None:
+def test_b07_if_all_checkpoints_are_damaged_nothing_is_trained(trainings: Trainings, run: Path) -> None:
     for weights in run.glob(f"checkpoints/*/{MODEL}"):
         os.truncate(weights, 100)
     before = snapshot(run)
@@ -129,7 +129,7 @@ def test_b08_a_checkpoint_without_its_manifest_is_not_used(
     spoil: Callable[[Path], object], reason: str, trainings: Trainings, run: Path
 ) -> None:
     spoil(run / "checkpoints" / "step-00000010" / MANIFEST)
-    goes_on_after(9, trainings, run, reason)
+    assert_resumes_from(9, trainings, run, reason)
 
 
 @pytest.mark.parametrize("part", [MODEL, OPTIMIZER])
@@ -139,7 +139,7 @@ def test_b08_a_checkpoint_whose_tensors_do_not_fit_is_not_used(part: str, traini
     (newest / part).write_bytes((other / part).read_bytes())
     (newest / MANIFEST).unlink()
     write_manifest(newest)
-    goes_on_after(9, trainings, run, f"{newest / part}: parameters of another model: ")
+    assert_resumes_from(9, trainings, run, f"{newest / part}: parameters of another model: ")
 
 
 def test_b09_another_tokenizer_is_refused(commands: Commands, work: Path) -> None:
@@ -153,7 +153,7 @@ def test_b09_another_tokenizer_is_refused(commands: Commands, work: Path) -> Non
     assert "tokenizer/source.model has " in done.error_text
 
 
-def test_b10_weights_of_another_architecture_are_refused(commands: Commands, work: Path) -> None:
+def test_b10_parameters_of_another_architecture_are_refused(commands: Commands, work: Path) -> None:
     shutil.rmtree(work / "runs" / "demo" / "final")
     shutil.copytree(work / "runs" / "demo-additive" / "final", work / "runs" / "demo" / "final")
     done = commands.run(work, "translate", "--run", "runs/demo", "x")
@@ -163,7 +163,7 @@ def test_b10_weights_of_another_architecture_are_refused(commands: Commands, wor
 
 
 @pytest.mark.parametrize("content", [None, b"", b"hello\n", b"<html></html>", pickle.dumps({"model": [1, 2]})])
-def test_b11_what_is_no_run_is_refused(content: bytes | None, commands: Commands, tmp_path: Path) -> None:
+def test_b11_something_that_is_not_a_run_is_refused(content: bytes | None, commands: Commands, tmp_path: Path) -> None:
     if content is None:
         (tmp_path / "thing").mkdir()
     else:
@@ -173,7 +173,7 @@ def test_b11_what_is_no_run_is_refused(content: bytes | None, commands: Commands
     assert "is not a run folder of this program" in done.error_text
 
 
-def test_b12_a_full_disk_is_named_and_the_last_checkpoint_kept(trainings: Trainings, run: Path) -> None:
+def test_b12_a_full_disk_is_reported_and_the_last_checkpoint_kept(trainings: Trainings, run: Path) -> None:
     before = snapshot(run / "checkpoints")
     done = trainings.run("transformer", run, limits={"RLIMIT_FSIZE": 30_000})
     assert done.code == 5
@@ -185,7 +185,7 @@ def test_b12_a_full_disk_is_named_and_the_last_checkpoint_kept(trainings: Traini
     assert_equal(run, trainings.whole("transformer"))
 
 
-def test_b12_a_disk_too_full_for_the_journal_is_named(trainings: Trainings, run: Path) -> None:
+def test_b12_a_disk_too_full_for_the_journal_is_reported(trainings: Trainings, run: Path) -> None:
     room = (run / "journal.jsonl").stat().st_size + 100
     done = trainings.run("transformer", run, limits={"RLIMIT_FSIZE": room})
     assert done.code == 5
@@ -196,7 +196,7 @@ def test_b12_a_disk_too_full_for_the_journal_is_named(trainings: Trainings, run:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, in memory, of 64 KB."""
+    """A file system of 64 KB in memory."""
     place = tmp_path / "disk"
     place.mkdir()
     try:
@@ -207,7 +207,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_b12_a_disk_that_is_full_again_and_again_costs_nothing_but_time(trainings: Trainings, small_disk: Path) -> None:
+def test_b12_a_disk_that_fills_up_repeatedly_costs_only_time(trainings: Trainings, small_disk: Path) -> None:
     run, size, newest = small_disk / "run", 64, ""
     while (done := trainings.run("transformer", run)).code != 0:
         assert done.code == 5, done.error_text
@@ -222,7 +222,7 @@ def test_b12_a_disk_that_is_full_again_and_again_costs_nothing_but_time(training
     assert_equal(run, trainings.whole("transformer"))
 
 
-def test_b14_a_run_that_becomes_read_only_is_named(trainings: Trainings, tmp_path: Path) -> None:
+def test_b14_a_run_that_becomes_read_only_is_reported(trainings: Trainings, tmp_path: Path) -> None:
     user = NOBODY if os.geteuid() == 0 else None
     run = tmp_path / "open" / "run"
     run.parent.mkdir()
@@ -240,9 +240,7 @@ def test_b14_a_run_that_becomes_read_only_is_named(trainings: Trainings, tmp_pat
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
-def test_b15_files_have_the_modes_that_the_user_asked_for(
-    umask: int, mode: int, trainings: Trainings, tmp_path: Path
-) -> None:
+def test_b15_file_modes_follow_the_umask(umask: int, mode: int, trainings: Trainings, tmp_path: Path) -> None:
     assert trainings.run("transformer", tmp_path / "run", "training.steps=1", umask=umask).code == 0
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert modes == {mode}
@@ -298,7 +296,7 @@ def test_a_failed_overwrite_leaves_the_run_as_it_was(trainings: Trainings, run: 
         assert snapshot(run) == before
 
 
-def test_final_weights_that_are_damaged_are_made_again(trainings: Trainings, tmp_path: Path) -> None:
+def test_damaged_final_parameters_are_written_again(trainings: Trainings, tmp_path: Path) -> None:
     whole, run = trainings.whole("transformer"), tmp_path / "run"
     shutil.copytree(whole, run)
     (run / "final/model.safetensors").write_bytes(b"")
@@ -306,7 +304,7 @@ def test_final_weights_that_are_damaged_are_made_again(trainings: Trainings, tmp
     assert_equal(run, whole)
 
 
-def test_going_on_needs_no_run_that_it_began_with(trainings: Trainings, tmp_path: Path) -> None:
+def test_resuming_does_not_need_the_run_that_it_was_initialised_from(trainings: Trainings, tmp_path: Path) -> None:
     shutil.copytree(trainings.whole("transformer"), tmp_path / "first")
     settings = f"training.initialise_from={tmp_path / 'first'}", "model.dropout=0.2"
     stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
@@ -316,7 +314,7 @@ def test_going_on_needs_no_run_that_it_began_with(trainings: Trainings, tmp_path
     assert done.code == 0, done.error_text
 
 
-def test_a_restart_by_torchrun_does_not_begin_anew(trainings: Trainings, tmp_path: Path) -> None:
+def test_a_restart_by_torchrun_resumes_in_spite_of_overwrite(trainings: Trainings, tmp_path: Path) -> None:
     stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     again = {"RANK": "0", "WORLD_SIZE": "1", "TORCHELASTIC_RESTART_COUNT": "1"}
@@ -326,7 +324,7 @@ def test_a_restart_by_torchrun_does_not_begin_anew(trainings: Trainings, tmp_pat
     assert "resuming from step 4" in done.error_text
 
 
-def test_an_overwritten_run_begins_anew(trainings: Trainings, run: Path) -> None:
+def test_an_overwritten_run_starts_over(trainings: Trainings, run: Path) -> None:
     done = trainings.commands.run(trainings.folder, *arguments("transformer", run), "--overwrite")
     assert done.code == 0, done.error_text
     assert "resuming" not in done.error_text
@@ -375,7 +373,40 @@ def test_a_lock_that_is_a_pipe_is_not_waited_for(commands: Commands, work: Path,
     assert commands.run(work, command, *more, "runs/demo").code in (0, 5)
 
 
-def test_a_run_that_is_moved_while_it_trains_is_not_made_twice(trainings: Trainings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deleted", [".lock-run", "run/run.json", "run/config.toml", "run/journal.jsonl"])
+def test_no_deleted_file_lets_a_second_process_train_in_a_run(
+    deleted: str, trainings: Trainings, tmp_path: Path
+) -> None:
+    first = trainings.start("transformer", tmp_path / "run")
+    first.wait_for("step 1/")
+    first.send(signal.SIGSTOP)
+    (tmp_path / deleted).unlink()
+    (tmp_path / ".lock-run").unlink(missing_ok=True)
+    before = snapshot(tmp_path / "run")
+    for extra in ([], ["--overwrite"]):
+        second = trainings.commands.run(trainings.folder, *arguments("transformer", tmp_path / "run"), *extra)
+        assert second.code == 5
+        assert f"{tmp_path / 'run'}: in use by " in second.error_text
+    assert snapshot(tmp_path / "run") == before
+    first.send(signal.SIGKILL)
+    first.wait()
+
+
+def test_a_run_of_another_format_is_rejected_with_what_to_do(commands: Commands, work: Path) -> None:
+    path = work / "runs/demo/run.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "format": 1}))
+    reseal(work / "runs/demo")
+    problem = "runs/demo/run.json: written in run format 1, but this version reads format 2; train the run again"
+    train = ["train", "demo.toml", *sets(*SETTINGS["demo"]), "--output", "runs/demo"]
+    for words in (["translate", "a dog"], ["evaluate", "demo"], ["report", "demo"], ["watch", "demo"], train):
+        done = commands.run(work, *words, *(["--run", "demo"] if words[0] == "translate" else []))
+        assert done.code == 4
+        assert done.error_text.count("\n") == 1
+        assert problem in done.error_text
+    assert commands.run(work, *train, "--overwrite").code == 0
+
+
+def test_a_run_that_is_moved_while_it_trains_is_not_created_again(trainings: Trainings, tmp_path: Path) -> None:
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     training = trainings.start("transformer", run)
     training.wait_for("step 1/")
