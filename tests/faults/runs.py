@@ -31,13 +31,13 @@ WORKERS = {"side by side": 2}
 
 EPOCHS = ["training.batch_tokens=1500", "training.average=3", "training.samples=1"]  # three epochs in twelve steps
 PLACES = {
-    "mid-epoch": [("translator.training.loop.count", 2)],
-    "epoch boundary": [("translator.training.loop.count", -1)],  # the last update of the first epoch
+    "mid-epoch": [("translator.training.loop.Report", 2)],
+    "epoch boundary": [("translator.training.loop.Report", -1)],  # the last update of the first epoch
     "inside validation": [("translator.jobs.train.run_loop.mean_loss", 1)],
     "inside a validation translation": [("translator.jobs.translate.translator.Translator._translate_block", 2)],
     "step 0": [("translator.jobs.train.run_loop.train", 1)],
-    "last step": [("translator.training.loop.count", 12)],
-    "twice": [("translator.training.loop.count", 4), ("translator.training.loop.count", 3)],
+    "last step": [("translator.training.loop.Report", 12)],
+    "twice": [("translator.training.loop.Report", 4), ("translator.training.loop.Report", 3)],
     "inside accumulation": [("translator.training.objective.Objective.forward", 6)],
     "while saving": [("translator.training.checkpoint.write_part", 5)],
     "between saving and pruning": [("translator.jobs.train.run_loop.prune", 5)],  # the first call with one too many

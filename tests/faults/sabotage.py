@@ -1,6 +1,6 @@
 """What a test may do to a command from within: send itself a signal, fail or reckon wrongly at a named place.
 
-A place is the dotted name of a function or method where it is looked up, like `translator.training.loop.count`; `nth`
+A place is the dotted name of a function, method or class where it is looked up, like `translator.training.loop.Report`; `nth`
 counts its calls from 1, 0 means all of them.
 """
 

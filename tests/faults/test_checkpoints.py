@@ -26,7 +26,7 @@ KILL = int(signal.SIGKILL)
 def halted(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped at step 10, with checkpoints of steps 3, 6, 9 and 10. Do not change it."""
     run = tmp_path_factory.mktemp("halted") / "run"
-    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 10)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 10)
     assert trainings.run("transformer", run, sabotage=[stop]).code == 143
     assert sorted(path.name[-2:] for path in run.glob("checkpoints/*")) == ["03", "06", "09", "10"]
     return run
@@ -248,7 +248,7 @@ def test_b15_file_modes_follow_the_umask(umask: int, mode: int, trainings: Train
 
 def test_b16_the_newest_and_the_best_are_kept(trainings: Trainings, tmp_path: Path) -> None:
     settings = "training.average=1", "training.keep_last=2", "training.save_every=1", "training.validate_every=2"
-    stop = ("send", KILL, "translator.training.loop.count", 7)
+    stop = ("send", KILL, "translator.training.loop.Report", 7)
     assert trainings.run("transformer", tmp_path / "run", *settings, sabotage=[stop]).code == -KILL
     best = max((r["bleu"], r["step"]) for r in map(read_progress, (tmp_path / "run").glob("checkpoints/step-*")))[1]
     assert {path.name[-1] for path in (tmp_path / "run").glob("checkpoints/step-*")} == {"5", "6", str(best)}
@@ -307,7 +307,7 @@ def test_damaged_final_parameters_are_written_again(trainings: Trainings, tmp_pa
 def test_resuming_does_not_need_the_run_that_it_was_initialised_from(trainings: Trainings, tmp_path: Path) -> None:
     shutil.copytree(trainings.whole("transformer"), tmp_path / "first")
     settings = f"training.initialise_from={tmp_path / 'first'}", "model.dropout=0.2"
-    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 4)
     assert trainings.run("transformer", tmp_path / "run", *settings, sabotage=[stop]).code == 143
     shutil.rmtree(tmp_path / "first")
     done = trainings.run("transformer", tmp_path / "run", *settings)
@@ -315,7 +315,7 @@ def test_resuming_does_not_need_the_run_that_it_was_initialised_from(trainings: 
 
 
 def test_a_restart_by_torchrun_resumes_in_spite_of_overwrite(trainings: Trainings, tmp_path: Path) -> None:
-    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 4)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     again = {"RANK": "0", "WORLD_SIZE": "1", "TORCHELASTIC_RESTART_COUNT": "1"}
     words = [*arguments("transformer", tmp_path / "run"), "--overwrite"]

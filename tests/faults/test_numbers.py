@@ -66,7 +66,7 @@ def test_d03_one_bad_update_is_skipped_alone(trainings: Trainings, tmp_path: Pat
 
 def test_d03_skipped_updates_are_counted_over_a_stop(trainings: Trainings, tmp_path: Path) -> None:
     run, bad = tmp_path / "run", ("scale_loss", NAN, 1, EVER)
-    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 6)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 6)
     assert trainings.run("transformer", run, "training.steps=30", sabotage=[bad, stop]).code == 143
     done = trainings.run("transformer", run, "training.steps=30", sabotage=[bad])
     assert done.code == 6
@@ -154,7 +154,7 @@ def memory_of(commands: Commands) -> int:
 def test_d09_a_smaller_micro_batch_is_remembered(trainings: Trainings, tmp_path: Path) -> None:
     run = tmp_path / "run"
     full = ("fail", "RuntimeError", "translator.training.objective.Objective.forward", 2, "can't allocate memory")
-    stop = ("send", int(signal.SIGTERM), "translator.training.loop.count", 4)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 4)
     done = trainings.run("transformer", run, sabotage=[full, stop])
     assert done.code == 143
     assert done.error_text.count(NOTICE) == 1

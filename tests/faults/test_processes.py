@@ -40,7 +40,7 @@ def test_several_processes_have_the_losses_of_one(
 
 def test_several_processes_stop_and_resume_exactly(trainings: Trainings, tmp_path: Path) -> None:
     assert [process.wait().code for process in trainings.several("transformer", tmp_path / "whole")] == [0, 0]
-    stop = ("send", TERM, "translator.training.loop.count", 4)
+    stop = ("send", TERM, "translator.training.loop.Report", 4)
     done = [process.wait() for process in trainings.several("transformer", tmp_path / "run", sabotage=[stop])]
     assert [result.code for result in done] == [143, 143]
     assert "step 4: stopped by SIGTERM, state saved in" in done[0].error_text
@@ -51,7 +51,7 @@ def test_several_processes_stop_and_resume_exactly(trainings: Trainings, tmp_pat
 
 
 def test_another_number_of_processes_resumes_and_says_so(trainings: Trainings, tmp_path: Path) -> None:
-    stop = ("send", TERM, "translator.training.loop.count", 4)
+    stop = ("send", TERM, "translator.training.loop.Report", 4)
     still = STILL["transformer"]
     assert trainings.run("transformer", tmp_path / "run", *still, sabotage=[stop]).code == 143
     done = [process.wait() for process in trainings.several("transformer", tmp_path / "run", *still)]
@@ -79,7 +79,7 @@ def test_a_run_that_cannot_start_ends_all_processes_with_one_message(trainings: 
 
 
 def test_a_lost_process_ends_the_others(trainings: Trainings, tmp_path: Path) -> None:
-    kill = ("send", int(signal.SIGKILL), "translator.training.loop.count", 4)
+    kill = ("send", int(signal.SIGKILL), "translator.training.loop.Report", 4)
     first, last = (process.wait() for process in trainings.several("transformer", tmp_path / "run", sabotage=[kill]))
     assert (first.code, last.code) == (5, -9)
     assert "another process of this run has ended" in first.error_text

@@ -86,7 +86,7 @@ def test_a07_patience_goes_on_counting(number: int, trainings: Trainings, tmp_pa
     settings = "training.patience=3", "training.validate_every=2", "training.learning_rate=1e-9"
     whole = trainings.whole("transformer", *settings)
     assert json.loads((whole / "final/finished.json").read_bytes())["step"] == 8
-    for where in (("translator.training.loop.count", 7), ("translator.jobs.train.final_parameters.read_parameters", 1)):
+    for where in (("translator.training.loop.Report", 7), ("translator.jobs.train.final_parameters.read_parameters", 1)):
         done = trainings.run("transformer", tmp_path / "run", *settings, sabotage=[("send", int(number), *where)])
         assert done.code in (128 + number, -number), done.error_text
     assert trainings.run("transformer", tmp_path / "run", *settings).code == 0
@@ -122,7 +122,7 @@ def test_a09_more_steps_under_a_schedule_that_ends_are_told(trainings: Trainings
 
 
 def test_a11_another_thread_count_goes_on_with_one_notice(trainings: Trainings, tmp_path: Path) -> None:
-    stop = ("send", int(TERM), "translator.training.loop.count", 2)
+    stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     threads = ("call", "torch.set_num_threads", 3)
     done = trainings.run("transformer", tmp_path / "run", "training.steps=3", sabotage=[threads])
@@ -132,7 +132,7 @@ def test_a11_another_thread_count_goes_on_with_one_notice(trainings: Trainings, 
 
 
 def test_a11_a_state_of_a_gpu_goes_on_without_one(trainings: Trainings, tmp_path: Path) -> None:
-    run, stop = tmp_path / "run", ("send", int(TERM), "translator.training.loop.count", 2)
+    run, stop = tmp_path / "run", ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", run, sabotage=[stop]).code == 143
     newest = run / "checkpoints" / "step-00000002"
     record = json.loads((newest / PROGRESS).read_bytes())
@@ -156,7 +156,7 @@ def test_a12_a_translation_is_the_same_again_and_in_any_batch(commands: Commands
 
 
 def test_a13_a_moved_run_goes_on(trainings: Trainings, commands: Commands, tmp_path: Path) -> None:
-    stop = ("send", int(TERM), "translator.training.loop.count", 2)
+    stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     shutil.copytree(trainings.folder, tmp_path / "elsewhere" / "corpus", ignore=shutil.ignore_patterns("whole"))
     (tmp_path / "run").rename(tmp_path / "elsewhere" / "moved")
@@ -191,7 +191,7 @@ def test_a14_of_two_that_start_at_once_one_prepares(trainings: Trainings, tmp_pa
 
 
 def test_a14_the_lock_of_a_killed_process_is_taken_over(trainings: Trainings, tmp_path: Path) -> None:
-    kill = ("send", int(KILL), "translator.training.loop.count", 2)
+    kill = ("send", int(KILL), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[kill]).code == -KILL
     assert leftovers(tmp_path)
     assert trainings.run("transformer", tmp_path / "run", "training.steps=3").code == 0
@@ -209,7 +209,7 @@ def test_a15_sampled_subwords() -> None: ...
 
 
 def test_a_command_typed_by_a_user_goes_on(trainings: Trainings, tmp_path: Path) -> None:
-    stop = ("send", int(TERM), "translator.training.loop.count", 2)
+    stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     done = execute(trainings.folder, *arguments("transformer", tmp_path / "run"))
     assert done.code == 0

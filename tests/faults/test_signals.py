@@ -117,7 +117,7 @@ def test_a_signal_before_there_is_anything_leaves_nothing(trainings: Trainings, 
 def test_c11_an_update_that_hangs_is_ended_and_the_message_names_the_checkpoint(
     trainings: Trainings, tmp_path: Path
 ) -> None:
-    run, hang = tmp_path / "run", ("hang", "translator.training.loop.count", 5)
+    run, hang = tmp_path / "run", ("hang", "translator.training.loop.Report", 5)
     short = ("replace", "translator.jobs.train.run_loop.UPDATE_SECONDS", 0.5)
     training = trainings.start("transformer", run, sabotage=[hang, short])
     training.wait_for("step 4/")
@@ -195,7 +195,7 @@ def test_c08_a_loader_that_dies() -> None: ...
 
 def test_c09_a_terminal_that_closes_does_not_matter_under_nohup(trainings: Trainings, tmp_path: Path) -> None:
     ignored = ("call", "signal.signal", HUP, int(signal.SIG_IGN))
-    hung_up = ("send", HUP, "translator.training.loop.count", 3)
+    hung_up = ("send", HUP, "translator.training.loop.Report", 3)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[ignored, hung_up]).code == 0
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 
