@@ -86,7 +86,10 @@ def test_a07_patience_goes_on_counting(number: int, trainings: Trainings, tmp_pa
     settings = "training.patience=3", "training.validate_every=2", "training.learning_rate=1e-9"
     whole = trainings.whole("transformer", *settings)
     assert json.loads((whole / "final/finished.json").read_bytes())["step"] == 8
-    for where in (("translator.training.loop.Report", 7), ("translator.jobs.train.final_parameters.read_parameters", 1)):
+    for where in (
+        ("translator.training.loop.Report", 7),
+        ("translator.jobs.train.final_parameters.read_parameters", 1),
+    ):
         done = trainings.run("transformer", tmp_path / "run", *settings, sabotage=[("send", int(number), *where)])
         assert done.code in (128 + number, -number), done.error_text
     assert trainings.run("transformer", tmp_path / "run", *settings).code == 0
