@@ -39,16 +39,13 @@ def _show_version(is_requested: bool) -> None:
         raise typer.Exit
 
 
+_Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
 @app.callback()
-def _main(
-    context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit.", show_default=False
-        ),
-    ] = False,
-) -> None:
+def _main(context: typer.Context, version: _Version = False) -> None:
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
 
@@ -57,15 +54,16 @@ def run() -> int:
     """Run the command line and return the exit code."""
     _prepare_streams()
     try:
-        code = app(standalone_mode=False, prog_name="translator")
+        try:
+            code = app(standalone_mode=False, prog_name="translator")
+        except SystemExit as stop:
+            if isinstance(stop.__context__, OSError):  # Typer exits on its own when a pipe is closed
+                raise stop.__context__ from None
+            code = stop.code if isinstance(stop.code, int) else 0
         sys.stdout.flush()
         return int(code or 0)
-    except SystemExit as stop:
-        # Typer exits on its own when a pipe is closed; the OSError is then the context.
-        return _report_os_error(stop.__context__) if isinstance(stop.__context__, OSError) else _flush_and_exit(stop)
     except TranslatorError as error:
-        print_error(str(error))
-        return error.exit_code
+        return _report(error)
     except typer.TyperException as error:
         return _report_usage_error(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -90,12 +88,10 @@ def _prepare_streams() -> None:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _flush_and_exit(stop: SystemExit) -> int:
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        return _report_os_error(error)
-    return stop.code if isinstance(stop.code, int) else 0
+def _report(error: TranslatorError) -> int:
+    """Print an error and return its exit code."""
+    print_error(str(error))
+    return error.exit_code
 
 
 def _report_usage_error(error: typer.TyperException) -> int:
@@ -105,21 +101,19 @@ def _report_usage_error(error: typer.TyperException) -> int:
     suggestions = sorted(getattr(error, "possibilities", None) or [])
     problem = str(error) if suggestions else error.format_message()
     advice = f"did you mean {' or '.join(suggestions)}?" if suggestions else f"see `{place} --help`"
-    print_error(str(UsageError(place, problem.rstrip("."), "" if problem.endswith("?") else advice)))
-    return UsageError.exit_code
+    return _report(UsageError(place, problem.rstrip("."), "" if problem.endswith("?") else advice))
 
 
 def _report_os_error(error: OSError) -> int:
     """Print which file or stream failed; say nothing if the reader of the output went away (exit code 141)."""
-    code = MachineError.exit_code
     if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
         code = 141
     elif error.filename:
-        print_error(str(MachineError(str(error.filename), f"cannot be read or written ({error.strerror})")))
+        code = _report(MachineError(str(error.filename), f"cannot be read or written ({error.strerror})"))
     elif error.errno is None:
-        print_error(str(MachineError("operating system", str(error))))
+        code = _report(MachineError("operating system", str(error)))
     else:
-        print_error(str(MachineError("standard output", f"cannot be written ({error.strerror})")))
+        code = _report(MachineError("standard output", f"cannot be written ({error.strerror})"))
     discard_output(sys.stdout)
     return code
 
@@ -128,12 +122,10 @@ def _report_unexpected_error(error: Exception) -> int:
     """Print that memory or threads ran out; anything else is a bug and is printed with its traceback."""
     if is_out_of_memory(error):
         advice = "reduce --batch-size, --beam-size or training.batch_tokens, or choose a smaller model"
-        print_error(str(MachineError("memory", "out of memory", advice)))
-        return MachineError.exit_code
+        return _report(MachineError("memory", "out of memory", advice))
     if is_out_of_threads(error):
         advice = "free memory, or raise the limits shown by `ulimit -v` and `ulimit -u`"
-        print_error(str(MachineError("threads", "cannot start another thread", advice)))
-        return MachineError.exit_code
+        return _report(MachineError("threads", "cannot start another thread", advice))
     for line in traceback.format_exc().splitlines():
         notify(line)
     print_error(f"internal error in translator {__version__}; please report this with the traceback above")

@@ -97,58 +97,39 @@ def with_attention(
 
 
 @contextmanager
-def attention_file(
-    request: AttentionRequest | None,
-) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
+def attention_file(request: AttentionRequest | None) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
     """Yield a function that adds a source, its translation and its map to the file, which appears if the block succeeds."""
     from translator.jobs.inspect.attention import NOTICE
+    from translator.report.figure import save_figure
 
-    maps: list[AttentionMap] = []
     if request is None or request.file is None:
         yield lambda *_: None
     elif request.format == "figure":
+        maps: list[AttentionMap] = []
 
         def keep(_source: str, _translation: str, attention_map: "AttentionMap | None") -> None:
             if attention_map and len(maps) <= _MAX_MAPS:  # one more than is drawn, to know whether any is left out
                 maps.append(attention_map)
 
         yield keep
-        _save_figure(maps, request.file)
+        if len(maps) > _MAX_MAPS:
+            notify(f"{request.file}: shows the first {_MAX_MAPS} sentences; use a .json file for all of them")
+        if maps:
+            save_figure([attention_map.heat_map for attention_map in maps[:_MAX_MAPS]], NOTICE, request.file)
+        else:
+            notify(f"{request.file}: not written, there are no sentences")
     else:
-        file_format = request.format
         with line_writer(request.file) as write:
-            yield lambda *sentence: write(_file_line(file_format, *sentence))
+            yield lambda *sentence: write(_file_line(request, *sentence))
     if request is not None and request.format in ("json", "pharaoh"):
         notify(f"note: {NOTICE}")
 
 
-def write_attention(
-    request: AttentionRequest, viewer: "AttentionViewer", sources: list[str], best: "list[Candidate]"
-) -> None:
-    """Write the attention maps of a test set's translations to the file."""
-    with attention_file(request) as keep:
-        results = ([candidate] for candidate in best)
-        for source, [candidate], attention_map in with_attention(results, sources, viewer):
-            keep(source, candidate.text, attention_map)
-
-
-def _file_line(file_format: str, source: str, translation: str, attention_map: "AttentionMap | None") -> str:
-    if file_format == "pharaoh":
+def _file_line(request: AttentionRequest, source: str, translation: str, attention_map: "AttentionMap | None") -> str:
+    if request.format == "pharaoh":
         return attention_map.alignment if attention_map else ""
     record = attention_map and attention_map.as_record()
     return as_json({"source": source, "translation": translation, "attention": record})
-
-
-def _save_figure(maps: "list[AttentionMap]", path: Path) -> None:
-    from translator.jobs.inspect.attention import NOTICE
-    from translator.report.figure import save_figure
-
-    if len(maps) > _MAX_MAPS:
-        notify(f"{path}: shows the first {_MAX_MAPS} sentences; use a .json file for all of them")
-    if not maps:
-        notify(f"{path}: not written, there are no sentences")
-        return
-    save_figure([attention_map.heat_map for attention_map in maps[:_MAX_MAPS]], NOTICE, path)
 
 
 def text_with_attention(

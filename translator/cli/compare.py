@@ -69,12 +69,15 @@ def compare(
       translator compare demo demo-additive --seeds 3 --strict
       translator compare bahdanau luong --json --report report.html
     """
+    from translator.config import load_config
     from translator.jobs.compare.compare import compare_runs, given_decoding, with_seeds
     from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.translator import decoding_settings
 
     test = read_given_test(source, reference, report, force=force)
     names, place = names or _DEFAULT_NAMES, choose_device(device)
-    _check_decoding(overrides, beam_size)
+    default = load_config(options.find_config(_DEFAULT_NAMES[0]))  # only to reject wrong options before any training
+    decoding_settings(default, overrides, {"beam_size": beam_size}, many_allowed=False)
     runs = _find_runs(names, place, seeds=seeds, skip_missing=skip_missing)
     settings = given_decoding(runs, overrides, beam_size)
     comparison = compare_runs(
@@ -90,15 +93,6 @@ def compare(
     print_result(_json_text(comparison) if json else plain_text(comparison, with_sentences=sentences))
 
 
-def _check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
-    """Raise UsageError for decoding options that no run accepts, before anything is trained."""
-    from translator.config import load_config
-    from translator.jobs.translate.translator import decoding_settings
-
-    config = load_config(options.find_config(_DEFAULT_NAMES[0]))
-    decoding_settings(config, overrides, {"beam_size": beam_size}, many_allowed=False)
-
-
 def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip_missing: bool) -> list["RunFolder"]:
     """Return the named runs and `seeds` finished runs of each named config, training those that are missing."""
     from translator.jobs.compare.train_missing import PlannedRun, plan_runs, train_missing
@@ -106,23 +100,24 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
 
     if len(names) < 2:
         raise UsageError("compare", f"found {len(names)} run, expected at least 2", "name two runs or configs")
-    models = [RunFolder(Path(name)) if _names_run(name) else options.find_config(name) for name in names]
+    models: list[RunFolder | Path] = []
+    for name, path in zip(names, map(Path, names), strict=True):
+        is_run = path.is_dir() or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
+        models.append(RunFolder(path) if is_run else options.find_config(name))
     if seeds > 1 and (run := next((model for model in models if isinstance(model, RunFolder)), None)):
         raise UsageError(str(run.path), "is a run, which has one seed", "name configs, or omit --seeds")
     usable = [model for model in models if isinstance(model, Path) or _is_usable(model, skip_missing=skip_missing)]
     if len(usable) < 2:
         problem = f"{len(usable)} of {len(names)} runs are usable, expected at least 2"
         raise ModelError("compare", problem, "name other runs")
-    runs: list[RunFolder | PlannedRun] = []
+    runs: list[RunFolder] = []
+    planned: list[PlannedRun] = []
     for model in usable:
-        runs += [model] if isinstance(model, RunFolder) else plan_runs(model, RUNS, num_seeds=seeds)
-    train_missing([run for run in runs if isinstance(run, PlannedRun)], device=device, open_observer=TrainingDisplay)
-    return [run.run if isinstance(run, PlannedRun) else run for run in runs]
-
-
-def _names_run(name: str) -> bool:
-    path = Path(name)
-    return path.is_dir() or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
+        plans = [] if isinstance(model, RunFolder) else plan_runs(model, RUNS, num_seeds=seeds)
+        runs += [model] if isinstance(model, RunFolder) else [plan.run for plan in plans]
+        planned += plans
+    train_missing(planned, device=device, open_observer=TrainingDisplay)
+    return runs
 
 
 def _is_usable(run: "RunFolder", *, skip_missing: bool) -> bool:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli import options
-from translator.cli.attention import Attention, Head, Layer, parse_attention, reject_unused, write_attention
+from translator.cli.attention import (
+    Attention,
+    Head,
+    Layer,
+    attention_file,
+    parse_attention,
+    reject_unused,
+    with_attention,
+)
 from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import check_output, read_given_test, write_lines
 from translator.cli.tables import number
@@ -68,21 +76,19 @@ def evaluate(
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
     if viewer and request:
-        write_attention(request, viewer, test.source, evaluation.best)
+        results = ([candidate] for candidate in evaluation.best)
+        with attention_file(request) as keep:
+            for sentence, [best], attention_map in with_attention(results, test.source, viewer):
+                keep(sentence, best.text, attention_map)
     if output is not None:
         write_lines(output, evaluation.hypotheses)
     for notice in evaluation.notices:
         warn(notice)
-    print_result(_json_text(evaluation) if json else _plain_text(evaluation))
-
-
-def _json_text(evaluation: "Evaluation") -> str:
-    record = {
-        **evaluation.as_record(),
-        "num_sentences": len(evaluation.hypotheses),
-        "decoding": evaluation.decoding.model_dump(mode="json"),
-    }
-    return as_json(record, indent=1)
+    if json:
+        more = {"num_sentences": len(test.source), "decoding": settings.model_dump(mode="json")}
+        print_result(as_json(evaluation.as_record() | more, indent=1))
+    else:
+        print_result(_plain_text(evaluation))
 
 
 def _plain_text(evaluation: "Evaluation") -> str:

@@ -9,11 +9,11 @@ from translator.cli import options
 from translator.cli.console import notify, print_result
 from translator.runs import RUNS
 
+_Output = Annotated[Path | None, typer.Option(help="Folder for the runs and the report.", show_default="runs/story")]
+
 
 def story(
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for the runs and the report.", show_default="runs/story")
-    ] = None,
+    output: _Output = None,
     overrides: options.Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
