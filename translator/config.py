@@ -67,9 +67,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         place = f"{path}:{line[1]}" if line else str(path)
         raise UsageError(place, f"not TOML ({error})", "see configs/demo.toml for an example") from error
     except ValueError as error:
-        raise UsageError(
-            _place_of_long_integer(path, text), "an integer of more than 4,300 digits, expected one less than 2**63"
-        ) from error
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _LONG_INTEGER.search(line)]
+        place = f"{path}:{lines[0][0]}: {lines[0][1].partition('=')[0].strip()}" if lines else str(path)
+        raise UsageError(place, "an integer of more than 4,300 digits, expected one less than 2**63") from error
     except RecursionError as error:
         raise UsageError(str(path), "is nested too deeply", "expected a TOML file with one level of tables") from error
     corpus = table.get("corpus")
@@ -125,34 +125,14 @@ def _check_config(table: Table, origin: Origin) -> Config:
     for name in table:
         if name not in tables:
             raise UsageError(origin.place(name), "unknown table", suggestion(name, tables))
-    checked: dict[str, Any] = {
-        name: check_table(table.get(name, {}), name, settings, origin) for name, settings in tables.items()
-    }
-    return Config(**checked)
+    return Config(**{name: check_table(table.get(name, {}), name, tables[name], origin) for name in tables})
 
 
 def _settings_classes(architecture: str) -> dict[str, type[Settings]]:
     """Return the settings class of each table of a config with this architecture."""
     _, model, encoder, decoder = MODELS[architecture]
-    return {
-        "corpus": CorpusSettings,
-        "tokenizer": TokenizerSettings,
-        "model": model,
-        "encoder": encoder,
-        "decoder": decoder,
-        "training": TrainingSettings,
-        "decoding": DecodingSettings,
-        "ops": OpsSettings,
-    }
-
-
-def _place_of_long_integer(path: Path, text: str) -> str:
-    lines = (
-        f"{path}:{number}: {line.partition('=')[0].strip()}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if _LONG_INTEGER.search(line)
-    )
-    return next(lines, str(path))
+    classes: dict[str, Any] = {name: field.annotation for name, field in Config.model_fields.items()}
+    return {**classes, "model": model, "encoder": encoder, "decoder": decoder}
 
 
 def dump_config(config: Config) -> str:
@@ -190,10 +170,10 @@ def portable(config: Config, *, without_none: bool = False) -> Table:
 
 def _settings_with(freedom: Freedom) -> frozenset[str]:
     """Return the dotted names of the settings whose fields are marked with this freedom."""
-    tables = (table for architecture in MODELS for table in _settings_classes(architecture).items())
     return frozenset(
         f"{name}.{key}"
-        for name, settings in tables
+        for architecture in MODELS
+        for name, settings in _settings_classes(architecture).items()
         for key, field in settings.model_fields.items()
         if freedom in field.metadata
     )

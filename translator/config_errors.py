@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from translator.attention import MECHANISMS
 from translator.errors import UsageError
@@ -51,8 +50,9 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
     first, path = details[0], [str(part) for part in details[0]["loc"]]
     key = ".".join([prefix, *path])
     inner = first.get("ctx", {}).get("error")
-    if isinstance(inner, ValidationError):
-        return explain(inner, key, _attention_settings(first["input"], settings), origin)
+    if isinstance(inner, ValidationError):  # of an attention table, whose mechanism decides which keys it may have
+        mechanism = str(first["input"].get("mechanism", "full")) if isinstance(first["input"], dict) else ""
+        return explain(inner, key, MECHANISMS[mechanism].settings if mechanism in MECHANISMS else settings, origin)
     if first["type"] == "extra_forbidden":
         return UsageError(origin.place(key), "unknown option", suggestion(path[-1], _fields_at(settings, path[:-1])))
     if first["type"] == "value_error":
@@ -60,21 +60,17 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
         # An error of a whole table is reported where the fields that its message names were set.
         fields = [] if path else [word for word in re.findall(r"\w+", message) if word in settings.model_fields]
         return UsageError(origin.place(*(f"{key}.{field}" for field in fields), key), message)
-    # For a union, pydantic appends the member to the path and reports an error for each.
-    depth = next(
-        (depth for depth, part in enumerate(path) if part not in _fields_at(settings, path[:depth])), len(path)
-    )
-    expected = {
-        _expectation(detail, depth): None for detail in details if detail["loc"][:depth] == first["loc"][:depth]
-    }
+    # For a union, pydantic appends the member to the path and reports an error for each; `depth` is the path without it.
+    depth = 0
+    while depth < len(path) and path[depth] in _fields_at(settings, path[:depth]):
+        depth += 1
+    expected = []
+    for detail in details:
+        if detail["loc"][:depth] == first["loc"][:depth]:
+            kind = str(detail["loc"][depth]) if len(detail["loc"]) > depth else detail["type"]
+            expected.append(_EXPECTED.get(kind, detail["msg"].removeprefix("Input should be ")))
     place = origin.place(".".join([prefix, *path[:depth]]))
-    return UsageError(place, f"found {quoted(first['input'])}, expected {' or '.join(expected)}")
-
-
-def _expectation(detail: ErrorDetails, depth: int) -> str:
-    """Return what was expected; a path longer than `depth` ends in the member of a union."""
-    kind = str(detail["loc"][depth]) if len(detail["loc"]) > depth else detail["type"]
-    return _EXPECTED.get(kind, detail["msg"].removeprefix("Input should be "))
+    return UsageError(place, f"found {quoted(first['input'])}, expected {' or '.join(dict.fromkeys(expected))}")
 
 
 def quoted(value: object) -> str:
@@ -85,12 +81,6 @@ def quoted(value: object) -> str:
         return "an integer of more than 4,300 digits"
     too_long = len(text) > _MAX_QUOTED_CHARACTERS
     return f"{text[:_MAX_QUOTED_CHARACTERS]}... ({len(text):,} characters)" if too_long else text
-
-
-def _attention_settings(table: object, default: type[Settings]) -> type[Settings]:
-    """Return the settings class of the mechanism that an attention table names, to suggest its keys."""
-    name = table.get("mechanism", "full") if isinstance(table, dict) else ""
-    return MECHANISMS[name].settings if isinstance(name, str) and name in MECHANISMS else default
 
 
 def _fields_at(settings: type[Settings], path: Sequence[str]) -> Mapping[str, object]:
