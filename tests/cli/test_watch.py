@@ -59,12 +59,13 @@ def test_without_a_terminal_a_table_is_printed_once(run: Path, program: Program)
     assert "\x1b" not in result.output
     first, _, _, *lines = result.output.splitlines()
     assert first == "runs/one: stopped after step 40; run the same `translator train` again to resume"
-    assert [line.split() for line in lines[:3]] == [
-        ["loss", "2.00", "2.00", "1", "2.00"],
-        ["validation", "loss", "1.50", "1.50", "40", "1.50"],
+    assert [line.split() for line in lines[:4]] == [
+        ["training", "loss", "2.00", "2.00", "1", "2.00"],
+        ["cross-entropy", "1.50", "1.50", "40", "1.50"],
+        ["perplexity", "4.48", "4.48", "40", "4.48"],
         ["BLEU", "33.25", "33.25", "40", "33.25"],
     ]
-    assert lines[4].split()[-1] == "200.00"
+    assert lines[5].split()[-1] == "200.00"
     assert lines[-1] == "reference a dog"
 
 
@@ -96,7 +97,7 @@ def test_a_run_that_resumed_from_an_earlier_checkpoint_is_shown_from_there(run: 
     (other / JOURNAL).replace(run / JOURNAL)
     watched.refresh()
     assert watched.step == 31
-    assert [point.step for point in watched.curves["loss"].points] == list(range(1, 32))
+    assert [point.step for point in watched.curves["training loss"].points] == list(range(1, 32))
     assert watched.samples == []
 
 
@@ -149,7 +150,15 @@ def test_the_screen_fits_the_terminal(run: Path, width: int, height: int) -> Non
         assert all(line.cell_len <= max(width, 20) for line in lines)
     if (width, height) in ((80, 24), (40, 20)):
         text = "\n".join(line.plain for line in lines)
-        for part in ("loss 2.00", "validation loss 1.50", "BLEU 33.25", "learning rate", "tokens/s", "reference a dog"):
+        values = (
+            "training loss 2.00",
+            "cross-entropy 1.50",
+            "perplexity 4.48",
+            "BLEU 33.25",
+            "learning rate",
+            "tokens/s",
+        )
+        for part in (*values, "reference a dog"):
             assert part in text
 
 

@@ -13,7 +13,7 @@ from tests.faults.runs import Trainings, journal, losses
 from tests.faults.test_processes import STILL
 from tests.training.test_loop import begin, corpus_updates
 from translator.training.checkpoint import MODEL, OPTIMIZER, read_parameters
-from translator.training.loop import accumulate, mean_loss
+from translator.training.loop import accumulate, mean_cross_entropy
 from translator.training.updates import Share
 
 NAN = float("nan")
@@ -73,12 +73,15 @@ def test_d03_skipped_updates_are_counted_over_a_stop(trainings: Trainings, tmp_p
     assert "step 10: loss not finite in 10 updates in a row (no update had a finite loss)" in done.error_text
 
 
-def test_d04_a_validation_loss_that_is_no_number_is_never_the_best(trainings: Trainings, tmp_path: Path) -> None:
+def test_d04_a_cross_entropy_that_is_not_finite_is_never_the_best(trainings: Trainings, tmp_path: Path) -> None:
     done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 1, 1, False)])
     assert done.code == 0
-    assert "step 6  validation loss nan  BLEU 0.00  " in done.error_text
+    assert "step 6  validation cross-entropy nan  perplexity nan  BLEU 0.00  " in done.error_text
     validations = [record for record in journal(tmp_path / "run") if record["event"] == "validation"]
-    assert [(record["loss"] is None, record["is_best"]) for record in validations] == [(True, False), (False, True)]
+    assert [(record["cross_entropy"] is None, record["is_best"]) for record in validations] == [
+        (True, False),
+        (False, True),
+    ]
     assert {sample["hypothesis"] for sample in validations[0]["samples"]} == {""}  # it was not asked to translate
 
 
@@ -89,8 +92,8 @@ def test_d05_a_batch_without_targets_has_no_loss(name: str) -> None:
     empty = batch._replace(real_M=batch.real_M[:0])
     assert accumulate(objective, Share([batch, empty], batch.num_tokens)).isfinite()
     assert all(weight.grad.isfinite().all() for weight in objective.parameters() if weight.grad is not None)
-    assert mean_loss(objective, iter([empty])) == 0.0
-    assert mean_loss(objective, iter([batch, empty])) == mean_loss(objective, iter([batch]))
+    assert mean_cross_entropy(objective, iter([empty])) == 0.0
+    assert mean_cross_entropy(objective, iter([batch, empty])) == mean_cross_entropy(objective, iter([batch]))
 
 
 def test_d06_a_spike_is_named_with_its_batch(trainings: Trainings, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_g10_a_journal_with_a_line_that_nobody_wrote_is_refused_by_its_number(
 
 def test_g11_what_is_no_number_is_null_and_the_journal_stays_json(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        journal.write(Validation(1, float("nan"), float("inf"), False, 1.0, []))
+        journal.write(Validation(1, float("nan"), float("nan"), float("inf"), False, 1.0, []))
     text = (tmp_path / "journal.jsonl").read_text()
     assert "NaN" not in text
     assert "Infinity" not in text

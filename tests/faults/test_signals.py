@@ -84,7 +84,7 @@ def test_c06_a_signal_in_a_validation_is_answered_at_once(place: str, trainings:
 def test_c06_a_validation_that_was_stopped_and_then_killed_is_in_the_journal_once(
     trainings: Trainings, tmp_path: Path
 ) -> None:
-    stop = ("send", TERM, "translator.jobs.train.run_loop.mean_loss", 1)
+    stop = ("send", TERM, "translator.jobs.train.run_loop.mean_cross_entropy", 1)
     kill = ("send", int(signal.SIGKILL), "translator.training.checkpoint.write_part", 1)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     assert trainings.run("transformer", tmp_path / "run", sabotage=[kill]).code == -signal.SIGKILL
@@ -97,7 +97,7 @@ WRITING = "translator.training.checkpoint.write_part"
 
 
 def test_c06_the_first_of_many_signals_counts(trainings: Trainings, tmp_path: Path) -> None:
-    send = ("send", TERM, "translator.jobs.train.run_loop.mean_loss", 1), ("send", INT, WRITING, 5, 3)
+    send = ("send", TERM, "translator.jobs.train.run_loop.mean_cross_entropy", 1), ("send", INT, WRITING, 5, 3)
     done = trainings.run("transformer", tmp_path / "run", sabotage=send)
     assert done.code == 143
     assert [record["event"] for record in journal(tmp_path / "run")] == ["update"] * 6

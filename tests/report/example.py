@@ -104,11 +104,13 @@ def test_of(run: int) -> Difference:
 
 def curves(run: int) -> Curves:
     steps = range(15, 1201, 15)
+    cross_entropy = [(step, 0.2 + 0.2 * run + 2 * math.exp(-step / 300)) for step in (300, 600, 900, 1200)]
     return {
         "loss": [
             (step, 1.2 + 0.2 * run + 6.5 * math.exp(-step / (150 + 60 * run)) + 0.05 * math.sin(step)) for step in steps
         ],
-        "validation_loss": [(step, 1.3 + 0.2 * run + 2 * math.exp(-step / 300)) for step in (300, 600, 900, 1200)],
+        "cross_entropy": cross_entropy,
+        "perplexity": [(step, math.exp(value)) for step, value in cross_entropy],
         "bleu": [(step, (97 - 3 * run) * (1 - math.exp(-step / 250))) for step in (300, 600, 900, 1200)],
         "speed": [(step, 5200 - 1500 * run + 300 * math.sin(step / 40)) for step in steps],
         "learning_rate": [

@@ -23,7 +23,8 @@ def test_each_record_adds_its_measurements_to_their_curves() -> None:
         "loss": [(1, 4.0), (2, 2.0), (3, 1.0)],
         "speed": [(1, 50.0), (2, 25.0), (3, 50.0)],
         "learning_rate": [(1, 0.1), (2, 0.2), (3, 0.3)],
-        "validation_loss": [(2, 1.5)],
+        "cross_entropy": [(2, 1.5)],
+        "perplexity": [(2, math.exp(1.5))],
         "bleu": [(2, 20.0)],
     }
 
@@ -40,7 +41,7 @@ def test_values_that_are_not_finite_are_left_out() -> None:
         update(1, math.nan), update(2, 2.0), update(3, 1e300), update(3, math.inf), validation(3, math.nan, math.nan),
     ]  # fmt: skip
     curves = learning_curves(records, max_points=10)
-    assert (curves["loss"].points, curves["bleu"].points, curves["validation_loss"].points) == ([(2, 2.0)], [], [])
+    assert (curves["loss"].points, curves["bleu"].points, curves["cross_entropy"].points) == ([(2, 2.0)], [], [])
     assert learning_curves([], max_points=10)["loss"].points == []
     assert "loss" not in measurements(update(1, math.nan))
 

@@ -10,6 +10,7 @@ import pytest
 from tests.training.example import update, validation, write_journal
 from translator.errors import ModelError
 from translator.training.journal import JournalEvent, JournalReader, read_journal, truncate_after
+from translator.training.progress import Report
 
 
 def updates(path: Path, *steps: int) -> Path:
@@ -22,10 +23,11 @@ def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_not_finite_are_null_in_the_file_and_read_as_nan(tmp_path: Path) -> None:
-    path = write_journal(tmp_path / "j", update(1, math.nan), validation(1, loss=math.inf))
+    path = write_journal(tmp_path / "j", update(1, math.nan), validation(1, bleu=math.inf))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(line["event"], line["loss"]) for line in lines] == [("update", None), ("validation", None)]
-    assert all(math.isnan(event.loss) for event in read_journal(path).events)
+    assert [lines[0]["loss"], lines[1]["bleu"]] == [None, None]
+    values = [event.loss if isinstance(event, Report) else event.bleu for event in read_journal(path).events]
+    assert all(map(math.isnan, values))
 
 
 def test_an_incomplete_last_line_is_noticed_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -44,7 +46,8 @@ UPDATE = {
 VALIDATION = {
     "event": "validation",
     "step": 1,
-    "loss": 1.0,
+    "cross_entropy": 1.0,
+    "perplexity": 2.7,
     "bleu": 1.0,
     "is_best": True,
     "seconds": 1.0,

@@ -1,5 +1,6 @@
 """Accumulation is one big batch; a training that stopped and went on is the training that did not stop."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,16 @@ from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
 from translator.ops.threads import Workers
 from translator.text.batches import Batch, EncodedLines, EncodedPairs
-from translator.text.tokenizer import EOS
+from translator.text.tokenizer import EOS, PAD
 from translator.training.checkpoint import CheckpointRecord, find_checkpoints, restore_checkpoint, save_checkpoint
-from translator.training.loop import accumulate, average_parameters, build_optimizer, mean_loss, train
+from translator.training.loop import (
+    accumulate,
+    average_parameters,
+    build_optimizer,
+    mean_cross_entropy,
+    perplexity,
+    train,
+)
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, examine
@@ -199,12 +207,34 @@ def test_a_training_ends_when_its_minutes_are_over() -> None:
     assert not list(train(objective, corpus_updates(), optimizer, lambda _: 0.01, settings=settings, progress=progress))
 
 
-def test_the_mean_loss_does_not_depend_on_the_batches() -> None:
+def test_the_mean_cross_entropy_does_not_depend_on_the_batches() -> None:
     objective, _ = begin("transformer")
+    objective.eval()
     batches = corpus_updates(3).share(0, 0, 1).batches
-    total = sum(objective(batch).item() for batch in batches) if not objective.eval().training else 0.0
+    total = sum(objective(batch).item() for batch in batches)
     tokens = sum(batch.num_tokens for batch in batches)
-    assert mean_loss(objective, iter(batches)) == pytest.approx(total / tokens)
+    assert mean_cross_entropy(objective, iter(batches)) == pytest.approx(total / tokens)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "transformer"])
+def test_validation_measures_the_cross_entropy_without_label_smoothing(name: str) -> None:
+    objective, _ = begin(name)
+    objective.label_smoothing = 0.5
+    (batch,) = corpus_updates().share(0, 0, 1).batches
+    measured = mean_cross_entropy(objective, iter([batch]))
+    hidden_BTD = objective.model(batch.source_BS, batch.mask_BS, batch.previous_BT)
+    log_prob_BTV = objective.model.output.logits(hidden_BTD).log_softmax(-1)
+    is_real_BT = batch.target_BT != PAD
+    expected = -log_prob_BTV.gather(2, batch.target_BT.unsqueeze(2)).squeeze(2)[is_real_BT].mean()
+    assert measured == pytest.approx(expected.item(), rel=1e-3)
+    objective.train()
+    assert objective(batch).item() / batch.num_tokens != pytest.approx(measured, rel=1e-2)
+
+
+def test_the_perplexity_of_a_uniform_distribution_is_the_number_of_tokens() -> None:
+    assert perplexity(math.log(1000)) == pytest.approx(1000)
+    assert math.isnan(perplexity(math.nan))
+    assert perplexity(800.0) == math.inf
 
 
 def test_an_average_is_the_mean_of_its_weights() -> None:

@@ -133,11 +133,11 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         self.tokens, self.seconds = self.tokens + report.num_tokens, self.seconds + report.seconds
         speed = self.tokens / max(self.seconds, 1e-9)
         if self.bar is not None and self.task is not None:
-            text = f"loss {report.loss:.3f}  {speed:,.0f} tokens/s"
+            text = f"training loss {report.loss:.3f}  {speed:,.0f} tokens/s"
             self.bar.update(self.task, completed=report.step, description=text)
         elif report.step % self.every == 0 or report.step == self.total:
             notify(
-                f"step {report.step}/{self.total}  epoch {report.epoch + 1}  loss {report.loss:.4f}  "
+                f"step {report.step}/{self.total}  epoch {report.epoch + 1}  training loss {report.loss:.4f}  "
                 f"learning rate {report.learning_rate:.2e}  {speed:,.0f} target tokens/s"
             )
             self.tokens, self.seconds = 0, 0.0
@@ -146,8 +146,8 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         """Print the scores and some translations."""
         best = "  (best so far)" if validation.is_best else ""
         self.notify(
-            f"step {validation.step}  validation loss {validation.loss:.4f}  BLEU {validation.bleu:.2f}{best}  "
-            f"[{time.strftime('%H:%M:%S')}]"
+            f"step {validation.step}  validation cross-entropy {validation.cross_entropy:.4f}  "
+            f"perplexity {validation.perplexity:.3g}  BLEU {validation.bleu:.2f}{best}  [{time.strftime('%H:%M:%S')}]"
         )
         for sample in validation.samples:
             self.notify(f"    source      {sample.source}")

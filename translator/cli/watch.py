@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
     from translator.jobs.show.watch import State, WatchedRun
 
-_CHARTS = (("loss", "validation loss"), ("BLEU",), ("learning rate",), ("target tokens/s",))
-"""The curves of each chart."""
 _MIN_WIDTH, _TWO_CHARTS_WIDTH, _MAX_WIDTH = 20, 72, 100
 """Columns of the screen: the least it is drawn for, from where on two charts stand side by side, and the most it uses."""
-_MIN_CHART_LINES, _MAX_CHART_LINES = 2, 12
+_MIN_CHART_LINES, _MAX_CHART_LINES = 1, 12
 _SAMPLE_LINES = 4
 """Lines that the charts leave for samples, enough for one."""
 _REFRESH_SECONDS = 1.0
@@ -36,6 +34,9 @@ def watch(run: _Run = None) -> None:
 
     On a terminal, curves and sample translations are shown until training ends or you press Ctrl-C. Elsewhere a table is
     printed once. Only the journal is read, so runs of other processes and finished runs can be watched too.
+
+    The training loss includes label smoothing. Cross-entropy, perplexity and BLEU are of the validation sentences;
+    perplexity, exp(cross-entropy), is the number of equally probable tokens between which the model would be as uncertain.
 
     \b
     Examples:
@@ -87,13 +88,11 @@ def screen(watched: "WatchedRun", state: "State", width: int, height: int) -> "l
     samples = [Text(line) for line in _sample_lines(watched, width)]
     lines = [Text(line) for line in wrap(_title(watched, state), width)]
     free_lines = height - 1 - len(lines) - min(len(samples), _SAMPLE_LINES)
-    chart_lines = free_lines * per_row // len(_CHARTS) - 1  # below a line of labels
+    rows = [list(watched.curves.items())[first : first + per_row] for first in range(0, len(watched.curves), per_row)]
+    chart_lines = free_lines // len(rows) - 1  # below a line of labels
     area = chart_width, min(max(chart_lines, _MIN_CHART_LINES), _MAX_CHART_LINES)
-    for first in range(0, len(_CHARTS), per_row):
-        charts = [
-            chart({name: watched.curves[name] for name in names}, *area, watched.step)
-            for names in _CHARTS[first : first + per_row]
-        ]
+    for row in rows:
+        charts = [chart(name, curve, *area, watched.step) for name, curve in row]
         for parts in zip(*charts, strict=True):
             for part in parts:
                 part.align("left", chart_width)

@@ -8,7 +8,8 @@ from translator.training.progress import Report, Validation
 
 CURVES: dict[str, Callable[..., Any]] = {
     "loss": min,
-    "validation_loss": min,
+    "cross_entropy": min,  # of the validation sentences
+    "perplexity": min,
     "bleu": max,
     "speed": max,  # target tokens per second
     "learning_rate": max,
@@ -87,7 +88,7 @@ def learning_curves(events: Iterable[JournalEvent], max_points: int) -> dict[str
 def measurements(event: JournalEvent) -> dict[str, Measurement]:
     """Return what one event measured, by the name of its curve, without values that are not finite."""
     if isinstance(event, Validation):
-        numbers = {"validation_loss": event.loss, "bleu": event.bleu}
+        numbers = {name: getattr(event, name) for name in ("cross_entropy", "perplexity", "bleu")}
     else:
         numbers = {"loss": event.loss, "learning_rate": event.learning_rate, "gradient_norm": event.gradient_norm}
     measured = {name: Measurement(number) for name, number in numbers.items() if _is_drawable(number)}

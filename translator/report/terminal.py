@@ -1,7 +1,6 @@
 """Learning curves in a terminal: charts of characters, and a table as their text alternative.
 
-In a chart the first curve is a line of braille dots and the second a row of crosses, so their shapes differ where colours
-are not seen. Both colours have a contrast of 4.5 (WCAG AA) with black and with white.
+A curve is a line of braille dots in a colour that has a contrast of 4.5 (WCAG AA) with black and with white.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from translator.report.curves import Curve, Point
 
-COLOURS, MARKS = ("#0077d6", "#c05600"), "⠒x"
+COLOUR = "#0077d6"
 LABEL_WIDTH, MAX_ROWS = 9, 10
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """The bits of a braille character: four rows of two dots."""
@@ -41,11 +40,6 @@ class _Area(NamedTuple):
         for row, column in np.argwhere(codes):
             yield row, column, chr(0x2800 + codes[row, column])
 
-    def crosses(self, points: Sequence[Point]) -> Iterator[tuple[int, int, str]]:
-        """Yield (row, column, character) of each point."""
-        for step, value in points:
-            yield self.row(value), self.column(step), MARKS[1]
-
     def column(self, step: int) -> int:
         return _cell(step, 0, self.last_step, self.width)
 
@@ -59,20 +53,19 @@ def _cell(value: float, low: float, high: float, size: int) -> int:
     return min(max(round(share * (size - 1)), 0), size - 1)
 
 
-def chart(curves: Mapping[str, Curve], width: int, height: int, last_step: int) -> list[Text]:
-    """Return a line with the names and last values of at most two curves, then a picture of `height` lines."""
-    shown = {name: curve for name, curve in curves.items() if curve.points}
-    values = [value for curve in shown.values() for _, value in [*curve.ends, *curve.points]] or [0.0]
-    area = _Area(width - LABEL_WIDTH - 1, height, last_step, min(values), max(values))
-    cells = [[(" ", "")] * area.width for _ in range(height)]
-    title = Text()
-    drawing = zip(shown.items(), (area.dots, area.crosses), MARKS, COLOURS, strict=False)
-    for (name, curve), draw, mark, colour in drawing:
-        title.append(f"{mark} {name} {_short(curve.ends[2].value)}  ", colour)
-        for row, column, character in draw(curve.points):
-            cells[row][column] = (character, colour)
-    labels = [_short(area.high), *[""] * (height - 2), _short(area.low)] if shown else [""] * height
-    return [title, *(Text.assemble(f"{label:>{LABEL_WIDTH}}│", *row) for label, row in zip(labels, cells, strict=True))]
+def chart(name: str, curve: Curve, width: int, height: int, last_step: int) -> list[Text]:
+    """Return a line with the name and the last value of a curve, then a picture of `height` lines."""
+    values = [value for _, value in [*curve.ends, *curve.points]]
+    area = _Area(width - LABEL_WIDTH - 1, height, last_step, min(values, default=0.0), max(values, default=0.0))
+    cells, labels = [[" "] * area.width for _ in range(height)], [""] * height
+    if values:
+        if height > 1:
+            labels[0], labels[-1] = _short(area.high), _short(area.low)
+        for row, column, character in area.dots(curve.points):
+            cells[row][column] = character
+    title = Text(f"{name} {_short(curve.ends[2].value if values else None)}", COLOUR)
+    rows = zip(labels, map("".join, cells), strict=True)
+    return [title, *(Text.assemble(f"{label:>{LABEL_WIDTH}}│", (row, COLOUR)) for label, row in rows)]
 
 
 def table(curves: Mapping[str, Curve]) -> list[str]:
@@ -82,14 +75,13 @@ def table(curves: Mapping[str, Curve]) -> list[str]:
         values = [_short(point.value) for point in curve.ends] or ["-"] * 3
         values.insert(2, f"{curve.ends[1].step:,}" if curve.ends else "-")
         lines.append(f"{name:<15}" + "".join(f"{value:>11}" for value in values))
-    widths = {name: max(len(name) + 2, 11) for name in curves}
-    lines += ["", f"{'step':>9}" + "".join(f"{name:>{width}}" for name, width in widths.items())]
     steps = sorted({point.step for curve in curves.values() for point in curve.points}, reverse=True)
-    every = -(-len(steps) // MAX_ROWS) or 1
-    for step in reversed(steps[::every]):
-        values = [f"{_short(curve.at(step)):>{widths[name]}}" for name, curve in curves.items()]
-        lines.append(f"{step:>9,}" + "".join(values))
-    return lines
+    shown = steps[:: -(-len(steps) // MAX_ROWS) or 1][::-1]
+    columns = [["step", *(f"{step:,}" for step in shown)]]
+    columns += [[name, *(_short(curve.at(step)) for step in shown)] for name, curve in curves.items()]
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    return [*lines, "", *("  ".join(map(str.rjust, row, widths)) for row in rows)]
 
 
 def _short(value: float | None) -> str:

@@ -168,14 +168,19 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
 
 
 @torch.no_grad()
-def mean_loss(objective: Objective, batches: Iterator[Batch]) -> float:
-    """Mean loss over the target tokens of all batches, in nats, without dropout."""
+def mean_cross_entropy(objective: Objective, batches: Iterator[Batch]) -> float:
+    """Return the mean over the target tokens of all batches, in nats, without label smoothing and dropout."""
     objective.eval()
     total = torch.zeros((), dtype=torch.float64, device=objective.model.output.weight.device)
     num_tokens = 0
     for batch in batches:
         total, num_tokens = total + objective(batch), num_tokens + batch.num_tokens
     return total.item() / max(num_tokens, 1)
+
+
+def perplexity(cross_entropy: float) -> float:
+    """Return exp(cross_entropy): the model is as uncertain as between this many equally probable tokens."""
+    return math.inf if cross_entropy > 700 else math.exp(cross_entropy)  # exp(710) is too large for a float
 
 
 def average_parameters(checkpoints: list[dict[str, Tensor]]) -> dict[str, Tensor]:

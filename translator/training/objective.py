@@ -13,7 +13,7 @@ from translator.text.batches import Batch
 
 
 class Objective(nn.Module):
-    """Label-smoothed cross-entropy, summed over the real target tokens of a batch.
+    """Cross-entropy, summed over the real target tokens of a batch; with label smoothing in training mode only.
 
     A sum, not a mean: the losses of micro-batches and processes, divided by the number of all their tokens, add up to the
     mean loss of one big batch. With `ops.compile` the forward pass of the model is compiled, once for all shapes.
@@ -41,7 +41,7 @@ class Objective(nn.Module):
         hidden_MD, target_M = hidden_BTD.flatten(0, 1), batch.target_BT.flatten()
         if batch.real_M is not None:
             hidden_MD, target_M = hidden_MD.index_select(0, batch.real_M), target_M.index_select(0, batch.real_M)
-        smoothing, counts_M = self.label_smoothing, batch.counts_M
+        smoothing, counts_M = self.label_smoothing if self.training else 0.0, batch.counts_M
         return self.ops.output_loss(
             hidden_MD, *self.model.output, target_M, label_smoothing=smoothing, counts_M=counts_M
         )

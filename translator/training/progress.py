@@ -69,7 +69,8 @@ class Validation(NamedTuple):
     """How good the model is on sentences that it does not train on."""
 
     step: Count
-    loss: Number  # mean over target tokens, in nats, label-smoothed as in training, without dropout
+    cross_entropy: Number  # mean over target tokens, in nats, without label smoothing and dropout
+    perplexity: Number  # exp(cross_entropy): as uncertain as between this many equally probable tokens
     bleu: Number  # of greedy translations
     is_best: bool
     seconds: Number
@@ -112,9 +113,9 @@ def examine(report: Report, progress: Progress) -> str | None:
     return f"step {report.step}: the loss jumped to {report.loss:.3g} from about {usual:.3g}"
 
 
-def count_validation(progress: Progress, loss: float, bleu: float) -> bool:
-    """Count a validation; returns whether it is the best so far, which a validation without a finite loss never is."""
-    is_best = math.isfinite(loss) and (progress.best_bleu is None or bleu > progress.best_bleu)
+def count_validation(progress: Progress, cross_entropy: float, bleu: float) -> bool:
+    """Count a validation; returns whether it is the best so far, which one without a finite cross-entropy never is."""
+    is_best = math.isfinite(cross_entropy) and (progress.best_bleu is None or bleu > progress.best_bleu)
     if is_best:
         progress.best_bleu, progress.best_step = bleu, progress.step
     progress.validated_step = progress.step

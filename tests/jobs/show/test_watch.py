@@ -1,5 +1,6 @@
 """A watched run: what its journal records is in its curves, noisy ones smoothed."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,9 @@ def test_loss_and_speed_are_smoothed_and_all_else_is_exact(folder: Path) -> None
     watched = WatchedRun(RunFolder(folder))
     watched.refresh()
     assert last(watched) == {
-        "loss": pytest.approx(LOSS_MEMORY * 4.0 + (1 - LOSS_MEMORY) * 2.0),
+        "training loss": pytest.approx(LOSS_MEMORY * 4.0 + (1 - LOSS_MEMORY) * 2.0),
         "learning rate": 2.0,
-        "target tokens/s": pytest.approx(100 / (LOSS_MEMORY * 0.5 + (1 - LOSS_MEMORY) * 1.0)),
+        "tokens/s": pytest.approx(100 / (LOSS_MEMORY * 0.5 + (1 - LOSS_MEMORY) * 1.0)),
     }
 
 
@@ -43,6 +44,6 @@ def test_a_refresh_reads_what_is_new(folder: Path) -> None:
     assert watched.refresh().text.startswith("stopped after step 1;")
     write_journal(folder / JOURNAL, validation(2, 1.5, 30.0, text="a"), update(3, 4.0))
     assert watched.refresh().text.startswith("stopped after step 3;")
-    assert (last(watched)["validation loss"], last(watched)["BLEU"], watched.samples) == (
-        1.5, 30.0, [Sample("a", "a", "a")] * 3,
-    )  # fmt: skip
+    expected = [1.5, pytest.approx(math.exp(1.5)), 30.0]
+    assert [last(watched)[name] for name in ("cross-entropy", "perplexity", "BLEU")] == expected
+    assert watched.samples == [Sample("a", "a", "a")] * 3

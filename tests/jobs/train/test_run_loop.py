@@ -1,6 +1,7 @@
 """What is due after each update: which steps validate and save, and which checkpoints are kept."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -47,18 +48,19 @@ def test_the_journal_has_every_update_and_validation(train: Train) -> None:
     run, heard = train("journal")
     records = [json.loads(line) for line in (run.path / "journal.jsonl").read_text("utf-8").splitlines()]
     assert [record["step"] for record in records if record["event"] == "update"] == heard.steps
-    assert [record["bleu"] for record in records if record["event"] == "validation"] == [
-        validation.bleu for validation in heard.validations
-    ]
+    validations = [record for record in records if record["event"] == "validation"]
+    assert [record["bleu"] for record in validations] == [validation.bleu for validation in heard.validations]
+    for record in validations:
+        assert record["perplexity"] == pytest.approx(math.exp(record["cross_entropy"]))
 
 
 def test_a_run_folder_that_vanishes_is_an_error(train: Train, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner = run_loop.mean_loss
+    inner = run_loop.mean_cross_entropy
 
     def vanish(*arguments: object) -> float:
         (corpus / "vanishing" / "run.json").unlink()
         return inner(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_loop, "mean_loss", vanish)
+    monkeypatch.setattr(run_loop, "mean_cross_entropy", vanish)
     with pytest.raises(MachineError, match="is no longer there; put it back and run the same command again"):
         train("vanishing", "training.validate_every=3")

@@ -85,7 +85,8 @@ def test_after_a_crash_every_step_occurs_once_with_the_numbers_of_the_journal(br
         ("update", "training/loss", "loss"),
         ("update", "training/learning_rate", "learning_rate"),
         ("update", "training/gradient_norm", "gradient_norm"),
-        ("validation", "validation/loss", "loss"),
+        ("validation", "validation/cross_entropy", "cross_entropy"),
+        ("validation", "validation/perplexity", "perplexity"),
         ("validation", "validation/BLEU", "bleu"),
     ):
         expected = [record for record in journal(broken) if record["event"] == event]

@@ -32,8 +32,9 @@ from translator.training.journal import read_journal
 Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 
 CURVES = {
-    "loss": "Training loss, label-smoothed",
-    "validation_loss": "Validation loss",
+    "loss": "Training loss, with label smoothing",
+    "cross_entropy": "Validation cross-entropy, without label smoothing",
+    "perplexity": "Validation perplexity, exp(cross-entropy)",
     "bleu": "Validation BLEU, greedy search",
     "speed": "Target tokens per second",
     "learning_rate": "Learning rate",

@@ -9,11 +9,12 @@ from translator.training.journal import JournalEvent, JournalReader
 from translator.training.progress import LOSS_MEMORY, Sample, Validation
 
 LABELS = {
-    "loss": "loss",
-    "validation_loss": "validation loss",
+    "loss": "training loss",
+    "cross_entropy": "cross-entropy",
+    "perplexity": "perplexity",
     "bleu": "BLEU",
     "learning_rate": "learning rate",
-    "speed": "target tokens/s",
+    "speed": "tokens/s",
 }
 """The curves, with the names that are shown."""
 _NOISY = ("loss", "speed")

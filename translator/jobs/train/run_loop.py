@@ -22,7 +22,7 @@ from translator.text.batches import Batch
 from translator.text.corpus import Corpus
 from translator.training.checkpoint import Checkpoint, CheckpointRecord, load_parameters, prune, save_checkpoint
 from translator.training.journal import Journal
-from translator.training.loop import Outcome, Replay, mean_loss, train
+from translator.training.loop import Outcome, Replay, mean_cross_entropy, perplexity, train
 from translator.training.objective import Objective
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Sample, Validation, count_validation, examine, reason_to_end
@@ -139,16 +139,17 @@ class Training:
         began, step = time.monotonic(), self.progress.step
         try:
             with request.immediate():
-                loss = mean_loss(self.objective, iter(self.validation_batches))
+                cross_entropy = mean_cross_entropy(self.objective, iter(self.validation_batches))
                 sources = self.validation.source
-                is_finite = math.isfinite(loss)
+                is_finite = math.isfinite(cross_entropy)
                 hypotheses = self.translator.translate(sources, _GREEDY) if is_finite else [""] * len(sources)
         except Stop:
             self._save(None, in_passing=True)
             raise
         score = bleu(hypotheses, self.validation.target)
-        is_best = count_validation(self.progress, loss, score)
-        validation = Validation(step, loss, score, is_best, time.monotonic() - began, self._samples(hypotheses))
+        is_best = count_validation(self.progress, cross_entropy, score)
+        samples, seconds = self._samples(hypotheses), time.monotonic() - began
+        validation = Validation(step, cross_entropy, perplexity(cross_entropy), score, is_best, seconds, samples)
         journal.write(validation)
         journal.sync()
         self._save(score if is_finite else None)

@@ -33,7 +33,8 @@ TAGS = {
     "learning_rate": "training/learning_rate",
     "gradient_norm": "training/gradient_norm",
     "speed": "training/target_tokens_per_second",
-    "validation_loss": "validation/loss",
+    "cross_entropy": "validation/cross_entropy",
+    "perplexity": "validation/perplexity",
     "bleu": "validation/BLEU",
 }
 """The curves, with their names in TensorBoard."""
@@ -71,7 +72,7 @@ class EventFiles:
 
     def validated(self, validation: Validation) -> None:
         """Write scores, samples and a picture of the attention weights."""
-        values = _scalars(validation, "validation_loss", "bleu")
+        values = _scalars(validation, "cross_entropy", "perplexity", "bleu")
         values += [text_value(f"sample/{number}", sample) for number, sample in enumerate(validation.samples, 1)]
         if heat_map := self._heat_map():
             values.append(_picture_value("attention", heat_map))
