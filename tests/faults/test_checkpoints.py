@@ -392,6 +392,16 @@ def test_no_deleted_file_lets_a_second_process_train_in_a_run(
     first.wait()
 
 
+def test_a_run_whose_supervisor_was_killed_is_resumed_at_once(trainings: Trainings, tmp_path: Path) -> None:
+    first = trainings.start("transformer", tmp_path / "run")
+    first.wait_for("step 5/")
+    first.send(signal.SIGKILL)  # its trainer dies a moment later
+    done = trainings.run("transformer", tmp_path / "run")
+    assert done.code == 0, done.error_text
+    assert first.wait().code == -KILL
+    assert_equal(tmp_path / "run", trainings.whole("transformer"))
+
+
 def test_a_run_of_another_format_is_rejected_with_what_to_do(commands: Commands, work: Path) -> None:
     path = work / "runs/demo/run.json"
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "format": 1}))

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from translator.errors import ModelError
+from translator.training.progress import Count
 from translator.training.settings import TrainingSettings
 
 FORMAT: Literal[2] = 2
@@ -19,7 +20,6 @@ _MAX_BYTES = 2**20
 _MAX_QUOTED = 100
 """Characters of a key that an error quotes."""
 
-Count = Annotated[int, Field(ge=0, lt=2**53)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0, lt=1e12)]
 
