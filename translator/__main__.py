@@ -18,7 +18,10 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except ImportError as error:
-        sys.stderr.write(f"error: translator: the installation is incomplete ({error}); reinstall it\n")
+        is_unmapped = "failed to map segment" in str(error)  # the file is there, but there is no memory to map it into
+        advice = "free memory, or raise the limit shown by `ulimit -v`" if is_unmapped else "reinstall it"
+        problem = "a library cannot be loaded" if is_unmapped else "the installation is incomplete"
+        sys.stderr.write(f"error: translator: {problem} ({error}); {advice}\n")
         return 5
 
 

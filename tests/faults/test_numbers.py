@@ -133,12 +133,16 @@ def test_d09_a_memory_limit_halves_the_micro_batch(trainings: Trainings, tmp_pat
     assert found == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("megabytes", [90, 210, 300, 360, 405])
-def test_d09_with_any_memory_a_training_ends_in_words(megabytes: int, trainings: Trainings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("megabytes", [90, 180, 210, 280, 300, 360, 405])
+def test_d09_training_with_little_memory_ends_with_a_message(
+    megabytes: int, trainings: Trainings, tmp_path: Path
+) -> None:
+    """Often it is glibc that ends the trainer, with code 127, while a thread starts; `supervise` then reports it."""
     limit = memory_of(trainings.commands) + megabytes * 2**20
     settings = *STILL["transformer"], *WIDE
     done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": limit})
     assert done.code in (0, 5), done.error_text
+    assert (done.code == 5) == ("\nerror: " in f"\n{done.error_text}")
 
 
 def test_d09_a_thread_that_cannot_be_started_is_the_machines_fault(trainings: Trainings, tmp_path: Path) -> None:

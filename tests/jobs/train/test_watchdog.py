@@ -26,6 +26,8 @@ def busy():
     while True: pass
 def native(): sum(repeat(0))  # never ends, and never lets go of the interpreter lock
 def crash(): import ctypes; ctypes.string_at(0)
+def abort(): watchdog.os.abort()
+def lose_memory(): watchdog.os._exit(127)  # as glibc does
 def fail(): raise SystemExit(3)
 def finish(): pass
 
@@ -133,6 +135,16 @@ def test_an_ignored_signal_stays_ignored() -> None:
 @pytest.mark.parametrize(("work", "code"), [("finish", 0), ("fail", 3), ("crash", -signal.SIGSEGV)])
 def test_the_supervisor_ends_as_the_trainer_ends(work: str, code: int) -> None:
     assert Trainer(work).end()[0] == code
+
+
+@pytest.mark.parametrize("work", ["abort", "lose_memory"])
+def test_native_code_that_aborts_the_trainer_is_reported(work: str) -> None:
+    assert Trainer(work).end() == (
+        5,
+        "",
+        "error: training: a native library aborted the process, as happens when memory runs out while a thread starts; "
+        "free memory, or raise the limit shown by `ulimit -v`; the same command resumes from step 40\n",
+    )
 
 
 def test_an_exit_code_is_known_even_if_sigchld_was_ignored() -> None:

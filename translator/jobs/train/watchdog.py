@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from translator.errors import TranslatorError
+from translator.errors import MachineError, TranslatorError
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)]
 UPDATE_SECONDS = 20.0
@@ -28,6 +28,8 @@ UPDATE_SECONDS = 20.0
 IDLE_SECONDS = 1.0
 """Grace period otherwise: while importing, preparing, compiling or finishing."""
 _PR_SET_PDEATHSIG = 1
+_LOADER_EXIT_CODE = 127
+"""With which glibc ends a process that has no memory for a thread's variables (`_dl_fatal_printf`); nothing can catch it."""
 
 
 class _Shared(ctypes.Structure):
@@ -48,13 +50,14 @@ class Unanswered(TranslatorError):
     """The trainer did not answer a signal and was killed."""
 
     def __init__(self, number: int, seconds: float, saved_step: int) -> None:
-        where = {-1: "resumes from the last checkpoint", 0: "starts from the beginning"}
-        super().__init__(
-            "training",
-            f"did not answer {signal.Signals(number).name} within {seconds:g} s and was killed",
-            f"the same command {where.get(saved_step, f'resumes from step {saved_step}')}",
-        )
+        problem = f"did not answer {signal.Signals(number).name} within {seconds:g} s and was killed"
+        super().__init__("training", problem, _resumption(saved_step))
         self.exit_code = 128 + number
+
+
+def _resumption(saved_step: int) -> str:
+    where = {-1: "resumes from the last checkpoint", 0: "starts from the beginning"}
+    return f"the same command {where.get(saved_step, f'resumes from step {saved_step}')}"
 
 
 @contextmanager
@@ -95,7 +98,8 @@ def supervise(work: Callable[[], None]) -> None:
     """Run `work` in a child process and answer signals for it. Call this before torch is imported.
 
     The child returns once `work` is done, and continues with whatever follows the call. The parent does not return:
-    it raises SystemExit with the child's exit code, or Unanswered, or dies of the signal that killed the child.
+    it raises SystemExit with the child's exit code, or Unanswered, or MachineError if native code aborted the child, or dies
+    of the signal that killed the child.
     `work` runs directly outside the main thread and where no process can be forked.
     """
     if not hasattr(os, "fork") or threading.current_thread() is not threading.main_thread():
@@ -200,6 +204,10 @@ def _wait(child: int, arrivals: int) -> int:
 def _leave_like(status: int) -> None:
     """End this process as the child ended: with its exit code, or by the signal that killed it."""
     code = os.waitstatus_to_exitcode(status)
+    if code in (_LOADER_EXIT_CODE, -signal.SIGABRT):
+        problem = "a native library aborted the process, as happens when memory runs out while a thread starts"
+        advice = "free memory, or raise the limit shown by `ulimit -v`"
+        raise MachineError("training", problem, f"{advice}; {_resumption(_shared.saved_step)}")
     if -code in STOP_SIGNALS:  # Python has no handlers left while it exits, when Ctrl-C may come a second time
         raise SystemExit(128 - code)
     if code < 0:
