@@ -331,3 +331,15 @@ def test_masked_softmax_is_the_softmax_of_the_allowed_positions() -> None:
     mask = torch.tensor([True, False, True, True])
     assert torch.allclose(masked_softmax(score, mask)[..., mask], score[..., mask].softmax(-1))
     assert math.isclose(masked_softmax(score, mask)[..., 1].item(), 0.0)
+
+
+@pytest.mark.parametrize("name", ["additive", "concat"])
+def test_in_a_score_that_adds_query_and_key_a_bias_of_the_query_replaces_one_of_the_key(name: str) -> None:
+    torch.manual_seed(0)
+    score = SCORES[name](1, 4, 4)
+    query, key, key_bias = torch.randn(2, 1, 3, 4), torch.randn(2, 1, 5, 4), torch.randn(4)
+    query_bias = key_bias
+    if name == "concat":
+        query_half, key_half = torch.split(score.get_parameter("weight_HKJ")[0], 4)
+        query_bias = key_bias @ key_half @ torch.linalg.inv(query_half)
+    torch.testing.assert_close(score(query, key + key_bias), score(query + query_bias, key), atol=1e-5, rtol=1e-4)

@@ -198,6 +198,15 @@ def test_performer_on_a_whole_sequence_equals_performer_position_by_position(len
     torch.testing.assert_close(torch.cat(steps, 2), whole, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", [name for name, mechanism in MECHANISMS.items() if mechanism.has_context])
+def test_a_key_bias_cancels_in_a_softmax_over_dot_products_but_not_in_linformer_and_performer(name: str) -> None:
+    (query, key, value), mask = inputs(), padding()
+    biased = key + torch.linspace(-1, 1, WIDTH)
+    contexts = [context(build(name), query, used, value, mask) for used in (key, biased)]
+    difference = (contexts[1] - contexts[0]).norm() / contexts[0].norm()
+    assert difference > 0.1 if name in ("linformer", "performer") else difference < 1e-5
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("width", [8, 256])
 @pytest.mark.parametrize("size", [1.0, 6.0, 30.0])

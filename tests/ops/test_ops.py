@@ -5,8 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from translator.attention import MECHANISMS
 from translator.errors import MachineError
-from translator.ops import choice, linear, loss
+from translator.models import MODELS
+from translator.ops import choice, dropout, linear, loss
 from translator.ops.choice import Ops, OpsSettings, choose_ops
 from translator.ops.dropout import byte_dropout
 from translator.ops.layers import Linear, apply_together
@@ -128,6 +130,29 @@ def test_byte_dropout_keeps_the_mean_and_drops_with_the_probability(probability)
     dropped = byte_dropout(torch.ones(400_000), probability)
     assert (dropped == 0).float().mean().item() == pytest.approx(probability, abs=0.005)
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("probability", [0.001, 1 / 512, 0.002, 0.01, 0.1, 0.3, 0.5, 0.999])
+def test_byte_dropout_rounds_to_a_multiple_of_1_256_and_keeps_the_mean_exactly(probability, monkeypatch):
+    monkeypatch.setattr(dropout, "random_bytes", lambda _shape: torch.arange(256, dtype=torch.uint8))
+    dropped = byte_dropout(torch.ones(256, dtype=torch.float64), probability)
+    share = (dropped == 0).double().mean().item()
+    assert share == min(round(probability * 256), 255) / 256
+    assert (share == 0) == (probability <= 1 / 512)
+    assert dropped.mean().item() == pytest.approx(1.0, rel=1e-12)
+
+
+def test_every_dropout_setting_documents_the_rounding():
+    tables = [mechanism.settings for mechanism in MECHANISMS.values()]
+    tables += [table for architecture in MODELS.values() for table in architecture[1:]]
+    descriptions = [
+        field.description
+        for table in tables
+        for name, field in table.model_fields.items()
+        if "dropout" in name and "must be 0" not in field.description
+    ]
+    assert descriptions
+    assert all(description.endswith(f"; {dropout.ROUNDING}") for description in descriptions)
 
 
 def test_byte_dropout_uses_one_mask_for_values_and_gradients():

@@ -33,8 +33,9 @@ class Attention(nn.Module):
     With `site.project_value`, values and contexts are projected (Vaswani et al. 2017, section 3.2.2); without, the
     context is an average of the memory itself (Bahdanau et al. 2015, eq. 5).
 
-    The key projection has no bias. In a softmax over dot products it would add the same number to all scores of a query
-    and change nothing; in an additive score the bias of the query has the same effect. In Linformer and Performer it
+    The key projection has no bias. In a softmax over dot products (full, window, flash) it would add the same number to
+    all scores of a query and change nothing. In an additive or concat score, where query and key are added, the bias of a
+    projected query has the same effect; with projection = "key" neither has one. In Linformer and Performer a key bias
     would not cancel: Linformer multiplies it by the sum of each row of its projection, and Performer's random features
     only approximate the dot product. For these two, leaving it out is a choice and not an identity.
     """

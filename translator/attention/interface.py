@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from translator.ops.choice import Ops
+from translator.ops.dropout import ROUNDING
 from translator.settings import Probability, Settings
 
 Place: TypeAlias = Literal["encoder", "decoder", "cross"]
@@ -25,7 +26,7 @@ class AttentionSettings(Settings):
     projection: Projection | Literal["score"] = Field(
         "score", description="what is projected before the comparison; 'score' does as the paper of the score"
     )
-    dropout: Probability = Field(0.0, description="dropout probability of the attention weights")
+    dropout: Probability = Field(0.0, description=f"dropout probability of the attention weights; {ROUNDING}")
 
 
 class Score(nn.Module, ABC):

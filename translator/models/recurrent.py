@@ -39,6 +39,7 @@ from translator.models.interface import Model, Output
 from translator.models.layers import Embeddings, Tying, Vocabularies
 from translator.models.state import RowsState
 from translator.ops.choice import Ops
+from translator.ops.dropout import ROUNDING
 from translator.ops.layers import Dropout, Linear
 from translator.settings import NameIn, Probability, Settings
 
@@ -53,9 +54,11 @@ class RecurrentSettings(Settings):
         "output",
         description="share one matrix between all embeddings and the output layer, or target and output, or none",
     )
-    embedding_dropout: Probability = Field(0.2, description="dropout of the embeddings of both languages")
-    annotation_dropout: Probability = Field(0.0, description="dropout of the annotations that the decoder attends to")
-    readout_dropout: Probability = Field(0.2, description="dropout of the readout before the output layer")
+    embedding_dropout: Probability = Field(0.2, description=f"dropout of the embeddings of both languages; {ROUNDING}")
+    annotation_dropout: Probability = Field(
+        0.0, description=f"dropout of the annotations that the decoder attends to; {ROUNDING}"
+    )
+    readout_dropout: Probability = Field(0.2, description=f"dropout of the readout before the output layer; {ROUNDING}")
 
 
 class RecurrentEncoderSettings(Settings):

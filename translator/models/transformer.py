@@ -26,6 +26,7 @@ from translator.models.transformer_layers import (
     Residual,
 )
 from translator.ops.choice import Ops
+from translator.ops.dropout import ROUNDING
 from translator.ops.layers import Dropout
 from translator.ops.norm import LayerNorm
 from translator.settings import NameIn, Probability, Settings
@@ -50,8 +51,10 @@ class TransformerSettings(Settings):
     tied_embeddings: Tying = Field(
         "all", description="share one matrix between all embeddings and the output layer, or target and output, or none"
     )
-    dropout: Probability = Field(0.1, description="dropout of embeddings and of the output of each sublayer")
-    activation_dropout: Probability = Field(0.0, description="dropout inside the feed-forward layers")
+    dropout: Probability = Field(
+        0.1, description=f"dropout of embeddings and of the output of each sublayer; {ROUNDING}"
+    )
+    activation_dropout: Probability = Field(0.0, description=f"dropout inside the feed-forward layers; {ROUNDING}")
 
 
 class TransformerEncoderSettings(Settings):

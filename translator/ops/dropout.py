@@ -9,10 +9,14 @@ from torch import Tensor
 
 _THREAD = threading.local()
 
+ROUNDING = "on a CPU rounded to a multiple of 1/256 unless ops.fast is false"
+"""What the description of every dropout setting says."""
+
 
 def byte_dropout(x: Tensor, probability: float) -> Tensor:
     """Apply dropout with the probability rounded to a multiple of 1/256, and a scale that keeps the mean exactly.
 
+    A probability of 0.1 becomes 26/256 = 0.1016, and one of at most 1/512 becomes 0.
     On a CPU the library draws one Bernoulli variable at a time; drawing eight bytes at a time is about 20 times faster.
     """
     threshold = min(round(probability * 256), 255)  # a byte below the threshold drops its element
