@@ -182,6 +182,82 @@ def test_e13_a_line_of_10_mb_is_skipped_and_named(commands: Commands, corpus: Pa
     assert finished["peak_memory_bytes"] < 1.5 * 2**30
 
 
+def put_long_line(path: Path, number: int, num_bytes: int) -> None:
+    """Replace a line by a long one. The file is sparse: the rest of the line is NUL, which a skipped line may contain."""
+    lines = path.read_bytes().split(b"\n")
+    with path.open("wb") as file:
+        file.writelines(line + b"\n" for line in lines[: number - 1])
+        file.write(b"word " * min(num_bytes // 5, 400_000))
+        file.seek(num_bytes - min(num_bytes // 5, 400_000) * 5, os.SEEK_CUR)
+        file.write(b"\n" + b"\n".join(lines[number:]))
+
+
+@pytest.mark.parametrize("side", ["en", "de"])
+def test_e13_a_line_of_600_mb_is_skipped_in_little_memory(commands: Commands, corpus: Path, side: str) -> None:
+    put_long_line(corpus / f"train.{side}", 137, 600_000_000)
+    limits = {"RLIMIT_AS": 3 * 2**30}
+    done = commands.run(corpus, "train", "demo.toml", *sets(*ONE_STEP), "--output", "runs/demo", limits=limits)
+    assert done.code == 0, done.error_text
+    assert f"200 read, 199 kept; skipped: 1 too long (first train.{side}:137)" in done.error_text
+    finished = json.loads((corpus / "runs/demo/final/finished.json").read_bytes())
+    assert finished["peak_memory_bytes"] < 2**30
+
+
+def test_e13_only_lines_over_the_limit_are_skipped_and_their_partners_too(commands: Commands, corpus: Path) -> None:
+    lines = lines_of(corpus / "train.en")
+    longest = max(len(line.encode()) for side in ("en", "de") for line in lines_of(corpus / f"train.{side}"))
+    alter(corpus / "train.en", 5, lines[4].ljust(longest + 1, "s"))
+    alter(corpus / "train.en", 6, lines[5].ljust(longest, "s"))
+    done = train(commands, corpus, f"corpus.max_line_bytes={longest}")
+    assert "200 read, 199 kept; skipped: 1 too long (first train.en:5)" in done.error_text
+    alter(corpus / "valid.de", 3, "s" * (longest + 1))
+    done = train(commands, corpus, f"corpus.max_line_bytes={longest}", run="other/run")
+    refused(done, 3, f"valid.de:3: found a line of more than {longest} bytes (corpus.max_line_bytes)", "split it")
+
+
+def test_e13_other_commands_reject_long_lines_with_their_number(
+    commands: Commands, finished: Path, tmp_path: Path
+) -> None:
+    limits = {"RLIMIT_AS": 3 * 2**30}
+    (tmp_path / "good").write_bytes(b"a dog\n" * 12)
+    shutil.copy(tmp_path / "good", tmp_path / "long")
+    put_long_line(tmp_path / "long", 7, 600_000_000)
+    for arguments in (
+        ["translate", "--run", "runs/demo", "--input", tmp_path / "long"],
+        ["evaluate", "runs/demo", "--source", tmp_path / "long", "--reference", tmp_path / "good"],
+        ["evaluate", "runs/demo", "--source", tmp_path / "good", "--reference", tmp_path / "long"],
+        ["evaluate", "runs/demo", "--alignments", tmp_path / "long"],
+        ["compare", "runs/demo", "runs/demo-additive", "--source", tmp_path / "good", "--reference", tmp_path / "long"],
+        ["report", "runs/demo", "--source", tmp_path / "good", "--reference", tmp_path / "long"],
+    ):
+        refused(
+            commands.run(finished, *arguments, limits=limits), 3, "long:7: found a line of more than 1,000,000 bytes"
+        )
+
+
+def test_e13_standard_input_is_read_within_the_same_limit(commands: Commands, finished: Path) -> None:
+    longest = b"word " * 200_000
+    done = commands.run(finished, "translate", "--run", "runs/demo", stdin=b"a dog\n" + longest + b"\na dog\n")
+    assert (done.code, len(done.lines)) == (0, 3), done.error_text
+    text = b"a dog\n" + longest + b"s" * 10**8 + b"\na dog\n"
+    limits = {"RLIMIT_AS": 3 * 2**30}
+    done = commands.run(finished, "translate", "--run", "runs/demo", stdin=text, limits=limits)
+    refused(done, 3, "standard input:2: found a line of more than 1,000,000 bytes", "split it")
+
+
+@pytest.mark.parametrize("line", [b"x", b"a dog sleeps .\n"])
+def test_e14_a_small_file_that_expands_to_600_mb_is_refused(commands: Commands, corpus: Path, line: bytes) -> None:
+    bomb = gzip.compress(line * (10**7 // len(line))) * 60
+    assert len(bomb) < 2 * 10**6
+    for suffix in ("en", "de"):
+        (corpus / f"train.{suffix}").unlink()
+        (corpus / f"train.{suffix}.gz").write_bytes(bomb)
+    limits = {"RLIMIT_AS": 3 * 2**30}
+    words = ["train", "demo.toml", *sets(*ONE_STEP), "--output", "runs/demo"]
+    refused(commands.run(corpus, *words, limits=limits), 3, "train.en.gz: expands to more than", "gunzip")
+    assert not (corpus / "runs").exists()
+
+
 def test_e14_gzip_is_read_whole_or_refused(commands: Commands, corpus: Path) -> None:
     assert train(commands, corpus).code == 0
     plain = (corpus / "train.de").read_bytes()

@@ -8,6 +8,7 @@ from tests.text.conftest import demo
 from translator.errors import DataError
 from translator.text.corpus import Block, Corpus
 from translator.text.filters import RULES, FilterResult, PairFilter, check_held_out, looks_swapped, require_pairs
+from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
 
 
@@ -44,8 +45,17 @@ def test_each_rule_is_counted_with_its_first_line_and_the_rest_stays_aligned(siz
 
 def test_an_error_says_why_no_pairs_are_left() -> None:
     _, result = filtered([("w w", "v v")] * 4, CorpusSettings(max_words=1))
-    with pytest.raises(DataError, match=r"0 of 4 training pairs left after filtering \(0 blank, 4 over"):
+    with pytest.raises(DataError, match=r"0 of 4 training pairs left after filtering \(0 blank, 4 too long"):
         require_pairs(result.counts)
+
+
+def test_lines_that_were_too_long_to_be_read_are_skipped_and_counted_as_too_long() -> None:
+    kept, result = filtered(
+        [("a dog", "ein Hund"), (OVERLONG, "word " * 30), ("a cow", OVERLONG), ("a cat", "die Katze")]
+    )
+    assert kept == ["a dog", "a cat"]
+    assert (result.counts.read, result.counts.too_long, result.counts.kept) == (4, 2, 2)
+    assert [finding[:4] for finding in result.findings] == [("too_long", 2, "a.en", 2)]
 
 
 def test_held_out_sentences_that_are_also_in_training_are_counted_by_pair_and_by_source() -> None:

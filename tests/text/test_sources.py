@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text import reader
-from translator.text.corpus import Fingerprint, join_lines
+from translator.text import reader, sources
+from translator.text.corpus import Fingerprint, Split, join_lines
+from translator.text.filters import PairFilter
 from translator.text.sources import FORMATS, CorpusSettings, HubSettings, open_split, read_labels, read_split
 
 PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u0065\u0301", "Café")]
@@ -69,6 +70,46 @@ def test_every_format_gives_the_line_of_an_error(format_name: str, tmp_path: Pat
     WRITERS[format_name](tmp_path, [("a", "b"), ("a", "b\0")])
     with pytest.raises(DataError, match=r":2: found a NUL"):
         read_split(settings(format_name, tmp_path), "train")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_skips_long_training_lines_with_their_partners(format_name: str, tmp_path: Path) -> None:
+    pairs = [("a", "b"), ("long " * 30, "c"), ("d", "lang " * 30), ("e", "f")]
+    WRITERS[format_name](tmp_path, pairs)
+    limited = settings(format_name, tmp_path).model_copy(update={"max_line_bytes": 100})
+    stream = open_split(limited, "train")
+    pair_filter = PairFilter(limited, stream.places)
+    kept = [pair for block in stream.blocks for pair in zip(*pair_filter.filter(block), strict=True)]
+    assert kept == [pairs[0], pairs[3]]
+    assert pair_filter.result().counts.too_long == 2
+    assert [finding.line for finding in pair_filter.result().findings if finding.what == "too_long"] == [2]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_every_format_rejects_long_lines_of_other_splits(format_name: str, split: Split, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path, [("a", "b"), ("a", "long " * 30)])
+    limited = settings(format_name, tmp_path).model_copy(update={"max_line_bytes": 100, split: "train"})
+    limited = limited.model_copy(update={"hub": limited.hub.model_copy(update={split: "train"})})
+    with pytest.raises(DataError, match=r":2: found a line of more than 100 bytes"):
+        read_split(limited, split)
+
+
+def test_no_side_is_in_memory_by_more_than_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_BLOCK_BYTES", 100)
+    pairs = [("a", "long " * 20)] * 100
+    write_files(tmp_path, pairs)
+    blocks = list(open_split(settings("files", tmp_path), "train").blocks)
+    assert [pair for block in blocks for pair in zip(*block, strict=True)] == pairs
+    assert max(len(block.target) for block in blocks) <= 2
+
+
+@pytest.mark.parametrize("format_name", sorted(FORMATS.keys() - {"files"}))
+def test_a_block_of_long_rows_is_small(format_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_BLOCK_CHARACTERS", 100)
+    WRITERS[format_name](tmp_path, [("a", "long " * 20)] * 10)
+    blocks = list(open_split(settings(format_name, tmp_path), "train").blocks)
+    assert [len(block.source) for block in blocks] == [1] * 10
 
 
 def test_hub_columns_may_be_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from translator.cli.console import print_result
 from translator.errors import DataError, MachineError, UsageError
 from translator.storage.files import new_file, write_errors
-from translator.text.reader import decode_lines, read_lines
+from translator.text.reader import bounded_lines, decode_lines, read_lines
 
 if TYPE_CHECKING:
     from translator.runs.folder import HeldOut
@@ -60,7 +60,8 @@ def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  #
         yield from read_lines(input)
     else:
         try:
-            yield from decode_lines(_prompt() if is_interactive(text, input) else sys.stdin.buffer, "standard input")
+            readline = _prompt if is_interactive(text, input) else sys.stdin.buffer.readline
+            yield from decode_lines(bounded_lines(readline), "standard input")
         except OSError as error:
             advice = "pass the text as arguments or with --input"
             raise DataError("standard input", f"cannot be read ({error.strerror})", advice) from error
@@ -71,15 +72,14 @@ def is_interactive(text: list[str] | None, input: Path | None) -> bool:  # noqa:
     return not text and input is None and sys.stdin.isatty()
 
 
-def _prompt() -> Iterator[bytes]:
-    while True:
-        sys.stderr.write("> ")
-        sys.stderr.flush()
-        line = sys.stdin.buffer.readline()
-        if not line:
-            sys.stderr.write("\n")
-            return
-        yield line
+def _prompt(size: int) -> bytes:
+    """Ask for a line at the terminal and return at most `size` bytes of it, or none at the end of the input."""
+    sys.stderr.write("> ")
+    sys.stderr.flush()
+    line = sys.stdin.buffer.readline(size)
+    if not line:
+        sys.stderr.write("\n")
+    return line
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from translator.errors import MachineError, ModelError, TranslatorError
 from translator.runs.records import FinishRecord, RunRecord, read_record
 from translator.storage.folders import walk
 from translator.storage.manifest import find_damage, recorded_hash
-from translator.text.reader import read_lines
+from translator.text.reader import LineLimit, read_lines
 from translator.text.tokenizer import Tokenizer
 from translator.training.checkpoint import MODEL
 
@@ -115,7 +115,8 @@ class RunFolder(NamedTuple):
             )
         kinds = folder / f"{name}.kind"
         labels = list(read_lines(kinds)) if kinds.is_file() else None
-        return HeldOut(list(read_lines(source)), list(read_lines(target)), labels)
+        limit = LineLimit(3 * self.config().corpus.max_line_bytes)  # NFC may triple the length of a line
+        return HeldOut(list(read_lines(source, limit)), list(read_lines(target, limit)), labels)
 
     def parameters_digest(self) -> str:
         """Return the SHA-256 of the final parameters, as their manifest has it."""

@@ -1,10 +1,11 @@
 """Filters of the training pairs: one pass decides which pairs are used, and collects counts and warnings.
 
-Skipped, by rule: blank sides, sentences that are too long, sides whose lengths do not fit together. Kept but counted:
-duplicates, identical sides, control characters (except tabs) and damaged characters. Duplicates and overlaps are found by 64-bit
-hashes, so two different lines are taken for the same with a probability of 2^-64.
+Skipped, by rule: blank sides, sentences that are too long, also those that the reader did not read for it, sides whose lengths
+do not fit together. Kept but counted: duplicates, identical sides, control characters (except tabs) and damaged characters.
+Duplicates and overlaps are found by 64-bit hashes, so two different lines are taken for the same with a probability of 2^-64.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import compress
@@ -17,12 +18,13 @@ from translator.errors import DataError
 from translator.text.corpus import Block, Corpus, Fingerprint, join_lines
 from translator.text.lines import LineStats, distinct, find_known, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
+from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
 
 RULES = {"blank": 1, "too_long": 2, "ratio": 3}
 """Number of each rule that skips pairs; 0 stands for pairs that are kept."""
 
-_CONTROL = "".join(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
+_CONTROL = "".join(map(chr, [*range(1, 9), *range(11, 32), *range(127, 160)]))
 _SUSPECT_TEXT = {
     "with control characters": (_CONTROL, re.compile(f"[{re.escape(_CONTROL)}]")),
     "with U+FFFD, the replacement for undecodable bytes": ("\ufffd", re.compile("\ufffd")),
@@ -33,6 +35,7 @@ _SUSPECT_TEXT = {
 }
 """Patterns of suspect lines. Only a block that contains one of the characters is searched line by line."""
 _IDENTICAL = "identical on both sides"
+_OVERLONG_HASH = hash_lines([OVERLONG])[0]
 _SUSPICIOUS_SHARE = 0.1  # of identical sides
 _MAX_EXAMPLE_CHARACTERS = 60
 _SWAP_SAMPLE_LINES = 10_000  # enough to recognise a language by its words
@@ -122,7 +125,8 @@ class PairFilter:
         first = int(indices[0])
         if side is None:  # show the longer side, or the blank one
             is_blank = not block.source[first].strip()
-            side = int(not is_blank and len(block.target[first]) > len(block.source[first]))
+            source_length, target_length = (math.inf if side[first] == OVERLONG else len(side[first]) for side in block)
+            side = int(not is_blank and target_length > source_length)
         example = block[side][first]
         if len(example) > _MAX_EXAMPLE_CHARACTERS:
             example = example[:_MAX_EXAMPLE_CHARACTERS] + "..."
@@ -156,7 +160,7 @@ class PairFilter:
         """Return the number of the first rule that skips each pair, or 0."""
         settings = self.settings
         shorter, longer = np.minimum(source.num_words, target.num_words), np.maximum(source.num_words, target.num_words)
-        too_long = longer > settings.max_words
+        too_long = (longer > settings.max_words) | (source.hash == _OVERLONG_HASH) | (target.hash == _OVERLONG_HASH)
         # Characters are counted only in lines whose number of bytes leaves a doubt.
         for index in np.flatnonzero(np.maximum(source.num_bytes, target.num_bytes) > settings.max_characters):
             too_long[index] |= max(len(block.source[index]), len(block.target[index])) > settings.max_characters
@@ -193,7 +197,7 @@ class PairFilter:
 def require_pairs(counts: Counts) -> None:
     """Raise DataError if no training pairs are left."""
     if not counts.kept:
-        skipped = f"{counts.blank} blank, {counts.too_long} over corpus.max_words, {counts.ratio} over corpus.max_ratio"
+        skipped = f"{counts.blank} blank, {counts.too_long} too long, {counts.ratio} over corpus.max_ratio"
         found = f"0 of {counts.read} training pairs left after filtering ({skipped})"
         raise DataError("[corpus]", found, "change these settings")
 

@@ -2,51 +2,114 @@
 
 Python's own line reading also cuts at CR, and `str.splitlines` at NEL and U+2028. Here they stay inside the line, except for a
 CR before the LF, which is removed.
+
+The memory that reading takes is bounded whatever the file contains: of a line longer than its `LineLimit` only a part is ever
+held, and a gzipped file may not expand to much more than text does.
 """
 
 import errno
 import gzip
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from translator.errors import DataError, MachineError
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # UTF-16 and UTF-32
 _BLOCK_BYTES = 2**22
+_GZIP_BUFFER_BYTES = 2**17  # GzipFile is slow at lines and at small reads
+_SKIPPED_BYTES = 2**20  # of a line that is too long, at a time
+_EXTRA_BYTES = len(_BOM) + len(b"\r\n") + 1  # a line with so many more bytes than allowed is too long whatever they are
+MAX_EXPANSION = 20
+"""How many times larger than the gzipped file its text may be. Text reaches 3 to 5, and about 10 if it repeats itself."""
+MIN_EXPANDED_BYTES = 2**25
+"""A gzipped file may expand to this size in any case, so that short texts may repeat themselves."""
+MAX_EXPANDED_BYTES = 10**11
+"""No gzipped file may expand to more. 5 million pairs are about 10**9 bytes."""
 _MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
-def read_lines(path: Path) -> Iterator[str]:
+class LineLimit(NamedTuple):
+    """How long a line may be, and what happens to a longer one."""
+
+    max_bytes: int = 1_000_000  # without the line end
+    skips: bool = False  # read OVERLONG in its place instead of raising DataError
+
+    def exceeded(self, place: str) -> str:
+        """Return OVERLONG if longer lines are skipped. Raises DataError otherwise."""
+        if self.skips:
+            return OVERLONG
+        raise DataError(
+            place, f"found a line of more than {self.max_bytes:,} bytes (corpus.max_line_bytes)", "split it"
+        )
+
+
+OVERLONG = "\0 line longer than corpus.max_line_bytes"
+"""What is read in place of a line that is too long. No other line contains NUL."""
+UNLIMITED = LineLimit(2**40)
+"""For files that this program wrote itself."""
+
+
+def read_lines(path: Path, limit: LineLimit = LineLimit()) -> Iterator[str]:  # noqa: B008 - a value
     """Yield the lines of a text file, which may be gzipped if its name ends in .gz. Raises DataError if it is not text."""
     with _explain_errors(path), _open_binary(path) as stream:
-        yield from decode_lines(stream, str(path))
+        yield from decode_lines(bounded_lines(stream.readline, limit.max_bytes), str(path), limit=limit)
 
 
-def decode_lines(raw: Iterable[bytes], place: str, first: int = 1) -> Iterator[str]:
+def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = LineLimit().max_bytes) -> Iterator[bytes]:
+    """Yield lines with their ends; of a line over `max_bytes`, only as much as `decode_lines` needs to see that.
+
+    `readline(size)` returns the rest of the line, but at most `size` bytes.
+    """
+    size = max_bytes + _EXTRA_BYTES
+    for line in iter(partial(readline, size), b""):
+        if len(line) == size and not line.endswith(b"\n"):
+            while (rest := readline(_SKIPPED_BYTES)) and not rest.endswith(b"\n"):
+                pass
+        yield line
+
+
+def decode_lines(
+    raw: Iterable[bytes],
+    place: str,
+    first: int = 1,
+    limit: LineLimit = LineLimit(),  # noqa: B008 - a value
+) -> Iterator[str]:
     """Decode lines of bytes, numbered from `first`. Raises DataError with place and line number."""
     for number, line in enumerate(raw, first):
-        content = line.removeprefix(_BOM) if number == 1 else line
-        yield _decode_line(content.removesuffix(b"\n").removesuffix(b"\r"), f"{place}:{number}", is_first=number == 1)
+        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        if number == 1:
+            content = content.removeprefix(_BOM)
+            _reject_wide_encodings(content, place)
+        if len(content) <= limit.max_bytes:
+            yield _decode_line(content, place, number)
+        else:
+            yield limit.exceeded(f"{place}:{number}")
 
 
 class BlockReader:
-    """Reads the same lines as `read_lines`, thousands at a time and NFC-normalised."""
+    """Reads the same lines as `read_lines`, about 4 MB at a time and NFC-normalised."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.num_lines = path, 0
+    def __init__(self, path: Path, limit: LineLimit = LineLimit()) -> None:  # noqa: B008 - a value
+        self.path, self.limit, self.num_lines = path, limit, 0
         self._waiting: list[str] = []
         with _explain_errors(path):
             self._stream = _open_binary(path)
 
-    def read(self, num_lines: int | None = None) -> list[str]:
-        """Return the next `num_lines` lines, or by default about 4 MB of lines. Returns fewer at the end of the file."""
-        while len(self._waiting) < (num_lines or 1) and (more := self._read_block()):
-            self._waiting += more
+    def fill(self) -> int:
+        """Read lines if none are waiting to be taken. Returns how many are waiting: 0 at the end of the file."""
+        if not self._waiting:
+            self._waiting = self._read_block()
+        return len(self._waiting)
+
+    def take(self, num_lines: int | None = None) -> list[str]:
+        """Return the next `num_lines` of the lines that are waiting, by default all of them."""
         lines, self._waiting = self._waiting[:num_lines], self._waiting[num_lines:] if num_lines else []
         self.num_lines += len(lines)
         return lines
@@ -57,20 +120,34 @@ class BlockReader:
 
     def _read_block(self) -> list[str]:
         with _explain_errors(self.path):
-            raw = self._stream.read(_BLOCK_BYTES) + self._stream.readline()
+            raw = self._stream.read(_BLOCK_BYTES)
+            raw += next(bounded_lines(self._stream.readline, self.limit.max_bytes), b"")
         if not raw:
             return []
-        first, content = self.num_lines + len(self._waiting) + 1, raw.removesuffix(b"\n")
+        first, content = self.num_lines + 1, raw.removesuffix(b"\n")
         # Decode the block as a whole if possible. A file's first line may need a closer look, and errors need a line number.
         try:
-            if first == 1 or b"\0" in content:
+            if first == 1 or b"\0" in content or _has_longer_line(content, self.limit.max_bytes):
                 raise ValueError("decode line by line")
             if b"\r" in content:
                 content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
             text = content.decode()
         except ValueError:
-            text = "\n".join(decode_lines(content.split(b"\n"), str(self.path), first))
+            text = "\n".join(decode_lines(content.split(b"\n"), str(self.path), first, self.limit))
         return unicodedata.normalize("NFC", text).split("\n")
+
+
+def _has_longer_line(content: bytes, max_bytes: int) -> bool:
+    """Return whether a line has more than `max_bytes`.
+
+    Everything up to the last line feed within reach is short enough, so a few jumps pass a whole block.
+    """
+    start = 0
+    while len(content) - start > max_bytes:
+        start = content.rfind(b"\n", start, start + max_bytes + 1) + 1
+        if not start:  # not found
+            return True
+    return False
 
 
 @contextmanager
@@ -95,18 +172,38 @@ def _open_binary(path: Path) -> BufferedReader:
         raise DataError(str(path), "not a regular file", "give a text file")
     with path.open("rb") as file:
         is_gzip = path.suffix == ".gz" and file.read(2) == b"\x1f\x8b"
-    return BufferedReader(gzip.open(path, "rb")) if is_gzip else path.open("rb")  # unbuffered gzip is slow at lines
+    return BufferedReader(_GzippedText(path), _GZIP_BUFFER_BYTES) if is_gzip else path.open("rb")
 
 
-def _decode_line(line: bytes, place: str, *, is_first: bool) -> str:
+class _GzippedText(gzip.GzipFile):
+    """A gzipped file. Raises DataError once it has expanded to more than text would."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._path = path
+        self._max_bytes = min(max(MAX_EXPANSION * path.stat().st_size, MIN_EXPANDED_BYTES), MAX_EXPANDED_BYTES)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read from the text; `BufferedReader` calls this with the number of bytes that it has room for."""
+        content = super().read(size)
+        if self.tell() > self._max_bytes:
+            found = f"expands to more than {self._max_bytes / 1e6:,.0f} MB, which is too much for a text of its size"
+            raise DataError(str(self._path), found, "if it is what you want, decompress it with gunzip")
+        return content
+
+
+def _reject_wide_encodings(line: bytes, place: str) -> None:
     # Every second byte of ASCII text in UTF-16 is NUL, and so are three out of four in UTF-32.
-    if is_first and (line.startswith(_WIDE_BOMS) or b"\0\0" in (line[1:4:2], line[:3:2])):
+    if line.startswith(_WIDE_BOMS) or b"\0\0" in (line[1:4:2], line[:3:2]):
         encoding = "UTF-32" if b"\0\0" in line[:4] else "UTF-16"
-        raise DataError(place, f"looks like {encoding}", f"convert the file with iconv -f {encoding} -t UTF-8")
+        raise DataError(f"{place}:1", f"looks like {encoding}", f"convert the file with iconv -f {encoding} -t UTF-8")
+
+
+def _decode_line(line: bytes, place: str, number: int) -> str:
     if (nul := line.find(b"\0")) >= 0:
-        raise DataError(place, f"found a NUL byte at column {nul + 1}, expected text", "remove it")
+        raise DataError(f"{place}:{number}", f"found a NUL byte at column {nul + 1}, expected text", "remove it")
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         found = f"not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1})"
-        raise DataError(place, found, "convert the file with iconv") from error
+        raise DataError(f"{place}:{number}", found, "convert the file with iconv") from error

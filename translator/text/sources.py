@@ -9,7 +9,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -18,10 +18,23 @@ from pydantic import Field
 from translator.errors import DataError, MachineError, UsageError
 from translator.settings import NameIn, Settings
 from translator.text.corpus import Block, Corpus, Split, Stream
-from translator.text.reader import BlockReader, read_lines
+from translator.text.reader import (
+    MAX_EXPANDED_BYTES,
+    MAX_EXPANSION,
+    MIN_EXPANDED_BYTES,
+    OVERLONG,
+    BlockReader,
+    LineLimit,
+    read_lines,
+)
 
 _BLOCK_ROWS = 10_000
+_BLOCK_CHARACTERS = 2**22
 _HUB_TIMEOUT_SECONDS = 10
+_GZIP = (
+    f"a gzipped file (.gz) may expand {MAX_EXPANSION}-fold, or to {MIN_EXPANDED_BYTES / 1e6:.0f} MB if that is more, "
+    f"but not to more than {MAX_EXPANDED_BYTES / 1e9:.0f} GB"
+)
 _LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
 
 
@@ -48,10 +61,16 @@ class CorpusSettings(Settings):
     source_language: str = Field("en", min_length=1, description="suffix of source files, key of source fields")
     target_language: str = Field("de", min_length=1, description="suffix of target files, key of target fields")
     folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
-    train: _FileName = Field("train", description="file name without the language, or a pair of file names")
+    train: _FileName = Field("train", description=f"file name without the language, or a pair of file names; {_GZIP}")
     validation: _FileName = Field("valid", description="the same for validation")
     test: _FileName | None = Field(None, description="the same for the test set; empty: none")
     hub: HubSettings = Field(HubSettings(), description="data set for format = hub")
+    max_line_bytes: int = Field(
+        LineLimit().max_bytes,
+        ge=1,
+        lt=2**30,
+        description="bytes in the longest line that is read, without its end; longer training lines are skipped",
+    )
     max_words: int = Field(200, ge=1, description="words between spaces in the longest sentence that is trained on")
     max_characters: int = Field(
         5000, ge=1, description="characters in the longest sentence that is trained on, for text without spaces"
@@ -68,6 +87,10 @@ class CorpusSettings(Settings):
         """Whether there is a test set."""
         return bool(self.hub.test if self.format == "hub" else self.test)
 
+    def line_limit(self, split: Split) -> LineLimit:
+        """Return how long the lines of a split may be. Only training pairs are skipped; other splits must be complete."""
+        return LineLimit(self.max_line_bytes, skips=split == "train")
+
 
 def open_files(settings: CorpusSettings, split: Split) -> Stream:
     """Open two text files, one per language."""
@@ -82,16 +105,16 @@ def open_files(settings: CorpusSettings, split: Split) -> Stream:
     if split == "test" and not source.exists():
         advice = "check the name, or train without a test set: --set corpus.test="
         raise DataError(str(source), "no such file", advice)
-    return Stream(_file_blocks(source, target), (str(source), str(target)))
+    return Stream(_file_blocks(source, target, settings.line_limit(split)), (str(source), str(target)))
 
 
 def open_tsv(settings: CorpusSettings, split: Split) -> Stream:
     """Open a file with a source, a tab and a target on each line. Quotes and the word NA have no special meaning."""
-    path = _single_file(settings, split)
+    path, limit = _single_file(settings, split), settings.line_limit(split)
 
     def rows() -> Iterator[tuple[str, str]]:
-        for number, line in enumerate(read_lines(path), 1):
-            fields = line.split("\t")
+        for number, line in enumerate(read_lines(path, limit), 1):
+            fields = [OVERLONG, OVERLONG] if line is OVERLONG else line.split("\t")
             if len(fields) != 2:
                 found = f"found {len(fields)} fields, expected 2 separated by a tab"
                 raise DataError(f"{path}:{number}", found, "a sentence cannot contain a tab")
@@ -102,11 +125,14 @@ def open_tsv(settings: CorpusSettings, split: Split) -> Stream:
 
 def open_jsonl(settings: CorpusSettings, split: Split) -> Stream:
     """Open a file with a JSON object on each line."""
-    path = _single_file(settings, split)
+    path, limit = _single_file(settings, split), settings.line_limit(split)
 
     def rows() -> Iterator[tuple[str, str]]:
-        for number, line in enumerate(read_lines(path), 1):
+        for number, line in enumerate(read_lines(path, limit), 1):
             place = f"{path}:{number}"
+            if line is OVERLONG:
+                yield OVERLONG, OVERLONG
+                continue
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -139,8 +165,9 @@ def open_hub(settings: CorpusSettings, split: Split) -> Stream:
     except (ValueError, KeyError) as error:
         raise UsageError("corpus.hub", f"{hub.name}: {_first_line(error)}", "check configuration and split") from error
     place = f"{hub.name}:{name}"
+    limit = settings.line_limit(split)
     pairs = (_pair_of_row(row, settings, f"{place}:{number}") for number, row in enumerate(rows, 1))
-    return Stream(_row_blocks(pairs), (place, place), revision)
+    return Stream(_row_blocks(_limit_rows(pairs, limit, place)), (place, place), revision)
 
 
 FORMATS: dict[str, Callable[[CorpusSettings, Split], Stream]] = {
@@ -176,7 +203,7 @@ def read_labels(settings: CorpusSettings, split: Split, suffix: str, *, num_pair
     path = labels_path(settings, split, suffix)
     if path is None:
         return None
-    lines = list(read_lines(path))
+    lines = list(read_lines(path, settings.line_limit(split)._replace(skips=False)))
     if len(lines) != num_pairs:
         found = f"found {len(lines):,} lines, expected {num_pairs:,}, one for each {split} pair"
         raise DataError(str(path), found, "correct the file, or remove it")
@@ -198,36 +225,40 @@ def _single_file(settings: CorpusSettings, split: Split) -> Path:
     return _existing(settings.folder / name, f".{settings.format}")
 
 
-def _file_blocks(source_path: Path, target_path: Path) -> Iterator[Block]:
+def _file_blocks(source_path: Path, target_path: Path, limit: LineLimit) -> Iterator[Block]:
     """Pair the lines of two files. Raises DataError if one file is longer."""
-    with closing(BlockReader(source_path)) as source, closing(BlockReader(target_path)) as target:
-        while lines := source.read():
-            block = Block(lines, target.read(len(lines)))
-            if len(block.target) < len(block.source):
-                raise _unequal(source, target, block.source[len(block.target) :])
-            yield block
-        if lines := target.read():
-            raise _unequal(target, source, lines)
+    with closing(BlockReader(source_path, limit)) as source, closing(BlockReader(target_path, limit)) as target:
+        # Both sides are read by bytes and paired by lines, so that neither is in memory by more than a block.
+        while num_lines := min(source.fill(), target.fill()):
+            yield Block(source.take(num_lines), target.take(num_lines))
+        if source.fill():
+            raise _unequal(source, target)
+        if target.fill():
+            raise _unequal(target, source)
 
 
-def _unequal(longer: BlockReader, shorter: BlockReader, extra: list[str]) -> DataError:
-    """Count the rest of the longer file and return the error; `extra` are its lines without a partner so far."""
-    is_blank = not any(map(str.strip, extra))
-    while lines := longer.read():
-        is_blank = is_blank and not any(map(str.strip, lines))
+def _unequal(longer: BlockReader, shorter: BlockReader) -> DataError:
+    """Count the rest of the longer file, which has no partner, and return the error."""
+    is_blank = True
+    while longer.fill():
+        is_blank = not any(map(str.strip, longer.take())) and is_blank
     advice = "remove the trailing blank line" if is_blank else "line n of one file must translate line n of the other"
     found = f"found {longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
     return DataError(str(longer.path), found, advice)
 
 
 def _row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
-    """Collect rows of (source, target) into blocks."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, _BLOCK_ROWS)):
-        source, target = (
-            [unicodedata.normalize("NFC", row[side].removesuffix("\r")) for row in batch] for side in (0, 1)
-        )
-        yield Block(source, target)
+    """Collect rows of (source, target) into blocks, which are smaller if the rows are long."""
+    block, num_characters = Block([], []), 0
+    for row in rows:
+        for side, text in zip(block, row, strict=True):
+            side.append(unicodedata.normalize("NFC", text.removesuffix("\r")))
+            num_characters += len(text)
+        if len(block.source) == _BLOCK_ROWS or num_characters > _BLOCK_CHARACTERS:
+            yield block
+            block, num_characters = Block([], []), 0
+    if block.source:
+        yield block
 
 
 def _require_text(stream: Stream) -> Iterator[Block]:
@@ -261,6 +292,13 @@ def _pair_of_row(row: Any, settings: CorpusSettings, place: str) -> tuple[str, s
         found = "found half of a surrogate pair, expected text"
         raise DataError(place, found, "write the character itself") from error
     return source, target
+
+
+def _limit_rows(rows: Iterable[tuple[str, str]], limit: LineLimit, place: str) -> Iterator[tuple[str, str]]:
+    """Apply the limit to rows that were not read as lines."""
+    for number, row in enumerate(rows, 1):
+        is_longer = max(len(text.encode()) for text in row) > limit.max_bytes
+        yield (limit.exceeded(f"{place}:{number}"), OVERLONG) if is_longer else row
 
 
 def _resolve_revision(name: str, revision: str | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from translator.errors import ModelError
-from translator.text.reader import read_lines
+from translator.text.reader import UNLIMITED, read_lines
 
 
 def words(line: str) -> list[str]:
@@ -39,7 +39,7 @@ def load_words(path: Path) -> frozenset[str]:
     """Read the words that `save_words` wrote. Raises ModelError if there is no such file."""
     if not path.is_file():
         raise ModelError(str(path), "no such file", "restore the run folder")
-    return frozenset(read_lines(path))
+    return frozenset(read_lines(path, UNLIMITED))
 
 
 def count_words(line_counts: Mapping[str, int]) -> Counter[str]:
@@ -61,6 +61,6 @@ def load_counts(path: Path) -> dict[str, int] | None:
     if not path.is_file():
         return None
     try:
-        return {word: int(count) for word, count in (line.split("\t") for line in read_lines(path))}
+        return {word: int(count) for word, count in (line.split("\t") for line in read_lines(path, UNLIMITED))}
     except ValueError as error:
         raise ModelError(str(path), f"is damaged ({error})", "restore the run folder") from error

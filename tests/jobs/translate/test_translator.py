@@ -9,9 +9,10 @@ import torch
 from translator.config import load_config
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
+from translator.jobs.translate import translator as translator_module
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.jobs.translate.engines import Ids
-from translator.jobs.translate.translator import Translator, default_batch_size
+from translator.jobs.translate.translator import Candidate, Translator, default_batch_size
 from translator.ops.choice import Ops
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import TokenizerSettings
@@ -61,6 +62,19 @@ def test_the_size_of_batches_and_blocks_changes_no_translation(translator: Trans
             assert [candidate.text for candidate in candidates] == [other.text for other in others]
             scores = [[candidate.score for candidate in side] for side in (candidates, others)]
             assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+def test_a_block_of_long_lines_ends_early(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translator_module, "_BLOCK_CHARACTERS", len(LINES[0]))
+    sizes, translate_block = [], translator._translate_block
+
+    def remember(lines: list[str], settings: DecodingSettings, batch_size: int) -> list[list[Candidate]]:
+        sizes.append(len(lines))
+        return translate_block(lines, settings, batch_size)
+
+    monkeypatch.setattr(translator, "_translate_block", remember)
+    assert len(list(translator.candidates(LINES))) == len(LINES)
+    assert sizes == [1, 3, 1]
 
 
 def test_a_blank_line_has_one_empty_translation(translator: Translator) -> None:

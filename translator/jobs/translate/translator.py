@@ -1,7 +1,6 @@
 """The Python API: load a finished run and translate lines of text, in order."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +26,8 @@ _MAX_SOURCE_TOKENS = 1024
 """Of longer sources only the last tokens are translated, with a notice: models are not trained on such lengths."""
 BLOCK_LINES = 2000
 """Lines that are sorted by length and translated together. Output starts after the first block."""
+_BLOCK_CHARACTERS = 2**22
+"""A block that has so many characters ends early, so that long lines do not fill the memory."""
 
 
 def default_batch_size(device: torch.device) -> int:
@@ -79,8 +80,7 @@ class Translator:
         By default the batch size depends on the device, see `default_batch_size`.
         """
         batch_size = batch_size or default_batch_size(self.model.output.weight.device)
-        remaining = iter(lines)
-        while block := list(islice(remaining, block_lines)):
+        for block in _blocks(lines, block_lines):
             yield from self._translate_block(block, settings or self.config.decoding, batch_size)
 
     def _translate_block(self, lines: list[str], settings: DecodingSettings, batch_size: int) -> list[list[Candidate]]:
@@ -101,6 +101,18 @@ class Translator:
         for text, (ids, log_prob, score, is_finished) in zip(texts, hypotheses, strict=True):
             candidates.setdefault(text, Candidate(text, score, log_prob, is_finished, ids, is_source_truncated))
         return list(candidates.values())
+
+
+def _blocks(lines: Iterable[str], max_lines: int) -> Iterator[list[str]]:
+    block, num_characters = [], 0
+    for line in lines:
+        block.append(line)
+        num_characters += len(line)
+        if len(block) == max_lines or num_characters >= _BLOCK_CHARACTERS:
+            yield block
+            block, num_characters = [], 0
+    if block:
+        yield block
 
 
 def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", engine: str = "torch") -> Translator:
