@@ -110,36 +110,28 @@ def open_files(settings: CorpusSettings, split: Split) -> Stream:
 
 def open_tsv(settings: CorpusSettings, split: Split) -> Stream:
     """Open a file with a source, a tab and a target on each line. Quotes and the word NA have no special meaning."""
-    path, limit = _single_file(settings, split), settings.line_limit(split)
 
-    def rows() -> Iterator[tuple[str, str]]:
-        for number, line in enumerate(read_lines(path, limit), 1):
-            fields = [OVERLONG, OVERLONG] if line is OVERLONG else line.split("\t")
-            if len(fields) != 2:
-                found = f"found {len(fields)} fields, expected 2 separated by a tab"
-                raise DataError(f"{path}:{number}", found, "a sentence cannot contain a tab")
-            yield fields[0], fields[1]
+    def parse(line: str, place: str) -> tuple[str, str]:
+        fields = line.split("\t")
+        if len(fields) != 2:
+            found = f"found {len(fields)} fields, expected 2 separated by a tab"
+            raise DataError(place, found, "a sentence cannot contain a tab")
+        return fields[0], fields[1]
 
-    return Stream(_row_blocks(rows()), (str(path), str(path)))
+    return _open_rows(settings, split, parse)
 
 
 def open_jsonl(settings: CorpusSettings, split: Split) -> Stream:
     """Open a file with a JSON object on each line."""
-    path, limit = _single_file(settings, split), settings.line_limit(split)
 
-    def rows() -> Iterator[tuple[str, str]]:
-        for number, line in enumerate(read_lines(path, limit), 1):
-            place = f"{path}:{number}"
-            if line is OVERLONG:
-                yield OVERLONG, OVERLONG
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(place, f"not JSON ({error})", "write one object on each line") from error
-            yield _pair_of_row(row, settings, place)
+    def parse(line: str, place: str) -> tuple[str, str]:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(place, f"not JSON ({error})", "write one object on each line") from error
+        return _pair_of_row(row, settings, place)
 
-    return Stream(_row_blocks(rows()), (str(path), str(path)))
+    return _open_rows(settings, split, parse)
 
 
 def open_hub(settings: CorpusSettings, split: Split) -> Stream:
@@ -214,6 +206,16 @@ def _existing(path: Path, suffix: str = "") -> Path:
     """Return the path itself, with the suffix, or gzipped: the first that exists."""
     candidates = [path, Path(f"{path}{suffix}"), Path(f"{path}.gz"), Path(f"{path}{suffix}.gz")]
     return next((path for path in candidates if path.exists() and not path.is_dir()), candidates[1])
+
+
+def _open_rows(settings: CorpusSettings, split: Split, parse: Callable[[str, str], tuple[str, str]]) -> Stream:
+    """Open a file that has both sides of a pair on each line; `parse` gets the line and its place for errors."""
+    path, limit = _single_file(settings, split), settings.line_limit(split)
+    rows = (
+        (OVERLONG, OVERLONG) if line is OVERLONG else parse(line, f"{path}:{number}")
+        for number, line in enumerate(read_lines(path, limit), 1)
+    )
+    return Stream(_row_blocks(rows), (str(path), str(path)))
 
 
 def _single_file(settings: CorpusSettings, split: Split) -> Path:
