@@ -50,7 +50,7 @@ class Checkpoint(NamedTuple):
     path: Path
     step: int
     bleu: float | None
-    in_passing: bool = False
+    in_passing: bool
 
 
 def save_checkpoint(
@@ -64,9 +64,14 @@ def save_checkpoint(
     for name, parameter in model.named_parameters():
         if not parameter.isfinite().all():
             raise NumericalError(f"step {step}", f"{name} is not finite", "lower training.learning_rate")
+    states = optimizer.state_dict()["state"]  # moments and step counts, by number of the parameter
+    tensors = {f"{index}.{key}": tensor for index, state in states.items() for key, tensor in state.items()}
+    tensors["random"] = torch.get_rng_state()
+    if (device := next(model.parameters()).device).type == "cuda":
+        tensors["random_cuda"] = torch.cuda.get_rng_state(device)
     parts = {
         MODEL: save(parameters_of(model)),
-        OPTIMIZER: save(_optimizer_tensors(optimizer)),
+        OPTIMIZER: save(tensors),
         PROGRESS: _RECORD.dump_json(record, indent=1),
     }
     target = folder / f"step-{step:08d}"
@@ -79,55 +84,32 @@ def save_checkpoint(
 def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> CheckpointRecord:
     """Restore what `save_checkpoint` saved; the random generators last, before anything is drawn.
 
-    Raises ModelError if the checkpoint belongs to another run.
+    Raises ModelError, naming the first tensor that does not fit, if the checkpoint belongs to another run.
     """
-    place = checkpoint.path / OPTIMIZER
     load_parameters(model, read_parameters(checkpoint.path / MODEL), str(checkpoint.path / MODEL))
-    tensors = read_parameters(place)
+    place, tensors = str(checkpoint.path / OPTIMIZER), read_parameters(checkpoint.path / OPTIMIZER)
     random = {name: tensors.pop(name) for name in ("random", "random_cuda") if name in tensors}
     record = _read_record(checkpoint.path)
-    _load_optimizer(optimizer, tensors, str(place), is_begun=record.progress.step > 0)
+    shapes: dict[str, tuple[int, ...]] = {}  # none before the first update
+    if record.progress.step > 0:
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        for index, parameter in enumerate(parameters):
+            shape = tuple(parameter.shape)
+            shapes |= {f"{index}.step": (), f"{index}.exp_avg": shape, f"{index}.exp_avg_sq": shape}
+    check_shapes(tensors, shapes, place)
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split(".", 1)
+        states.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
     try:
         torch.set_rng_state(random["random"])
-        device = _device_of(optimizer)
+        device = next(model.parameters()).device
         if device.type == "cuda" and "random_cuda" in random:
             torch.cuda.set_rng_state(random["random_cuda"], device)
     except (KeyError, RuntimeError, TypeError) as error:
-        raise ModelError(str(place), "holds no state of the random generator") from error
+        raise ModelError(place, "holds no state of the random generator") from error
     return record
-
-
-def _load_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], place: str, *, is_begun: bool
-) -> None:
-    """Load the optimizer's moments and step counts. Raises ModelError naming the first tensor that does not fit."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    shapes = {
-        f"{index}.{key}": () if key == "step" else tuple(parameter.shape)
-        for index, parameter in enumerate(parameters)
-        for key in ("step", "exp_avg", "exp_avg_sq")
-    }
-    check_shapes(tensors, shapes if is_begun else {}, place)
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split(".", 1)
-        states.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the moments and step counts, by number of the parameter, and the states of the random generators."""
-    states = optimizer.state_dict()["state"]
-    tensors = {f"{index}.{key}": tensor for index, state in states.items() for key, tensor in state.items()}
-    tensors["random"] = torch.get_rng_state()
-    if (device := _device_of(optimizer)).type == "cuda":
-        tensors["random_cuda"] = torch.cuda.get_rng_state(device)
-    return tensors
-
-
-def _device_of(optimizer: torch.optim.Optimizer) -> torch.device:
-    parameter: Tensor = optimizer.param_groups[0]["params"][0]
-    return parameter.device
 
 
 def _read_record(folder: Path) -> CheckpointRecord:
