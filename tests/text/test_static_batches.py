@@ -5,9 +5,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
-from translator.text.shapes import LENGTH_MULTIPLE, STEPS_PER_OCTAVE, Shape, rows_above, rows_below
-from translator.text.static_batches import StaticBatches
+from translator.text.batches import (
+    LENGTH_MULTIPLE,
+    ROW_COUNTS_PER_OCTAVE,
+    EncodedLines,
+    EncodedPairs,
+    TokenBatches,
+    rows_above,
+    rows_below,
+)
+from translator.text.static_batches import Shape, StaticBatches
 from translator.text.tokenizer import EOS, PAD
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=60)
@@ -43,7 +50,7 @@ def test_a_static_batch_contains_the_dynamic_batch_and_nothing_else_counts(lengt
 @given(st.integers(1, 5000))
 def test_the_number_of_rows_is_rounded_by_at_most_an_eighth(num_rows: int) -> None:
     assert rows_below(num_rows) <= num_rows <= rows_above(num_rows)
-    assert rows_above(num_rows) - rows_below(num_rows) <= max(num_rows / STEPS_PER_OCTAVE, 1)
+    assert rows_above(num_rows) - rows_below(num_rows) <= max(num_rows / ROW_COUNTS_PER_OCTAVE, 1)
     assert rows_above(rows_above(num_rows)) == rows_above(num_rows)
 
 

@@ -9,9 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from translator.text import shapes
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import BOS, PAD, Tokenizer
+
+LENGTH_MULTIPLE = 4
+"""Lengths of batches with few shapes are rounded up to a multiple of this."""
+ROW_COUNTS_PER_OCTAVE = 8
+"""Number of distinct row counts between n and 2n, in batches with few shapes. At most an eighth of the rows is empty."""
 
 
 class Batch(NamedTuple):
@@ -69,14 +73,11 @@ class EncodedLines(NamedTuple):
         """Return the number of tokens of each of these sentences."""
         return self.offsets[sentences + 1] - self.offsets[sentences]
 
-    def padded(self, sentences: NDArray[np.int64]) -> Tensor:
-        """Return the ids_BS of these sentences, padded to the length of the longest."""
+    def padded(self, sentences: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return (ids_BS, mask_BS) of these sentences, padded to the length of the longest."""
         lengths = self.lengths(sentences)
         first_B, length_B = self.on_device(self.offsets[sentences]), self.on_device(lengths)
-        place_S = torch.arange(int(lengths.max(initial=1)), device=self.tokens.device)
-        # Places after the end of a sentence read the tokens of the next one, or the last token, and are then masked.
-        index_BS = (first_B.unsqueeze(1) + place_S).clamp_(max=max(len(self.tokens) - 1, 0))
-        return self.tokens[index_BS].long().masked_fill_(place_S >= length_B.unsqueeze(1), PAD)
+        return pad(self.tokens, first_B, length_B, int(lengths.max(initial=1)))
 
     def real(self, sentences: NDArray[np.int64]) -> Tensor:
         """Return real_M, the indices of the tokens in the flattened `padded` array.
@@ -93,6 +94,15 @@ class EncodedLines(NamedTuple):
     def on_device(self, numbers: NDArray[np.int64]) -> Tensor:
         """Return the numbers as a tensor on the device of the tokens."""
         return to_device(torch.from_numpy(numbers), self.tokens.device)
+
+
+def pad(tokens: Tensor, first_B: Tensor, length_B: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Return (ids_BS, mask_BS) of the sentences that start at `first_B` in `tokens`, padded to the length `width`."""
+    place_S = torch.arange(width, device=tokens.device)
+    mask_BS = place_S < length_B.unsqueeze(1)
+    # Places after the end of a sentence read the tokens of the next one, or the last token, and are then masked.
+    index_BS = (first_B.unsqueeze(1) + place_S).clamp_(max=max(len(tokens) - 1, 0))
+    return tokens[index_BS].long().masked_fill_(~mask_BS, PAD), mask_BS
 
 
 class EncodedPairs(NamedTuple):
@@ -126,8 +136,8 @@ class TokenBatches:
     """Batches of at most `batch_tokens` tokens, where each pair counts with its longer side.
 
     Each epoch contains every pair once. Its order depends on (seed, epoch) alone, so that resuming needs only the epoch and
-    the position in it. With `few_shapes`, batches have few distinct sizes after rounding (see `shapes.py`); without, they
-    contain less padding in the target.
+    the position in it. With `few_shapes`, batches have few distinct sizes after rounding (see `static_batches.py`); without,
+    they contain less padding in the target.
     """
 
     def __init__(
@@ -151,37 +161,26 @@ class TokenBatches:
         """Sort a pool by length and cut it into batches. Sentences of equal length stay shuffled."""
         source, target = self.pairs.source.lengths(sentences), self.pairs.target.lengths(sentences)
         longer = np.maximum(source, target)
-        if self.few_shapes:
-            order = np.lexsort((target, longer))[::-1]
-            return self._cut_to_shapes(sentences[order], longer[order])
-        order = np.lexsort((source, target))
-        return self._cut_by_tokens(sentences[order], longer[order])
-
-    def _cut_by_tokens(self, sentences: NDArray[np.int64], longer: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Take consecutive sentences whose longer sides have at most `batch_tokens` tokens together."""
+        order = np.lexsort((target, longer))[::-1] if self.few_shapes else np.lexsort((source, target))
+        sentences, longer = sentences[order], longer[order]
         total, first = np.cumsum(longer), 0
         while first < len(sentences):
-            before = total[first - 1] if first else 0
-            last = max(int(np.searchsorted(total, before + self.batch_tokens, side="right")), first + 1)
-            yield sentences[first:last]
-            first = last
-
-    def _cut_to_shapes(self, sentences: NDArray[np.int64], longer: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Take, from the longest sentence down, as many as fit if each is as long as the first, rounded up."""
-        first = 0
-        while first < len(sentences):
-            num_rows = shapes.rows_below(max(self.batch_tokens // shapes.rounded_length(int(longer[first])), 1))
+            if self.few_shapes:  # as many as fit if each is as long as the first, the longest, rounded up
+                num_rows = rows_below(max(self.batch_tokens // rounded_length(int(longer[first])), 1))
+            else:  # as many as have at most `batch_tokens` tokens together
+                before = total[first] - longer[first]
+                num_rows = max(int(np.searchsorted(total, before + self.batch_tokens, side="right")) - first, 1)
             yield sentences[first : first + num_rows]
             first += num_rows
 
     def batch(self, sentences: NDArray[np.int64]) -> Batch:
         """Return the padded batch of these sentences."""
         source, target = self.pairs
-        source_BS, target_BT = source.padded(sentences), target.padded(sentences)
+        (source_BS, mask_BS), (target_BT, _) = source.padded(sentences), target.padded(sentences)
         previous_BT = torch.full_like(target_BT, BOS)
         previous_BT[:, 1:] = target_BT[:, :-1]
         real_M, sentence_B = target.real(sentences), target.on_device(sentences)
-        return Batch(source_BS, source_BS != PAD, previous_BT, target_BT, real_M, sentence_B)
+        return Batch(source_BS, mask_BS, previous_BT, target_BT, real_M, sentence_B)
 
     def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
         """Split the sentences of one update into at most `parts` micro-batches with about the same number of tokens.
@@ -193,6 +192,26 @@ class TokenBatches:
         total = np.cumsum((source + target)[order])
         part = np.minimum((total - 1) * parts // total[-1], parts - 1)
         return [sentences[order[part == index]] for index in range(parts) if (part == index).any()]
+
+
+def rounded_length(length: int) -> int:
+    """Return the next multiple of LENGTH_MULTIPLE."""
+    return -(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+
+
+def rows_below(num_rows: int) -> int:
+    """Return `num_rows` rounded down to a row count that is used."""
+    return num_rows // _row_multiple(num_rows) * _row_multiple(num_rows)
+
+
+def rows_above(num_rows: int) -> int:
+    """Return `num_rows` rounded up to a row count that is used."""
+    return -(-num_rows // _row_multiple(num_rows)) * _row_multiple(num_rows)
+
+
+def _row_multiple(num_rows: int) -> int:
+    """Return the power of two that row counts from n to 2n around `num_rows` are multiples of."""
+    return 1 << max(num_rows.bit_length() - ROW_COUNTS_PER_OCTAVE.bit_length(), 0)
 
 
 class SourceBatch(NamedTuple):
@@ -209,5 +228,4 @@ def source_batches(sources: Sequence[Sequence[int]], *, batch_size: int) -> Iter
     order = np.argsort(-np.diff(lines.offsets), kind="stable")
     for first in range(0, len(order), batch_size):
         sentences = order[first : first + batch_size]
-        source_BS = lines.padded(sentences)
-        yield SourceBatch(source_BS, source_BS != PAD, torch.from_numpy(sentences))
+        yield SourceBatch(*lines.padded(sentences), torch.from_numpy(sentences))

@@ -14,29 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from translator.text.batches import Batch, EncodedPairs, to_device
-from translator.text.shapes import Shape, rounded_length, rows_above
-from translator.text.tokenizer import BOS, PAD
+from translator.text.batches import Batch, EncodedPairs, pad, rounded_length, rows_above
+from translator.text.tokenizer import BOS
 
 NO_SENTENCE = -1
 """Marks an empty row in a list of sentence numbers."""
 
 
-class _Side(NamedTuple):
-    """The tokens of one language on the device, with where each sentence starts."""
+class Shape(NamedTuple):
+    """The three sizes of a batch."""
 
-    tokens: Tensor
-    offset_P: Tensor  # sentence i is tokens[offset_P[i] : offset_P[i + 1]]
-
-    def padded(self, sentence_B: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """Return (ids_BS, mask_BS) of these sentences, with PAD and False where they are shorter than `length`."""
-        first_B1 = self.offset_P[sentence_B].unsqueeze(1)
-        length_B1 = self.offset_P[sentence_B + 1].unsqueeze(1) - first_B1
-        place_S = torch.arange(length, device=self.tokens.device)
-        mask_BS = place_S < length_B1
-        # Places past a sentence's end point into the next sentence or past the last one; they are masked below.
-        index_BS = (first_B1 + place_S).clamp_(max=len(self.tokens) - 1)
-        return self.tokens[index_BS].long().masked_fill_(~mask_BS, PAD), mask_BS
+    num_rows: int
+    source_length: int
+    target_length: int
 
 
 class StaticRows(NamedTuple):
@@ -55,9 +45,7 @@ class StaticBatches:
         """Lengths are never rounded above `max_source_length` and `max_target_length`, the most that the model can read."""
         self.pairs = pairs
         self._limits = max_source_length, max_target_length
-        self._source, self._target = (
-            _Side(side.tokens, to_device(torch.from_numpy(side.offsets), side.tokens.device)) for side in pairs
-        )
+        self._offsets = [side.on_device(side.offsets) for side in pairs]
 
     def shape(self, sentences: NDArray[np.int64]) -> Shape:
         """Return the shape of the batch that holds these sentences."""
@@ -74,7 +62,7 @@ class StaticBatches:
             np.pad(sentences, (0, shape.num_rows - len(sentences)), constant_values=NO_SENTENCE)
             for sentences, shape in zip(batches, shapes, strict=True)
         ]
-        all_rows = to_device(torch.from_numpy(np.concatenate(numbers)), self._source.tokens.device)
+        all_rows = self.pairs.source.on_device(np.concatenate(numbers))
         parts = torch.split(all_rows, [shape.num_rows for shape in shapes])
         return [StaticRows(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
@@ -83,8 +71,11 @@ class StaticBatches:
         number_B, shape = rows
         is_filled_B = number_B != NO_SENTENCE
         sentence_B = torch.where(is_filled_B, number_B, number_B[0])
-        source_BS, mask_BS = self._source.padded(sentence_B, shape.source_length)
-        target_BT, real_BT = self._target.padded(sentence_B, shape.target_length)
+        padded = []
+        for side, offset_P, length in zip(self.pairs, self._offsets, shape[1:], strict=True):
+            first_B = offset_P[sentence_B]  # sentence i is tokens[offset_P[i] : offset_P[i + 1]]
+            padded.append(pad(side.tokens, first_B, offset_P[sentence_B + 1] - first_B, length))
+        (source_BS, mask_BS), (target_BT, real_BT) = padded
         previous_BT = torch.full_like(target_BT, BOS)
         previous_BT[:, 1:] = target_BT[:, :-1]
         counts_BT = real_BT & is_filled_B.unsqueeze(1)

@@ -16,8 +16,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from translator.text.shapes import Shape
-from translator.text.static_batches import StaticBatches, StaticRows
+from translator.text.static_batches import Shape, StaticBatches, StaticRows
 from translator.training.loop import accumulate, apply, random_state
 from translator.training.objective import Objective
 from translator.training.updates import CorpusUpdates, static_share

@@ -47,7 +47,7 @@ def test_a_translation_has_the_same_log_probability_in_both_engines(tmp_path: Pa
     tokenizer = engines.tokenizer
     sources = [ids[-30:] for ids in sources_of(tokenizer)]
     targets = [[*ids[:20][::-1][1:], EOS] for ids in tokenizer.encode_target(["Der Hund schläft.", "ein Buch ß"] * 7)]
-    source_BS, target_BT = (EncodedLines.of(ids).padded(np.arange(14)) for ids in (sources, targets))
+    source_BS, target_BT = (EncodedLines.of(ids).padded(np.arange(14))[0] for ids in (sources, targets))
     expected = forced_log_probs(engines.torch.model, source_BS, source_BS != 0, target_BT)
     scored = engines.ctranslate2.translator.score_batch(
         [tokenizer.source_tokens(ids[:-1]) for ids in sources], [tokenizer.target_tokens(ids[:-1]) for ids in targets]
