@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyarrow import compute
 
 from translator.text.batches import EncodedLines
-from translator.text.tokenizer import EOS, encode_words
+from translator.text.tokenizer import EOS
 
 _BLOCKS_TOGETHER = 8
 _MAX_CACHED_TOKENS = 2**22  # a text without spaces has as many distinct words as lines
@@ -78,7 +78,13 @@ class WordEncoder:
                 self._forget()
             numbers = np.fromiter(map(self._numbers.get, words, repeat(-1)), np.int64, len(words))
             if (unknown := np.flatnonzero(numbers < 0)).size:
-                numbers[unknown] = self._learn([words[index] for index in unknown])
+                new_words = [words[index] for index in unknown]
+                numbers[unknown] = range(len(self._numbers), len(self._numbers) + len(new_words))
+                self._numbers.update(zip(new_words, numbers[unknown].tolist(), strict=True))
+                learned = EncodedLines.of(self.processor.encode(new_words, num_threads=torch.get_num_threads()))
+                # New arrays, since other threads may be reading the old ones.
+                self._tokens = np.concatenate([self._tokens, learned.tokens.numpy()])
+                self._offsets = np.concatenate([self._offsets, self._offsets[-1] + learned.offsets[1:]])
             tokens, offsets = self._tokens, self._offsets
         number = numbers[encoded.indices.to_numpy()]
         lengths = np.diff(offsets)[number]
@@ -86,12 +92,3 @@ class WordEncoder:
         shift = offsets[number] - (np.cumsum(lengths) - lengths)
         ids: NDArray[np.int32] = tokens[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
         return ids
-
-    def _learn(self, words: list[str]) -> range:
-        """Encode new words and return their numbers. New arrays are made, since other threads may be reading the old ones."""
-        numbers = range(len(self._numbers), len(self._numbers) + len(words))
-        encoded = EncodedLines.of(encode_words(self.processor, words, torch.get_num_threads()))
-        self._numbers.update(zip(words, numbers, strict=True))
-        self._tokens = np.concatenate([self._tokens, encoded.tokens.numpy()])
-        self._offsets = np.concatenate([self._offsets, self._offsets[-1] + encoded.offsets[1:]])
-        return numbers

@@ -51,15 +51,14 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
 
 def read_pairs(folder: Path, tokenizer: Tokenizer) -> EncodedPairs:
     """Open the pairs that `write_pairs` wrote. Raises ValueError if they do not fit the tokenizer."""
-    return EncodedPairs(*(_read_side(folder, *pair) for pair in zip(_SIDES, tokenizer.processors, strict=True)))
-
-
-def _read_side(folder: Path, side: str, processor: Any) -> EncodedLines:
-    offsets = np.concatenate([[0], np.cumsum(np.fromfile(folder / f"{side}.lengths", np.int32), dtype=np.int64)])
-    tokens = np.memmap(folder / f"{side}.tokens", _token_type(processor), "c").view(np.ndarray)
-    if len(tokens) != offsets[-1] or tokens.max() >= processor.get_piece_size() or (np.diff(offsets) < 1).any():
-        raise ValueError(f"{side}.tokens was not written with this tokenizer")
-    return EncodedLines(torch.from_numpy(tokens), offsets)
+    sides = []
+    for side, processor in zip(_SIDES, tokenizer.processors, strict=True):
+        offsets = np.concatenate([[0], np.cumsum(np.fromfile(folder / f"{side}.lengths", np.int32), dtype=np.int64)])
+        tokens = np.memmap(folder / f"{side}.tokens", _token_type(processor), "c").view(np.ndarray)
+        if len(tokens) != offsets[-1] or tokens.max() >= processor.get_piece_size() or (np.diff(offsets) < 1).any():
+            raise ValueError(f"{side}.tokens was not written with this tokenizer")
+        sides.append(EncodedLines(torch.from_numpy(tokens), offsets))
+    return EncodedPairs(*sides)
 
 
 def _token_type(processor: Any) -> type[np.uint16] | type[np.int32]:

@@ -44,14 +44,8 @@ class Tokenizer:
 
         self.models = (source_model, target_model)
         self.source: Any = SentencePieceProcessor(model_proto=source_model)
-        self.target: Any = self.source
-        if not self.is_joint:
-            self.target = SentencePieceProcessor(model_proto=target_model)
-
-    @property
-    def processors(self) -> tuple[Any, Any]:
-        """The SentencePiece processors of source and target."""
-        return self.source, self.target
+        self.target: Any = self.source if self.is_joint else SentencePieceProcessor(model_proto=target_model)
+        self.processors = self.source, self.target
 
     @property
     def is_joint(self) -> bool:
@@ -116,16 +110,14 @@ class Tokenizer:
         try:
             models = (folder / "source.model").read_bytes(), (folder / "target.model").read_bytes()
             if fingerprint(models) != expected:
-                raise ModelError(
-                    str(folder), "is not the tokenizer of this model (SHA-256 differs)", "restore the run folder"
-                )
+                problem = "is not the tokenizer of this model (SHA-256 differs)"
+                raise ModelError(str(folder), problem, "restore the run folder")
             for model in {*models}:
                 require_harmless(model)
             return cls(*models)
         except OSError as error:
-            raise ModelError(
-                str(error.filename), f"cannot be read ({error.strerror})", "restore the run folder"
-            ) from error
+            problem = f"cannot be read ({error.strerror})"
+            raise ModelError(str(error.filename), problem, "restore the run folder") from error
         except (RuntimeError, ValueError, IndexError) as error:
             problem = "is not a SentencePiece tokenizer of this program"
             raise ModelError(str(folder), problem, "restore the run folder") from error
@@ -144,17 +136,6 @@ def encode_lines(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     segmentations.) `WordEncoder` does the same for millions of lines.
     """
     sentences = [unicodedata.normalize("NFC", line).split(" ") for line in lines]
-    words = list({*chain.from_iterable(sentences)})
-    ids = dict(zip(words, encode_words(processor, words), strict=True))
+    # One call per word: for a list, SentencePiece starts threads, and aborts the process if there is no memory for them.
+    ids = {word: processor.encode(word) for word in set(chain.from_iterable(sentences))}
     return [[*chain.from_iterable(ids[word] for word in sentence), EOS] for sentence in sentences]
-
-
-def encode_words(processor: Any, words: list[str], num_threads: int = 0) -> list[list[int]]:
-    """Return the token ids of each word.
-
-    With 0 threads, SentencePiece is called for each word: if it is given a list, it starts threads even for a short one, and
-    aborts the process if there is no memory for them.
-    """
-    encoded: list[list[int]]
-    encoded = processor.encode(words, num_threads=num_threads) if num_threads else list(map(processor.encode, words))
-    return encoded
