@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PAGE_WIDTH = 80
 """Columns of text pictures that do not go to a terminal."""
+SAMPLE_LABELS = ("source", "model", "reference")
 _MAX_MESSAGE_CHARACTERS = 4000
 _Item = TypeVar("_Item")
 
@@ -150,6 +151,5 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
             f"perplexity {validation.perplexity:.3g}  BLEU {validation.bleu:.2f}{best}  [{time.strftime('%H:%M:%S')}]"
         )
         for sample in validation.samples:
-            self.notify(f"    source      {sample.source}")
-            self.notify(f"    model       {sample.hypothesis}")
-            self.notify(f"    reference   {sample.reference}")
+            for label, text in zip(SAMPLE_LABELS, sample, strict=True):
+                self.notify(f"    {label:<11} {text}")

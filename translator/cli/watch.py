@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.console import PAGE_WIDTH, can_redraw, print_result, warn
+from translator.cli.console import PAGE_WIDTH, SAMPLE_LABELS, can_redraw, print_result, warn
 from translator.text.visible import visible
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def watch(run: _Run = None) -> None:
       translator watch runs/demo | less
     """
     from translator.jobs.show.watch import WatchedRun
+    from translator.report.terminal import table
     from translator.runs.lookup import find_run, newest_run
 
     watched = WatchedRun(find_run(run) if run else newest_run())
@@ -52,7 +53,8 @@ def watch(run: _Run = None) -> None:
     if can_redraw(sys.stdout):
         _show_live(watched, state)
     else:
-        print_result(_plain_text(watched, state))
+        lines = [_title(watched, state), "", *table(watched.curves), *_sample_lines(watched, PAGE_WIDTH)]
+        print_result("\n".join(lines))
     if watched.reader.is_torn and not state.is_running:
         warn(f"{watched.reader.path}: the last line is incomplete and was ignored")
 
@@ -111,12 +113,6 @@ def _sample_lines(watched: "WatchedRun", width: int) -> list[str]:
     lines = []
     for sample in watched.samples:
         lines.append("")
-        for label, name in (("source", "source"), ("model", "hypothesis"), ("reference", "reference")):
-            lines.append(f"{label:<10}" + "".join(cells(getattr(sample, name), width - 10)))
+        for label, text in zip(SAMPLE_LABELS, sample, strict=True):
+            lines.append(f"{label:<10}" + "".join(cells(text, width - 10)))
     return lines
-
-
-def _plain_text(watched: "WatchedRun", state: "State") -> str:
-    from translator.report.terminal import table
-
-    return "\n".join([_title(watched, state), "", *table(watched.curves), *_sample_lines(watched, PAGE_WIDTH)])

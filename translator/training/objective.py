@@ -37,7 +37,14 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the summed loss in nats."""
-        hidden_BTD = self._hidden(batch.source_BS, batch.mask_BS, batch.previous_BT)
+        run_model: Callable[..., Tensor] = self.model
+        if self.compiles and self.training:
+            if self.compiled is None:
+                self.notify("compiling the model's forward and backward pass; the first updates wait for it")
+                torch._logging.set_logs(dynamo=logging.ERROR, inductor=logging.ERROR)  # type: ignore[attr-defined]
+                self.compiled = torch.compile(self.model.forward, dynamic=True)
+            run_model = self.compiled
+        hidden_BTD = run_model(batch.source_BS, batch.mask_BS, batch.previous_BT)
         hidden_MD, target_M = hidden_BTD.flatten(0, 1), batch.target_BT.flatten()
         if batch.real_M is not None:
             hidden_MD, target_M = hidden_MD.index_select(0, batch.real_M), target_M.index_select(0, batch.real_M)
@@ -45,15 +52,6 @@ class Objective(nn.Module):
         return self.ops.output_loss(
             hidden_MD, *self.model.output, target_M, label_smoothing=smoothing, counts_M=counts_M
         )
-
-    def _hidden(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        if not (self.compiles and self.training):
-            return self.model(source_BS, mask_BS, previous_BT)  # type: ignore[no-any-return]
-        if self.compiled is None:
-            self.notify("compiling the model's forward and backward pass; the first updates wait for it")
-            torch._logging.set_logs(dynamo=logging.ERROR, inductor=logging.ERROR)  # type: ignore[attr-defined]
-            self.compiled = torch.compile(self.model.forward, dynamic=True)
-        return self.compiled(source_BS, mask_BS, previous_BT)
 
     def gives_up_compiling(self, error: BaseException) -> bool:
         """Stop using the compiled model after an error; returns False if none was used."""
