@@ -1,4 +1,4 @@
-"""`[training]`: everything that one can say about a training, with defaults for a small corpus and one machine."""
+"""`[training]`: how a model is trained. The defaults suit a small corpus and one machine."""
 
 from typing import Annotated, Literal
 
@@ -12,16 +12,16 @@ OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adam
 
 
 class TrainingSettings(Settings):
-    """How long, how fast, in what portions, and what is kept."""
+    """How long, how fast and in which batches a model is trained, and what is saved."""
 
-    seed: MayDiffer[int] = Field(1, ge=0, lt=2**63, description="of everything that is drawn: weights, order, dropout")
-    steps: MayChange[int] = Field(8000, ge=1, description="optimizer updates in all")
-    max_minutes: MayChange[float | None] = Field(
-        None, gt=0, description="stop before the first update that would begin later"
+    seed: MayDiffer[int] = Field(
+        1, ge=0, lt=2**63, description="of initial parameters, order of the pairs, and dropout"
     )
-    batch_tokens: int = Field(4096, ge=1, description="pieces of one update, of each pair the longer side; padding not")
+    steps: MayChange[int] = Field(8000, ge=1, description="optimizer updates in total")
+    max_minutes: MayChange[float | None] = Field(None, gt=0, description="training time after which no update starts")
+    batch_tokens: int = Field(4096, ge=1, description="tokens of an update, counting the longer side of each pair")
     accumulation: MayDiffer[int] = Field(
-        1, ge=1, le=10_000, description="parts that an update is computed in, to save memory; each has its own dropout"
+        1, ge=1, le=10_000, description="micro-batches of an update, to save memory; each has its own dropout"
     )
     pool_sentences: int = Field(
         20_000, ge=1, description="sentences shuffled together before they are sorted by length"
@@ -30,8 +30,8 @@ class TrainingSettings(Settings):
         "tokens", description="'shape' cuts the corpus into batches of few shapes, for a GPU that captures updates"
     )
 
-    learning_rate: float = Field(2e-3, gt=0, le=100, description="at the end of the warm-up, where it is highest")
-    schedule: Annotated[str, NameIn(SCHEDULES)] = Field("inverse_sqrt", description="after it")
+    learning_rate: float = Field(2e-3, gt=0, le=100, description="peak, reached at the end of the warm-up")
+    schedule: Annotated[str, NameIn(SCHEDULES)] = Field("inverse_sqrt", description="decay after the warm-up")
     warmup_steps: int = Field(1000, ge=0, description="updates during which the learning rate rises from zero")
     optimizer: Annotated[str, NameIn(OPTIMIZERS)] = Field(
         "adam", description="Adam adds weight_decay to the gradient, AdamW does not"
@@ -39,27 +39,25 @@ class TrainingSettings(Settings):
     adam_beta1: Probability = Field(0.9, description="decay of the mean gradient")
     adam_beta2: Probability = Field(0.98, description="decay of the mean squared gradient")
     weight_decay: float = Field(0.0, ge=0, description="pull towards zero; see optimizer")
-    clip_norm: float = Field(1.0, ge=0, description="longest gradient that is used as it is; 0 never clips")
-    label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all words")
+    clip_norm: float = Field(1.0, ge=0, description="norm that longer gradients are scaled down to; 0 never clips")
+    label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all tokens")
 
-    log_every: NoEffect[int] = Field(50, ge=1, description="updates between two lines of the log")
+    log_every: NoEffect[int] = Field(50, ge=1, description="updates between two log lines")
     validate_every: MayChange[int] = Field(500, ge=1, description="updates between two validations")
     save_every: MayChange[int] = Field(500, ge=1, description="updates between two checkpoints")
     keep_last: NoEffect[int] = Field(
-        2, ge=1, description="newest checkpoints that are kept, besides the best and the averaged"
+        2, ge=1, description="newest checkpoints kept, besides the best and those to average"
     )
     patience: MayChange[int] = Field(
-        0, ge=0, description="validations without a better BLEU before it stops early; 0 never does"
+        0, ge=0, description="validations without a better BLEU before stopping early; 0 never does"
     )
-    average: MayChange[int] = Field(
-        5, ge=1, description="checkpoints whose weights are averaged at the end; 1 averages none"
-    )
+    average: MayChange[int] = Field(5, ge=1, description="checkpoints averaged at the end; 1 averages none")
     average_of: MayChange[Literal["last", "best"]] = Field(
-        "last", description="which ones: the newest, or the best by BLEU"
+        "last", description="which checkpoints: the newest, or the best by BLEU"
     )
     samples: NoEffect[int] = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
     tensorboard: NoEffect[bool] = Field(False, description="also write event files into RUN/tensorboard")
-    initialise_from: str | None = Field(None, description="run folder whose final weights are the first ones here")
+    initialise_from: str | None = Field(None, description="run whose final parameters are the initial ones")
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 1: a straight rise to the peak, then the schedule."""
