@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, distributed
 
@@ -86,6 +87,10 @@ class Processes:
             distributed.all_reduce(tensor, distributed.ReduceOp.MAX)
         return tensor.item()
 
+    def differ(self, number: float) -> bool:
+        """Return whether any process has another number than the first one."""
+        return self.largest(number != self.first(lambda: number)) > 0
+
     def sum_gradients(self, loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
         """Replace each gradient by its sum over all processes; returns the sum of the losses.
 
@@ -107,8 +112,7 @@ class Processes:
     def separate_draws(self, shared: Sequence[Tensor], seed: int, step: int) -> None:
         """Before an update: copy the model's random buffers to all processes, then seed each process differently.
 
-        The seed of the others follows from (seed, step, rank), so only the first process has a generator to save. (The
-        hash of a tuple of integers is the same in every Python process.)
+        The seed of the others follows from (seed, step, rank), so only the first process has a generator to save.
         """
         if self.size == 1:
             return
@@ -116,7 +120,8 @@ class Processes:
             for tensor in shared:
                 distributed.broadcast(tensor.detach(), 0)
         if not self.is_first:
-            torch.manual_seed(hash((seed, step, self.rank)))
+            mixed = np.random.SeedSequence((seed, step, self.rank)).generate_state(1, np.uint64)
+            torch.manual_seed(int(mixed[0]))
 
 
 @contextmanager

@@ -56,7 +56,10 @@ def choose_parameters(
     """Return the best checkpoint or the average of several, whichever has the higher validation BLEU."""
     best = (by_bleu(checkpoints) or checkpoints)[-1]
     single = FinalParameters(f"step {best.step}", read_parameters(best.path / MODEL), best.bleu)
-    averaged = _checkpoints_to_average(checkpoints, settings)
+    if settings.average_of == "best":
+        averaged = sorted(by_bleu(checkpoints)[-settings.average :], key=lambda checkpoint: checkpoint.step)
+    else:  # a checkpoint saved in passing would not exist without an interruption, so it must not change the result
+        averaged = [checkpoint for checkpoint in checkpoints if not checkpoint.in_passing][-settings.average :]
     if len(averaged) < 2:
         return single
     mean = average_parameters([read_parameters(checkpoint.path / MODEL) for checkpoint in averaged])
@@ -66,28 +69,15 @@ def choose_parameters(
     return FinalParameters(name, mean, score) if single.bleu is None or score >= single.bleu else single
 
 
-def _checkpoints_to_average(checkpoints: list[Checkpoint], settings: TrainingSettings) -> list[Checkpoint]:
-    # A checkpoint saved in passing would not exist without the interruption, so it must not change the result.
-    if settings.average_of == "last":
-        return [checkpoint for checkpoint in checkpoints if not checkpoint.in_passing][-settings.average :]
-    return sorted(by_bleu(checkpoints)[-settings.average :], key=lambda checkpoint: checkpoint.step)
-
-
 def save_final_parameters(
     run: RunFolder, config: Config, model: AnyModel, final: FinalParameters, ending: Ending
 ) -> None:
     """Load the parameters into the model and write `final/`: parameters and record together, or neither."""
     load_parameters(model, final.parameters, final.name)
     content = save(parameters_of(model))
-    record = _finish_record(config, model, final, ending)
-    with new_folder(run.final, num_bytes=len(content)) as temporary:
-        write_part(temporary / MODEL, content)
-        write_part(temporary / Path(FINISHED).name, record.as_json())
-
-
-def _finish_record(config: Config, model: AnyModel, final: FinalParameters, ending: Ending) -> FinishRecord:
-    progress = ending.progress
-    return FinishRecord(
+    progress, device = ending.progress, model.output.weight.device
+    memory_unit = 1 if sys.platform == "darwin" else 1024
+    record = FinishRecord(
         finished_at=now(),
         made_by=ending.made_by,
         reason=ending.reason,
@@ -97,13 +87,16 @@ def _finish_record(config: Config, model: AnyModel, final: FinalParameters, endi
         target_tokens=progress.num_tokens,
         skipped_updates=progress.skipped,
         num_parameters=count_parameters(model),
-        peak_memory_bytes=_peak_memory_bytes(),
-        peak_device_memory_bytes=_peak_device_memory_bytes(model),
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * memory_unit if resource else None,
+        peak_device_memory_bytes=torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None,
         final=final.name,
         validation_bleu=final.bleu,
         training=_portable_training(config),
         environment=ending.environment,
     )
+    with new_folder(run.final, num_bytes=len(content)) as temporary:
+        write_part(temporary / MODEL, content)
+        write_part(temporary / Path(FINISHED).name, record.as_json())
 
 
 def is_done(run: RunFolder, config: Config) -> bool:
@@ -117,17 +110,3 @@ def is_done(run: RunFolder, config: Config) -> bool:
 def _portable_training(config: Config) -> TrainingSettings:
     """Return the training settings as a run folder keeps them, without paths of this machine."""
     return TrainingSettings.model_validate(portable(config)["training"])
-
-
-def _peak_memory_bytes() -> int | None:
-    """Return the most memory that this process has held, or None where the system does not say."""
-    if resource is None:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _peak_device_memory_bytes(model: AnyModel) -> int | None:
-    """Return the most GPU memory that PyTorch has reserved, or None for a model on the CPU."""
-    device = model.output.weight.device
-    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -66,11 +66,8 @@ class Training:
             replay=self.replay,
         )
         self.observer.began(self.progress, self.config)
-        with (
-            Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first) as journal,
-            request.deferred(),
-            grace(UPDATE_SECONDS),
-        ):
+        journal = Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first)
+        with journal, request.deferred(), grace(UPDATE_SECONDS):
             self._do_what_is_due(journal, request)  # a validation that was interrupted
             for outcome in compile_first(outcomes, self.objective, request, self.observer.notify):
                 self.unread.append(outcome)
@@ -82,12 +79,13 @@ class Training:
         """Log the updates so far, then stop, validate or save if that is due at this step."""
         settings, step = self.config.training, self.progress.step
         number = int(self.processes.largest(request.number or 0))  # one process that stops makes all stop
+        device = self.objective.model.output.weight.device
         validates = step > self.progress.validated_step and (
             step % settings.validate_every == 0 or reason_to_end(settings, self.progress) is not None
         )
         saves = validates or step % settings.save_every == 0
         # Reading waits for the device: a GPU is left to work ahead until its numbers are needed.
-        if saves or number or self._device.type == "cpu" or step % settings.log_every == 0:
+        if saves or number or device.type == "cpu" or step % settings.log_every == 0:
             self._read_outcomes(journal)
         if number:
             self.in_first_process(lambda: self._save(None, in_passing=True))
@@ -96,10 +94,6 @@ class Training:
             self.in_first_process(lambda: self._validate(journal, request))
         elif saves:
             self.in_first_process(lambda: self._save(None))
-
-    @property
-    def _device(self) -> torch.device:
-        return self.objective.model.output.weight.device
 
     def in_first_process(self, work: Callable[[], None]) -> None:
         """Let the first process do the work while the others wait, and give all of them its progress."""
@@ -136,11 +130,10 @@ class Training:
 
     def _validate(self, journal: Journal, request: StopRequest) -> None:
         """Validate, report the scores and save a checkpoint with them; an interrupted validation is repeated on resume."""
-        began, step = time.monotonic(), self.progress.step
+        began, step, sources = time.monotonic(), self.progress.step, self.validation.source
         try:
             with request.immediate():
                 cross_entropy = mean_cross_entropy(self.objective, iter(self.validation_batches))
-                sources = self.validation.source
                 is_finite = math.isfinite(cross_entropy)
                 hypotheses = self.translator.translate(sources, _GREEDY) if is_finite else [""] * len(sources)
         except Stop:
@@ -148,25 +141,22 @@ class Training:
             raise
         score = bleu(hypotheses, self.validation.target)
         is_best = count_validation(self.progress, cross_entropy, score)
-        samples, seconds = self._samples(hypotheses), time.monotonic() - began
+        num_samples = self.config.training.samples
+        spread = sorted({sample * len(sources) // num_samples for sample in range(num_samples)})  # evenly, each once
+        samples = [Sample(sources[index], hypotheses[index], self.validation.target[index]) for index in spread]
+        seconds = time.monotonic() - began
         validation = Validation(step, cross_entropy, perplexity(cross_entropy), score, is_best, seconds, samples)
         journal.write(validation)
         journal.sync()
         self._save(score if is_finite else None)
         self.observer.validated(validation)
 
-    def _samples(self, hypotheses: Sequence[str]) -> list[Sample]:
-        """Return `training.samples` validation sentences, evenly spread, with their translations."""
-        num_samples, num_sentences = self.config.training.samples, len(hypotheses)
-        indices = sorted({sample * num_sentences // num_samples for sample in range(num_samples)})
-        source, target = self.validation.source, self.validation.target
-        return [Sample(source[index], hypotheses[index], target[index]) for index in indices]
-
     def _save(self, score: float | None, *, in_passing: bool = False) -> None:
         """Save a checkpoint of this step unless an equally good one exists, and prune the older ones."""
-        step = self.progress.step
-        last = self.checkpoints[-1] if self.checkpoints else None
-        if step == 0 or (last is not None and last.step == step and _is_as_good(last, score, in_passing)):
+        step, last = self.progress.step, self.checkpoints[-1] if self.checkpoints else None
+        if step == 0:
+            return
+        if last and last.step == step and (in_passing or (not last.in_passing and score in (None, last.bleu))):
             return
         record = CheckpointRecord(self.progress, score, in_passing, self.environment)
         with grace(UPDATE_SECONDS):
@@ -187,19 +177,14 @@ class Training:
 
     def finish(self, reason: str, made_by: str) -> None:
         """Choose and save the final parameters."""
-        final = choose_parameters(self.checkpoints, self.config.training, self._score_of, self.observer.notify)
+
+        def score_of(parameters: dict[str, torch.Tensor]) -> float:
+            load_parameters(self.objective.model, parameters, "average")
+            self.objective.eval()
+            return bleu(self.translator.translate(self.validation.source, _GREEDY), self.validation.target)
+
+        final = choose_parameters(self.checkpoints, self.config.training, score_of, self.observer.notify)
         ending = Ending(self.progress, reason, made_by, self.environment)
         save_final_parameters(self.run, self.config, self.objective.model, final, ending)
         score = "" if final.bleu is None else f", validation BLEU {final.bleu:.2f}"
         self.observer.notify(f"final parameters: {final.name}{score}")
-
-    def _score_of(self, parameters: dict[str, torch.Tensor]) -> float:
-        """Return the validation BLEU with these parameters, which stay in the model."""
-        load_parameters(self.objective.model, parameters, "average")
-        self.objective.eval()
-        return bleu(self.translator.translate(self.validation.source, _GREEDY), self.validation.target)
-
-
-def _is_as_good(last: Checkpoint, score: float | None, in_passing: bool) -> bool:
-    """Return whether a checkpoint of the same step records as much as a new one would."""
-    return in_passing or (not last.in_passing and score in (None, last.bleu))

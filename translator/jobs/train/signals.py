@@ -70,19 +70,20 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Receive the signals while the block runs, provided that it runs in the main thread."""
+    """Receive the stop signals while the block runs."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
     with handle_signals(request.receive):
         yield request
 
 
 @contextmanager
 def handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Call `handler` for each stop signal while the block runs. A signal that was ignored (nohup) stays ignored."""
-    numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    """Call `handler` for each stop signal while the block runs, if that is in the main thread, which alone gets signals.
+
+    A signal that was ignored (nohup) stays ignored.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in STOP_SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

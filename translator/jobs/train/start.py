@@ -24,11 +24,11 @@ from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops, choose_workers
 from translator.runs.folder import JOURNAL, WORDS
 from translator.storage.temporary import recover_partial_writes
-from translator.text.batches import Batch, EncodedPairs, TokenBatches, encode_corpus
+from translator.text.batches import EncodedPairs, TokenBatches, encode_corpus
 from translator.text.static_batches import StaticBatches
 from translator.text.words import load_words
 from translator.training.capture import CapturedUpdates
-from translator.training.checkpoint import CheckpointRecord, find_checkpoints, load_parameters, restore_checkpoint
+from translator.training.checkpoint import find_checkpoints, load_parameters, restore_checkpoint
 from translator.training.journal import truncate_after
 from translator.training.loop import Replay, build_optimizer
 from translator.training.objective import Objective
@@ -41,8 +41,8 @@ def build_training(
     prepared: Prepared, device: torch.device, observer: TrainingObserver, processes: Processes
 ) -> Training:
     """Build every object that trains a prepared run, at step 0."""
-    config = prepared.config
-    torch.manual_seed(config.training.seed)
+    config, settings, notify = prepared.config, prepared.config.training, observer.notify
+    torch.manual_seed(settings.seed)
     ops = choose_ops(config.ops, device)
     configure_library(device, ops)
     with device:
@@ -52,20 +52,16 @@ def build_training(
         if parameters is not None:
             load_parameters(model, parameters, "training.initialise_from")
     environment = environment_of(device, ops, processes.size)
-    observer.notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
+    notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
-    pairs = processes.first_then_others(lambda: prepared.pairs(observer.notify))
+    pairs = processes.first_then_others(lambda: prepared.pairs(notify))
     _check_lengths(model, pairs, "training", np.flatnonzero(prepared.filtered.is_kept))
     _check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
-    objective = Objective(
-        model,
-        label_smoothing=config.training.label_smoothing,
-        ops=ops,
-        workers=choose_workers(config.ops, device),
-        notify=observer.notify,
-    )
-    optimizer = build_optimizer(model, config.training)
-    updates = CorpusUpdates(pairs, config.training, device, processes)
+    batches = TokenBatches(validation, batch_tokens=settings.batch_tokens, pool_size=validation.num_pairs, seed=0)
+    workers = choose_workers(config.ops, device)
+    objective = Objective(model, label_smoothing=settings.label_smoothing, ops=ops, workers=workers, notify=notify)
+    optimizer = build_optimizer(model, settings)
+    updates = CorpusUpdates(pairs, settings, device, processes)
     return Training(
         run=prepared.run,
         config=config,
@@ -73,13 +69,18 @@ def build_training(
         optimizer=optimizer,
         translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
         updates=updates,
-        replay=_replay(objective, updates, optimizer, config.training) if ops.captures else None,
+        replay=_replay(objective, updates, optimizer, settings) if ops.captures else None,
         validation=prepared.validation,
-        validation_batches=[batch.to(device) for batch in _all_batches(validation, config.training.batch_tokens)],
+        validation_batches=[batches.batch(sentences).to(device) for sentences in batches.epoch(0)],
         observer=observer,
         processes=processes,
         environment=environment,
     )
+
+
+def _limits(model: AnyModel) -> tuple[int | None, int | None]:
+    """Return how many source and target tokens the model reads at most, end marks included."""
+    return model.max_source_length, model.max_target_length and model.max_target_length + 1
 
 
 def _replay(
@@ -97,31 +98,23 @@ def _replay(
         if is_there:
             objective.notify(f"ops.capture: updates run without CUDA graphs, since {obstacle}")
             return None
-    limits = model.max_source_length, model.max_target_length and model.max_target_length + 1
-    static = StaticBatches(pairs, max_source_length=limits[0], max_target_length=limits[1])
+    max_source_length, max_target_length = _limits(model)
+    static = StaticBatches(pairs, max_source_length=max_source_length, max_target_length=max_target_length)
     return CapturedUpdates(objective, updates, optimizer, static=static, clip_norm=settings.clip_norm).replay
 
 
 def _check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: NDArray[np.int64]) -> None:
     """Raise DataError for a pair that is longer than the model can read; `number_P` has the line number of each pair."""
-    limits = model.max_source_length, model.max_target_length and model.max_target_length + 1  # end marks included
-    for side, lines, limit in zip(("source", "target"), pairs, limits, strict=True):
+    for side, lines, limit in zip(("source", "target"), pairs, _limits(model), strict=True):
         lengths = np.diff(lines.offsets)
-        if limit is None or not (too_long := np.flatnonzero(lengths > limit)).size:
-            continue
-        first, num_others = too_long[0], too_long.size - 1
-        others = f"; so are {num_others:,} more, the longest has {lengths.max():,}" if num_others else ""
-        raise DataError(
-            f"{split} pair {number_P[first] + 1:,}",
-            f"its {side} is too long ({lengths[first]:,} tokens, but the model reads at most {limit:,}{others})",
-            "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
-        )
-
-
-def _all_batches(pairs: EncodedPairs, batch_tokens: int) -> Iterator[Batch]:
-    """Return batches that contain every pair once."""
-    batches = TokenBatches(pairs, batch_tokens=batch_tokens, pool_size=pairs.num_pairs, seed=0)
-    return (batches.batch(sentences) for sentences in batches.epoch(0))
+        if limit is not None and (too_long := np.flatnonzero(lengths > limit)).size:
+            first, num_others = too_long[0], too_long.size - 1
+            others = f"; so are {num_others:,} more, the longest has {lengths.max():,}" if num_others else ""
+            raise DataError(
+                f"{split} pair {number_P[first] + 1:,}",
+                f"its {side} is too long ({lengths[first]:,} tokens, but the model reads at most {limit:,}{others})",
+                "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
+            )
 
 
 def resume(training: Training) -> None:
@@ -132,7 +125,14 @@ def resume(training: Training) -> None:
     run, notify, processes = training.run, training.observer.notify, training.processes
     processes.first(lambda: recover_partial_writes(run.path, run.checkpoints))
     training.checkpoints = find_checkpoints(run.checkpoints, notify)
-    record = _restore_newest(training)
+    record = None
+    while training.checkpoints and record is None:
+        newest = training.checkpoints[-1]
+        try:
+            record = restore_checkpoint(newest, training.objective.model, training.optimizer)
+        except ModelError as error:
+            notify(f"{newest.path.name} is damaged and not used: {error}")
+            training.checkpoints.pop()
     if record is not None:
         training.progress, training.reported_parts = record.progress, record.progress.parts
         note_saved_step(record.progress.step)
@@ -143,23 +143,10 @@ def resume(training: Training) -> None:
         advice = "restore one of them, or start over with --overwrite"
         raise ModelError(str(run.checkpoints), "all checkpoints are damaged", advice)
     progress = training.progress
-    newest_step, oldest_step = processes.largest(progress.step), -processes.largest(-progress.step)
-    if newest_step != oldest_step:
+    if processes.differ(progress.step):
         raise MachineError(str(run.path), "the processes see different checkpoints", "use a folder that all can see")
     processes.first(lambda: truncate_after(run.path / JOURNAL, progress.step, progress.validated_step))
     processes.first(training.prune_checkpoints)  # the run may have been killed between a save and its pruning
-
-
-def _restore_newest(training: Training) -> CheckpointRecord | None:
-    """Restore the newest checkpoint that fits and return its record; drop the checkpoints that do not fit."""
-    while training.checkpoints:
-        newest = training.checkpoints[-1]
-        try:
-            return restore_checkpoint(newest, training.objective.model, training.optimizer)
-        except ModelError as error:
-            training.observer.notify(f"{newest.path.name} is damaged and not used: {error}")
-            training.checkpoints.pop()
-    return None
 
 
 def _changes(

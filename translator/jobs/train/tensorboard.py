@@ -20,7 +20,6 @@ from translator.jobs.inspect.attention import NOTICE, AttentionViewer
 from translator.jobs.translate.translator import Translator
 from translator.report.curves import measurements
 from translator.report.figure import render
-from translator.report.heat_map import HeatMap
 from translator.runs.folder import RunFolder
 from translator.storage.files import disk_error
 from translator.text.corpus import Corpus
@@ -74,12 +73,12 @@ class EventFiles:
         """Write scores, samples and a picture of the attention weights."""
         values = _scalars(validation, "cross_entropy", "perplexity", "bleu")
         values += [text_value(f"sample/{number}", sample) for number, sample in enumerate(validation.samples, 1)]
-        if heat_map := self._heat_map():
-            values.append(_picture_value("attention", heat_map))
+        if picture := self._picture():
+            values.append(Summary.Value(tag="attention", image=picture))
         self._write(Event(step=validation.step, summary=Summary(value=values)))
 
-    def _heat_map(self) -> HeatMap | None:
-        """Return the attention weights of the first validation pair, None if the model has none.
+    def _picture(self) -> Summary.Image | None:
+        """Return a picture of the attention weights of the first validation pair, None if the model has none.
 
         The target is the reference, so that all pictures show the same words. The layer is the last but one, which often
         aligns best (Garg et al. 2019).
@@ -94,7 +93,9 @@ class EventFiles:
         source = tokenizer.encode_source([self.validation.source[0].strip()])
         target = tokenizer.encode_target([self.validation.target[0].strip()])
         ((_, (attention_map,)),) = viewer.view_pairs(source, target, [view])
-        return attention_map.heat_map
+        content = render([attention_map.heat_map], NOTICE, "png")
+        width, height = struct.unpack(">II", content[16:24])  # where the header of a PNG has them
+        return Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)  # 4: RGBA
 
 
 def _scalars(event: JournalEvent, *names: str) -> list[Summary.Value]:
@@ -110,10 +111,3 @@ def text_value(tag: str, sample: Sample) -> Summary.Value:
     metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
     tensor = TensorProto(dtype=DT_STRING, string_val=["\n".join(lines).encode()])
     return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
-
-
-def _picture_value(tag: str, heat_map: HeatMap) -> Summary.Value:
-    content = render([heat_map], NOTICE, "png")
-    width, height = struct.unpack(">II", content[16:24])  # where the header of a PNG has them
-    image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)  # 4: RGBA
-    return Summary.Value(tag=tag, image=image)

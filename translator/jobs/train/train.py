@@ -16,7 +16,7 @@ from translator.jobs.train.final_parameters import is_done
 from translator.jobs.train.prepare import prepare
 from translator.jobs.train.signals import Stop, Stopped, stop_requests
 from translator.jobs.train.start import build_training, resume
-from translator.jobs.train.watchdog import note_ending, note_saved_step
+from translator.jobs.train.watchdog import UPDATE_SECONDS, note_saved_step, set_grace
 from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
 from translator.runs.lock import RunLock
@@ -44,22 +44,23 @@ def train_run(
         threading.Thread(target=_load_gpu_libraries, args=(device,), daemon=True).start()
     run, training = RunFolder(folder), None
     observers = TrainingObservers(observer) if processes.is_first else TrainingObservers()
+    notify = observers.notify
     try:
-        with stop_requests() as request, closing(RunLock(folder, observers.notify)) as lock:
+        with stop_requests() as request, closing(RunLock(folder, notify)) as lock:
             processes.first(lock.acquire)
             starts_over = overwrite and processes.is_first and not processes.restarted
             if starts_over or not any(run.checkpoints.glob("step-*")):
                 note_saved_step(0)
             try:
                 prepared = processes.first_then_others(
-                    lambda: prepare(config, folder, overwrite=starts_over, notify=observers.notify)
+                    lambda: prepare(config, folder, overwrite=starts_over, notify=notify)
                 )
             except TranslatorError:
                 request.raise_if_due()  # SentencePiece turns a Stop raised in its callback into an error of its own
                 raise
             processes.first(lock.hold_folder)
             if is_done(run, config):
-                observers.notify(f"{folder} is already finished; give another --output, or more training.steps")
+                notify(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
             training = build_training(prepared, device, observers, processes)
             resume(training)
@@ -70,7 +71,7 @@ def train_run(
             reason = training.run_updates(request)
             training.in_first_process(partial(training.finish, reason, made_by))
     except Stop as stop:
-        note_ending()
+        set_grace(UPDATE_SECONDS)  # exiting takes a moment on a busy machine
         if not processes.is_first:
             raise SystemExit(stop.exit_code) from None
         raise Stopped(stop.number, training.progress.step if training else 0, str(folder)) from None

@@ -62,24 +62,20 @@ def _resumption(saved_step: int) -> str:
 
 @contextmanager
 def grace(seconds: float) -> Iterator[None]:
-    """While the block runs, a signal has to be answered within `seconds` of its arrival or of the block's start."""
+    """Set another grace period while the block runs."""
     before = _shared.grace_seconds
-    _set_grace(seconds)
+    set_grace(seconds)
     try:
         yield
     finally:
-        _set_grace(before)
+        set_grace(before)
 
 
-def _set_grace(seconds: float) -> None:
+def set_grace(seconds: float) -> None:
+    """From now on, a signal has to be answered within `seconds` of its arrival or of this call."""
     # The watchdog may read between the two lines, so the later deadline comes first.
     _shared.grace_since = time.monotonic()
     _shared.grace_seconds = seconds
-
-
-def note_ending() -> None:
-    """Record that a signal was answered and the process is about to exit, which takes a moment on a busy machine."""
-    _set_grace(UPDATE_SECONDS)
 
 
 def note_saved_step(step: int) -> None:
@@ -107,40 +103,44 @@ def supervise(work: Callable[[], None]) -> None:
         return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    _share_memory()
-    parent, arrivals = os.getpid(), _report_signals()
+    parent, arrivals = os.getpid(), _open_channels()
     numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until both processes have their handlers
     try:
         child = os.fork()
     except OSError:
         child = 0
-    answer = _exit_once if child == 0 else _forward_to(child)
+
+    def answer(number: int, _frame: FrameType | None) -> None:
+        if child:
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
+        elif note_answering():  # a terminal's Ctrl-C comes twice: from the terminal and from the parent
+            raise SystemExit(128 + number)
+
     for number in numbers:
         signal.signal(number, answer)
     if child == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if os.getpid() != parent:
             _die_with(parent)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         work()
     else:
-        _leave_like(_wait(child, arrivals))
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _exit_like(_wait(child, arrivals))
 
 
-def _share_memory() -> None:
+def _open_channels() -> int:
+    """Share `_shared` with the child that is forked next, and return a pipe in which the numbers of all signals arrive.
+
+    The interpreter's C handler writes them for parent and child, so a signal that was sent to the child alone is seen
+    while native code runs.
+    """
     global _shared
     _shared = _Shared.from_buffer(mmap.mmap(-1, ctypes.sizeof(_Shared)))
     _shared.saved_step = -1
-    _set_grace(IDLE_SECONDS)
-
-
-def _report_signals() -> int:
-    """Let parent and child write the number of each signal into one pipe, from which the parent reads.
-
-    The interpreter's C handler does this, so a signal that was sent to the child alone is seen while native code runs.
-    """
+    set_grace(IDLE_SECONDS)
     arrivals, write_end = os.pipe()
     for descriptor in (arrivals, write_end):
         os.set_blocking(descriptor, False)
@@ -150,34 +150,18 @@ def _report_signals() -> int:
     return arrivals
 
 
-def _forward_to(child: int) -> Callable[[int, FrameType | None], None]:
-    """Return the parent's signal handler."""
-
-    def forward(number: int, _frame: FrameType | None) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(child, number)
-
-    return forward
-
-
-def _exit_once(number: int, _frame: FrameType | None) -> None:
-    """Handle a signal in the child. A terminal's Ctrl-C comes twice: from the terminal and from the parent."""
-    if note_answering():
-        raise SystemExit(128 + number)
-
-
 def _die_with(parent: int) -> None:
     """Let the kernel, or a thread where it cannot, kill this process when its parent is gone."""
-    if sys.platform != "linux" or ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)) != 0:
-        threading.Thread(target=_poll, args=(parent,), daemon=True).start()
-    elif os.getppid() != parent:  # died before the kernel was told
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
 
-
-def _poll(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGKILL)
+    if sys.platform != "linux" or ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)) != 0:
+        threading.Thread(target=wait, daemon=True).start()
+    elif os.getppid() != parent:  # died before the kernel was told
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _wait(child: int, arrivals: int) -> int:
@@ -201,7 +185,7 @@ def _wait(child: int, arrivals: int) -> int:
             raise Unanswered(number, seconds, _shared.saved_step)
 
 
-def _leave_like(status: int) -> None:
+def _exit_like(status: int) -> None:
     """End this process as the child ended: with its exit code, or by the signal that killed it."""
     code = os.waitstatus_to_exitcode(status)
     if code in (_LOADER_EXIT_CODE, -signal.SIGABRT):
