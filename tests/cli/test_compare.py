@@ -1,8 +1,11 @@
 """The text that `translator compare` prints."""
 
+import json
+
 from translator.cli.compare import plain_text
+from translator.cli.console import as_json
 from translator.decoding.settings import DecodingSettings
-from translator.evaluation.comparison import NO_DIFFERENCE, Gap, MostDifferent
+from translator.evaluation.comparison import NO_DIFFERENCE, Difference, Gap, MostDifferent
 from translator.evaluation.metrics import score_all
 from translator.evaluation.seeds import over_seeds
 from translator.jobs.compare.compare import Comparison, Row
@@ -60,6 +63,18 @@ def test_the_table_over_seeds_comes_first() -> None:
     assert lines[3].split()[-2:] == ["32.2", "20.5"]
     assert lines[4].split() == ["standard", "deviation", "1.8", "0.7"]
     assert lines[5].startswith("mean below the best    0.0 [0.0, 0.0] (p = 1.000)  11.8 [")
+
+
+def test_too_few_differing_sentences_are_reported_instead_of_a_p_value() -> None:
+    test = Difference(0.2, 0.1, 0.3, None, "too few sentences differ to tell: 4 of 600")
+    best, other = comparison().rows
+    compared = comparison(rows=[best, other._replace(test=test)])
+    text = plain_text(compared, with_sentences=False)
+    assert "0.0 (p = 1.000)" in text
+    assert "0.2 (too few differ)" in text
+    assert "too few differ: too few sentences differ to tell: 4 of 600" in text
+    record = compared.as_record([{}, {}])
+    assert json.loads(as_json(record))["runs"][1]["paired_test"] == test._asdict()
 
 
 def test_a_line_feed_in_a_run_name_does_not_break_the_table() -> None:

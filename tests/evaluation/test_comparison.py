@@ -11,6 +11,7 @@ from translator.evaluation.comparison import (
     by_kind,
     by_length,
     check_same,
+    corrected,
     holm,
     most_different,
     paired_bootstrap,
@@ -53,7 +54,7 @@ def test_the_order_of_the_systems_changes_nothing() -> None:
     assert tests == reversed_tests[::-1]
     assert tests[1].delta == pytest.approx(100 - bleu(WORSE, REFERENCES))
     assert tests[1].low < tests[1].delta < tests[1].high
-    assert tests[1].p_value < 0.05
+    assert tests[1].is_significant
 
 
 def test_several_systems_give_the_same_tests_in_any_order() -> None:
@@ -106,8 +107,38 @@ def test_the_score_of_a_sentence_is_sacrebleu_s() -> None:
     assert sentence_scores(lines, references) == pytest.approx(expected)
 
 
-def test_a_difference_in_one_sentence_is_not_significant() -> None:
-    assert paired_tests([REFERENCES, SLIGHTLY], REFERENCES)[1].p_value > 0.05
+def with_changes(count: int) -> list[str]:
+    return [line.replace("heute", "jetzt") if n < count else line for n, line in enumerate(REFERENCES)]
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_fewer_than_ten_differing_sentences_are_too_few_to_tell(count: int) -> None:
+    test = paired_tests([REFERENCES, with_changes(count)], REFERENCES)[1]
+    assert test.delta > 0
+    assert (test.p_value, test.reason) == (None, f"too few sentences differ to tell: {count} of 60")
+    assert (test.outcome, test.is_significant) == ("alike", False)
+    assert str(test) == f"{test.delta:.1f} (too few sentences differ to tell: {count} of 60)"
+
+
+def test_from_ten_differing_sentences_there_is_a_test() -> None:
+    test = paired_tests([REFERENCES, with_changes(10)], REFERENCES)[1]
+    assert test.p_value is not None
+    assert (test.p_value < 0.05, test.reason, test.outcome) == (True, None, "better")
+
+
+def test_a_sentence_whose_words_are_the_same_does_not_differ() -> None:
+    spaced = [f" {line} " for line in REFERENCES]
+    test = paired_tests([REFERENCES, spaced], REFERENCES)[1]
+    assert (test.delta, test.p_value, test.reason) == (0.0, 1.0, None)
+
+
+def test_a_difference_without_a_test_does_not_count_in_the_correction() -> None:
+    clear, untested = (
+        Difference(1.0, 0.5, 1.5, 0.03),
+        Difference(0.1, 0.0, 0.2, None, "too few sentences differ to tell"),
+    )
+    assert corrected([clear, untested]) == [clear, untested]
+    assert corrected([clear, clear, untested]) == [clear._replace(p_value=0.06)] * 2 + [untested]
 
 
 def test_holm_equals_a_calculation_by_hand() -> None:
@@ -124,6 +155,10 @@ def test_the_verdict_states_the_figures() -> None:
     first = Difference(0.0, 0.0, 0.0, 1.0)
     assert verdict(["a", "b"], bleus(30.0, 27.0), [first, clear]).startswith(
         "a scores 3.0 BLEU above b (95 % interval 1.0"
+    )
+    untested = Difference(0.5, 0.1, 0.9, None, "too few sentences differ to tell: 4 of 600")
+    assert verdict(["a", "b"], bleus(30.0, 29.5), [first, untested]) == (
+        "a scores 0.5 BLEU above b, but too few sentences differ to tell: 4 of 600."
     )
     assert "cannot tell them apart" in verdict(["a", "b"], bleus(30.0, 29.5), [first, none])
     assert verdict(["a", "b"], bleus(30.0, 30.0), [first, first]) == "a and b score the same BLEU, 30.0."

@@ -2,6 +2,8 @@
 
 import pytest
 import sacrebleu
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from translator.errors import DataError
@@ -21,15 +23,25 @@ def test_values_are_those_of_the_library() -> None:
     assert scores["BLEU"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES]).score)
     assert scores["BLEU lc"] == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES], lowercase=True).score)
     assert scores["chrF2"] == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
-    assert scores["TER"] == pytest.approx(TER(case_sensitive=True).corpus_score(HYPOTHESES, [REFERENCES]).score)
+    assert scores["TER"] == pytest.approx(sacrebleu.corpus_ter(HYPOTHESES, [REFERENCES]).score)
+    assert scores["TER cased"] == pytest.approx(TER(case_sensitive=True).corpus_score(HYPOTHESES, [REFERENCES]).score)
+    assert scores["TER"] < scores["TER cased"]
     assert bleu(HYPOTHESES, REFERENCES) == pytest.approx(scores["BLEU"])
 
 
 def test_each_score_has_a_signature_and_lies_in_its_interval() -> None:
     for score in score_all(HYPOTHESES, REFERENCES):
         assert "version:" in score.signature
-        assert ("case:lc" in score.signature) == score.metric.endswith("lc")
+        assert ("case:lc" in score.signature) == (score.metric in ("BLEU lc", "chrF2 lc", "TER"))
         assert score.low <= score.value <= score.high
+
+
+@pytest.mark.parametrize(("name", "default"), [("BLEU", BLEU), ("chrF2", CHRF), ("TER", TER)])
+def test_a_metric_without_an_addition_is_the_default_of_the_library(name: str, default: type) -> None:
+    metric = default()
+    metric.corpus_score(HYPOTHESES, [REFERENCES])
+    signatures = {score.metric: score.signature for score in score_all(HYPOTHESES, REFERENCES)}
+    assert signatures[name].replace("bs:1000|seed:12345|", "") == str(metric.get_signature())
 
 
 def test_the_same_text_scores_exactly_one_hundred() -> None:

@@ -18,7 +18,7 @@ from translator.text.visible import unbroken
 if TYPE_CHECKING:
     import torch
 
-    from translator.evaluation.comparison import Gap
+    from translator.evaluation.comparison import Difference, Gap
     from translator.evaluation.seeds import OverSeeds
     from translator.jobs.compare.compare import Comparison, Row
     from translator.runs.folder import RunFolder
@@ -172,6 +172,8 @@ def plain_text(comparison: "Comparison", *, with_sentences: bool) -> str:
         lines += [line for row in rows for line in _sentence_lines(comparison, row)]
     if comparison.conditions:
         lines.append("unequal: differs between the runs but is not what is being compared; rejected with --strict")
+    tests = [row.test for row in rows] + [pair.test for pair in (seeds.pairs if seeds else [])]
+    lines += dict.fromkeys(f"too few differ: {test.reason}" for test in tests if test.reason)
     lines += [
         f"{num_sentences} sentences, {decoding.search} search, beam size {decoding.beam_size}, "
         f"length penalty {decoding.length_penalty:g}",
@@ -192,7 +194,7 @@ def _seed_columns(seeds: "OverSeeds", names: Sequence[str]) -> list[dict[str, st
     ]
     for pair in seeds.pairs:
         config = next(index for index, score in enumerate(seeds.configs) if pair.other in score.rows)
-        columns[config][f"{names[pair.other]} below {names[pair.best]}"] = str(pair.test)
+        columns[config][f"{names[pair.other]} below {names[pair.best]}"] = _below(pair.test, str(pair.test))
     return columns
 
 
@@ -202,7 +204,7 @@ def _column(row: "Row", num_sentences: int) -> dict[str, str]:
     groups = [*evaluation.by_length, *evaluation.by_kind]
     return {
         "BLEU": "",
-        "below the best": f"{row.test.delta:.1f} (p = {row.test.p_value:.3f})",
+        "below the best": _below(row.test, f"{row.test.delta:.1f} ({row.test.evidence})"),
         **{score.metric: str(score) for score in evaluation.scores},
         **{f"BLEU, {group.name} ({group.num_sentences})": number(group.bleu, 1) for group in groups},
         **{f"F1, {words.name} ({words.num_words})": number(words.f1, 1) for words in evaluation.by_frequency},
@@ -214,6 +216,11 @@ def _column(row: "Row", num_sentences: int) -> dict[str, str]:
         "seed": str(facts.seed),
         "test pairs in training data": str(len(evaluation.leaked)),
     }
+
+
+def _below(test: "Difference", tested: str) -> str:
+    """Return the cell of a difference: `tested`, or for one without a test a text that fits into a column."""
+    return f"{test.delta:.1f} (too few differ)" if test.reason else tested
 
 
 def _sentence_lines(comparison: "Comparison", row: "Row") -> list[str]:

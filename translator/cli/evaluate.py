@@ -108,7 +108,7 @@ def _plain_text(evaluation: "Evaluation") -> str:
     if alignment := evaluation.alignment:
         detail = f"precision {alignment.precision:.3f}, recall {alignment.recall:.3f}   {alignment.view}"
         rows.append(("AER", number(alignment.error_rate, 3), detail))
-    lines = [f"{metric:<6} {value:>6}   {detail}" for metric, value, detail in rows]
+    lines = [f"{metric:<9} {value:>6}   {detail}" for metric, value, detail in rows]
     if evaluation.leaked:
         from translator.jobs.compare.evaluate import leak_notice
 

@@ -1,11 +1,14 @@
 """BLEU, chrF2 and TER as computed by sacreBLEU, each with a confidence interval and its signature.
 
-Scores are comparable only if their signatures are equal. Papers on Multi30k report lowercased BLEU (case:lc).
+Scores are comparable only if their signatures are equal. A metric without an addition to its name handles upper and lower
+case as sacreBLEU does by default: BLEU and chrF2 distinguish them, TER does not. "lc" stands for lowercased text, "cased" for
+text as it is. Papers on Multi30k report lowercased BLEU (case:lc).
 """
 
 import math
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from translator.errors import DataError
@@ -44,7 +47,7 @@ def make_chrf(*, lowercase: bool = False) -> Any:
     return CHRF(lowercase=lowercase)
 
 
-def make_ter(*, lowercase: bool = False) -> Any:
+def make_ter(*, lowercase: bool = True) -> Any:
     """Return TER: edits needed to turn the translation into the reference, per reference word (Snover et al. 2006).
 
     Lower is better.
@@ -54,8 +57,15 @@ def make_ter(*, lowercase: bool = False) -> Any:
     return TER(case_sensitive=not lowercase)
 
 
-METRICS: dict[str, Callable[..., Any]] = {"BLEU": make_bleu, "chrF2": make_chrf, "TER": make_ter}
-_MAXIMUM = {"TER": math.inf}
+METRICS: dict[str, Callable[[], Any]] = {
+    "BLEU": make_bleu,
+    "BLEU lc": partial(make_bleu, lowercase=True),
+    "chrF2": make_chrf,
+    "chrF2 lc": partial(make_chrf, lowercase=True),
+    "TER": make_ter,
+    "TER cased": partial(make_ter, lowercase=False),
+}
+_MAXIMUM = {"TER": math.inf, "TER cased": math.inf}
 """The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
 
 
@@ -68,22 +78,19 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
     """Return every metric, cased and lowercased, with intervals. Raise DataError for different counts or an empty test set."""
     check_counts(hypotheses, references)
-    return [
-        _score(name, hypotheses, references, lowercase=lowercase) for name in METRICS for lowercase in (False, True)
-    ]
+    return [_score(name, hypotheses, references) for name in METRICS]
 
 
-def _score(name: str, hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> Score:
+def _score(name: str, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
     """Return one metric with its 95 % bootstrap interval (Koehn 2004); the signature includes the bootstrap's seed."""
-    metric = _with_plain_floats(METRICS[name](lowercase=lowercase))
+    metric = _with_plain_floats(METRICS[name]())
     result = metric.corpus_score(one_line(hypotheses), [one_line(references)], n_bootstrap=_BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
     # sacreBLEU sets the mean to -1 if there is no interval.
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
-    label = f"{name} lc" if lowercase else name
     low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), _MAXIMUM.get(name, 100.0))
-    return Score(label, value, low, high, str(signature))
+    return Score(name, value, low, high, str(signature))
 
 
 def _with_plain_floats(metric: Any) -> Any:

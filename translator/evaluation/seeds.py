@@ -111,9 +111,10 @@ def verdict_over_seeds(result: OverSeeds) -> str:
     """Return in one sentence which config is better and by how much, or that the data do not tell."""
     best = result.configs[result.best]
     second = max((config for config in result.configs if config is not best), key=lambda config: config.mean)
-    low, high, p_value = second.difference[1:]
-    how = f"95 % interval {low:.1f} to {high:.1f}, {result.num_seeds} seeds each, p = {p_value:.3f} by Welch's t test over seeds"
-    if p_value < SIGNIFICANT:
+    test = second.difference
+    interval = f"95 % interval {test.low:.1f} to {test.high:.1f}"
+    how = f"{interval}, {result.num_seeds} seeds each, {test.evidence} by Welch's t test over seeds"
+    if test.is_significant:
         return f"{best.config} is better than {second.config} by {second.difference.delta:.1f} BLEU ({how})."
     return (
         f"The data do not tell {best.config} and {second.config} apart: "

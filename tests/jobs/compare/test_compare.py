@@ -8,7 +8,7 @@ from tests.faults.harness import make_it_write
 from tests.jobs.compare.conftest import CPU, configure
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
-from translator.evaluation.comparison import sentence_scores
+from translator.evaluation.comparison import NO_DIFFERENCE, sentence_scores
 from translator.jobs.compare import compare
 from translator.jobs.compare.compare import Comparison, compare_runs, with_seeds
 from translator.runs.folder import HeldOut, RunFolder
@@ -27,7 +27,7 @@ def test_a_single_run_is_scored_but_not_compared(trained: RunFolder) -> None:
     assert comparison.verdict.startswith("demo scores ")
     assert len(comparison.rows) == 1
     assert (comparison.best, comparison.conditions, comparison.seeds) == (0, [], None)
-    assert comparison.rows[0].test == (0.0, 0.0, 0.0, 1.0)
+    assert comparison.rows[0].test == NO_DIFFERENCE
     assert comparison.rows[0].most_different == ([], [])
 
 

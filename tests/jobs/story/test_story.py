@@ -79,6 +79,13 @@ def test_a_difference_is_called_significant_exactly_if_the_test_says_so() -> Non
         assert f"1.2 BLEU below additive, {words} (95 % interval -2.0 to -0.5" in told.summary("dot")
 
 
+def test_too_few_differing_sentences_are_reported_instead_of_an_interval() -> None:
+    told = story(AS_WRITTEN)
+    difference = Difference(-0.2, -0.3, -0.1, None, "too few sentences differ to tell: 4 of 600")
+    told.results["dot"] = told.results["dot"]._replace(difference=difference)
+    assert "0.2 BLEU below additive (too few sentences differ to tell: 4 of 600)" in told.summary("dot")
+
+
 def test_small_differences_of_speed_are_not_mentioned() -> None:
     assert [speed_in_words(ratio) for ratio in (2.0, 1.04, 0.96, 0.5)] == [
         "2.0 times as fast", "equally fast", "equally fast", "2.0 times slower"
@@ -86,17 +93,16 @@ def test_small_differences_of_speed_are_not_mentioned() -> None:
 
 
 def test_differences_from_the_previous_chapter_have_corrected_p_values() -> None:
-    references = [f"the {word} man reads a book about the {word} sea" for word in "old new red big sad shy".split()]
-    texts = {"fixed-vector": ["the man reads"] * 6, "additive": references, "dot": [*references[:4], "a man", "a book"]}
+    references = [f"the {word} man reads a book about the {word} sea" for word in "old new red big sad shy".split() * 3]
+    texts = {"fixed-vector": ["the man reads"] * 18, "additive": references, "dot": [*references[:6], *["a man"] * 12]}
     differences = differences_from_previous(texts, references)
     assert differences.keys() == {"additive", "dot"}
     gain, loss = differences["additive"], differences["dot"]
     assert gain.low <= gain.delta <= gain.high
     assert loss.low <= loss.delta <= loss.high
     assert gain.delta > 0 > loss.delta
-    uncorrected = [
-        paired_tests([texts[worse], texts["additive"]], references)[0].p_value for worse in ("fixed-vector", "dot")
-    ]
+    tests = [paired_tests([texts[worse], texts["additive"]], references)[0] for worse in ("fixed-vector", "dot")]
+    uncorrected = [test.p_value for test in tests if test.p_value is not None]
     assert [gain.p_value, loss.p_value] == holm(uncorrected) != uncorrected
 
 

@@ -72,8 +72,10 @@ class Story:
         if difference is None:
             return Verdict(False, f"{self.results[name].bleu.value:.1f} BLEU, the first model")
         gap = f"{abs(difference.delta):.1f} BLEU {'below' if difference.delta < 0 else 'above'} {previous}"
-        significance = "not significant" if difference.outcome == "alike" else "significant"
-        interval = f"95 % interval {difference.low:+.1f} to {difference.high:+.1f}, p = {difference.p_value:.3f}"
+        if difference.reason:
+            return Verdict("alike" in outcomes, f"{gap} ({difference.reason})")
+        significance = "significant" if difference.is_significant else "not significant"
+        interval = f"95 % interval {difference.low:+.1f} to {difference.high:+.1f}, {difference.evidence}"
         return Verdict(difference.outcome in outcomes, f"{gap}, {significance} ({interval})")
 
     def faster(self, name: str, *others: str) -> Verdict:
