@@ -10,6 +10,7 @@ import pytest
 from tests.faults.conftest import SETTINGS, small_corpus
 from tests.faults.harness import reseal
 from translator.config import load_config
+from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.prepare import Prepared, prepare
 
 
@@ -22,7 +23,7 @@ def prepared(corpus: Path, output: str, *overrides: str, notices: list[str] | No
 def ids(run: Prepared, notices: list[str] | None = None) -> list[list[int]]:
     """All ids of both sides."""
     notices = [] if notices is None else notices
-    return [side[0].tolist() for side in run.pairs(notices.append)]
+    return [side[0].tolist() for side in encoded_pairs(run, notices.append)]
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_pairs_of_a_run_beside_this_one_are_not_used(corpus: Path) -> None:
 
 def test_the_tokenizer_of_a_run_beside_this_one_is_not_used(corpus: Path) -> None:
     expected = prepared(corpus, "elsewhere/one").tokenizer.fingerprint
-    prepared(corpus, "runs/one").pairs(print)
+    encoded_pairs(prepared(corpus, "runs/one"), print)
     other = prepared(corpus, "elsewhere/two", "tokenizer.vocab_size=330")
     shutil.rmtree(corpus / "runs/one/tokenizer")
     shutil.copytree(other.run.path / "tokenizer", corpus / "runs/one/tokenizer")

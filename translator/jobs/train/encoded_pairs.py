@@ -4,22 +4,20 @@ The folder is complete or absent, is checked by hash before each use, and may be
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import sentencepiece
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from translator.config import Config
 from translator.errors import DataError, ModelError
-from translator.runs.folder import RunFolder
+from translator.jobs.train.prepare import Prepared
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.storage.manifest import find_damage
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
-from translator.text.filters import FilterResult
 from translator.text.sources import open_split
 from translator.text.store import PARTS, read_pairs, select_pairs, write_pairs
-from translator.text.tokenizer import Tokenizer
 
 PREPARED = "prepared"
 _ABOUT = "about.json"
@@ -36,14 +34,13 @@ class _About(BaseModel):
     sentencepiece: str  # version
 
 
-def encoded_pairs(
-    run: RunFolder, config: Config, tokenizer: Tokenizer, filtered: FilterResult, *, notify: Callable[[str], None]
-) -> EncodedPairs:
+def encoded_pairs(prepared: Prepared, notify: Callable[[str], None]) -> EncodedPairs:
     """Return the training pairs as ids, encoding them unless `prepared/` already holds them.
 
-    Pairs are never taken from another run: whoever can write to that run could choose what this one learns. Raises
-    DataError if the corpus has changed since it was filtered.
+    Call this only while the run folder is locked. Pairs are never taken from another run: whoever can write to that run
+    could choose what this one learns. Raises DataError if the corpus has changed since it was filtered.
     """
+    run, config, tokenizer, _, filtered = prepared
     about = _About(
         corpus=filtered.fingerprint,
         num_pairs=filtered.counts.kept,
@@ -52,7 +49,7 @@ def encoded_pairs(
         sentencepiece=sentencepiece.__version__,
     )
     folder = run.path / PREPARED
-    if reason := _reason_to_encode(run, about):
+    if reason := _reason_to_encode(folder, about):
         if folder.exists():
             notify(f"{folder} cannot be used and is written again: {reason}")
         with new_folder(folder) as temporary:
@@ -67,9 +64,8 @@ def encoded_pairs(
         raise ModelError(str(folder), str(error), "remove the folder; it is written again") from error
 
 
-def _reason_to_encode(run: RunFolder, about: _About) -> str | None:
-    """Return why the ids in `prepared/` cannot be used, or None if they can."""
-    folder = run.path / PREPARED
+def _reason_to_encode(folder: Path, about: _About) -> str | None:
+    """Return why the ids in a folder cannot be used, or None if they can."""
     if reason := find_damage(folder, _ABOUT, *PARTS):
         return reason
     try:

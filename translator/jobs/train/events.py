@@ -11,19 +11,15 @@ class TrainingObserver(Protocol):
 
     def notify(self, text: str) -> None:
         """Show one line of information."""
-        ...
 
     def began(self, progress: Progress, config: Config) -> None:
         """Called once, before the first update."""
-        ...
 
     def updated(self, report: Report) -> None:
         """Called after each update, on a GPU up to `training.log_every` updates later."""
-        ...
 
     def validated(self, validation: Validation) -> None:
         """Called after each validation."""
-        ...
 
 
 class TrainingObservers:

@@ -13,7 +13,6 @@ from translator.config import Config, differences, dump_config, flatten
 from translator.errors import MachineError, ModelError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
-from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.ops.choice import Ops
 from translator.runs.folder import CONFIG, COUNTS, PAIRS, RECORD, WORDS, RunFolder
@@ -31,8 +30,7 @@ from translator.runs.records import (
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.text.arrow_words import WordCounts
-from translator.text.batches import EncodedPairs
-from translator.text.corpus import Block, Corpus
+from translator.text.corpus import Block, Corpus, Split, join_lines
 from translator.text.filters import (
     RULES,
     FilterResult,
@@ -42,9 +40,9 @@ from translator.text.filters import (
     check_held_out,
     require_pairs,
 )
-from translator.text.sources import labels_path, open_split, read_labels, read_split
+from translator.text.sources import CorpusSettings, labels_path, open_split, read_labels, read_split
 from translator.text.store import threaded_map
-from translator.text.tokenizer import Tokenizer, TokenizerSettings
+from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import PairSample, train_tokenizer
 from translator.text.words import count_words, known_words, save_counts, save_words
 from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
@@ -52,6 +50,8 @@ from translator.version import __version__
 
 Notify: TypeAlias = Callable[[str], None]
 _UNFAMILIAR_SHARE = 0.01
+_LABELS: dict[Split, str] = {"validation": ".align", "test": ".kind"}
+"""Files that label each sentence of a split: with its gold alignment, or with its kind."""
 
 
 class Prepared(NamedTuple):
@@ -63,10 +63,6 @@ class Prepared(NamedTuple):
     validation: Corpus
     filtered: FilterResult
 
-    def pairs(self, notify: Notify) -> EncodedPairs:
-        """Return the training pairs as ids. Call this only while the run folder is locked."""
-        return encoded_pairs(self.run, self.config, self.tokenizer, self.filtered, notify=notify)
-
 
 def prepare(config: Config, folder: Path, *, overwrite: bool, notify: Notify) -> Prepared:
     """Open the run folder to resume training, or create it.
@@ -76,10 +72,9 @@ def prepare(config: Config, folder: Path, *, overwrite: bool, notify: Notify) ->
     run = RunFolder(folder)
     if overwrite:
         run.require_replaceable()
-        return _create(config, run, notify)
-    if run.is_run:
+    elif run.is_run:
         return reopen(config, run)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise MachineError(str(folder), "exists and is not a run folder", "choose another --output")
     return _create(config, run, notify)
 
@@ -88,22 +83,18 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
     """Open an existing run. Raises UsageError unless the config and the corpus are those that it was started with."""
     run.require_intact()
     if changed := differences(flatten(run.config()), flatten(config)):
-        raise UsageError(
-            str(run.path),
-            "was started with other settings: "
-            + ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed),
-            "only how long it trains and what it logs and keeps may change; give another --output, or --overwrite",
-        )
+        changes = ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed)
+        advice = "only how long it trains and what it logs and keeps may change; give another --output, or --overwrite"
+        raise UsageError(str(run.path), f"was started with other settings: {changes}", advice)
     (filtered, _), validation = _filter_training_pairs(config), read_split(config.corpus, "validation")
-    corpus = run.record().corpus
-    for split, found, recorded in (
-        ("train", filtered.fingerprint, corpus.train.fingerprint),
-        ("validation", validation.fingerprint, corpus.validation.fingerprint),
+    recorded = run.record().corpus
+    for split, found, expected in (
+        ("train", filtered.fingerprint, recorded.train.fingerprint),
+        ("validation", validation.fingerprint, recorded.validation.fingerprint),
     ):
-        if found != recorded:
-            raise UsageError(
-                str(run.path), f"was started with other {split} sentences", "give another --output, or --overwrite"
-            )
+        if found != expected:
+            problem = f"was started with other {split} sentences"
+            raise UsageError(str(run.path), problem, "give another --output, or --overwrite")
     return Prepared(run, config, run.tokenizer(), validation, filtered)
 
 
@@ -119,11 +110,9 @@ def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> 
         raise UsageError("training.initialise_from", f"{first.path} is the run itself", "give another --output")
     first.require_finished()
     if first.record().tokenizer != tokenizer.fingerprint:
-        raise ModelError(
-            "training.initialise_from",
-            f"{first.path} has another tokenizer, so its token ids have other meanings",
-            "train both runs on the same corpus with the same [tokenizer]",
-        )
+        problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
+        advice = "train both runs on the same corpus with the same [tokenizer]"
+        raise ModelError("training.initialise_from", problem, advice)
     parameters = read_parameters(first.final / MODEL)
     with torch.device("meta"):
         model = build_model(config, vocabularies_of(tokenizer), ops=Ops())
@@ -131,136 +120,107 @@ def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> 
     return parameters
 
 
-class _PairStatistics:
-    """What a new run collects from its training pairs while they are filtered."""
-
-    def __init__(self, settings: TokenizerSettings) -> None:
-        self.sample = PairSample(settings)
-        self.source_words, self.target_words = WordCounts(), WordCounts()
-
-    def add(self, block: Block) -> None:
-        self.sample.add(block)
-        self.source_words.add(block.source)
-        self.target_words.add(block.target)
-
-
 def _filter_training_pairs(
-    config: Config, statistics: _PairStatistics | None = None
+    config: Config, collect: Callable[[Block], None] = lambda _: None
 ) -> tuple[FilterResult, str | None]:
-    """Pass all training pairs through the filters once, without keeping them; returns the result and the revision."""
+    """Filter all training pairs once without keeping them, and `collect` the blocks; returns result and revision."""
     stream = open_split(config.corpus, "train")
     pair_filter = PairFilter(config.corpus, stream.places)
     for block in threaded_map(pair_filter.filter, stream.blocks, 1):
-        if statistics is not None:
-            statistics.add(block)
+        collect(block)
     result = pair_filter.result()
     require_pairs(result.counts)
     return result, stream.revision
 
 
-class _HeldOutSplit(NamedTuple):
-    """Validation or test sentences with what was found in them."""
+class _HeldOut(NamedTuple):
+    """Validation or test sentences, what was found in them, and a label for each, if the corpus has labels."""
 
     corpus: Corpus
     check: HeldOutCheck
-
-    def record(self) -> HeldOutPairs:
-        return HeldOutPairs(
-            read=len(self.corpus.source),
-            also_in_training=self.check.also_in_training,
-            sources_in_training=self.check.sources_in_training,
-            fingerprint=self.corpus.fingerprint,
-            findings=_finding_records(self.check.findings),
-        )
-
-
-class _Data(NamedTuple):
-    """Everything that a new run takes from its corpus."""
-
-    statistics: _PairStatistics
-    filtered: FilterResult
-    revision: str | None  # commit of a Hugging Face data set
-    splits: dict[str, _HeldOutSplit]
-    gold: list[str] | None  # gold alignments of the validation pairs
-    kinds: list[str] | None  # labels of the test pairs
-
-
-def _read_data(config: Config) -> _Data:
-    statistics, settings = _PairStatistics(config.tokenizer), config.corpus
-    filtered, revision = _filter_training_pairs(config, statistics)
-    validation = read_split(settings, "validation")
-    test = read_split(settings, "test") if settings.has_test else None
-    gold = read_labels(settings, "validation", ".align", num_pairs=len(validation.source))
-    kinds = read_labels(settings, "test", ".kind", num_pairs=len(test.source)) if test is not None else None
-    sample = statistics.sample.corpus()
-    splits = {
-        name: _HeldOutSplit(corpus, check_held_out(corpus, settings, filtered, sample))
-        for name, corpus in (("validation", validation), ("test", test))
-        if corpus is not None
-    }
-    return _Data(statistics, filtered, revision, splits, gold, kinds)
+    labels: list[str] | None
 
 
 def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     """Write a new run folder, complete or not at all."""
     if run.path.name in ("", ".."):
         raise UsageError("--output", f"found {str(run.path)!r}, which gives the run no name", "type one, as runs/mine")
-    data = _read_data(config)
-    for line in _summary(data):
+    sample, source_words, target_words = PairSample(config.tokenizer), WordCounts(), WordCounts()
+
+    def collect(block: Block) -> None:
+        sample.add(block)
+        source_words.add(block.source)
+        target_words.add(block.target)
+
+    filtered, revision = _filter_training_pairs(config, collect)
+    splits = _read_held_out(config.corpus, filtered, sample.corpus())
+    for line in _summary(filtered, splits):
         notify(line)
-    if notice := data.statistics.sample.notice:
-        notify(notice)
-    tokenizer = train_tokenizer(data.statistics.sample.corpus(), config.tokenizer, notify)
-    validation = data.splits["validation"].corpus
+    if sample.notice:
+        notify(sample.notice)
+    tokenizer = train_tokenizer(sample.corpus(), config.tokenizer, notify)
+    validation = splits["validation"].corpus
     unknown_share = tokenizer.unknown_share(validation)
     if unknown_share >= _UNFAMILIAR_SHARE:
         percent = f"{100 * unknown_share:.0f} %"
         notify(f"warning: {percent} of the validation tokens are characters that the training pairs lack")
-    if path := labels_path(config.corpus, "validation", ".align"):
+    if path := labels_path(config.corpus, "validation", _LABELS["validation"]):
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
     initial_parameters(config, tokenizer, run)  # for its errors, before an older run is replaced
-    pair_hashes = data.filtered.pair_hashes.astype("<u8").tobytes()
-    record = _run_record(_corpus_record(data, unknown_share), tokenizer, pair_hashes)
+    pair_hashes = filtered.pair_hashes.astype("<u8").tobytes()
+    prepared = Prepared(run, config, tokenizer, validation, filtered)
+    record = _run_record(prepared, splits, revision=revision, unknown_share=unknown_share, pair_hashes=pair_hashes)
     with new_folder(run.path) as temporary:
         write_part(temporary / CONFIG, dump_config(config).encode())
         write_part(temporary / RECORD, record.as_json())
         write_part(temporary / PAIRS, pair_hashes)
         tokenizer.save(temporary / "tokenizer")
-        save_words(known_words(data.statistics.source_words.total()), temporary / WORDS)
-        save_counts(count_words(data.statistics.target_words.total()), temporary / COUNTS)
-        _write_splits(data, temporary / "corpus")
-    return Prepared(run, config, tokenizer, validation, data.filtered)
+        save_words(known_words(source_words.total()), temporary / WORDS)
+        save_counts(count_words(target_words.total()), temporary / COUNTS)
+        (temporary / "corpus").mkdir()
+        for name, (corpus, _, labels) in splits.items():
+            sides = {".source": corpus.source, ".target": corpus.target, _LABELS[name]: labels}
+            for suffix, lines in sides.items():
+                if lines:
+                    write_part(temporary / "corpus" / f"{name}{suffix}", join_lines(lines).encode())
+    return prepared
 
 
-def _write_splits(data: _Data, folder: Path) -> None:
-    """Write the run's own copy of the sentences that it is scored on, and their labels."""
-    folder.mkdir()
-    files = {"validation.align": data.gold, "test.kind": data.kinds}
-    for name, split in data.splits.items():
-        files |= {f"{name}.source": split.corpus.source, f"{name}.target": split.corpus.target}
-    for name, lines in files.items():
-        if lines:
-            write_part(folder / name, "".join(f"{line}\n" for line in lines).encode())
+def _read_held_out(settings: CorpusSettings, filtered: FilterResult, sample: Corpus) -> dict[Split, _HeldOut]:
+    """Read and check the validation sentences and, if there are any, the test sentences."""
+    splits: dict[Split, _HeldOut] = {}
+    for name, suffix in _LABELS.items():
+        if name == "validation" or settings.has_test:
+            corpus = read_split(settings, name)
+            labels = read_labels(settings, name, suffix, num_pairs=len(corpus.source))
+            splits[name] = _HeldOut(corpus, check_held_out(corpus, settings, filtered, sample), labels)
+    return splits
 
 
-def _corpus_record(data: _Data, unknown_share: float) -> CorpusRecord:
-    records = {name: split.record() for name, split in data.splits.items()}
-    return CorpusRecord(
-        train=TrainingPairs(
-            **data.filtered.counts._asdict(),
-            revision=data.revision,
-            fingerprint=data.filtered.fingerprint,
-            findings=_finding_records(data.filtered.findings),
-        ),
-        validation=ValidationPairs(**dict(records["validation"]), unknown_share=unknown_share),
-        test=records.get("test"),
+def _run_record(
+    prepared: Prepared, splits: dict[Split, _HeldOut], *, revision: str | None, unknown_share: float, pair_hashes: bytes
+) -> RunRecord:
+    filtered, tokenizer = prepared.filtered, prepared.tokenizer
+    train = TrainingPairs(
+        **filtered.counts._asdict(),
+        revision=revision,
+        fingerprint=filtered.fingerprint,
+        findings=_finding_records(filtered.findings),
     )
-
-
-def _run_record(corpus: CorpusRecord, tokenizer: Tokenizer, pair_hashes: bytes) -> RunRecord:
+    held_out = {
+        name: HeldOutPairs(
+            read=len(corpus.source),
+            also_in_training=check.also_in_training,
+            sources_in_training=check.sources_in_training,
+            fingerprint=corpus.fingerprint,
+            findings=_finding_records(check.findings),
+        )
+        for name, (corpus, check, _) in splits.items()
+    }
+    validation = ValidationPairs(**dict(held_out["validation"]), unknown_share=unknown_share)
     return RunRecord(
         created_at=now(),
-        corpus=corpus,
+        corpus=CorpusRecord(train=train, validation=validation, test=held_out.get("test")),
         tokenizer=tokenizer.fingerprint,
         vocab_sizes=VocabSizes(source=tokenizer.source_size, target=tokenizer.target_size),
         pairs=hashlib.sha256(pair_hashes).hexdigest(),
@@ -279,9 +239,8 @@ def _finding_records(findings: list[Finding]) -> list[FindingRecord]:
     return [FindingRecord(**finding._replace(place=Path(finding.place).name)._asdict()) for finding in findings]
 
 
-def _summary(data: _Data) -> Iterator[str]:
+def _summary(filtered: FilterResult, splits: dict[Split, _HeldOut]) -> Iterator[str]:
     """Yield the counts and the warnings, a line each; rules that rejected nothing are omitted."""
-    filtered, splits = data.filtered, data.splits
     counts = filtered.counts._asdict()
     first = {finding.what: f"{finding.place}:{finding.line}" for finding in filtered.findings}
     skipped = [f"{counts[rule]:,} {rule.replace('_', ' ')} (first {first[rule]})" for rule in RULES if counts[rule]]
@@ -289,7 +248,7 @@ def _summary(data: _Data) -> Iterator[str]:
     yield line + (f"; skipped: {', '.join(skipped)}" if skipped else "")
     if noticed := [f"{counts[what]:,} {what}" for what in ("duplicates", "identical") if counts[what]]:
         yield f"among those kept: {', '.join(noticed)}"
-    for name, (corpus, check) in splits.items():
+    for name, (corpus, check, _) in splits.items():
         pairs, sources = check.also_in_training, check.sources_in_training
         yield (
             f"{name} pairs: {len(corpus.source):,}"

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from translator.config import MAY_CHANGE, Config, flatten
+from translator.config import MAY_CHANGE, flatten
 from translator.errors import DataError, MachineError, ModelError
+from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.prepare import Prepared, initial_parameters
 from translator.jobs.train.run_loop import Training
@@ -54,7 +55,7 @@ def build_training(
     environment = environment_of(device, ops, processes.size)
     notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
-    pairs = processes.first_then_others(lambda: prepared.pairs(notify))
+    pairs = processes.first_then_others(lambda: encoded_pairs(prepared, notify))
     _check_lengths(model, pairs, "training", np.flatnonzero(prepared.filtered.is_kept))
     _check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
     batches = TokenBatches(validation, batch_tokens=settings.batch_tokens, pool_size=validation.num_pairs, seed=0)
@@ -137,7 +138,7 @@ def resume(training: Training) -> None:
         training.progress, training.reported_parts = record.progress, record.progress.parts
         note_saved_step(record.progress.step)
         notify(f"resuming from step {record.progress.step}")
-        for change in _changes(run.config(), training.config, record.environment, training.environment):
+        for change in _changes(training, record.environment):
             notify(change)
     elif any(run.checkpoints.glob("step-*")):
         advice = "restore one of them, or start over with --overwrite"
@@ -149,23 +150,22 @@ def resume(training: Training) -> None:
     processes.first(training.prune_checkpoints)  # the run may have been killed between a save and its pruning
 
 
-def _changes(
-    old: Config, new: Config, old_environment: dict[str, str], new_environment: dict[str, str]
-) -> Iterator[str]:
+def _changes(training: Training, old_environment: dict[str, str]) -> Iterator[str]:
     """Yield a line for each change of conditions since the run was started."""
     differences = [
         f"{key} {old_environment.get(key, 'unknown')} -> {value}"
-        for key, value in new_environment.items()
+        for key, value in training.environment.items()
         if value != old_environment.get(key)
     ]
     if differences:
         yield f"not bit-exact: {', '.join(differences)}"
-    before, after = flatten(old), flatten(new)
+    before, after = flatten(training.run.config()), flatten(training.config)
     changed = [key for key in sorted(MAY_CHANGE) if before.get(key) != after.get(key)]
     if changed:
         yield "started with " + ", ".join(f"{key} {before.get(key)}, now {after.get(key)}" for key in changed)
-    if "training.steps" in changed and new.training.schedule in ("cosine", "linear"):
+    schedule = training.config.training.schedule
+    if "training.steps" in changed and schedule in ("cosine", "linear"):
         yield (
-            f"the {new.training.schedule} schedule ends at training.steps, so the learning rate jumps here: "
+            f"the {schedule} schedule ends at training.steps, so the learning rate jumps here: "
             "the result differs from a run that had this many steps from the start"
         )
