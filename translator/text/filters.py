@@ -94,7 +94,7 @@ class PairFilter:
         self._fingerprint = Fingerprint()
         self._findings: dict[str, Finding] = {}
         self._rules: list[NDArray[np.uint8]] = []
-        self._sides: tuple[list[LineStats], list[LineStats]] = ([], [])
+        self._stats: list[tuple[LineStats, LineStats]] = []
         self._num_read = 0
 
     def filter(self, block: Block) -> Block:
@@ -106,11 +106,13 @@ class PairFilter:
         for name, rule in RULES.items():
             self.note(name, np.flatnonzero(rules == rule), block)
         self.note(_IDENTICAL, np.flatnonzero((source.hash == target.hash) & (rules == 0)), block)
-        self._note_suspect_text(block, texts)
+        for side, (lines, text) in enumerate(zip(block, texts, strict=True)):
+            for what, (characters, pattern) in _SUSPECT_TEXT.items():
+                if any(character in text for character in characters):
+                    self.note(what, [index for index, line in enumerate(lines) if pattern.search(line)], block, side)
         self._fingerprint.update(contents)
         self._rules.append(rules)
-        for stats, side in zip((source, target), self._sides, strict=True):
-            side.append(stats)
+        self._stats.append((source, target))
         self._num_read += len(rules)
         if not rules.any():
             return block
@@ -137,7 +139,8 @@ class PairFilter:
     def result(self) -> FilterResult:
         """Return counts and findings. Raises DataError if the sides are misaligned and `corpus.misaligned` is "stop"."""
         rules = np.concatenate(self._rules)
-        source, target = (LineStats(*map(np.concatenate, zip(*side, strict=True))) for side in self._sides)
+        sides = zip(*self._stats, strict=True)
+        source, target = (LineStats(*map(np.concatenate, zip(*side, strict=True))) for side in sides)
         is_kept = rules == 0
         hashes = pair_hashes(source.hash[is_kept], target.hash[is_kept])
         pairs = distinct(hashes)
@@ -167,13 +170,6 @@ class PairFilter:
         ratio = (longer > settings.max_ratio * (shorter + 2)) & (settings.max_ratio > 0)
         return np.select([shorter == 0, too_long, ratio], list(RULES.values()), 0).astype(np.uint8)
 
-    def _note_suspect_text(self, block: Block, texts: Sequence[str]) -> None:
-        for side, (lines, text) in enumerate(zip(block, texts, strict=True)):
-            for what, (characters, pattern) in _SUSPECT_TEXT.items():
-                if any(character in text for character in characters):
-                    indices = [index for index, line in enumerate(lines) if pattern.search(line)]
-                    self.note(what, indices, block, side)
-
     def _check_alignment(self, source: LineStats, target: LineStats) -> None:
         """Note lines that no longer translate each other. Raises DataError if `corpus.misaligned` is "stop"."""
         misalignment = find_misalignment(source, target)
@@ -186,11 +182,8 @@ class PairFilter:
         distance = "one line" if abs(shift) == 1 else "two lines"
         what = f"seem to be translated {distance} {'later' if shift > 0 else 'earlier'} on the other side"
         if self.settings.misaligned == "stop":
-            raise DataError(
-                f"{self.places[0]}:{line}",
-                f"about {num_lines:,} lines from here on {what}",
-                f"compare with {self.places[1]} and repair the files, or set corpus.misaligned=warn",
-            )
+            advice = f"compare with {self.places[1]} and repair the files, or set corpus.misaligned=warn"
+            raise DataError(f"{self.places[0]}:{line}", f"about {num_lines:,} lines from here on {what}", advice)
         self._findings[what] = Finding(f"that {what}", num_lines, self.places[0], line, "")
 
 

@@ -32,6 +32,10 @@ MIN_EXPANDED_BYTES = 2**25
 """A gzipped file may expand to this size in any case, so that short texts may repeat themselves."""
 MAX_EXPANDED_BYTES = 10**11
 """No gzipped file may expand to more. 5 million pairs are about 10**9 bytes."""
+GZIP_LIMITS = (
+    f"a gzipped file (.gz) may expand {MAX_EXPANSION}-fold, or to {MIN_EXPANDED_BYTES / 1e6:.0f} MB if that is more, "
+    f"but not to more than {MAX_EXPANDED_BYTES / 1e9:.0f} GB"
+)
 _MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
@@ -45,24 +49,24 @@ class LineLimit(NamedTuple):
         """Return OVERLONG if longer lines are skipped. Raises DataError otherwise."""
         if self.skips:
             return OVERLONG
-        raise DataError(
-            place, f"found a line of more than {self.max_bytes:,} bytes (corpus.max_line_bytes)", "split it"
-        )
+        problem = f"found a line of more than {self.max_bytes:,} bytes (corpus.max_line_bytes)"
+        raise DataError(place, problem, "split it")
 
 
 OVERLONG = "\0 line longer than corpus.max_line_bytes"
 """What is read in place of a line that is too long. No other line contains NUL."""
 UNLIMITED = LineLimit(2**40)
 """For files that this program wrote itself."""
+_USUAL_LIMIT = LineLimit()
 
 
-def read_lines(path: Path, limit: LineLimit = LineLimit()) -> Iterator[str]:  # noqa: B008 - a value
+def read_lines(path: Path, limit: LineLimit = _USUAL_LIMIT) -> Iterator[str]:
     """Yield the lines of a text file, which may be gzipped if its name ends in .gz. Raises DataError if it is not text."""
     with _explain_errors(path), _open_binary(path) as stream:
         yield from decode_lines(bounded_lines(stream.readline, limit.max_bytes), str(path), limit=limit)
 
 
-def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = LineLimit().max_bytes) -> Iterator[bytes]:
+def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = _USUAL_LIMIT.max_bytes) -> Iterator[bytes]:
     """Yield lines with their ends; of a line over `max_bytes`, only as much as `decode_lines` needs to see that.
 
     `readline(size)` returns the rest of the line, but at most `size` bytes.
@@ -75,28 +79,34 @@ def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = LineLimit()
         yield line
 
 
-def decode_lines(
-    raw: Iterable[bytes],
-    place: str,
-    first: int = 1,
-    limit: LineLimit = LineLimit(),  # noqa: B008 - a value
-) -> Iterator[str]:
-    """Decode lines of bytes, numbered from `first`. Raises DataError with place and line number."""
+def decode_lines(raw: Iterable[bytes], file: str, first: int = 1, limit: LineLimit = _USUAL_LIMIT) -> Iterator[str]:
+    """Decode lines of bytes, numbered from `first`. Raises DataError with file and line number."""
     for number, line in enumerate(raw, first):
-        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        place, content = f"{file}:{number}", line.removesuffix(b"\n").removesuffix(b"\r")
         if number == 1:
             content = content.removeprefix(_BOM)
-            _reject_wide_encodings(content, place)
-        if len(content) <= limit.max_bytes:
-            yield _decode_line(content, place, number)
-        else:
-            yield limit.exceeded(f"{place}:{number}")
+            # Every second byte of ASCII text in UTF-16 is NUL, and so are three out of four in UTF-32.
+            if content.startswith(_WIDE_BOMS) or b"\0\0" in (content[1:4:2], content[:3:2]):
+                encoding = "UTF-32" if b"\0\0" in content[:4] else "UTF-16"
+                advice = f"convert the file with iconv -f {encoding} -t UTF-8"
+                raise DataError(place, f"looks like {encoding}", advice)
+        if len(content) > limit.max_bytes:
+            yield limit.exceeded(place)
+            continue
+        if (nul := content.find(b"\0")) >= 0:
+            raise DataError(place, f"found a NUL byte at column {nul + 1}, expected text", "remove it")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            problem = f"not UTF-8 (byte 0x{content[error.start]:02x} at column {error.start + 1})"
+            raise DataError(place, problem, "convert the file with iconv") from error
+        yield text
 
 
 class BlockReader:
     """Reads the same lines as `read_lines`, about 4 MB at a time and NFC-normalised."""
 
-    def __init__(self, path: Path, limit: LineLimit = LineLimit()) -> None:  # noqa: B008 - a value
+    def __init__(self, path: Path, limit: LineLimit = _USUAL_LIMIT) -> None:
         self.path, self.limit, self.num_lines = path, limit, 0
         self._waiting: list[str] = []
         with _explain_errors(path):
@@ -104,8 +114,24 @@ class BlockReader:
 
     def fill(self) -> int:
         """Read lines if none are waiting to be taken. Returns how many are waiting: 0 at the end of the file."""
-        if not self._waiting:
-            self._waiting = self._read_block()
+        if self._waiting:
+            return len(self._waiting)
+        with _explain_errors(self.path):
+            raw = self._stream.read(_BLOCK_BYTES)
+            raw += next(bounded_lines(self._stream.readline, self.limit.max_bytes), b"")
+        if not raw:
+            return 0
+        first, content = self.num_lines + 1, raw.removesuffix(b"\n")
+        # Decode the block as a whole if possible. A file's first line may need a closer look, and errors need a line number.
+        try:
+            if first == 1 or b"\0" in content or _has_longer_line(content, self.limit.max_bytes):
+                raise ValueError("decode line by line")
+            if b"\r" in content:
+                content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
+            text = content.decode()
+        except ValueError:
+            text = "\n".join(decode_lines(content.split(b"\n"), str(self.path), first, self.limit))
+        self._waiting = unicodedata.normalize("NFC", text).split("\n")
         return len(self._waiting)
 
     def take(self, num_lines: int | None = None) -> list[str]:
@@ -117,24 +143,6 @@ class BlockReader:
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
-
-    def _read_block(self) -> list[str]:
-        with _explain_errors(self.path):
-            raw = self._stream.read(_BLOCK_BYTES)
-            raw += next(bounded_lines(self._stream.readline, self.limit.max_bytes), b"")
-        if not raw:
-            return []
-        first, content = self.num_lines + 1, raw.removesuffix(b"\n")
-        # Decode the block as a whole if possible. A file's first line may need a closer look, and errors need a line number.
-        try:
-            if first == 1 or b"\0" in content or _has_longer_line(content, self.limit.max_bytes):
-                raise ValueError("decode line by line")
-            if b"\r" in content:
-                content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
-            text = content.decode()
-        except ValueError:
-            text = "\n".join(decode_lines(content.split(b"\n"), str(self.path), first, self.limit))
-        return unicodedata.normalize("NFC", text).split("\n")
 
 
 def _has_longer_line(content: bytes, max_bytes: int) -> bool:
@@ -190,20 +198,3 @@ class _GzippedText(gzip.GzipFile):
             found = f"expands to more than {self._max_bytes / 1e6:,.0f} MB, which is too much for a text of its size"
             raise DataError(str(self._path), found, "if it is what you want, decompress it with gunzip")
         return content
-
-
-def _reject_wide_encodings(line: bytes, place: str) -> None:
-    # Every second byte of ASCII text in UTF-16 is NUL, and so are three out of four in UTF-32.
-    if line.startswith(_WIDE_BOMS) or b"\0\0" in (line[1:4:2], line[:3:2]):
-        encoding = "UTF-32" if b"\0\0" in line[:4] else "UTF-16"
-        raise DataError(f"{place}:1", f"looks like {encoding}", f"convert the file with iconv -f {encoding} -t UTF-8")
-
-
-def _decode_line(line: bytes, place: str, number: int) -> str:
-    if (nul := line.find(b"\0")) >= 0:
-        raise DataError(f"{place}:{number}", f"found a NUL byte at column {nul + 1}, expected text", "remove it")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        found = f"not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1})"
-        raise DataError(f"{place}:{number}", found, "convert the file with iconv") from error

@@ -18,23 +18,11 @@ from pydantic import Field
 from translator.errors import DataError, MachineError, UsageError
 from translator.settings import NameIn, Settings
 from translator.text.corpus import Block, Corpus, Split, Stream
-from translator.text.reader import (
-    MAX_EXPANDED_BYTES,
-    MAX_EXPANSION,
-    MIN_EXPANDED_BYTES,
-    OVERLONG,
-    BlockReader,
-    LineLimit,
-    read_lines,
-)
+from translator.text.reader import GZIP_LIMITS, OVERLONG, BlockReader, LineLimit, read_lines
 
 _BLOCK_ROWS = 10_000
 _BLOCK_CHARACTERS = 2**22
 _HUB_TIMEOUT_SECONDS = 10
-_GZIP = (
-    f"a gzipped file (.gz) may expand {MAX_EXPANSION}-fold, or to {MIN_EXPANDED_BYTES / 1e6:.0f} MB if that is more, "
-    f"but not to more than {MAX_EXPANDED_BYTES / 1e9:.0f} GB"
-)
 _LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
 
 
@@ -61,7 +49,9 @@ class CorpusSettings(Settings):
     source_language: str = Field("en", min_length=1, description="suffix of source files, key of source fields")
     target_language: str = Field("de", min_length=1, description="suffix of target files, key of target fields")
     folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
-    train: _FileName = Field("train", description=f"file name without the language, or a pair of file names; {_GZIP}")
+    train: _FileName = Field(
+        "train", description=f"file name without the language, or a pair of file names; {GZIP_LIMITS}"
+    )
     validation: _FileName = Field("valid", description="the same for validation")
     test: _FileName | None = Field(None, description="the same for the test set; empty: none")
     hub: HubSettings = Field(HubSettings(), description="data set for format = hub")
@@ -129,7 +119,7 @@ def open_jsonl(settings: CorpusSettings, split: Split) -> Stream:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(place, f"not JSON ({error})", "write one object on each line") from error
-        return _pair_of_row(row, settings, place)
+        return _pair_of_row(row, settings, split, place)
 
     return _open_rows(settings, split, parse)
 
@@ -157,9 +147,8 @@ def open_hub(settings: CorpusSettings, split: Split) -> Stream:
     except (ValueError, KeyError) as error:
         raise UsageError("corpus.hub", f"{hub.name}: {_first_line(error)}", "check configuration and split") from error
     place = f"{hub.name}:{name}"
-    limit = settings.line_limit(split)
-    pairs = (_pair_of_row(row, settings, f"{place}:{number}") for number, row in enumerate(rows, 1))
-    return Stream(_row_blocks(_limit_rows(pairs, limit, place)), (place, place), revision)
+    pairs = (_pair_of_row(row, settings, split, f"{place}:{number}") for number, row in enumerate(rows, 1))
+    return Stream(_row_blocks(pairs), (place, place), revision)
 
 
 FORMATS: dict[str, Callable[[CorpusSettings, Split], Stream]] = {
@@ -210,21 +199,16 @@ def _existing(path: Path, suffix: str = "") -> Path:
 
 def _open_rows(settings: CorpusSettings, split: Split, parse: Callable[[str, str], tuple[str, str]]) -> Stream:
     """Open a file that has both sides of a pair on each line; `parse` gets the line and its place for errors."""
-    path, limit = _single_file(settings, split), settings.line_limit(split)
-    rows = (
-        (OVERLONG, OVERLONG) if line is OVERLONG else parse(line, f"{path}:{number}")
-        for number, line in enumerate(read_lines(path, limit), 1)
-    )
-    return Stream(_row_blocks(rows), (str(path), str(path)))
-
-
-def _single_file(settings: CorpusSettings, split: Split) -> Path:
-    """Return the path of a split whose format has both sides in one file."""
     name: _FileName = getattr(settings, split)
     if not isinstance(name, str):
         advice = f"format = {settings.format!r} has both sides in one file"
         raise UsageError(f"corpus.{split}", "found two file names, expected one", advice)
-    return _existing(settings.folder / name, f".{settings.format}")
+    path = _existing(settings.folder / name, f".{settings.format}")
+    rows = (
+        (OVERLONG, OVERLONG) if line is OVERLONG else parse(line, f"{path}:{number}")
+        for number, line in enumerate(read_lines(path, settings.line_limit(split)), 1)
+    )
+    return Stream(_row_blocks(rows), (str(path), str(path)))
 
 
 def _file_blocks(source_path: Path, target_path: Path, limit: LineLimit) -> Iterator[Block]:
@@ -233,20 +217,14 @@ def _file_blocks(source_path: Path, target_path: Path, limit: LineLimit) -> Iter
         # Both sides are read by bytes and paired by lines, so that neither is in memory by more than a block.
         while num_lines := min(source.fill(), target.fill()):
             yield Block(source.take(num_lines), target.take(num_lines))
-        if source.fill():
-            raise _unequal(source, target)
-        if target.fill():
-            raise _unequal(target, source)
-
-
-def _unequal(longer: BlockReader, shorter: BlockReader) -> DataError:
-    """Count the rest of the longer file, which has no partner, and return the error."""
-    is_blank = True
-    while longer.fill():
-        is_blank = not any(map(str.strip, longer.take())) and is_blank
-    advice = "remove the trailing blank line" if is_blank else "line n of one file must translate line n of the other"
-    found = f"found {longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
-    return DataError(str(longer.path), found, advice)
+        longer, shorter = (source, target) if source.fill() else (target, source)
+        advice = "remove the trailing blank line"
+        while longer.fill():  # count the lines without a partner
+            if any(map(str.strip, longer.take())):
+                advice = "line n of one file must translate line n of the other"
+        if longer.num_lines > shorter.num_lines:
+            found = f"found {longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
+            raise DataError(str(longer.path), found, advice)
 
 
 def _row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
@@ -274,7 +252,7 @@ def _require_text(stream: Stream) -> Iterator[Block]:
             raise DataError(place, "found no text, expected a sentence on each line", "check the file")
 
 
-def _pair_of_row(row: Any, settings: CorpusSettings, place: str) -> tuple[str, str]:
+def _pair_of_row(row: Any, settings: CorpusSettings, split: Split, place: str) -> tuple[str, str]:
     """Return source and target of a row, which may be nested as {"translation": {"en": ..., "de": ...}}."""
     if isinstance(row, dict) and isinstance(row.get("translation"), dict):
         row = row["translation"]
@@ -289,18 +267,12 @@ def _pair_of_row(row: Any, settings: CorpusSettings, place: str) -> tuple[str, s
     if "\0" in source + target:
         raise DataError(place, "found a NUL character, expected text", "remove it")
     try:
-        (source + target).encode()
+        num_bytes = max(len(source.encode()), len(target.encode()))
     except UnicodeEncodeError as error:
         found = "found half of a surrogate pair, expected text"
         raise DataError(place, found, "write the character itself") from error
-    return source, target
-
-
-def _limit_rows(rows: Iterable[tuple[str, str]], limit: LineLimit, place: str) -> Iterator[tuple[str, str]]:
-    """Apply the limit to rows that were not read as lines."""
-    for number, row in enumerate(rows, 1):
-        is_longer = max(len(text.encode()) for text in row) > limit.max_bytes
-        yield (limit.exceeded(f"{place}:{number}"), OVERLONG) if is_longer else row
+    limit = settings.line_limit(split)
+    return (source, target) if num_bytes <= limit.max_bytes else (limit.exceeded(place), OVERLONG)
 
 
 def _resolve_revision(name: str, revision: str | None) -> str | None:

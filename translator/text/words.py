@@ -25,12 +25,7 @@ def _strip_punctuation(word: str) -> str:
     return word[first:last]
 
 
-def known_words(lines: Iterable[str]) -> frozenset[str]:
-    """Return all words of the lines."""
-    return frozenset(word for line in lines for word in words(line))
-
-
-def save_words(known: frozenset[str], path: Path) -> None:
+def save_words(known: Iterable[str], path: Path) -> None:
     """Write one word per line, sorted."""
     path.write_bytes("".join(f"{word}\n" for word in sorted(known)).encode())
 

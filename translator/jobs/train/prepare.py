@@ -44,7 +44,7 @@ from translator.text.sources import CorpusSettings, labels_path, open_split, rea
 from translator.text.store import threaded_map
 from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import PairSample, train_tokenizer
-from translator.text.words import count_words, known_words, save_counts, save_words
+from translator.text.words import count_words, save_counts, save_words
 from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
 from translator.version import __version__
 
@@ -175,7 +175,7 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         write_part(temporary / RECORD, record.as_json())
         write_part(temporary / PAIRS, pair_hashes)
         tokenizer.save(temporary / "tokenizer")
-        save_words(known_words(source_words.total()), temporary / WORDS)
+        save_words(count_words(source_words.total()), temporary / WORDS)
         save_counts(count_words(target_words.total()), temporary / COUNTS)
         (temporary / "corpus").mkdir()
         for name, (corpus, _, labels) in splits.items():
