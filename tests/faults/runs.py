@@ -34,7 +34,7 @@ PLACES = {
     "mid-epoch": [("translator.training.loop.Report", 2)],
     "epoch boundary": [("translator.training.loop.Report", -1)],  # the last update of the first epoch
     "inside validation": [("translator.jobs.train.run_loop.mean_cross_entropy", 1)],
-    "inside a validation translation": [("translator.jobs.translate.translator.Translator._translate_block", 2)],
+    "inside a validation translation": [("translator.jobs.translate.engines.TorchEngine.search", 2)],
     "step 0": [("translator.jobs.train.run_loop.train", 1)],
     "last step": [("translator.training.loop.Report", 12)],
     "twice": [("translator.training.loop.Report", 4), ("translator.training.loop.Report", 3)],

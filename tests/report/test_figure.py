@@ -45,7 +45,7 @@ def test_a_very_long_sentence_does_not_exceed_the_largest_picture() -> None:
     assert max(drawn.get_size_inches()) <= figure.MAX_INCHES + 1e-6
 
 
-@pytest.mark.parametrize("broken", ["translator.report.figure._draw_map", "translator.storage.files.os.fsync"])
+@pytest.mark.parametrize("broken", ["translator.report.figure._draw_figure", "translator.storage.files.os.fsync"])
 def test_a_failure_leaves_the_old_file(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_text("before")
     monkeypatch.setattr(broken, lambda *_: 1 / 0)

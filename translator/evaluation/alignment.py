@@ -33,30 +33,25 @@ class Words(NamedTuple):
     @classmethod
     def of(cls, tokens: Sequence[str]) -> Self:
         """Group tokens into words: a word starts at a space marker, but a marker without text belongs to the word before."""
-        starts = [_starts_word(tokens, index) for index in range(len(tokens))]
-        word_of_token = np.maximum(np.cumsum(starts, dtype=int) - 1, 0).tolist()
-        tokens_of_word: list[list[str]] = [[] for _ in range(max(word_of_token, default=-1) + 1)]
-        for token, word in zip(tokens, word_of_token, strict=True):
-            tokens_of_word[word].append(token)
-        return cls([_spell(word_tokens) for word_tokens in tokens_of_word], list(tokens), word_of_token)
+        spelled, word_of_token, num_starts = list[bytes](), list[int](), 0
+        for index, token in enumerate(tokens):
+            if token.strip(_SPACE):
+                num_starts += index == 0 or token == _END or token.startswith(_SPACE)
+            else:  # a lone marker starts the word of the next token, unless that has a marker of its own
+                following = tokens[index + 1] if index + 1 < len(tokens) else _END
+                num_starts += following != _END and not following.startswith(_SPACE)
+            word_of_token.append(max(num_starts - 1, 0))
+            if word_of_token[-1] == len(spelled):
+                spelled.append(b"")
+            byte = _BYTE.fullmatch(token)
+            spelled[-1] += bytes.fromhex(byte[1]) if byte else token.encode()
+        words = [word.decode(errors="replace").replace(_SPACE, "") for word in spelled]
+        return cls(words, list(tokens), word_of_token)
 
     @property
     def num_words(self) -> int:
         """The number of words without EOS."""
         return len(self.words) - (self.tokens[-1:] == [_END])
-
-
-def _starts_word(tokens: Sequence[str], index: int) -> bool:
-    token, following = tokens[index], tokens[index + 1] if index + 1 < len(tokens) else _END
-    if token.strip(_SPACE):
-        return index == 0 or token == _END or token.startswith(_SPACE)
-    return following != _END and not following.startswith(_SPACE)  # a lone marker before a token without one
-
-
-def _spell(tokens: Sequence[str]) -> str:
-    """Return the text of tokens without spaces; byte tokens are decoded together."""
-    parts = (bytes.fromhex(byte[1]) if (byte := _BYTE.fullmatch(token)) else token.encode() for token in tokens)
-    return b"".join(parts).decode(errors="replace").replace(_SPACE, "")
 
 
 def word_weights(weight_TS: Weights, target: Words, source: Words) -> Weights:
@@ -98,9 +93,8 @@ def read_gold(path: Path, lengths: Sequence[tuple[int, int]]) -> list[Gold]:
     """
     lines = list(read_lines(path))
     if len(lines) != len(lengths):
-        raise DataError(
-            str(path), f"{len(lines):,} lines, but there are {len(lengths):,} pairs", "line n aligns pair n"
-        )
+        problem = f"{len(lines):,} lines, but there are {len(lengths):,} pairs"
+        raise DataError(str(path), problem, "line n aligns pair n")
     return [_read_links(line, f"{path}:{number + 1}", lengths[number]) for number, line in enumerate(lines)]
 
 

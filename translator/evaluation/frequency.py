@@ -32,12 +32,7 @@ def by_frequency(hypotheses: Sequence[str], references: Sequence[str], seen: Map
         common_counts = hypothesis_counts & reference_counts
         for counts, total in ((hypothesis_counts, ours), (reference_counts, theirs), (common_counts, correct)):
             for word, count in counts.items():
-                total[_group_of(seen.get(word, 0))] += count
-    return [
-        WordScore(name, theirs[name], 200 * correct[name] / (ours[name] + theirs[name]) if theirs[name] else None)
-        for name in GROUPS
-    ]
-
-
-def _group_of(count: int) -> str:
-    return [name for name, minimum in GROUPS.items() if count >= minimum][-1]
+                *_, group = (name for name, minimum in GROUPS.items() if seen.get(word, 0) >= minimum)
+                total[group] += count
+    scores = {name: 200 * correct[name] / (ours[name] + theirs[name]) for name in GROUPS if theirs[name]}
+    return [WordScore(name, theirs[name], scores.get(name)) for name in GROUPS]

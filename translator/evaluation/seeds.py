@@ -38,11 +38,7 @@ class OverSeeds(NamedTuple):
 
 
 def over_seeds(
-    configs: Sequence[str],
-    scores: Sequence[float],
-    *,
-    systems: Sequence[Sequence[str]],
-    references: Sequence[str],
+    configs: Sequence[str], scores: Sequence[float], *, systems: Sequence[Sequence[str]], references: Sequence[str]
 ) -> OverSeeds:
     """Compare each config with the one of the highest mean, with p-values corrected by Holm.
 
@@ -112,11 +108,8 @@ def verdict_over_seeds(result: OverSeeds) -> str:
     best = result.configs[result.best]
     second = max((config for config in result.configs if config is not best), key=lambda config: config.mean)
     test = second.difference
-    interval = f"95 % interval {test.low:.1f} to {test.high:.1f}"
+    gap, interval = f"{test.delta:.1f} BLEU", f"95 % interval {test.low:.1f} to {test.high:.1f}"
     how = f"{interval}, {result.num_seeds} seeds each, {test.evidence} by Welch's t test over seeds"
     if test.is_significant:
-        return f"{best.config} is better than {second.config} by {second.difference.delta:.1f} BLEU ({how})."
-    return (
-        f"The data do not tell {best.config} and {second.config} apart: "
-        f"{second.difference.delta:.1f} BLEU between their means ({how})."
-    )
+        return f"{best.config} is better than {second.config} by {gap} ({how})."
+    return f"The data do not tell {best.config} and {second.config} apart: {gap} between their means ({how})."

@@ -12,7 +12,6 @@ from typing import NamedTuple
 LEFT, RIGHT, TOP, BOTTOM = 48, 340, 12, 176
 """The plotting area within a picture of 360 by 212, y downwards; `parts.html` has the same numbers."""
 _MAX_TICKS, _MAX_GROUP_LABELS, _MAX_MARKS, _MAX_LABEL = 5, 6, 8, 14
-
 _UNITS = re.compile(r"\b(words|times)\b")
 
 
@@ -62,9 +61,8 @@ class Chart(NamedTuple):
         """The groups, or a quantity from zero to the last point."""
         if self.groups:
             every = -(-len(self.groups) // _MAX_GROUP_LABELS)  # rounded up
-            ticks = [
-                (float(x), _short(name), _short(more)) for x, (name, more) in enumerate(self.groups) if x % every == 0
-            ]
+            groups = list(enumerate(self.groups))[::every]
+            ticks = [(float(x), _short(name), _short(more)) for x, (name, more) in groups]
             return Axis(-0.5, len(self.groups) - 0.5, LEFT, RIGHT, ticks)
         round_axis = _axis([0.0, *(x for line in self.lines for x, _ in line.points)], LEFT, RIGHT)
         last = max(x for line in self.lines for x, _ in line.points)
@@ -102,11 +100,10 @@ def _axis(values: Sequence[float], begin: float, end: float) -> Axis:
     rough = max((high - low or abs(high) or 1.0) / (_MAX_TICKS - 1), 1e-300)  # not 0, because of the logarithm
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = max(last, first + 1)
-    return Axis(
-        first * step, last * step, begin, end, [(n * step, text_of(n * step), "") for n in range(first, last + 1)]
-    )
+    first = math.floor(low / step + 1e-9)
+    last = max(math.ceil(high / step - 1e-9), first + 1)
+    ticks = [(number * step, text_of(number * step), "") for number in range(first, last + 1)]
+    return Axis(first * step, last * step, begin, end, ticks)
 
 
 def text_of(value: float) -> str:

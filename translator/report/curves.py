@@ -6,15 +6,23 @@ from typing import Any, NamedTuple
 from translator.training.journal import JournalEvent
 from translator.training.progress import Report, Validation
 
-CURVES: dict[str, Callable[..., Any]] = {
-    "loss": min,
-    "cross_entropy": min,  # of the validation sentences
-    "perplexity": min,
-    "bleu": max,
-    "speed": max,  # target tokens per second
-    "learning_rate": max,
+
+class CurveKind(NamedTuple):
+    """What a curve shows, in a terminal and above a chart, and the function that picks its best value."""
+
+    label: str
+    title: str
+    best: Callable[..., Any]
+
+
+CURVES = {
+    "loss": CurveKind("training loss", "Training loss, with label smoothing", min),
+    "cross_entropy": CurveKind("cross-entropy", "Validation cross-entropy, without label smoothing", min),
+    "perplexity": CurveKind("perplexity", "Validation perplexity, exp(cross-entropy)", min),
+    "bleu": CurveKind("BLEU", "Validation BLEU, greedy search", max),
+    "speed": CurveKind("tokens/s", "Target tokens per second", max),
+    "learning_rate": CurveKind("learning rate", "Learning rate", max),
 }
-"""The curves, each with the function that picks the best value."""
 _SMALLEST, _LARGEST = 1e-30, 1e30
 """Numbers beyond these are not measurements and would spoil an axis."""
 
@@ -53,17 +61,16 @@ class Curve:
         self.ends = [first, self._best(best, last, key=lambda point: point.value), last]
         if self._in_last == self._per_point:
             if len(self._sums) == self._max_points:
-                self._merge_neighbours()
+                pairs = zip(self._sums[::2], self._sums[1::2], strict=True)
+                self._sums = [
+                    (later, total + more, weight + added) for (_, total, weight), (later, more, added) in pairs
+                ]
+                self._per_point *= 2
             self._sums.append((step, 0.0, 0.0))
             self._in_last = 0
         _, total, weight = self._sums[-1]
         self._sums[-1] = step, total + measurement.total, weight + measurement.weight
         self._in_last += 1
-
-    def _merge_neighbours(self) -> None:
-        pairs = zip(self._sums[::2], self._sums[1::2], strict=True)
-        self._sums = [(step, total + more, weight + added) for (_, total, weight), (step, more, added) in pairs]
-        self._per_point *= 2
 
     @property
     def points(self) -> list[Point]:
@@ -77,7 +84,7 @@ class Curve:
 
 def learning_curves(events: Iterable[JournalEvent], max_points: int) -> dict[str, Curve]:
     """Return all curves of a journal, none with more points than this."""
-    curves = {name: Curve(best, max_points) for name, best in CURVES.items()}
+    curves = {name: Curve(kind.best, max_points) for name, kind in CURVES.items()}
     for event in events:
         for name, measurement in measurements(event).items():
             if name in curves:

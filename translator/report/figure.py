@@ -18,7 +18,6 @@ from translator.report.heat_map import HeatMap, cells
 from translator.storage.files import write_file
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_INCHES = 40.0
@@ -71,25 +70,21 @@ def _draw_figure(maps: Sequence[HeatMap], caption: str) -> "Figure":
         down += top + _CELL * len(heat_map.rows)
         size = _CELL * len(heat_map.columns) / width, _CELL * len(heat_map.rows) / height
         axes = figure.add_axes((left / width, 1 - down / height, *size))
-        _draw_map(axes, heat_map, scale)
+        axes.imshow(heat_map.weight, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
+        axes.set_title(heat_map.title, fontsize=9 * scale, loc="left", pad=8 * scale)
+        # The source words stand above the map and read upwards.
+        rows, columns = heat_map.rows, heat_map.columns
+        axes.set_xticks(np.arange(len(columns)), ["".join(cells(word, _MAX_LABEL)) for word in columns], rotation=90)
+        axes.set_yticks(np.arange(len(rows)), ["".join(cells(word, _MAX_LABEL)) for word in rows])
+        axes.tick_params(labelsize=9 * scale, length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        right, bottom = len(columns) - 0.5, len(rows) - 0.5
+        axes.vlines(np.arange(0.5, right), -0.5, bottom, color="white", linewidth=scale)
+        axes.hlines(np.arange(0.5, bottom), -0.5, right, color="white", linewidth=scale)
         if heat_map is maps[0]:
             bar = figure.add_axes((left / width + size[0] + 0.2 / width, 1 - down / height, 0.12 / width, size[1]))
             figure.colorbar(axes.images[0], cax=bar).ax.tick_params(labelsize=8 * scale)
     figure.text(left / width, 0.4 * _GAP / height, caption, fontsize=8 * scale, style="italic")
     return figure
-
-
-def _draw_map(axes: "Axes", heat_map: HeatMap, scale: float) -> None:
-    """Draw one map with its words; the source words are above it and read upwards."""
-    rows, columns = heat_map.rows, heat_map.columns
-    axes.imshow(heat_map.weight, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
-    axes.set_title(heat_map.title, fontsize=9 * scale, loc="left", pad=8 * scale)
-    axes.set_xticks(np.arange(len(columns)), ["".join(cells(word, _MAX_LABEL)) for word in columns], rotation=90)
-    axes.set_yticks(np.arange(len(rows)), ["".join(cells(word, _MAX_LABEL)) for word in rows])
-    axes.tick_params(labelsize=9 * scale, length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    right, bottom = len(columns) - 0.5, len(rows) - 0.5
-    axes.vlines(np.arange(0.5, right), -0.5, bottom, color="white", linewidth=scale)
-    axes.hlines(np.arange(0.5, bottom), -0.5, right, color="white", linewidth=scale)
 
 
 def _longest(words: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.runs.example import write_run
 from tests.training.example import update, validation, write_journal
-from translator.jobs.show.watch import LABELS, WatchedRun
+from translator.jobs.show.watch import WatchedRun
 from translator.report.curves import CURVES
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.training.progress import LOSS_MEMORY, Sample
@@ -23,8 +23,8 @@ def last(watched: WatchedRun) -> dict[str, float]:
     return {name: curve.ends[2].value for name, curve in watched.curves.items() if curve.ends}
 
 
-def test_every_curve_has_a_label() -> None:
-    assert LABELS.keys() == CURVES.keys()
+def test_every_curve_is_shown(folder: Path) -> None:
+    assert WatchedRun(RunFolder(folder)).curves.keys() == {kind.label for kind in CURVES.values()}
 
 
 def test_loss_and_speed_are_smoothed_and_all_else_is_exact(folder: Path) -> None:

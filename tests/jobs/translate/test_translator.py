@@ -12,7 +12,7 @@ from translator.decoding.settings import DecodingSettings
 from translator.jobs.translate import translator as translator_module
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.jobs.translate.engines import Ids
-from translator.jobs.translate.translator import Candidate, Translator, default_batch_size
+from translator.jobs.translate.translator import Translator, default_batch_size
 from translator.ops.choice import Ops
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import TokenizerSettings
@@ -66,13 +66,13 @@ def test_the_size_of_batches_and_blocks_changes_no_translation(translator: Trans
 
 def test_a_block_of_long_lines_ends_early(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translator_module, "_BLOCK_CHARACTERS", len(LINES[0]))
-    sizes, translate_block = [], translator._translate_block
+    sizes, encode_source = [], translator.tokenizer.encode_source
 
-    def remember(lines: list[str], settings: DecodingSettings, batch_size: int) -> list[list[Candidate]]:
+    def remember(lines: Sequence[str]) -> list[list[int]]:
         sizes.append(len(lines))
-        return translate_block(lines, settings, batch_size)
+        return encode_source(lines)
 
-    monkeypatch.setattr(translator, "_translate_block", remember)
+    monkeypatch.setattr(translator.tokenizer, "encode_source", remember)
     assert len(list(translator.candidates(LINES))) == len(LINES)
     assert sizes == [1, 3, 1]
 

@@ -79,7 +79,10 @@ def compare_runs(
     """
     for run in runs:
         run.require_finished()
-    names = _unique_names(runs)
+    paths = [run.path.absolute() for run in runs]
+    folders = [path.name for path in paths]
+    # If two runs share a name, the parent folder tells them apart.
+    names = ["/".join(path.parts[-2:]) if folders.count(path.name) > 1 else path.name for path in paths]
     tests = [test or run.split("test") for run in runs]
     check_same(names, [split.target for split in tests], "references")
     check_same(names, [split.source for split in tests], "sources")
@@ -96,12 +99,11 @@ def compare_runs(
     differences = paired_tests(hypotheses, references)
     best = max(range(len(runs)), key=lambda index: scores[index].value)
     by_sentence = [sentence_scores(lines, references) for lines in hypotheses]
-    rows = [
-        Row(evaluation._replace(run=name), RunFacts.of(run), difference, most_different(by_sentence[best], sentences))
-        for name, run, evaluation, difference, sentences in zip(
-            names, runs, evaluations, differences, by_sentence, strict=True
-        )
-    ]
+    rows = []
+    for index, run in enumerate(runs):
+        evaluation = evaluations[index]._replace(run=names[index])
+        different = most_different(by_sentence[best], by_sentence[index])
+        rows.append(Row(evaluation, RunFacts.of(run), differences[index], different))
     return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions)
 
 
@@ -130,12 +132,3 @@ def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
         references=comparison.test.target,
     )
     return comparison._replace(seeds=seeds, verdict=verdict_over_seeds(seeds))
-
-
-def _unique_names(runs: Sequence[RunFolder]) -> list[str]:
-    """Return the names of the folders, with the parent folder if two share a name."""
-    paths = [run.path.absolute() for run in runs]
-    names = [path.name for path in paths]
-    return [
-        name if names.count(name) == 1 else "/".join(path.parts[-2:]) for name, path in zip(names, paths, strict=True)
-    ]

@@ -33,33 +33,29 @@ def unequal_conditions(runs: Sequence[RunFolder], *, decoding: bool) -> list[Con
     largest exceeds the smallest by more than a quarter (and a minute); and, if `decoding`, the settings of [decoding].
     """
     tables = ("training.", "ops.", "decoding.") if decoding else ("training.", "ops.")
-    conditions_of_runs = [_conditions_of(run, tables) for run in runs]
-    names = dict.fromkeys(name for conditions in conditions_of_runs for name in conditions)
-    compared = [
-        Condition(name, [str(conditions.get(name, "unknown")) for conditions in conditions_of_runs]) for name in names
-    ]
-    unequal = [condition for condition in compared if len(set(condition.values)) > 1]
     finished = [run.finish_record() for run in runs]
-    sizes, seconds = [record.num_parameters for record in finished], [record.seconds for record in finished]
+    compared = list[dict[str, object]]()
+    for run, finish in zip(runs, finished, strict=True):
+        record, settings = run.record(), settings_of(run)
+        values = {
+            "training pairs": record.corpus.train.fingerprint[:12],
+            "validation pairs": record.corpus.validation.fingerprint[:12],
+            "tokenizer": record.tokenizer[:12],
+            "steps": finish.step,
+            **{key: settings[key] for key in settings if key.startswith(tables) and key not in MAY_DIFFER},
+            "translator": record.versions.translator,
+            "torch": record.versions.torch,
+            **finish.environment,
+        }
+        compared.append(values)
+    names = dict.fromkeys(name for values in compared for name in values)
+    conditions = [Condition(name, [str(values.get(name, "unknown")) for values in compared]) for name in names]
+    unequal = [condition for condition in conditions if len(set(condition.values)) > 1]
+    sizes, seconds = [finish.num_parameters for finish in finished], [finish.seconds for finish in finished]
     for name, amounts, slack in (("parameters", sizes, 0), ("training seconds", seconds, _TOLERANCE_SECONDS)):
         if max(amounts) > max(_TOLERANCE * min(amounts), min(amounts) + slack):
             unequal.append(Condition(name, [f"{amount:,.0f}" for amount in amounts]))
     return unequal
-
-
-def _conditions_of(run: RunFolder, tables: tuple[str, ...]) -> dict[str, object]:
-    """Return what should be equal in all runs, by name."""
-    record, finished, settings = run.record(), run.finish_record(), settings_of(run)
-    return {
-        "training pairs": record.corpus.train.fingerprint[:12],
-        "validation pairs": record.corpus.validation.fingerprint[:12],
-        "tokenizer": record.tokenizer[:12],
-        "steps": finished.step,
-        **{key: settings[key] for key in settings if key.startswith(tables) and key not in MAY_DIFFER},
-        "translator": record.versions.translator,
-        "torch": record.versions.torch,
-        **finished.environment,
-    }
 
 
 def settings_of(run: RunFolder) -> dict[str, object]:
@@ -71,7 +67,5 @@ def settings_of(run: RunFolder) -> dict[str, object]:
 def require_equal(conditions: Sequence[Condition]) -> None:
     """Raise UsageError naming every condition that differs."""
     if conditions:
-        listed = "; ".join(map(str, conditions))
-        raise UsageError(
-            "--strict", f"unequal conditions: {listed}", "train the models alike, or compare with --no-strict"
-        )
+        problem = f"unequal conditions: {'; '.join(map(str, conditions))}"
+        raise UsageError("--strict", problem, "train the models alike, or compare with --no-strict")

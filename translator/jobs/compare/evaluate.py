@@ -61,26 +61,16 @@ class RunFacts(NamedTuple):
     @classmethod
     def of(cls, run: RunFolder) -> "RunFacts":
         """Read the facts of a finished run."""
-        config, finished = run.config(), run.finish_record()
-        return cls(
-            config.architecture,
-            config.training.seed,
-            finished.step,
-            finished.final,
-            finished.num_parameters,
-            finished.seconds,
-        )
+        config, end = run.config(), run.finish_record()
+        return cls(config.architecture, config.training.seed, end.step, end.final, end.num_parameters, end.seconds)
 
 
 def read_test(source: Path, reference: Path) -> HeldOut:
     """Read a test set from two files. Raise DataError if they have different numbers of lines."""
     sources, references = list(read_lines(source)), list(read_lines(reference))
     if len(sources) != len(references):
-        raise DataError(
-            str(reference),
-            f"{len(references):,} lines, but {source} has {len(sources):,}",
-            "line n must translate line n",
-        )
+        problem = f"{len(references):,} lines, but {source} has {len(sources):,}"
+        raise DataError(str(reference), problem, "line n must translate line n")
     return HeldOut(sources, references, None)
 
 
@@ -99,7 +89,10 @@ def evaluate_run(
     """
     leaked = leaked_lines(run, test)
     if leaked and not allow_leaked:
-        raise _leak_error(run, test, leaked)
+        lines = ", ".join(map(str, leaked[:10])) + (f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else "")
+        problem = f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: lines {lines}"
+        advice = "use other test sentences, or add --allow-leaked, which is noted in the result"
+        raise DataError(str(run.path), problem, advice)
     translator = load(run, device=device)
     settings = settings or translator.config.decoding
     started = time.monotonic()
@@ -133,20 +126,9 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
         raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
     if hashlib.sha256(content).hexdigest() != run.record().pairs:
         raise ModelError(str(path), "is not what was written (SHA-256 differs)", "restore the run folder")
-    source, target = (
-        hash_lines([unicodedata.normalize("NFC", line) for line in side]) for side in (test.source, test.target)
-    )
-    return [int(index) + 1 for index in find_known(pair_hashes(source, target), np.frombuffer(content, "<u8"))]
-
-
-def _leak_error(run: RunFolder, test: HeldOut, leaked: list[int]) -> DataError:
-    more = f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else ""
-    return DataError(
-        str(run.path),
-        f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: "
-        f"lines {', '.join(map(str, leaked[:10]))}{more}",
-        "use other test sentences, or add --allow-leaked, which is noted in the result",
-    )
+    sides = [[unicodedata.normalize("NFC", line) for line in side] for side in (test.source, test.target)]
+    hashes = pair_hashes(hash_lines(sides[0]), hash_lines(sides[1]))
+    return [int(index) + 1 for index in find_known(hashes, np.frombuffer(content, "<u8"))]
 
 
 def leak_notice(leaked: list[int], num_sentences: int) -> str:

@@ -32,11 +32,8 @@ class PlannedRun(NamedTuple):
         """Raise UsageError if the finished run was trained with other settings, decoding aside."""
         if changed := differences(settings_of(self.run), flatten(self.config), may_change=NO_EFFECT):
             listed = "; ".join(f"{key} was {old!r}, is {new!r} in {self.path}" for key, old, new in changed)
-            raise UsageError(
-                str(self.run.path),
-                f"was trained with other settings: {listed}",
-                f"type {self.run.path} to compare it as it is, or move it away to have the config trained",
-            )
+            advice = f"type {self.run.path} to compare it as it is, or move it away to have the config trained"
+            raise UsageError(str(self.run.path), f"was trained with other settings: {listed}", advice)
 
 
 def plan_runs(path: Path, root: Path, *, num_seeds: int = 1) -> list[PlannedRun]:
@@ -69,14 +66,15 @@ def train_missing(
             plan.require_same_settings()
         else:
             missing[plan.run.path] = plan
-    num_processes = min(num_processes or _processes_that_fit(device), len(missing))
+    if num_processes is None and device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        num_processes = max(1, min(_MAX_PROCESSES, free // _PROCESS_BYTES))
+    num_processes = min(num_processes or 1, len(missing))
     if num_processes > 1:
-        commands = {
-            folder.name: train_command(
-                plan.path, folder, overrides=plan.overrides, device=str(device), made_by="compare"
-            )
-            for folder, plan in missing.items()
-        }
+        commands, name = {}, str(device)
+        for folder, plan in missing.items():
+            command = train_command(plan.path, folder, overrides=plan.overrides, device=name, made_by="compare")
+            commands[folder.name] = command
         with open_observer() as observer:
             run_commands(commands, num_processes=num_processes, notify=observer.notify)
     else:
@@ -86,10 +84,3 @@ def train_missing(
                 train_run(plan.config, folder, device=device, observer=observer, made_by="compare")
     for plan in planned:  # two configs of one name share a folder, which holds the run of only one of them
         plan.require_same_settings()
-
-
-def _processes_that_fit(device: torch.device) -> int:
-    if device.type != "cuda":
-        return 1
-    free, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(_MAX_PROCESSES, free // _PROCESS_BYTES))

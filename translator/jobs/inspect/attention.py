@@ -48,11 +48,15 @@ class View(NamedTuple):
     @property
     def title(self) -> str:
         """The choice in words, for the caption of a figure."""
-        layer = (
-            f"cross-attention, layer {self.layer} of {self.num_layers}" if self.num_layers > 1 else "cross-attention"
-        )
-        heads = f"average of {self.num_heads} heads" if self.head is None else f"head {self.head} of {self.num_heads}"
-        return ", ".join(part for part in (layer, heads if self.num_heads > 1 else "", self.reason) if part)
+        parts = ["cross-attention"]
+        if self.num_layers > 1:
+            parts.append(f"layer {self.layer} of {self.num_layers}")
+        if self.num_heads > 1:
+            heads = self.num_heads
+            parts.append(f"average of {heads} heads" if self.head is None else f"head {self.head} of {heads}")
+        if self.reason:
+            parts.append(self.reason)
+        return ", ".join(parts)
 
     def select(self, weight_LHTS: Tensor) -> Weights:
         """Return weight_TS of this layer and head."""
@@ -132,7 +136,22 @@ class AttentionViewer:
 
     def __init__(self, translator: Translator, run: RunFolder, *, layer: int | None, head: int | None) -> None:
         self._translator, self._device = translator, translator.model.output.weight.device
-        self.view = self._choose_view(run, layer, head)
+        token_11 = torch.full((1, 1), EOS, device=self._device)
+        probe = self._cross_attention(token_11, token_11 == EOS, torch.full_like(token_11, BOS))
+        num_layers, _, num_heads, *_ = probe.shape
+        for name, number, count in (("--layer", layer, num_layers), ("--head", head, num_heads)):
+            if number is not None and not 1 <= number <= count:
+                raise UsageError(name, f"found {number}, expected 1 to {count}", "the run has no other")
+        views = [View(number, num_layers, head, num_heads) for number in range(1, num_layers + 1)]
+        gold = run.path / VALIDATION_LINKS
+        if layer is not None or num_layers == 1:
+            self.view = views[(layer or 1) - 1]
+        elif gold.is_file():
+            scores = self._score_views(run.split("validation"), gold, views)
+            error_rate, best = min(zip((score.error_rate for score in scores), views, strict=True))
+            self.view = best._replace(reason=f"lowest alignment error on validation, {error_rate:.3f}")
+        else:
+            self.view = views[-2]._replace(reason="the last but one")
 
     def view_translations(self, translations: Sequence[tuple[str, Candidate]]) -> list[AttentionMap | None]:
         """Return the map of each source with its translation, None for a blank source."""
@@ -163,32 +182,12 @@ class AttentionViewer:
             for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
                 source = Words.of(tokenizer.source_tokens(read[number]))
                 target = Words.of(tokenizer.target_tokens(targets[number]))
-                num_words = len(Words.of(tokenizer.source_tokens(sources[number])).words)
-                unpadded_LHTS = weight_LHTS[..., : len(targets[number]), : len(read[number])]
+                num_truncated = len(Words.of(tokenizer.source_tokens(sources[number])).words) - len(source.words)
+                weight_LHTS = weight_LHTS[..., : len(targets[number]), : len(read[number])]  # without padding
                 yield (
                     number,
-                    [
-                        AttentionMap(source, target, view.select(unpadded_LHTS), view, num_words - len(source.words))
-                        for view in views
-                    ],
+                    [AttentionMap(source, target, view.select(weight_LHTS), view, num_truncated) for view in views],
                 )
-
-    def _choose_view(self, run: RunFolder, layer: int | None, head: int | None) -> View:
-        token_11 = torch.full((1, 1), EOS, device=self._device)
-        probe = self._cross_attention(token_11, token_11 == EOS, torch.full_like(token_11, BOS))
-        num_layers, _, num_heads, *_ = probe.shape
-        for name, number, count in (("--layer", layer, num_layers), ("--head", head, num_heads)):
-            if number is not None and not 1 <= number <= count:
-                raise UsageError(name, f"found {number}, expected 1 to {count}", "the run has no other")
-        views = [View(number, num_layers, head, num_heads) for number in range(1, num_layers + 1)]
-        if layer is not None or num_layers == 1:
-            return views[(layer or 1) - 1]
-        gold = run.path / VALIDATION_LINKS
-        if not gold.is_file():
-            return views[-2]._replace(reason="the last but one")
-        scores = self._score_views(run.split("validation"), gold, views)
-        error_rate, best = min(zip((score.error_rate for score in scores), views, strict=True))
-        return best._replace(reason=f"lowest alignment error on validation, {error_rate:.3f}")
 
     def _score_views(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
         tokenizer = self._translator.tokenizer
@@ -208,9 +207,6 @@ class AttentionViewer:
         layers = [weight_BHTS for name, weight_BHTS in weights.items() if name.startswith("cross.")]
         if not layers:
             mechanism = self._translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
-            raise UsageError(
-                "attention",
-                f"the run's decoder.cross_attention.mechanism is {mechanism!r}, which has no attention weights",
-                "choose a run with another mechanism",
-            )
+            problem = f"the run's decoder.cross_attention.mechanism is {mechanism!r}, which has no attention weights"
+            raise UsageError("attention", problem, "choose a run with another mechanism")
         return torch.stack(layers)

@@ -20,26 +20,23 @@ import torch
 from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
-from translator.jobs.compare.evaluate import Evaluation, RunFacts, leak_notice
+from translator.jobs.compare.evaluate import RunFacts, leak_notice
 from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
 from translator.jobs.translate.translator import Candidate, load
 from translator.report.chart import Chart, Line, text_of
-from translator.report.curves import learning_curves
+from translator.report.curves import CURVES, learning_curves
 from translator.report.page import Table, render
 from translator.runs.folder import JOURNAL, HeldOut, RunFolder
 from translator.training.journal import read_journal
 
 Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 
-CURVES = {
-    "loss": "Training loss, with label smoothing",
-    "cross_entropy": "Validation cross-entropy, without label smoothing",
-    "perplexity": "Validation perplexity, exp(cross-entropy)",
-    "bleu": "Validation BLEU, greedy search",
-    "speed": "Target tokens per second",
-    "learning_rate": "Learning rate",
+_GROUPINGS = {
+    "by_length": ("BLEU by words of the source", "sentences"),
+    "by_kind": ("BLEU by kind of sentence", "sentences"),
+    "by_frequency": ("F1 of words by times in training", "words"),
 }
-"""The curves, each with its title."""
+"""Attributes of `Evaluation`, each with the title of its chart and what is counted in a group."""
 _MAX_POINTS = 128
 """Points of each learning curve."""
 _MAX_WEIGHTS = 1_500_000
@@ -47,20 +44,6 @@ _MAX_WEIGHTS = 1_500_000
 _BLOCK_SIZE = 64
 """Sentences whose attention maps are in memory at a time."""
 _TOO_LONG, _BLANK = "the sentence is too long for a map on this page", "the source is empty"
-
-
-class ReportPage(NamedTuple):
-    """The fields of `page.html`."""
-
-    title: str
-    verdict: str
-    runs: list[str]
-    notices: list[str]
-    scores: list[Table]
-    conditions: list[Table]
-    groups: list[Chart]
-    curves: list[Chart]
-    attention_notice: str
 
 
 class RunAttention(NamedTuple):
@@ -73,119 +56,86 @@ class RunAttention(NamedTuple):
 
 def report(comparison: Comparison, runs: Sequence[RunFolder], *, device: torch.device) -> str:
     """Return the page about a comparison of these runs as HTML. Raise ModelError if a journal is damaged."""
-    curves = [_curves(run) for run in runs]
-    max_weights = _MAX_WEIGHTS // len(runs)
-    attention = [
-        _attention(run, comparison.test, row.evaluation.best, device=device, max_weights=max_weights)
-        for run, row in zip(runs, comparison.rows, strict=True)
-    ]
+    curves, attention = [], []
+    for run, row in zip(runs, comparison.rows, strict=True):
+        run_curves = learning_curves(read_journal(run.path / JOURNAL).events, _MAX_POINTS).items()
+        curves.append({name: [(step, value) for step, value in curve.points] for name, curve in run_curves})
+        best, max_weights = row.evaluation.best, _MAX_WEIGHTS // len(runs)
+        attention.append(_attention(run, comparison.test, best, device=device, max_weights=max_weights))
     return page_of(comparison, curves, attention)
 
 
 def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> str:
     """Return the page as HTML; `curves` and `attention` have one entry per run."""
-    names = comparison.names
-    page = ReportPage(
-        title=f"{'Comparison of' if len(names) > 1 else 'Report on'} {' and '.join(names)}",
-        verdict=comparison.verdict,
-        runs=names,
-        notices=[f"{row.evaluation.run}: {notice}" for row in comparison.rows for notice in _notices(row.evaluation)],
-        scores=_score_tables(comparison),
-        conditions=_condition_tables(comparison),
-        groups=_group_charts(comparison),
-        curves=_curve_charts(names, curves),
-        attention_notice=NOTICE,
-    )
+    names, notices, curve_charts = comparison.names, [], []
+    for evaluation in (row.evaluation for row in comparison.rows):
+        leak = [leak_notice(evaluation.leaked, len(evaluation.best))] if evaluation.leaked else []
+        notices += [f"{evaluation.run}: {notice}" for notice in [*leak, *evaluation.notices]]
+    for curve, kind in CURVES.items():
+        lines = [Line(name, run_curves[curve]) for name, run_curves in zip(names, curves, strict=True)]
+        curve_charts.append(Chart(kind.title, "updates", lines))
+    page = {
+        "title": f"{'Comparison of' if len(names) > 1 else 'Report on'} {' and '.join(names)}",
+        "verdict": comparison.verdict,
+        "runs": names,
+        "notices": notices,
+        "scores": _score_tables(comparison),
+        "conditions": _condition_tables(comparison),
+        "groups": _group_charts(comparison),
+        "curves": curve_charts,
+        "attention_notice": NOTICE,
+    }
     return render("page.html", page, data_of(comparison, curves, attention), script="page.js")
-
-
-def _notices(evaluation: Evaluation) -> list[str]:
-    leak = [leak_notice(evaluation.leaked, len(evaluation.best))] if evaluation.leaked else []
-    return [*leak, *evaluation.notices]
 
 
 def _score_tables(comparison: Comparison) -> list[Table]:
     """Return each run's scores with intervals and tests; before that, scores over seeds if there are several."""
     decoding, scores = comparison.decoding, comparison.rows[0].evaluation.scores
-    rows = [
-        [
-            row.evaluation.run,
-            *map(str, row.evaluation.scores),
-            "the best" if number == comparison.best else str(row.test),
+    tables = []
+    if seeds := comparison.seeds:
+        head = ["config", "mean BLEU", "standard deviation", "mean below the best"]
+        rows = [
+            [score.config, f"{score.mean:.1f}", f"{score.deviation:.1f}", str(score.difference)]
+            for score in seeds.configs
         ]
-        for number, row in enumerate(comparison.rows)
-    ]
+        note = f"{seeds.num_seeds} seeds each; 95 % intervals and p by Welch's t test over seeds."
+        tables.append(Table("Scores over seeds", head, rows, note))
+    head, rows = ["run", *(score.metric for score in scores), "BLEU below the best"], []
+    for number, row in enumerate(comparison.rows):
+        below = "the best" if number == comparison.best else str(row.test)
+        rows.append([row.evaluation.run, *map(str, row.evaluation.scores), below])
     note = (
         f"{len(comparison.test.target):,} sentences, {decoding.search} search, beam size {decoding.beam_size}, length "
         f"penalty {decoding.length_penalty:g}. Brackets contain 95 % intervals; p by paired bootstrap, corrected (Holm "
         f"1979). TER: lower is better. BLEU: {scores[0].signature}"
     )
-    tables = [
-        Table("Scores of each run", ["run", *(score.metric for score in scores), "BLEU below the best"], rows, note)
-    ]
-    if comparison.seeds:
-        head = ["config", "mean BLEU", "standard deviation", "mean below the best"]
-        rows = [
-            [config.config, f"{config.mean:.1f}", f"{config.deviation:.1f}", str(config.difference)]
-            for config in comparison.seeds.configs
-        ]
-        note = f"{comparison.seeds.num_seeds} seeds each; 95 % intervals and p by Welch's t test over seeds."
-        tables.insert(0, Table("Scores over seeds", head, rows, note))
-    return tables
+    return [*tables, Table("Scores of each run", head, rows, note)]
 
 
 def _condition_tables(comparison: Comparison) -> list[Table]:
     """Return a table of unequal conditions, if there are any, and one of what is needed to repeat each run."""
-    head = ["", *comparison.names]
+    head, facts = ["", *comparison.names], []
+    for name in RunFacts._fields:
+        values = (getattr(row.facts, name) for row in comparison.rows)
+        cells = [value if isinstance(value, str) else text_of(value) for value in values]
+        facts.append([name.replace("_", " "), *cells])
     unequal = [[condition.name, *condition.values] for condition in comparison.conditions]
-    facts = [
-        [name.replace("_", " "), *(_cell(getattr(row.facts, name)) for row in comparison.rows)]
-        for name in RunFacts._fields
-    ]
     return [*([Table("Unequal conditions", head, unequal)] if unequal else []), Table("Each run", head, facts)]
-
-
-def _cell(value: object) -> str:
-    return text_of(value) if isinstance(value, int | float) else str(value)
 
 
 def _group_charts(comparison: Comparison) -> list[Chart]:
     """Return the scores of groups of sentences or words, one chart per grouping that the test set allows."""
-    evaluations = [row.evaluation for row in comparison.rows]
-    by_length, by_kind, by_frequency = (
-        [(evaluation.run, getattr(evaluation, grouping)) for evaluation in evaluations]
-        for grouping in ("by_length", "by_kind", "by_frequency")
-    )
-    charts = [
-        _group_chart("BLEU by words of the source", "sentences", by_length),
-        _group_chart("BLEU by kind of sentence", "sentences", by_kind),
-        _group_chart("F1 of words by times in training", "words", by_frequency),
-    ]
-    return [chart for chart in charts if chart.groups]
-
-
-def _group_chart(
-    title: str, counted: str, runs: Sequence[tuple[str, Sequence[tuple[str, int, float | None]]]]
-) -> Chart:
-    """Return a chart with one line per run; `runs` contains the (name, count, score) of each group."""
-    groups = max((groups for _, groups in runs), key=len)
-    lines = [
-        Line(name, [(place, score) for place, (_, _, score) in enumerate(groups) if score is not None])
-        for name, groups in runs
-    ]
-    return Chart(title, f"group ({counted})", lines, [(name, f"({count:,})") for name, count, _ in groups])
-
-
-def _curves(run: RunFolder) -> Curves:
-    curves = learning_curves(read_journal(run.path / JOURNAL).events, _MAX_POINTS)
-    return {name: [(step, value) for step, value in curves[name].points] for name in CURVES}
-
-
-def _curve_charts(names: Sequence[str], curves: Sequence[Curves]) -> list[Chart]:
-    return [
-        Chart(title, "updates", [Line(name, run_curves[curve]) for name, run_curves in zip(names, curves, strict=True)])
-        for curve, title in CURVES.items()
-    ]
+    charts = []
+    for grouping, (title, counted) in _GROUPINGS.items():
+        lines, labels = [], list[tuple[str, str]]()
+        for evaluation in (row.evaluation for row in comparison.rows):
+            groups = getattr(evaluation, grouping)
+            points = [(place, score) for place, (_, _, score) in enumerate(groups) if score is not None]
+            lines.append(Line(evaluation.run, points))
+            labels = labels or [(name, f"({count:,})") for name, count, _ in groups]  # a run may have no groups
+        if labels:
+            charts.append(Chart(title, f"group ({counted})", lines, labels))
+    return charts
 
 
 def _attention(
@@ -224,24 +174,21 @@ def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
     """Return the data of the page, as described at the top of this file."""
     test, evaluations = comparison.test, [row.evaluation for row in comparison.rows]
     scores = [sentence_scores(evaluation.hypotheses, test.target) for evaluation in evaluations]
-    sentences = [
-        {
+    sentences = []
+    for number, source in enumerate(test.source):
+        outputs = [
+            {"text": evaluation.best[number].text, "score": run_scores[number], "attention": run_attention.maps[number]}
+            for evaluation, run_scores, run_attention in zip(evaluations, scores, attention, strict=True)
+        ]
+        sentence = {
             "number": number + 1,
             "length": len(source.split()),
             "source": source,
             "reference": test.target[number],
             "kind": test.kinds[number] if test.kinds else None,
-            "outputs": [
-                {
-                    "text": evaluation.best[number].text,
-                    "score": run_scores[number],
-                    "attention": run_attention.maps[number],
-                }
-                for evaluation, run_scores, run_attention in zip(evaluations, scores, attention, strict=True)
-            ],
+            "outputs": outputs,
         }
-        for number, source in enumerate(test.source)
-    ]
+        sentences.append(sentence)
     details: list[dict[str, object]] = [
         {"curves": run_curves, "view": run_attention.view, "no_view": run_attention.why_not}
         for run_curves, run_attention in zip(curves, attention, strict=True)

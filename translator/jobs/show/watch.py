@@ -8,15 +8,8 @@ from translator.runs.lock import is_training
 from translator.training.journal import JournalEvent, JournalReader
 from translator.training.progress import LOSS_MEMORY, Sample, Validation
 
-LABELS = {
-    "loss": "training loss",
-    "cross_entropy": "cross-entropy",
-    "perplexity": "perplexity",
-    "bleu": "BLEU",
-    "learning_rate": "learning rate",
-    "speed": "tokens/s",
-}
-"""The curves, with the names that are shown."""
+_NAMES = ("loss", "cross_entropy", "perplexity", "bleu", "learning_rate", "speed")
+"""The curves in the order in which they are shown."""
 _NOISY = ("loss", "speed")
 _QUIET_SECONDS = 60.0
 """A run whose process is not on this machine counts as stopped after so many seconds without a new record."""
@@ -41,14 +34,12 @@ class WatchedRun:
         """Drop everything: the run went back to a checkpoint, so its journal is read again from the start."""
         self.step = 0
         self.samples: list[Sample] = []
-        self.curves = {label: Curve(CURVES[name]) for name, label in LABELS.items()}
+        self.curves = {CURVES[name].label: Curve(CURVES[name].best) for name in _NAMES}
         self._smoothed: dict[str, Measurement] = {}
 
     def refresh(self) -> State:
         """Read the new records of the journal and return the state of the run."""
-        is_running = is_training(
-            self.run, _QUIET_SECONDS
-        )  # asked first, so that all records of a finished run are read
+        is_running = is_training(self.run, _QUIET_SECONDS)  # first, so that all records of a finished run are read
         for event in self.reader.read():
             self.add(event)
         if is_running:
@@ -63,16 +54,9 @@ class WatchedRun:
         if isinstance(event, Validation):
             self.samples = event.samples
         for name, measurement in measurements(event).items():
-            if name in _NOISY:
-                measurement = self._smooth(name, measurement)
-            if name in LABELS:
-                self.curves[LABELS[name]].add(event.step, measurement)
-
-    def _smooth(self, name: str, measurement: Measurement) -> Measurement:
-        """Return an exponential moving average, as `Progress.usual_loss`."""
-        old = self._smoothed.get(name, measurement)
-        total, weight = (
-            LOSS_MEMORY * before + (1 - LOSS_MEMORY) * now for before, now in zip(old, measurement, strict=True)
-        )
-        self._smoothed[name] = Measurement(total, weight)
-        return self._smoothed[name]
+            if name in _NOISY:  # take the exponential moving average, as `Progress.usual_loss`
+                old = zip(self._smoothed.get(name, measurement), measurement, strict=True)
+                measurement = Measurement(*(LOSS_MEMORY * before + (1 - LOSS_MEMORY) * now for before, now in old))
+                self._smoothed[name] = measurement
+            if name in CURVES:
+                self.curves[CURVES[name].label].add(event.step, measurement)

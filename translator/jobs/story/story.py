@@ -4,8 +4,8 @@ Each claim of the page is a statement with a condition on the results. If the co
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -92,20 +92,14 @@ class Story:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the rows of the table, one per chapter, with cells as in `columns`."""
-        return [
-            (
-                name,
-                CHAPTERS[name].previous or "",
-                str(result.bleu),
-                f"{result.long:.1f}",
-                f"{result.by_kind['unseen']:.1f}",
-                "" if result.error_rate is None else f"{result.error_rate:.2f}",
-                f"{result.num_parameters:,}",
-                f"{result.speed:,.0f}",
-                "" if result.memory is None else f"{result.memory:,.0f} MB",
-            )
-            for name, result in self.results.items()
-        ]
+        rows = list[tuple[str, ...]]()
+        for name, result in self.results.items():
+            error_rate = "" if result.error_rate is None else f"{result.error_rate:.2f}"
+            memory = "" if result.memory is None else f"{result.memory:,.0f} MB"
+            scores = str(result.bleu), f"{result.long:.1f}", f"{result.by_kind['unseen']:.1f}", error_rate
+            costs = f"{result.num_parameters:,}", f"{result.speed:,.0f}", memory
+            rows.append((name, CHAPTERS[name].previous or "", *scores, *costs))
+        return rows
 
     def markdown(self) -> str:
         """Return the table and the conditions in Markdown."""
@@ -162,7 +156,10 @@ def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, dev
     differences = differences_from_previous(hypotheses, test.target)
     corpus, results = planned[0].config.corpus, {}
     for name, run, evaluation in zip(names, runs, evaluations, strict=True):
-        finished = run.finish_record()
+        finished, error_rate = run.finish_record(), None
+        with suppress(UsageError):  # the model has no attention weights
+            viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
+            error_rate = viewer.agreement(test, corpus.folder / f"{corpus.test}.align").error_rate
         results[name] = Result(
             bleu=evaluation.scores[0],
             by_length={group.name: group.bleu for group in evaluation.by_length if group.bleu is not None},
@@ -171,7 +168,7 @@ def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, dev
             num_parameters=finished.num_parameters,
             speed=finished.target_tokens / finished.seconds,
             memory=finished.peak_memory_bytes and finished.peak_memory_bytes / 1e6,
-            error_rate=_alignment_error_rate(run, test, corpus.folder / f"{corpus.test}.align", device),
+            error_rate=error_rate,
             difference=differences.get(name),
         )
     return Story(results, _conditions(planned, runs[0], test, evaluations[0].scores[0].signature))
@@ -185,15 +182,6 @@ def differences_from_previous(
     pairs = {name: (index[name], index[previous]) for name in index if (previous := CHAPTERS[name].previous)}
     tests = paired_bootstrap(list(hypotheses.values()), references, list(pairs.values()))
     return dict(zip(pairs, tests, strict=True))
-
-
-def _alignment_error_rate(run: RunFolder, test: HeldOut, gold: Path, device: torch.device) -> float | None:
-    """Return the alignment error rate of a run's attention weights, None if it has none."""
-    try:
-        viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
-    except UsageError:
-        return None
-    return viewer.agreement(test, gold).error_rate
 
 
 def _conditions(planned: Sequence[PlannedChapter], run: RunFolder, test: HeldOut, signature: str) -> dict[str, str]:

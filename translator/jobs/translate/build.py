@@ -74,15 +74,11 @@ def check_model(config: Config) -> int:
             model = build_model(config, Vocabularies(size, size, config.tokenizer.joint), ops=Ops())
         num_parameters = count_parameters(model)
     except (RuntimeError, OverflowError) as error:
-        raise UsageError(
-            "[model]", f"cannot be built ({str(error).splitlines()[0]})", "choose smaller sizes"
-        ) from error
+        problem = f"cannot be built ({str(error).splitlines()[0]})"
+        raise UsageError("[model]", problem, "choose smaller sizes") from error
     if num_parameters > _MAX_PARAMETERS:
-        raise UsageError(
-            "[model]",
-            f"would have {num_parameters:,} parameters, expected at most {_MAX_PARAMETERS:,}",
-            "choose smaller sizes",
-        )
+        problem = f"would have {num_parameters:,} parameters, expected at most {_MAX_PARAMETERS:,}"
+        raise UsageError("[model]", problem, "choose smaller sizes")
     return num_parameters
 
 

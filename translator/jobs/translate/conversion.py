@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from translator.attention import SCORES
 from translator.attention.core import Attention
@@ -45,10 +45,8 @@ def convert(config: Config, model: AnyModel, tokenizer: Tokenizer) -> Any:
     check_convertible(config)
     transformer, specs = cast(Transformer, model), import_ctranslate2().specs
     settings, tables = cast(TransformerSettings, config.model), _attention_tables(config)
-    options = {
-        "pre_norm": settings.norm == "pre",
-        "activation": specs.Activation[_ACTIVATIONS[settings.activation]],
-    }
+    activation = specs.Activation[_ACTIVATIONS[settings.activation]]
+    options = {"pre_norm": settings.norm == "pre", "activation": activation}
     encoder_heads, decoder_heads, _ = (table.num_heads for table in tables.values())
     spec = specs.TransformerSpec(
         specs.TransformerEncoderSpec(len(transformer.encoder_layers), encoder_heads, **options),
@@ -101,7 +99,7 @@ def _fill(spec: Any, model: Transformer, settings: TransformerSettings, scales: 
     """Copy all parameters; `scales` are in the order of `_attention_tables`."""
     encoder, decoder, embeddings = spec.encoder, spec.decoder, model.embeddings
     encoder.embeddings[0].weight, decoder.embeddings.weight = _array(embeddings.source_VD), _array(embeddings.target_VD)
-    decoder.projection.weight, decoder.projection.bias = _array(model.output.weight), _array(model.output.bias)
+    _fill_linear(decoder.projection, model.output)
     for half, positions in ((encoder, model.source_positions), (decoder, model.target_positions)):
         # Adding positions to zeros gives the table of positions.
         zeros_1TD = torch.zeros(1, positions.max_length or MAX_POSITIONS, settings.dim)
@@ -109,14 +107,18 @@ def _fill(spec: Any, model: Transformer, settings: TransformerSettings, scales: 
     if settings.norm == "pre":
         _fill_norm(encoder.layer_norm, model.encoder_norm)
         _fill_norm(decoder.layer_norm, model.decoder_norm)
+    encoder_layers, decoder_layers = cast(Any, model.encoder_layers), cast(Any, model.decoder_layers)
     encoder_scale, decoder_scale, cross_scale = scales
-    for layer_spec, layer in zip(encoder.layer, cast(Any, model.encoder_layers), strict=True):
+    for layer_spec, layer in zip(encoder.layer, encoder_layers, strict=True):
         _fill_attention(layer_spec.self_attention, layer.self_attention, layer.attention_residual, scale=encoder_scale)
-        _fill_feed_forward(layer_spec.ffn, layer)
-    for layer_spec, layer in zip(decoder.layer, cast(Any, model.decoder_layers), strict=True):
+    for layer_spec, layer in zip(decoder.layer, decoder_layers, strict=True):
         _fill_attention(layer_spec.self_attention, layer.self_attention, layer.self_residual, scale=decoder_scale)
         _fill_attention(layer_spec.attention, layer.cross_attention, layer.cross_residual, scale=cross_scale)
-        _fill_feed_forward(layer_spec.ffn, layer)
+    layer_specs = [*encoder.layer, *decoder.layer]
+    for layer_spec, layer in zip(layer_specs, [*encoder_layers, *decoder_layers], strict=True):
+        _fill_linear(layer_spec.ffn.linear_0, layer.feed_forward.inner_proj)
+        _fill_linear(layer_spec.ffn.linear_1, layer.feed_forward.outer_proj)
+        _fill_norm(layer_spec.ffn.layer_norm, layer.forward_residual.norm)
     spec.config.layer_norm_epsilon = layer.forward_residual.norm.eps
 
 
@@ -125,29 +127,22 @@ def _fill_attention(spec: Any, attention: Attention, residual: Residual, *, scal
 
     Self-attention has two matrices, (query, key, value) and output; cross-attention has three, query, (key, value), output.
     """
-    dim = attention.context_dim
-    query, key, value, output = (
-        _weight_and_bias(projection, dim)
-        for projection in (attention.query_proj, attention.key_proj, attention.value_proj, attention.output_proj)
-    )
+    arrays = []
+    for projection in (attention.query_proj, attention.key_proj, attention.value_proj, attention.output_proj):
+        # Without a projection the matrix is the identity, and without a bias the bias is zero.
+        weight, bias = getattr(projection, "weight", None), getattr(projection, "bias", None)
+        weight = torch.eye(attention.context_dim) if weight is None else weight
+        arrays.append((_array(weight), _array(torch.zeros(len(weight)) if bias is None else bias)))
+    query, key, value, output = arrays
     groups = [(query, key, value)] if len(spec.linear) == 2 else [(query,), (key, value)]
     for linear, group in zip(spec.linear, [*groups, (output,)], strict=True):
-        linear.weight, linear.bias = (np.concatenate(arrays) for arrays in zip(*group, strict=True))
+        linear.weight, linear.bias = (np.concatenate(parts) for parts in zip(*group, strict=True))
     spec.queries_scale = scale
     _fill_norm(spec.layer_norm, residual.norm)
 
 
-def _weight_and_bias(projection: nn.Module, dim: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the matrix of a projection, the identity if there is none, and its bias, zeros if there is none."""
-    weight, bias = getattr(projection, "weight", None), getattr(projection, "bias", None)
-    return _array(torch.eye(dim) if weight is None else weight), _array(torch.zeros(dim) if bias is None else bias)
-
-
-def _fill_feed_forward(spec: Any, layer: Any) -> None:
-    inner, outer = layer.feed_forward.inner_proj, layer.feed_forward.outer_proj
-    spec.linear_0.weight, spec.linear_0.bias = _array(inner.weight), _array(inner.bias)
-    spec.linear_1.weight, spec.linear_1.bias = _array(outer.weight), _array(outer.bias)
-    _fill_norm(spec.layer_norm, layer.forward_residual.norm)
+def _fill_linear(spec: Any, linear: Any) -> None:
+    spec.weight, spec.bias = _array(linear.weight), _array(linear.bias)
 
 
 def _fill_norm(spec: Any, norm: Any) -> None:

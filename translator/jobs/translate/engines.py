@@ -145,11 +145,7 @@ class CTranslate2Engine:
         return hypotheses
 
 
-def _torch_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
-    return TorchEngine(model)
-
-
-def _ctranslate2_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
+def _load_export(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
     """Load the export of a run. Raise ModelError if it is missing, damaged or made from other parameters."""
     folder, advice = run.path / CTRANSLATE2, f"type: translator export {run.path}"
     if not folder.is_dir():
@@ -162,6 +158,6 @@ def _ctranslate2_engine(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -
 
 
 ENGINES: dict[str, Callable[[RunFolder, AnyModel, Tokenizer], Engine]] = {
-    "torch": _torch_engine,
-    "ctranslate2": _ctranslate2_engine,
+    "torch": lambda _run, model, _tokenizer: TorchEngine(model),
+    "ctranslate2": _load_export,
 }

@@ -10,43 +10,30 @@ class TranslationNotices:
     """Collects notices sentence by sentence, in constant memory."""
 
     def __init__(self, translator: Translator) -> None:
-        self._known_words, self._max_source_tokens = translator.known_words, translator.max_source_tokens
-        self._num_lines = 0
-        self._unknown, self._truncated, self._unfinished = _Examples(), _Examples(), _Examples()
+        self._known_words, self._num_lines = translator.known_words, 0
+        self._unknown = "not among the training words, so do not trust them:"
+        self._truncated = f"longer than {translator.max_source_tokens} tokens, only the end was translated: line"
+        self._unfinished = "no end was found, the translation is cut at its maximum length: line"
+        self._examples: dict[str, list[str]] = {self._unknown: [], self._truncated: [], self._unfinished: []}
 
     def add(self, source: str, best: Candidate) -> None:
         """Look at the next source and its best translation."""
         self._num_lines += 1
-        for word in words(source):
-            if word not in self._known_words:
-                self._unknown.add(word)
+        found = [(self._unknown, word) for word in words(source) if word not in self._known_words]
         if best.is_source_truncated:
-            self._truncated.add(str(self._num_lines))
+            found.append((self._truncated, str(self._num_lines)))
         if not best.is_finished:
-            self._unfinished.add(str(self._num_lines))
+            found.append((self._unfinished, str(self._num_lines)))
+        for message, example in found:
+            examples = self._examples[message]
+            if len(examples) <= _MAX_EXAMPLES and example not in examples:  # keep one more than is shown
+                examples.append(example)
 
     def lines(self) -> list[str]:
         """Return a message for each kind of notice that occurred."""
-        messages = {
-            "not among the training words, so do not trust them:": self._unknown,
-            f"longer than {self._max_source_tokens} tokens, only the end was translated: line": self._truncated,
-            "no end was found, the translation is cut at its maximum length: line": self._unfinished,
-        }
-        return [f"{message} {examples}" for message, examples in messages.items() if examples.first]
-
-
-class _Examples:
-    """The first few distinct examples, and whether there were more."""
-
-    def __init__(self) -> None:
-        self.first: dict[str, None] = {}
-        self._has_more = False
-
-    def add(self, example: str) -> None:
-        if len(self.first) < _MAX_EXAMPLES:
-            self.first[example] = None
-        else:
-            self._has_more |= example not in self.first
-
-    def __str__(self) -> str:
-        return ", ".join(example[:_MAX_CHARACTERS] for example in self.first) + " and more" * self._has_more
+        lines = []
+        for message, examples in self._examples.items():
+            if examples:
+                shown = ", ".join(example[:_MAX_CHARACTERS] for example in examples[:_MAX_EXAMPLES])
+                lines.append(f"{message} {shown}{' and more' if len(examples) > _MAX_EXAMPLES else ''}")
+        return lines

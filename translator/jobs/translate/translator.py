@@ -79,20 +79,17 @@ class Translator:
 
         By default the batch size depends on the device, see `default_batch_size`.
         """
+        settings = settings or self.config.decoding
         batch_size = batch_size or default_batch_size(self.model.output.weight.device)
         for block in _blocks(lines, block_lines):
-            yield from self._translate_block(block, settings or self.config.decoding, batch_size)
-
-    def _translate_block(self, lines: list[str], settings: DecodingSettings, batch_size: int) -> list[list[Candidate]]:
-        sources = self.tokenizer.encode_source([line.strip() for line in lines])
-        filled = [index for index, line in enumerate(lines) if line.strip()]
-        truncated = [sources[index][-self.max_source_tokens :] for index in filled]
-        results = self.engine.search(truncated, settings, batch_size=batch_size)
-        candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in lines]
-        for index, hypotheses in zip(filled, results, strict=True):
-            is_source_truncated = len(sources[index]) > self.max_source_tokens
-            candidates[index] = self._decode(hypotheses, is_source_truncated)
-        return candidates
+            sources = self.tokenizer.encode_source([line.strip() for line in block])
+            filled = [index for index, line in enumerate(block) if line.strip()]
+            truncated = [sources[index][-self.max_source_tokens :] for index in filled]
+            results = self.engine.search(truncated, settings, batch_size=batch_size)
+            candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in block]
+            for index, hypotheses in zip(filled, results, strict=True):
+                candidates[index] = self._decode(hypotheses, len(sources[index]) > self.max_source_tokens)
+            yield from candidates
 
     def _decode(self, hypotheses: list[Hypothesis], is_source_truncated: bool) -> list[Candidate]:
         """Return the texts of hypotheses; of those with the same text only the best."""
@@ -131,9 +128,10 @@ def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", eng
     configure_library(device, ops)
     path = folder.final / MODEL
     parameters = read_parameters(path)
-    _check_sizes(folder, config, vocabularies_of(tokenizer), parameters)
+    vocabularies = vocabularies_of(tokenizer)
+    _check_sizes(folder, config, vocabularies, parameters)
     with device:
-        model = build_model(config, vocabularies_of(tokenizer), ops=ops)
+        model = build_model(config, vocabularies, ops=ops)
     load_parameters(model, parameters, str(path))
     known_words = load_words(folder.path / WORDS)
     return Translator(model, tokenizer, config, known_words, ENGINES[engine](folder, model, tokenizer))
@@ -146,11 +144,8 @@ def _check_sizes(
 
     Building the model on the meta device takes a second, so it is only done if a size exceeds all sizes of parameters.
     """
-    sizes = [
-        value
-        for key, value in flatten(config).items()
-        if key.split(".")[0] in ("model", "encoder", "decoder") and isinstance(value, int)
-    ]
+    tables, settings = ("model.", "encoder.", "decoder."), flatten(config).items()
+    sizes = [value for key, value in settings if key.startswith(tables) and isinstance(value, int)]
     largest = max([len(parameters), *(size for parameter in parameters.values() for size in parameter.shape)])
     if max(sizes) <= largest:
         return
@@ -159,9 +154,8 @@ def _check_sizes(
             model = build_model(config, vocabularies, ops=Ops())
         check_shapes(parameters, shapes_of(model), str(folder.final / MODEL))
     except (RuntimeError, OverflowError, UsageError) as error:
-        raise ModelError(
-            str(folder.path / CONFIG), f"does not describe a valid model ({error})", "restore the run folder"
-        ) from error
+        problem = f"does not describe a valid model ({error})"
+        raise ModelError(str(folder.path / CONFIG), problem, "restore the run folder") from error
 
 
 def decoding_settings(
