@@ -11,8 +11,7 @@ from translator.models import MODELS
 from translator.ops import choice, dropout, linear, loss
 from translator.ops.choice import Ops, OpsSettings, choose_ops
 from translator.ops.dropout import byte_dropout
-from translator.ops.layers import Linear, apply_together
-from translator.ops.norm import _LayerNorm
+from translator.ops.layers import Linear, _LayerNorm, apply_together
 
 TYPES = [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)]
 

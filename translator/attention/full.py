@@ -24,10 +24,6 @@ class FullMemory(NamedTuple):
     value: Tensor  # (B, H, S, K)
     mask: Tensor | None  # (B, S), None if every position is real
 
-    def float(self) -> Self:
-        """Return the memory in float32."""
-        return self._replace(key=self.key.float(), value=self.value.float())
-
     def select(self, row_B: Tensor) -> Self:
         return self._replace(
             key=self.key.index_select(0, row_B),
@@ -61,14 +57,23 @@ class Full(Mechanism[FullMemory]):
         return FullMemory(torch.cat((memory.key, key_BHSK), 2), torch.cat((memory.value, value_BHSK), 2), mask)
 
     def attend(self, query_BHTK: Tensor, memory: FullMemory, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
-        scale = self.score.dot_scale
+        num_queries, length, scale = query_BHTK.shape[2], memory.key.shape[2], self.score.dot_scale
         drops_weights = self.training and self.dropout.probability > 0.0  # the kernel draws its dropout differently
-        if scale is not None and self.ops.fast and not need_weights and not drops_weights:
-            return _fused_attention(query_BHTK, memory, causal=self.causal, scale=scale), None
+        is_fused = scale is not None and self.ops.fast and not need_weights and not drops_weights
+        # The library's `is_causal` puts the first query at the first position, ours puts the last query at the last position.
+        # The two agree if there are as many queries as keys. While torch.compile traces, lengths are symbols, hence bool().
+        is_causal = is_fused and self.causal and memory.mask is None and bool(num_queries == length)
+        mask = None
+        if not is_causal:
+            mask = attention_mask(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
+        if is_fused:
+            context_BHTK = functional.scaled_dot_product_attention(
+                query_BHTK, memory.key, memory.value, attn_mask=mask, is_causal=is_causal, scale=scale
+            )
+            return context_BHTK, None
         if query_BHTK.dtype.itemsize < torch.float32.itemsize:  # projected for the kernel, which returns no weights
-            query_BHTK, memory = query_BHTK.float(), memory.float()
-        num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-        mask = attention_mask(memory.mask, num_queries, length, causal=self.causal, device=query_BHTK.device)
+            query_BHTK = query_BHTK.float()
+            memory = memory._replace(key=memory.key.float(), value=memory.value.float())
         context_BHTK, weight_BHTS = self.average(query_BHTK, memory, mask)
         return context_BHTK, weight_BHTS if need_weights else None
 
@@ -76,17 +81,3 @@ class Full(Mechanism[FullMemory]):
         """Return (context_BHTK, weight_BHTS) over the positions that `mask` allows; ignores the memory's own mask."""
         weight_BHTS = masked_softmax(self.score(query_BHTK, memory.key), mask)
         return self.dropout(weight_BHTS) @ memory.value, weight_BHTS
-
-
-def _fused_attention(query_BHTK: Tensor, memory: FullMemory, *, causal: bool, scale: float) -> Tensor:
-    """Return the context by `scaled_dot_product_attention`, whose boolean masks mean the same as ours."""
-    num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
-    # The library's `is_causal` puts the first query at the first position, ours puts the last query at the last position.
-    # The two agree if there are as many queries as keys. While torch.compile traces, lengths are symbols, hence bool().
-    is_causal = causal and memory.mask is None and bool(num_queries == length)
-    mask = None
-    if not is_causal:
-        mask = attention_mask(memory.mask, num_queries, length, causal=causal, device=query_BHTK.device)
-    return functional.scaled_dot_product_attention(
-        query_BHTK, memory.key, memory.value, attn_mask=mask, is_causal=is_causal, scale=scale
-    )

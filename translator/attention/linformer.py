@@ -57,11 +57,8 @@ class Linformer(Mechanism[LinformerMemory]):
         """Project keys and values once. Raises DataError if the sequence is longer than `max_length`."""
         length = key_BHSK.shape[2]
         if length > self.max_length:
-            raise DataError(
-                "linformer attention",
-                f"found a sentence of {length} tokens, expected at most max_length = {self.max_length}",
-                "shorten the sentence, or train with a larger max_length",
-            )
+            problem = f"found a sentence of {length} tokens, expected at most max_length = {self.max_length}"
+            raise DataError("linformer attention", problem, "shorten the sentence, or train with a larger max_length")
         if mask_BS is not None:
             # The projection mixes positions, so padding cannot be masked in the scores; it is zeroed before instead.
             real_B1S1 = mask_BS[:, None, :, None]

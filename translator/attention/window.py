@@ -66,7 +66,14 @@ class Window(Full):
             index = span_CL.repeat(len(query_BHTK), 1)[:, None, None, :].expand_as(weight)
             full_weight = weight.new_zeros(*weight.shape[:3], length).scatter_add(3, index, weight)
             weight_BHTS = _rows_to_blocks(full_weight, num_blocks)[:, :, :num_queries]
-        return self._attend_globally(query_BHTK, memory, context_BHTK, weight_BHTS)
+        # Global queries attend to every position. If causal, their bands hold all positions before them, which are global.
+        num_global = 0 if self.causal else max(self.num_global - (length - num_queries), 0)
+        if num_global:
+            global_mask = attention_mask(memory.mask, num_global, length, causal=False, device=query_BHTK.device)
+            context, weight = self.average(query_BHTK[:, :, :num_global], memory, global_mask)
+            context_BHTK = torch.cat((context, context_BHTK[:, :, num_global:]), 2)
+            weight_BHTS = None if weight_BHTS is None else torch.cat((weight, weight_BHTS[:, :, num_global:]), 2)
+        return context_BHTK, weight_BHTS
 
     def _bands(self, num_queries: int, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return (span_CL, mask_CWL): the positions that each block needs, and which of them each query attends to."""
@@ -89,22 +96,6 @@ class Window(Full):
                 global_mask_CWL = global_CL.unsqueeze(1) <= position_CW.unsqueeze(2)
             span_CL, mask_CWL = torch.cat((global_CL, span_CL), 1), torch.cat((global_mask_CWL, mask_CWL), 2)
         return span_CL.clamp(0, length - 1), mask_CWL
-
-    def _attend_globally(
-        self, query_BHTK: Tensor, memory: FullMemory, context_BHTK: Tensor, weight_BHTS: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Replace the results of global queries, which attend to every position.
-
-        If causal, nothing is left to do: a global query has only global positions before it, and its band has them all.
-        """
-        length = memory.key.shape[2]
-        rows = 0 if self.causal else max(self.num_global - (length - query_BHTK.shape[2]), 0)
-        if rows:
-            mask = attention_mask(memory.mask, rows, length, causal=False, device=query_BHTK.device)
-            context, weight = self.average(query_BHTK[:, :, :rows], memory, mask)
-            context_BHTK = torch.cat((context, context_BHTK[:, :, rows:]), 2)
-            weight_BHTS = None if weight_BHTS is None else torch.cat((weight, weight_BHTS[:, :, rows:]), 2)
-        return context_BHTK, weight_BHTS
 
 
 def _blocks_to_rows(x: Tensor, num_blocks: int) -> Tensor:

@@ -11,9 +11,9 @@ from translator.models.interface import AnyModel
 
 def greedy(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
     """Return one hypothesis per sentence."""
-    hypotheses = decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=_most_probable)
+
+    def most_probable(log_prob_BV: Tensor, _sentences: list[int]) -> Tensor:
+        return fast_topk(log_prob_BV, 1)[1].squeeze(1)  # several times as fast as `argmax` for a whole vocabulary
+
+    hypotheses = decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=most_probable)
     return [[hypothesis] for hypothesis in hypotheses]
-
-
-def _most_probable(log_prob_BV: Tensor, _sentences: list[int]) -> Tensor:
-    return fast_topk(log_prob_BV, 1)[1].squeeze(1)  # several times as fast as `argmax` for a whole vocabulary

@@ -45,9 +45,8 @@ def log_probs(logits_RV: Tensor) -> Tensor:
     """Return log_prob_RV over the whole vocabulary. Raise NumericalError if the logits are not finite."""
     log_prob_RV = logits_RV.log_softmax(-1)
     if log_prob_RV[:, EOS].isnan().any():  # a single NaN or infinite logit turns its whole row into NaN
-        raise NumericalError(
-            "decoding", "the model's scores are not finite", "its parameters are unusable: use another run"
-        )
+        advice = "its parameters are unusable: use another run"
+        raise NumericalError("decoding", "the model's scores are not finite", advice)
     return log_prob_RV
 
 

@@ -21,16 +21,12 @@ def sampling(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: Deco
     sources = [row_S[real_S].tolist() for row_S, real_S in zip(source_BS, mask_BS, strict=True)]
     draws = []
     for draw in range(settings.num_best):
-        generators = [_make_generator(ids, settings.seed, draw) for ids in sources]
+        digests = [hashlib.sha256(repr((ids, settings.seed, draw)).encode()).digest() for ids in sources]
+        # A seed may have at most 64 bits.
+        generators = [torch.Generator().manual_seed(int.from_bytes(digest[:7], "big")) for digest in digests]
         choose = partial(_sample_tokens, generators=generators, settings=settings)
         draws.append(decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=choose))
     return [ranked(hypotheses, settings.num_best) for hypotheses in zip(*draws, strict=True)]
-
-
-def _make_generator(ids: list[int], seed: int, draw: int) -> torch.Generator:
-    """Return a generator that depends only on the sentence, the seed and the number of the draw."""
-    digest = hashlib.sha256(repr((ids, seed, draw)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))  # manual_seed takes at most 64 bits
 
 
 def _sample_tokens(
@@ -46,26 +42,20 @@ def _sample_tokens(
 
 
 def distribution(logits_BV: Tensor, settings: DecodingSettings) -> Tensor:
-    """Return prob_BV to draw from: softmax(logits / temperature) over the tokens that `top_k`, then `top_p` keep."""
+    """Return prob_BV to draw from: softmax(logits / temperature) over the tokens that `top_k`, then `top_p` keep.
+
+    `top_k` keeps the most probable tokens (Fan et al. 2018), `top_p` the fewest tokens with this total probability
+    (nucleus sampling, Holtzman et al. 2020).
+    """
     # The maximum is subtracted first: a low temperature would push large logits out of the range of float32.
     logits_BV = (logits_BV - logits_BV.amax(-1, keepdim=True)) / settings.temperature
     if settings.top_k:
-        logits_BV = _keep_top_k(logits_BV, settings.top_k)
+        best = logits_BV.topk(min(settings.top_k, logits_BV.shape[-1]), -1)
+        logits_BV = torch.full_like(logits_BV, -torch.inf).scatter(-1, best.indices, best.values)
     if settings.top_p < 1.0:
-        logits_BV = _keep_nucleus(logits_BV, settings.top_p)
+        sorted_BV, order_BV = logits_BV.sort(-1, descending=True)
+        prob_BV = sorted_BV.softmax(-1)
+        beyond_BV = prob_BV.cumsum(-1) - prob_BV >= settings.top_p  # the tokens before it already reach top_p
+        beyond_BV[:, 0] = False  # keep the best token even if `top_p` underflows to 0 in float32
+        logits_BV = logits_BV.masked_fill(beyond_BV.scatter(-1, order_BV, beyond_BV), -torch.inf)
     return logits_BV.softmax(-1)
-
-
-def _keep_top_k(logits_BV: Tensor, top_k: int) -> Tensor:
-    """Set all logits but the `top_k` largest to minus infinity (Fan et al. 2018)."""
-    best = logits_BV.topk(min(top_k, logits_BV.shape[-1]), -1)
-    return torch.full_like(logits_BV, -torch.inf).scatter(-1, best.indices, best.values)
-
-
-def _keep_nucleus(logits_BV: Tensor, top_p: float) -> Tensor:
-    """Keep the fewest tokens with total probability `top_p`, set other logits to minus infinity (Holtzman et al. 2020)."""
-    sorted_BV, order_BV = logits_BV.sort(-1, descending=True)
-    prob_BV = sorted_BV.softmax(-1)
-    beyond_BV = prob_BV.cumsum(-1) - prob_BV >= top_p  # the tokens before it already reach top_p
-    beyond_BV[:, 0] = False  # keep the best token even if `top_p` underflows to 0 in float32
-    return logits_BV.masked_fill(beyond_BV.scatter(-1, order_BV, beyond_BV), -torch.inf)

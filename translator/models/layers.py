@@ -1,15 +1,19 @@
-"""Embeddings with weight tying, and the output layer, for both architectures."""
+"""What both architectures share: embeddings with weight tying, the output layer, and the rows of the decoder state."""
 
-from typing import Literal, NamedTuple, TypeAlias
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from translator.attention.interface import Memory
 from translator.errors import UsageError
 from translator.models.interface import Output
 
 Tying: TypeAlias = Literal["all", "output", "none"]
+TYING = "share one matrix between all embeddings and the output layer, or target and output, or none"
 
 
 class Vocabularies(NamedTuple):
@@ -31,11 +35,8 @@ class Embeddings(nn.Module):
     def __init__(self, vocabularies: Vocabularies, dim: int, *, tying: Tying, scale: float = 1.0) -> None:
         super().__init__()
         if tying == "all" and not vocabularies.is_joint:
-            raise UsageError(
-                "model.tied_embeddings",
-                "'all' needs one vocabulary for both languages",
-                "set tokenizer.joint=true or model.tied_embeddings=output",
-            )
+            advice = "set tokenizer.joint=true or model.tied_embeddings=output"
+            raise UsageError("model.tied_embeddings", "'all' needs one vocabulary for both languages", advice)
         self.dim, self.scale = dim, scale
         self.target_VD = nn.Parameter(torch.randn(vocabularies.target_size, dim) * dim**-0.5)
         self.source_VD = self.target_VD
@@ -57,3 +58,27 @@ class Embeddings(nn.Module):
     @property
     def output(self) -> Output:
         return Output(self.weight_VD, self.bias_V)
+
+
+@dataclass(frozen=True)
+class RowsState(ABC):
+    """A `State` with one row per hypothesis, R = B * N; row b * N + n is hypothesis n of sentence b."""
+
+    source_memories: tuple[Memory, ...]  # one per cross-attention, each with one row per sentence
+    num_hypotheses: int
+
+    def reorder(self, parent_BN: Tensor) -> Self:
+        sentence_B = torch.arange(len(parent_BN), device=parent_BN.device)
+        return replace(self.take(self._rows(sentence_B, parent_BN)), num_hypotheses=parent_BN.shape[1])
+
+    def keep(self, sentence_B: Tensor) -> Self:
+        hypothesis_N = torch.arange(self.num_hypotheses, device=sentence_B.device)
+        memories = tuple(memory.select(sentence_B) for memory in self.source_memories)
+        return replace(self.take(self._rows(sentence_B, hypothesis_N)), source_memories=memories)
+
+    def _rows(self, sentence_B: Tensor, hypothesis_BN: Tensor) -> Tensor:
+        return (sentence_B.unsqueeze(1) * self.num_hypotheses + hypothesis_BN).flatten()
+
+    @abstractmethod
+    def take(self, row_R: Tensor) -> Self:
+        """Return the state with these rows of everything that belongs to hypotheses."""

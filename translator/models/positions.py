@@ -64,11 +64,9 @@ class LearnedPositions(Positions):
         """Add the vectors of positions first, first + 1, .... Raises DataError beyond the last position."""
         last, max_length = first + x_BTD.shape[1], len(self.embedding_TD)
         if last > max_length:
-            raise DataError(
-                "model.max_positions",
-                f"found a sentence of {last} tokens, but there are only {max_length} learned positions",
-                "shorten the sentence, or train with more or with sinusoidal positions",
-            )
+            problem = f"found a sentence of {last} tokens, but there are only {max_length} learned positions"
+            advice = "shorten the sentence, or train with more or with sinusoidal positions"
+            raise DataError("model.max_positions", problem, advice)
         return x_BTD + self.embedding_TD[first:last]
 
 

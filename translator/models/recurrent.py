@@ -36,8 +36,7 @@ from translator.attention.interface import Memory
 from translator.errors import UsageError
 from translator.models.cells import CELLS, Cell, Hidden
 from translator.models.interface import Model, Output
-from translator.models.layers import Embeddings, Tying, Vocabularies
-from translator.models.state import RowsState
+from translator.models.layers import TYING, Embeddings, RowsState, Tying, Vocabularies
 from translator.ops.choice import Ops
 from translator.ops.dropout import ROUNDING
 from translator.ops.layers import Dropout, Linear
@@ -50,10 +49,7 @@ class RecurrentSettings(Settings):
     architecture: Literal["recurrent"] = "recurrent"
     cell: Annotated[str, NameIn(CELLS)] = Field("gru", description="recurrent cell of encoder and decoder")
     embedding_dim: int = Field(256, ge=1, description="width of the embeddings")
-    tied_embeddings: Tying = Field(
-        "output",
-        description="share one matrix between all embeddings and the output layer, or target and output, or none",
-    )
+    tied_embeddings: Tying = Field("output", description=TYING)
     embedding_dropout: Probability = Field(0.2, description=f"dropout of the embeddings of both languages; {ROUNDING}")
     annotation_dropout: Probability = Field(
         0.0, description=f"dropout of the annotations that the decoder attends to; {ROUNDING}"
@@ -216,7 +212,11 @@ class Recurrent(Model[Encoded, RecurrentState]):
     def _decode(self, embedded_BTE: Tensor, state: RecurrentState, *, need_weights: bool) -> Decoded:
         """Decode all positions: in one run of the cell if no state depends on a context, else one after the other."""
         if self.context_cell is None and not self.wiring.input_feeding:
-            return self._decode_at_once(embedded_BTE, state, need_weights=need_weights)
+            query_BTD = state_BTD = self.cell.run(embedded_BTE, state.hidden)
+            if self.wiring.query == "previous":  # shift by one position, starting from s_0
+                query_BTD = torch.cat((state.hidden[0].unsqueeze(1), state_BTD[:, :-1]), 1)
+            context_BTC, weight_BHTS = self.attention(query_BTD, state.source_memories[0], need_weights=need_weights)
+            return Decoded(state_BTD, context_BTC, weight_BHTS)
         steps = []
         for gate_BG in self.cell.input_gates(embedded_BTE).unbind(1):
             decoded, state = self._advance(gate_BG, state, need_weights=need_weights)
@@ -224,14 +224,6 @@ class Recurrent(Model[Encoded, RecurrentState]):
         states, contexts, weights = zip(*steps, strict=True)
         weight_BHTS = torch.cat(weights, 2) if weights[0] is not None else None
         return Decoded(torch.cat(states, 1), torch.cat(contexts, 1), weight_BHTS)
-
-    def _decode_at_once(self, embedded_BTE: Tensor, state: RecurrentState, *, need_weights: bool) -> Decoded:
-        """Compute all states first, then attend with all of them."""
-        query_BTD = state_BTD = self.cell.run(embedded_BTE, state.hidden)
-        if self.wiring.query == "previous":  # shift by one position, starting from s_0
-            query_BTD = torch.cat((state.hidden[0].unsqueeze(1), state_BTD[:, :-1]), 1)
-        context_BTC, weight_BHTS = self.attention(query_BTD, state.source_memories[0], need_weights=need_weights)
-        return Decoded(state_BTD, context_BTC, weight_BHTS)
 
     def _advance(
         self, gate_RG: Tensor, state: RecurrentState, *, need_weights: bool = False
@@ -275,9 +267,8 @@ def build_recurrent(
     cell_class, embedding_dim, hidden_dim = CELLS[model.cell], model.embedding_dim, decoder.hidden_dim
     embeddings = Embeddings(vocabularies, embedding_dim, tying=model.tied_embeddings)
     encoder_module = Encoder(cell_class, embedding_dim, encoder.hidden_dim, encoder.num_layers)
-    site = Site(
-        "cross", "decoder.cross_attention", hidden_dim, 2 * encoder.hidden_dim, causal=False, project_value=False
-    )
+    annotation_dim = 2 * encoder.hidden_dim
+    site = Site("cross", "decoder.cross_attention", hidden_dim, annotation_dim, causal=False, project_value=False)
     attention = build_attention(decoder.cross_attention, site, ops=ops)
     context_dim, is_conditional = attention.context_dim, decoder.query == "conditional"
     if is_conditional and context_dim == 0:

@@ -14,9 +14,8 @@ from translator.attention.core import Attention, Site
 from translator.attention.full import FullSettings
 from translator.attention.interface import AttentionSettings, Memory, Place
 from translator.models.interface import Model, Output
-from translator.models.layers import Embeddings, Tying, Vocabularies
+from translator.models.layers import TYING, Embeddings, RowsState, Tying, Vocabularies
 from translator.models.positions import POSITIONS, Positions
-from translator.models.state import RowsState
 from translator.models.transformer_layers import (
     ACTIVATIONS,
     AttentionRecorder,
@@ -27,8 +26,7 @@ from translator.models.transformer_layers import (
 )
 from translator.ops.choice import Ops
 from translator.ops.dropout import ROUNDING
-from translator.ops.layers import Dropout
-from translator.ops.norm import LayerNorm
+from translator.ops.layers import Dropout, LayerNorm
 from translator.settings import NameIn, Probability, Settings
 
 _FOUR_HEADS = FullSettings(num_heads=4)
@@ -48,9 +46,7 @@ class TransformerSettings(Settings):
     )
     positions: Annotated[str, NameIn(POSITIONS)] = Field("sinusoidal", description="position encoding")
     max_positions: int = Field(512, ge=1, description="number of learned positions, in tokens")
-    tied_embeddings: Tying = Field(
-        "all", description="share one matrix between all embeddings and the output layer, or target and output, or none"
-    )
+    tied_embeddings: Tying = Field("all", description=TYING)
     dropout: Probability = Field(
         0.1, description=f"dropout of embeddings and of the output of each sublayer; {ROUNDING}"
     )
@@ -200,22 +196,22 @@ def build_transformer(
         activation = ACTIVATIONS[model.activation]
         return FeedForward(dim, model.feed_forward_dim, activation, dropout=model.activation_dropout, ops=ops)
 
-    def encoder_layer() -> EncoderLayer:
+    embeddings = Embeddings(vocabularies, dim, tying=model.tied_embeddings, scale=math.sqrt(dim))
+    source_positions, target_positions = (POSITIONS[model.positions](model.max_positions, dim) for _ in range(2))
+    encoder_layers, decoder_layers = [], []
+    for _ in range(encoder.num_layers):
         self_attention = attention(encoder.self_attention, "encoder", "encoder.self_attention")
-        return EncoderLayer(self_attention, feed_forward(), new_residual)
-
-    def decoder_layer() -> DecoderLayer:
+        encoder_layers.append(EncoderLayer(self_attention, feed_forward(), new_residual))
+    for _ in range(decoder.num_layers):
         self_attention = attention(decoder.self_attention, "decoder", "decoder.self_attention")
         cross_attention = attention(decoder.cross_attention, "cross", "decoder.cross_attention")
-        return DecoderLayer(self_attention, cross_attention, feed_forward(), new_residual)
-
-    positions_class = POSITIONS[model.positions]
+        decoder_layers.append(DecoderLayer(self_attention, cross_attention, feed_forward(), new_residual))
     return Transformer(
-        Embeddings(vocabularies, dim, tying=model.tied_embeddings, scale=math.sqrt(dim)),
-        positions_class(model.max_positions, dim),
-        positions_class(model.max_positions, dim),
-        encoder_layers=[encoder_layer() for _ in range(encoder.num_layers)],
-        decoder_layers=[decoder_layer() for _ in range(decoder.num_layers)],
+        embeddings,
+        source_positions,
+        target_positions,
+        encoder_layers=encoder_layers,
+        decoder_layers=decoder_layers,
         pre_norm=pre_norm,
         dropout=Dropout(model.dropout, ops=ops),
     )

@@ -16,8 +16,7 @@ from torch.nn import functional
 from translator.attention.core import Attention
 from translator.attention.interface import Place
 from translator.ops.choice import Ops
-from translator.ops.layers import Dropout, Linear
-from translator.ops.norm import LayerNorm
+from translator.ops.layers import Dropout, LayerNorm, Linear
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": functional.relu, "gelu": functional.gelu}
 

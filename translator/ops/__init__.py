@@ -3,9 +3,8 @@
     choice.py    `Ops`: which form of each operation runs, decided once when a model is built
     linear.py    x W^T + b, with operands rounded to bf16 if they are large and the machine multiplies bf16 faster
     dropout.py   dropout from random bytes, since the library's masks are slow on a CPU
-    norm.py      layer normalisation with a backward pass for narrow rows on a GPU
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
-    layers.py    modules that call these operations through an `Ops`
+    layers.py    modules that call these operations through an `Ops`, and layer normalisation that is fast on a GPU
     threads.py   a thread pool for independent batches
 
 Layers call the `Ops` that they were built with; nothing here depends on a model.

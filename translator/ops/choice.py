@@ -93,11 +93,8 @@ def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:
     """Return the operations for this machine. Raises MachineError if it lacks bf16 products or CUDA graphs that are set."""
     has_bf16 = multiplies_bf16(device)
     if settings.precision == "bf16" and not has_bf16:
-        raise MachineError(
-            "ops.precision",
-            f"found 'bf16', but this {device.type} has no bf16 matrix products",
-            "use 'fp32' or 'auto'",
-        )
+        problem = f"found 'bf16', but this {device.type} has no bf16 matrix products"
+        raise MachineError("ops.precision", problem, "use 'fp32' or 'auto'")
     if settings.capture is True and device.type != "cuda":
         raise MachineError("ops.capture", f"found true, but the device {device.type} has no CUDA graphs", "use 'auto'")
     rounds = settings.precision == "bf16" or (settings.precision == "auto" and settings.fast and has_bf16)
