@@ -129,38 +129,24 @@ class Transformer(Model[SourceMemories, TransformerState]):
     def forward(
         self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor, recorder: AttentionRecorder | None = None
     ) -> Tensor:
-        sources = self.encode(source_BS, mask_BS, recorder)
-        return self._decode(previous_BT, sources, pasts=(), first=0, num_hypotheses=1, recorder=recorder)[0]
+        state = self.start(self.encode(source_BS, mask_BS, recorder), 1)
+        return self._decode(previous_BT, state, recorder)[0]
 
     def start(self, encoded: SourceMemories, num_hypotheses: int) -> TransformerState:
         return TransformerState(encoded, num_hypotheses, (), 0)
 
     def advance(self, previous_BN: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
-        hidden_R1D, pasts = self._decode(
-            previous_BN.reshape(-1, 1),
-            state.source_memories,
-            pasts=state.pasts,
-            first=state.length,
-            num_hypotheses=state.num_hypotheses,
-        )
-        state = replace(state, pasts=pasts, length=state.length + 1)
-        return hidden_R1D.view(*previous_BN.shape, -1), state
+        hidden_R1D, pasts = self._decode(previous_BN.reshape(-1, 1), state)
+        return hidden_R1D.view(*previous_BN.shape, -1), replace(state, pasts=pasts, length=state.length + 1)
 
     def _decode(
-        self,
-        previous_RT: Tensor,
-        sources: SourceMemories,
-        *,
-        pasts: tuple[Memory, ...],
-        first: int,
-        num_hypotheses: int,
-        recorder: AttentionRecorder | None = None,
+        self, previous_RT: Tensor, state: TransformerState, recorder: AttentionRecorder | None = None
     ) -> tuple[Tensor, tuple[Memory, ...]]:
-        """Run the decoder on tokens at positions first, first + 1, ...; return (hidden_RTD, the new `pasts`)."""
-        x_RTD = self.dropout(self.target_positions(self.embeddings.target(previous_RT), first))
+        """Run the decoder on the tokens after those of `state`; return (hidden_RTD, the new `pasts`)."""
+        x_RTD = self.dropout(self.target_positions(self.embeddings.target(previous_RT), state.length))
+        pasts, num_hypotheses = state.pasts or [None] * len(self.decoder_layers), state.num_hypotheses
         new_pasts = []
-        layers = zip(self.decoder_layers, sources, pasts or [None] * len(sources), strict=True)
-        for layer, source_memory, past in layers:
+        for layer, source_memory, past in zip(self.decoder_layers, state.source_memories, pasts, strict=True):
             x_RTD, new_past = layer(x_RTD, source_memory, past=past, num_hypotheses=num_hypotheses, recorder=recorder)
             new_pasts.append(new_past)
         return self.decoder_norm(x_RTD), tuple(new_pasts)
@@ -169,11 +155,10 @@ class Transformer(Model[SourceMemories, TransformerState]):
         """Return the weights by place and layer: 'encoder.1', ..., 'decoder.1', ..., 'cross.1', ...."""
         recorder = AttentionRecorder()
         self.forward(source_BS, mask_BS, previous_BT, recorder)
-        return {
-            f"{place}.{number}": weight_BHTS
-            for place, layers in recorder.layers.items()
-            for number, weight_BHTS in enumerate(layers, 1)
-        }
+        weights = {}
+        for place, layers in recorder.layers.items():
+            weights |= {f"{place}.{number}": weight_BHTS for number, weight_BHTS in enumerate(layers, 1)}
+        return weights
 
 
 def build_transformer(
