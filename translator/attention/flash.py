@@ -52,7 +52,6 @@ class _BlockAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of query, key and value."""
         query, key, value, mask, context, log_sum = ctx.saved_tensors
         # Gradient of a softmax: weight * (grad_weight - sum of weight * grad_weight); the sum equals grad . context.
         shared = (grad * context).sum(-1, keepdim=True)

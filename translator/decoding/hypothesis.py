@@ -19,7 +19,6 @@ def length_penalty(length: float, alpha: float) -> float:
 
 
 def make_hypothesis(ids: tuple[int, ...], log_prob: float, *, alpha: float, is_finished: bool) -> Hypothesis:
-    """Return a hypothesis with its score."""
     return Hypothesis(ids, log_prob, log_prob / length_penalty(len(ids) + is_finished, alpha), is_finished)
 
 

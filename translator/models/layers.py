@@ -48,11 +48,9 @@ class Embeddings(nn.Module):
         self.bias_V = nn.Parameter(torch.zeros(vocabularies.target_size))
 
     def source(self, ids_BS: Tensor) -> Tensor:
-        """Return embedded_BSD."""
         return functional.embedding(ids_BS, self.source_VD) * self.scale
 
     def target(self, ids_BT: Tensor) -> Tensor:
-        """Return embedded_BTD."""
         return functional.embedding(ids_BT, self.target_VD) * self.scale
 
     @property

@@ -86,9 +86,8 @@ class Encoder(nn.Module):
     def __init__(self, cell_class: type[Cell], input_dim: int, hidden_dim: int, num_layers: int) -> None:
         super().__init__()
         self.hidden_dim = hidden_dim
-        self.recurrence = cell_class.library_class(
-            input_dim, hidden_dim, num_layers, batch_first=True, bidirectional=True
-        )
+        library_class = cell_class.library_class
+        self.recurrence = library_class(input_dim, hidden_dim, num_layers, batch_first=True, bidirectional=True)
 
     def forward(self, embedded_BSD: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
         """Return (annotation_BSD, last_BD), where last is [forward state at the true end; backward state at the start]."""

@@ -78,9 +78,8 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x_BSD: Tensor, mask_BS: Tensor, recorder: AttentionRecorder | None = None) -> Tensor:
         """Return the states after this layer, in the same shape."""
-        context_BSD, weight_BHSS, _ = self.self_attention.attend_to_self(
-            self.attention_residual.sublayer_input(x_BSD), mask_BS, need_weights=recorder is not None
-        )
+        input_BSD, records = self.attention_residual.sublayer_input(x_BSD), recorder is not None
+        context_BSD, weight_BHSS, _ = self.self_attention.attend_to_self(input_BSD, mask_BS, need_weights=records)
         if recorder is not None:
             recorder.record("encoder", weight_BHSS)
         x_BSD = self.attention_residual.add(x_BSD, context_BSD)
@@ -116,16 +115,14 @@ class DecoderLayer(nn.Module):
 
         While decoding, the rows of x are R = B N hypotheses with T = 1. The source memory has one row per sentence.
         """
-        rows, length, dim = x_RTD.shape
+        (rows, length, dim), records = x_RTD.shape, recorder is not None
         context_RTD, self_weight_RHTS, memory = self.self_attention.attend_to_self(
-            self.self_residual.sublayer_input(x_RTD), None, past=past, need_weights=recorder is not None
+            self.self_residual.sublayer_input(x_RTD), None, past=past, need_weights=records
         )
         x_RTD = self.self_residual.add(x_RTD, context_RTD)
         # The N hypotheses of a sentence become N queries to its one memory, so the memory need not be repeated.
         query_BQD = self.cross_residual.sublayer_input(x_RTD).view(rows // num_hypotheses, num_hypotheses * length, dim)
-        context_BQD, cross_weight_BHQS = self.cross_attention(
-            query_BQD, source_memory, need_weights=recorder is not None
-        )
+        context_BQD, cross_weight_BHQS = self.cross_attention(query_BQD, source_memory, need_weights=records)
         x_RTD = self.cross_residual.add(x_RTD, context_BQD.view(rows, length, dim))
         if recorder is not None:
             recorder.record("decoder", self_weight_RHTS)

@@ -87,7 +87,6 @@ class ChunkedOutputLoss(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Scale the gradients of the forward pass."""
         return *(saved.mul_(grad) for saved in ctx.saved_tensors), None, None, None, None
 
 

@@ -32,7 +32,6 @@ class Axis(NamedTuple):
     ticks: Sequence[tuple[float, str, str]]  # value and the two lines of its label
 
     def at(self, value: float) -> float:
-        """Return the position of a value."""
         return round(self.begin + (value - self.low) / (self.high - self.low) * (self.end - self.begin), 1)
 
     def labels(self) -> list[tuple[float, str, str]]:

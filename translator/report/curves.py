@@ -55,7 +55,6 @@ class Curve:
         self.ends: list[Point] = []  # the first, best and last measurement
 
     def add(self, step: int, measurement: Measurement) -> None:
-        """Add the next measurement."""
         last = Point(step, measurement.value)
         first, best = self.ends[:2] or (last, last)
         self.ends = [first, self._best(best, last, key=lambda point: point.value), last]

@@ -44,7 +44,6 @@ class Comparison(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The names of the runs."""
         return [row.evaluation.run for row in self.rows]
 
     def as_record(self, details: Sequence[dict[str, object]]) -> dict[str, object]:

@@ -60,7 +60,6 @@ class RunFacts(NamedTuple):
 
     @classmethod
     def of(cls, run: RunFolder) -> "RunFacts":
-        """Read the facts of a finished run."""
         config, end = run.config(), run.finish_record()
         return cls(config.architecture, config.training.seed, end.step, end.final, end.num_parameters, end.seconds)
 

@@ -121,5 +121,4 @@ class _Process:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start."""
         return time.monotonic() - self._began

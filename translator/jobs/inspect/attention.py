@@ -86,12 +86,10 @@ class AttentionMap(NamedTuple):
 
     @property
     def alignment(self) -> str:
-        """The links in Pharaoh format."""
         return pharaoh(self.links)
 
     @property
     def heat_map(self) -> HeatMap:
-        """The weights between words as a picture."""
         return HeatMap(self.weight, self.target.words, self.source.words, self.view.title)
 
     def as_record(self) -> dict[str, Any]:
@@ -184,10 +182,8 @@ class AttentionViewer:
                 target = Words.of(tokenizer.target_tokens(targets[number]))
                 num_truncated = len(Words.of(tokenizer.source_tokens(sources[number])).words) - len(source.words)
                 weight_LHTS = weight_LHTS[..., : len(targets[number]), : len(read[number])]  # without padding
-                yield (
-                    number,
-                    [AttentionMap(source, target, view.select(weight_LHTS), view, num_truncated) for view in views],
-                )
+                maps = [AttentionMap(source, target, view.select(weight_LHTS), view, num_truncated) for view in views]
+                yield number, maps
 
     def _score_views(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
         tokenizer = self._translator.tokenizer

@@ -40,12 +40,10 @@ class Result(NamedTuple):
 
     @property
     def short(self) -> float:
-        """BLEU of the shortest sentences."""
         return next(iter(self.by_length.values()))
 
     @property
     def long(self) -> float:
-        """BLEU of the longest sentences."""
         return list(self.by_length.values())[-1]
 
 
@@ -102,7 +100,6 @@ class Story:
         return rows
 
     def markdown(self) -> str:
-        """Return the table and the conditions in Markdown."""
         rows = [(*row, self.summary(row[0])) for row in self.rows()]
         lines = ((*self.columns, "what it brings"), ("---",) * len(rows[0]), *rows)
         table = [f"| {' | '.join(cells)} |" for cells in lines]
@@ -126,12 +123,10 @@ class Story:
         return Chart("BLEU by length of the source", "length", lines, groups)
 
     def page(self) -> str:
-        """Return the article as a self-contained HTML page."""
         return render("story.html", self, None)
 
 
 def speed_in_words(ratio: float) -> str:
-    """Describe a ratio of speeds."""
     if ratio >= _FASTER:
         return f"{ratio:.1f} times as fast"
     return f"{1 / ratio:.1f} times slower" if ratio * _FASTER <= 1 else "equally fast"

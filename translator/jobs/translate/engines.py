@@ -84,7 +84,6 @@ class CTranslate2Engine:
             raise ModelError(str(folder), f"CTranslate2 cannot load it ({error})", "export the run again") from error
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """Return the `num_best` hypotheses of each source."""
         if settings.search == "sampling":
             why = "found 'sampling', which CTranslate2 cannot reproduce sentence by sentence"
             raise UsageError("decoding.search", why, "choose 'greedy' or 'beam', or --engine torch")
