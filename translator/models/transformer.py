@@ -155,7 +155,7 @@ class Transformer(Model[SourceMemories, TransformerState]):
         """Return the weights by place and layer: 'encoder.1', ..., 'decoder.1', ..., 'cross.1', ...."""
         recorder = AttentionRecorder()
         self.forward(source_BS, mask_BS, previous_BT, recorder)
-        weights = {}
+        weights: dict[str, Tensor] = {}
         for place, layers in recorder.layers.items():
             weights |= {f"{place}.{number}": weight_BHTS for number, weight_BHTS in enumerate(layers, 1)}
         return weights

@@ -40,18 +40,15 @@ class HeatMap(NamedTuple):
         per_panel = -(-len(self.columns) // max(num_panels, 1)) or 1
         lines = wrap(self.title, width)
         for first in range(0, len(self.columns), per_panel):
-            lines += ["", *self._header(slice(first, first + per_panel), label_width + 1)]
+            # The source words are written downwards, so that they end above their cells.
+            words = [cells(word, _MAX_COLUMN_LABEL)[::-1] for word in self.columns[first : first + per_panel]]
+            rows = zip_longest(*words, fillvalue="")
+            header = ["".join(" " * (2 - width_of([cell])) + cell for cell in row) for row in rows]
+            lines += ["", *((" " * (label_width + 1) + line).rstrip() for line in reversed(header))]
             for label, weights in zip(labels, self.weight[:, first : first + per_panel], strict=True):
                 shades = "".join(_shade_of(float(weight)) for weight in weights)
                 lines.append(f"{' ' * (label_width - width_of(label))}{''.join(label)} {shades}".rstrip())
         return [*lines, "", *wrap(_LEGEND, width), *wrap(caption, width)]
-
-    def _header(self, panel: slice, indent: int) -> list[str]:
-        """Return the source words of a panel, written downwards so that they end above their cells."""
-        words = [cells(word, _MAX_COLUMN_LABEL) for word in self.columns[panel]]
-        rows = zip_longest(*(reversed(word) for word in words), fillvalue="")
-        lines = ["".join(" " * (2 - width_of([cell])) + cell for cell in row) for row in rows]
-        return [(" " * indent + line).rstrip() for line in reversed(lines)]
 
 
 def _shade_of(weight: float) -> str:

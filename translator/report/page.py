@@ -54,11 +54,11 @@ def source_hash(text: str) -> str:
 
 def shown(value: object) -> object:
     """Return a value as the page shows it: texts escaped for the eye, except `Markup`, and named tuples as dicts."""
-    return plain_value(value, _escape_control_characters)
 
+    def escape(text: str) -> str:
+        return text if isinstance(text, Markup) else visible(text.encode(errors="backslashreplace").decode())
 
-def _escape_control_characters(text: str) -> str:
-    return text if isinstance(text, Markup) else visible(text.encode(errors="backslashreplace").decode())
+    return plain_value(value, escape)
 
 
 def json_block(data: object) -> str:

@@ -69,10 +69,6 @@ class PlannedChapter(NamedTuple):
     overrides: tuple[str, ...]
     config: Config
 
-    def matches(self, run: RunFolder) -> bool:
-        """Return whether a run has the settings of this chapter, its length included."""
-        return not differences(settings_of(run), flatten(self.config), may_change=frozenset())
-
 
 def plan_chapters(overrides: Sequence[str], find_config: Callable[[str], Path]) -> list[PlannedChapter]:
     """Load and check the configs of all chapters; `find_config` returns the path of a shipped config by name."""
@@ -96,7 +92,7 @@ def train_chapters(
     """
     runs, commands = [RunFolder(root / plan.chapter.name) for plan in planned], {}
     for plan, run in zip(planned, runs, strict=True):
-        is_other = run.is_run and not plan.matches(run)
+        is_other = run.is_run and bool(differences(settings_of(run), flatten(plan.config), may_change=frozenset()))
         if is_other:
             notify(f"{plan.chapter.name}: the run has other settings and is trained again")
         if is_other or not run.is_finished:
