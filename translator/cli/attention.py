@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, NamedTuple
 
 from translator.cli.console import PAGE_WIDTH, as_json, notify
 from translator.cli.files import check_output, line_writer
@@ -25,20 +23,6 @@ _MAX_MAPS = 20
 """Sentences in a figure."""
 _BLOCK_SIZE = 64
 """Sentences whose attention is computed in one call and held in memory."""
-
-Attention = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FORMAT|FILE",
-        help="Show attention as terminal, json or pharaoh, or write it to a .png, .svg, .json or .align file.",
-    ),
-]
-Layer = Annotated[
-    int | None, typer.Option(metavar="N", help="Decoder layer to show.", show_default="the one that aligns best")
-]
-Head = Annotated[
-    int | None, typer.Option(metavar="N", help="Attention head to show.", show_default="the average of all heads")
-]
 
 
 class AttentionRequest(NamedTuple):

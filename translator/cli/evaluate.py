@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli import options
-from translator.cli.attention import (
-    Attention,
-    Head,
-    Layer,
-    attention_file,
-    parse_attention,
-    reject_unused,
-    with_attention,
-)
+from translator.cli.attention import attention_file, parse_attention, reject_unused, with_attention
 from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import check_output, read_given_test, write_lines
 from translator.cli.tables import number
@@ -35,9 +27,9 @@ def evaluate(
     beam_size: options.BeamSize = None,
     batch_size: options.BatchSize = None,
     alignments: _Alignments = None,
-    attention: Attention = None,
-    layer: Layer = None,
-    head: Head = None,
+    attention: options.Attention = None,
+    layer: options.Layer = None,
+    head: options.Head = None,
     json: options.Json = False,
     force: options.Force = False,
     allow_leaked: options.AllowLeaked = False,

@@ -37,6 +37,19 @@ BatchSize = Annotated[
 ]
 Source = Annotated[Path | None, typer.Option(help="Source sentences, one per line.", show_default="the run's test set")]
 Reference = Annotated[Path | None, typer.Option(help="Reference translations of --source, line by line.")]
+Attention = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT|FILE",
+        help="Show attention as terminal, json or pharaoh, or write it to a .png, .svg, .json or .align file.",
+    ),
+]
+Layer = Annotated[
+    int | None, typer.Option(metavar="N", help="Decoder layer to show.", show_default="the one that aligns best")
+]
+Head = Annotated[
+    int | None, typer.Option(metavar="N", help="Attention head to show.", show_default="the average of all heads")
+]
 Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False)]
 Force = Annotated[bool, typer.Option(help="Overwrite existing output files.", show_default=False)]
 AllowLeaked = Annotated[

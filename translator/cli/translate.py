@@ -10,10 +10,7 @@ import typer
 from translator.cli import options
 from translator.cli.attention import (
     FORMATS,
-    Attention,
     AttentionRequest,
-    Head,
-    Layer,
     attention_file,
     parse_attention,
     reject_unused,
@@ -48,9 +45,9 @@ def translate(
     beam_size: options.BeamSize = None,
     num_best: _NumBest = None,
     batch_size: options.BatchSize = None,
-    attention: Attention = None,
-    layer: Layer = None,
-    head: Head = None,
+    attention: options.Attention = None,
+    layer: options.Layer = None,
+    head: options.Head = None,
     json: options.Json = False,
     force: options.Force = False,
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed

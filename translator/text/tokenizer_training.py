@@ -116,13 +116,9 @@ def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int)
         if match := re.search(r"value <= (\d+)", message):
             return _train_model(lines, settings, int(match[1]))
         if match := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-            characters = len(set().union(*lines))
-            raise UsageError(
-                "tokenizer.vocab_size",
-                f"found {vocab_size}, expected at least {match[1]} for {characters} characters and the special tokens",
-                "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage",
-            ) from error
-        raise UsageError(
-            "[tokenizer]", f"rejected by SentencePiece ({message.splitlines()[0]})", "change its settings"
-        ) from error
+            needed = f"at least {match[1]} for {len(set().union(*lines))} characters and the special tokens"
+            advice = "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage"
+            raise UsageError("tokenizer.vocab_size", f"found {vocab_size}, expected {needed}", advice) from error
+        problem = f"rejected by SentencePiece ({message.splitlines()[0]})"
+        raise UsageError("[tokenizer]", problem, "change its settings") from error
     return model.getvalue(), vocab_size

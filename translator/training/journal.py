@@ -125,10 +125,10 @@ class JournalReader:
 
 
 class JournalContent(NamedTuple):
-    """All events of a journal, and a notice if the last line is incomplete."""
+    """All events of a journal."""
 
     events: list[JournalEvent]
-    notice: str | None
+    is_torn: bool  # the last line is incomplete and left out
 
 
 def read_journal(path: Path) -> JournalContent:
@@ -136,12 +136,12 @@ def read_journal(path: Path) -> JournalContent:
     events: list[JournalEvent] = []
     reader = JournalReader(path, events.clear)
     events.extend(reader.read())
-    return JournalContent(events, f"{path}: the last line is torn and not used" if reader.is_torn else None)
+    return JournalContent(events, reader.is_torn)
 
 
 def truncate_after(path: Path, step: int, validated_step: int) -> None:
     """Remove the updates after a step and the validations after another one, because training resumes from there."""
-    events, torn = read_journal(path)
+    events, is_torn = read_journal(path)
     kept = [event for event in events if event.step <= (validated_step if isinstance(event, Validation) else step)]
-    if len(kept) < len(events) or torn is not None:
+    if len(kept) < len(events) or is_torn:
         write_file(path, b"".join(map(_line_of, kept)))

@@ -90,12 +90,10 @@ def _accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress
                 raise
             if ran_out and all(len(batch.sentence_B) == 1 for batch in share.batches):
                 longest = max((batch.num_tokens for batch in share.batches), default=0)
-                raise MachineError(
-                    f"step {progress.step + 1}",
-                    f"out of memory with one sentence pair at a time (up to {longest:,} target tokens)",
-                    "lower training.batch_tokens, leave out long sentences or choose a smaller model; "
-                    "the last checkpoint is good",
-                ) from error
+                problem = f"out of memory with one sentence pair at a time (up to {longest:,} target tokens)"
+                advice = "lower training.batch_tokens, leave out long sentences or choose a smaller model"
+                place = f"step {progress.step + 1}"
+                raise MachineError(place, problem, f"{advice}; the last checkpoint is good") from error
         objective.zero_grad()  # outside the handler: the exception refers to the tensors of the failed attempt
         restore_random()
         progress.parts *= 2 if ran_out else 1
