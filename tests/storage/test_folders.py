@@ -62,7 +62,7 @@ def test_a_folder_whose_replacement_fails_stays(how: str, tmp_path: Path, monkey
 
     monkeypatch.setattr(Path, "rename", rename)
     if how == "is killed":
-        monkeypatch.setattr(folders, "recover_partial_write", lambda target: None)
+        monkeypatch.setattr(folders, "recover_partial_writes", lambda folder, name: None)
     with pytest.raises(MachineError, match="broken disk"):
         written(folder, b"new")
     monkeypatch.undo()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.storage.temporary import is_alive, recover_partial_write, recover_partial_writes
+from translator.storage.temporary import is_alive, recover_partial_writes
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_only_what_this_or_a_dead_process_left_for_this_target_is_deleted(
     for name in (*deleted, *kept):
         (tmp_path / name).mkdir()
     (tmp_path / deleted[0] / "part").write_bytes(b"x")
-    recover_partial_write(tmp_path / "run")
+    recover_partial_writes(tmp_path, "run")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
@@ -62,5 +62,6 @@ def test_an_old_version_without_a_successor_gets_its_name_back(dead: int, tmp_pa
     (tmp_path / f".tmp-a b-{dead}.old").mkdir()
     (tmp_path / f".tmp-a b-{dead}.old" / "part").write_bytes(b"x")
     (tmp_path / f".tmp-a b-{dead}").write_bytes(b"half")
-    recover_partial_writes(tmp_path, tmp_path / "not there")
+    recover_partial_writes(tmp_path)
+    recover_partial_writes(tmp_path / "not there")
     assert [path.name for path in tmp_path.rglob("*")] == ["a b", "part"]

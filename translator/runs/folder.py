@@ -70,12 +70,10 @@ class RunFolder(NamedTuple):
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of the checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def final(self) -> Path:
-        """The folder of the final parameters."""
         return self.path / "final"
 
     @property
@@ -89,9 +87,8 @@ class RunFolder(NamedTuple):
         try:
             return read_saved_config(self.path / CONFIG)
         except (OSError, ValueError, TranslatorError) as error:
-            raise ModelError(
-                str(self.path / CONFIG), f"cannot be read ({error})", "the run folder is damaged"
-            ) from error
+            problem = f"cannot be read ({error})"
+            raise ModelError(str(self.path / CONFIG), problem, "the run folder is damaged") from error
 
     def record(self) -> RunRecord:
         """Return what was known when the run was prepared. Raises ModelError if the record is damaged."""
@@ -110,9 +107,8 @@ class RunFolder(NamedTuple):
         folder = self.path / "corpus"
         source, target = folder / f"{name}.source", folder / f"{name}.target"
         if not source.is_file():
-            raise ModelError(
-                str(folder), f"the run has no {name} sentences", "give files with --source and --reference"
-            )
+            problem = f"the run has no {name} sentences"
+            raise ModelError(str(folder), problem, "give files with --source and --reference")
         kinds = folder / f"{name}.kind"
         labels = list(read_lines(kinds)) if kinds.is_file() else None
         limit = LineLimit(3 * self.config().corpus.max_line_bytes)  # NFC may triple the length of a line

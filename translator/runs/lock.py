@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from translator.errors import MachineError
 from translator.storage.files import write_errors
-from translator.storage.temporary import is_alive, recover_partial_write
+from translator.storage.temporary import is_alive, recover_partial_writes
 
 try:
     import fcntl
@@ -41,8 +41,7 @@ class RunLock:
     """Keeps other processes out of a run folder, whether it exists yet or not, from `acquire` to `close`."""
 
     def __init__(self, folder: Path, notify: Callable[[str], None]) -> None:
-        self.folder, self._notify = folder, notify
-        self._path = lock_file(folder)
+        self.folder, self._path, self._notify = folder, lock_file(folder), notify
         self._held_file: int | None = None
         self._held_folder: int | None = None
         self._created: list[Path] = []
@@ -53,27 +52,22 @@ class RunLock:
         with write_errors(self._path):
             self._created = [missing for missing in (folder, *folder.parents) if not missing.exists()]
             folder.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-            self._held_file = self._open_locked(self._path, flags, notify=self._notify)
+            self._held_file = self._lock(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
             os.ftruncate(self._held_file, 0)
             os.write(self._held_file, str(os.getpid()).encode())
-            recover_partial_write(folder)  # of a killed owner
+            recover_partial_writes(folder.parent, folder.name)  # of a killed owner
             if not folder.exists():
                 folder.mkdir()  # so that there is something to lock while the run is prepared
             self.hold_folder()
 
     def hold_folder(self) -> None:
         """Lock the folder that is at the run's path now; call this after the folder may have been replaced."""
-        path = self.folder.resolve()
-        if (
-            fcntl is None
-            or not path.is_dir()
-            or (self._held_folder is not None and _is_same_file(self._held_folder, path))
-        ):
+        path, before = self.folder.resolve(), self._held_folder
+        if fcntl is None or not path.is_dir() or (before is not None and _is_same_file(before, path)):
             return
-        replaced, self._held_folder = self._held_folder, self._open_locked(path, os.O_RDONLY, notify=lambda _: None)
-        if replaced is not None:
-            os.close(replaced)
+        self._held_folder = self._lock(path, os.O_RDONLY)
+        if before is not None:
+            os.close(before)
 
     def close(self) -> None:
         """Give the lock up, if it was taken, and remove folders that were created for it and stayed empty.
@@ -82,21 +76,17 @@ class RunLock:
         """
         if self._held_file is None:
             return
-        for folder in self._created[:1]:
-            with suppress(OSError):
-                folder.rmdir()
+        _remove_empty(self._created[:1])
         if self._held_folder is not None:
             os.close(self._held_folder)
         if _is_same_file(self._held_file, self._path):
             self._path.unlink(missing_ok=True)
         os.close(self._held_file)
-        for folder in self._created[1:]:
-            with suppress(OSError):
-                folder.rmdir()
+        _remove_empty(self._created[1:])
         self._held_file = self._held_folder = None
 
-    def _open_locked(self, path: Path, flags: int, *, notify: Callable[[str], None]) -> int:
-        """Return a descriptor that holds the lock on a file or folder."""
+    def _lock(self, path: Path, flags: int) -> int:
+        """Open a file or folder and lock it; returns the descriptor that holds the lock."""
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             descriptor = os.open(path, flags, 0o666)
@@ -111,10 +101,9 @@ class RunLock:
                 time.sleep(_RETRY_INTERVAL)
                 continue
             except OSError as error:  # a file system without locks
-                notify(
-                    f"{self.folder} cannot be locked here ({error.strerror}); "
-                    "make sure that no other process trains in it"
-                )
+                if path == self._path:  # once, not for the folder again
+                    advice = "make sure that no other process trains in it"
+                    self._notify(f"{self.folder} cannot be locked here ({error.strerror}); {advice}")
             # The last owner may have deleted or replaced the file between our open and our lock.
             if _is_same_file(descriptor, path):
                 return descriptor
@@ -148,18 +137,14 @@ def _is_locked(folder: Path) -> bool:
     """
     if fcntl is None:
         return False
-    try:
+    with suppress(OSError):  # no folder, or a file system without locks
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
     return False
 
 
@@ -183,3 +168,9 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()

@@ -166,24 +166,14 @@ def read_record(path: Path, kind: type[RecordT]) -> RecordT:
             raise ValueError(f"more than {_MAX_BYTES:,} bytes")
         content = path.read_bytes()
         written_in = _FormatOnly.model_validate_json(content, strict=True).format
-        if written_in != FORMAT:
-            raise _other_format(path, written_in)
-        return kind.model_validate_json(content)
-    except ValidationError as error:
-        raise ModelError(str(path), _problem(error), "the run folder is damaged; restore it or train again") from error
+        if written_in == FORMAT:
+            return kind.model_validate_json(content)
     except (OSError, ValueError) as error:
-        problem = f"cannot be read ({error})"
+        problem = _problem(error) if isinstance(error, ValidationError) else f"cannot be read ({error})"
         raise ModelError(str(path), problem, "the run folder is damaged; restore it or train again") from error
-
-
-def _other_format(path: Path, written_in: int) -> ModelError:
-    newer = "upgrade translator"
+    problem = f"written in run format {written_in}, but this version reads format {FORMAT}"
     older = "train the run again (--overwrite), or use the version of translator that made it"
-    return ModelError(
-        str(path),
-        f"written in run format {written_in}, but this version reads format {FORMAT}",
-        newer if written_in > FORMAT else older,
-    )
+    raise ModelError(str(path), problem, "upgrade translator" if written_in > FORMAT else older)
 
 
 def _problem(error: ValidationError) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from translator.errors import MachineError
-from translator.storage.temporary import recover_partial_write, temporary_of
+from translator.storage.temporary import recover_partial_writes, temporary_of
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -31,7 +31,7 @@ def new_file(path: Path, *, num_bytes: int = 0) -> Iterator[BinaryIO]:
     temporary = temporary_of(target)
     try:
         with write_errors(path, num_bytes):
-            recover_partial_write(target)
+            recover_partial_writes(target.parent, target.name)
             file = temporary.open("xb")
         try:
             yield file
@@ -80,9 +80,8 @@ def disk_error(place: Path, error: OSError, num_bytes: int = 0) -> MachineError:
     """Return the error to raise if a write fails; for a full disk it says how much is needed and how much is free."""
     if error.errno not in _NO_SPACE:
         place = Path(error.filename or place)
-        return MachineError(
-            str(place), f"cannot be written ({error.strerror})", "check its permissions or choose another place"
-        )
+        advice = "check its permissions or choose another place"
+        return MachineError(str(place), f"cannot be written ({error.strerror})", advice)
     existing = next(path for path in (place, *place.absolute().parents) if path.exists())
     needed = f"needed about {num_bytes / 1e6:.1f} MB, " if num_bytes else ""
     free = f"{shutil.disk_usage(existing).free / 1e6:.1f} MB are free"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from translator.storage.files import sync, write_errors
 from translator.storage.manifest import write_manifest
-from translator.storage.temporary import recover_partial_write, replaced_of, temporary_of
+from translator.storage.temporary import recover_partial_writes, temporary_of
 
 
 @contextmanager
@@ -16,24 +16,24 @@ def new_folder(target: Path, *, num_bytes: int = 0) -> Iterator[Path]:
 
     A folder that is replaced stays in place until the new one is complete. Raises MachineError if the disk refuses.
     """
-    temporary, replaced = temporary_of(target), replaced_of(target)
+    temporary = temporary_of(target)
     try:
         with write_errors(target, num_bytes):
             target.parent.mkdir(parents=True, exist_ok=True)
-            recover_partial_write(target)
+            recover_partial_writes(target.parent, target.name)
             temporary.mkdir()
             yield temporary
             # The manifest comes last, so that a folder without one is known to be incomplete; see `files` for the order
-            # of fsync and rename. A folder cannot be replaced by one rename, hence the detour over `replaced`.
+            # of fsync and rename. A folder cannot be replaced by one rename, hence the detour over the name .old.
             write_manifest(temporary)
             for path in (*walk(temporary), temporary):
                 sync(path)
             if os.path.lexists(target):
-                target.rename(replaced)
+                target.rename(temporary.with_name(f"{temporary.name}.old"))
             temporary.rename(target)
             sync(target.parent)
     finally:
-        recover_partial_write(target)
+        recover_partial_writes(target.parent, target.name)
 
 
 def walk(folder: Path) -> Iterator[Path]:

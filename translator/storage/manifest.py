@@ -36,10 +36,10 @@ class _Manifest(BaseModel):
 
 def write_manifest(folder: Path) -> None:
     """Record every file that is in a folder now."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    parts = {
-        file.relative_to(folder).as_posix(): _Part(bytes=file.stat().st_size, sha256=_sha256(file)) for file in files
-    }
+    parts = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            parts[path.relative_to(folder).as_posix()] = _Part(bytes=path.stat().st_size, sha256=_sha256(path))
     manifest = _Manifest(format=_FORMAT, translator=__version__, parts=parts)
     write_part(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
 
@@ -52,13 +52,15 @@ def find_damage(folder: Path, *expected: str, unread: Collection[str] = ()) -> s
     """
     try:
         parts = _read_manifest(folder).parts
-        reasons = (_find_damaged_part(folder, name, part) for name, part in parts.items() if name not in unread)
-        missing = (f"{MANIFEST} does not list {name}" for name in expected if name not in parts)
-        return next(filter(None, reasons), next(missing, None))
+        for name, part in parts.items():
+            if name not in unread and (reason := _find_damaged_part(folder, name, part)):
+                return reason
     except OSError as error:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
     except ValueError:
         return f"{MANIFEST} is damaged"
+    missing = [name for name in expected if name not in parts]
+    return f"{MANIFEST} does not list {missing[0]}" if missing else None
 
 
 def recorded_hash(folder: Path, name: str) -> str:
@@ -77,12 +79,9 @@ def _read_manifest(folder: Path) -> _Manifest:
         raise ValueError("not a manifest")
     manifest = _Manifest.model_validate_json(path.read_bytes())
     if manifest.format > _FORMAT:
-        raise ModelError(
-            str(folder),
-            f"written by translator {manifest.translator} in format {manifest.format},"
-            f" this is {__version__}, which reads format {_FORMAT}",
-            "upgrade translator",
-        )
+        written = f"written by translator {manifest.translator} in format {manifest.format}"
+        problem = f"{written}, this is {__version__}, which reads format {_FORMAT}"
+        raise ModelError(str(folder), problem, "upgrade translator")
     return manifest
 
 

@@ -9,7 +9,6 @@ The pid keeps two processes that write the same target apart, and says whether t
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,11 +19,6 @@ _NAME = re.compile(rf"{re.escape(PREFIX)}(?P<target>.+)-(?P<pid>[0-9]{{1,10}})(?
 def temporary_of(target: Path) -> Path:
     """Return where this process writes the new version of a file or folder."""
     return target.with_name(f"{PREFIX}{target.name}-{os.getpid()}")
-
-
-def replaced_of(target: Path) -> Path:
-    """Return where this process keeps the old version while the new one takes its place."""
-    return target.with_name(f"{PREFIX}{target.name}-{os.getpid()}.old")
 
 
 def is_alive(pid: int) -> bool:
@@ -42,40 +36,22 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def recover_partial_write(target: Path) -> None:
-    """Undo a write that this process or a killed one did not complete.
+def recover_partial_writes(folder: Path, name: str | None = None) -> None:
+    """Undo the writes in a folder, or only those of `name`, that this process or a killed one did not complete.
 
     An old version without a successor gets its name back; everything else that was left is deleted.
     """
-    for leftover, name in _leftovers(target.parent):
-        if name["target"] == target.name:
-            _recover(leftover, target, is_old=name["old"] is not None)
-
-
-def recover_partial_writes(*folders: Path) -> None:
-    """Call `recover_partial_write` for everything in these folders."""
-    for folder in folders:
-        for leftover, name in _leftovers(folder):
-            _recover(leftover, leftover.with_name(name["target"]), is_old=name["old"] is not None)
-
-
-def _leftovers(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
-    """Yield the temporary files and folders whose writer is not another live process, with their parsed names."""
-    try:
-        paths = list(folder.iterdir())
-    except FileNotFoundError:
-        return
-    for path in paths:
-        name = _NAME.fullmatch(path.name)
-        if name and (int(name["pid"]) == os.getpid() or not is_alive(int(name["pid"]))):
-            yield path, name
-
-
-def _recover(leftover: Path, target: Path, *, is_old: bool) -> None:
-    if is_old and not target.exists():
-        leftover.rename(target)
-    else:
-        remove(leftover)
+    for path in folder.iterdir() if folder.exists() else ():
+        parsed = _NAME.fullmatch(path.name)
+        if parsed is None or name not in (None, parsed["target"]):
+            continue
+        writer, target = int(parsed["pid"]), path.with_name(parsed["target"])
+        if writer != os.getpid() and is_alive(writer):
+            continue
+        if parsed["old"] and not target.exists():
+            path.rename(target)
+        else:
+            remove(path)
 
 
 def remove(path: Path) -> None:

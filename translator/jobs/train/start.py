@@ -1,6 +1,7 @@
 """Build every object that trains a run, at step 0 or as the newest checkpoint has it."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -124,7 +125,8 @@ def resume(training: Training) -> None:
     Raises ModelError if there are checkpoints but none can be used.
     """
     run, notify, processes = training.run, training.observer.notify, training.processes
-    processes.first(lambda: recover_partial_writes(run.path, run.checkpoints))
+    for folder in (run.path, run.checkpoints):
+        processes.first(partial(recover_partial_writes, folder))
     training.checkpoints = find_checkpoints(run.checkpoints, notify)
     record = None
     while training.checkpoints and record is None:
