@@ -55,19 +55,18 @@ def run_commands(commands: Mapping[str, Sequence[str]], *, num_processes: int, n
                     continue
                 num_done += 1
                 notify(f"{process.name} finished after {process.seconds:.0f} s ({num_done} of {len(commands)})")
+    advice = "the same command resumes"
     if signals:
-        raise _error("training", f"stopped by {signal.Signals(signals[0]).name}", "", 128 + signals[0])
+        error = TranslatorError("training", f"stopped by {signal.Signals(signals[0]).name}", advice)
+        error.exit_code = 128 + signals[0]
+        raise error
     if failed:
-        stopped = "the other runs were stopped and saved; " if len(commands) > 1 and num_processes > 1 else ""
         process, reason = failed[0], f" ({failed[0].last_line})" if failed[0].last_line else ""
+        others = "the other runs were stopped and saved; " if len(commands) > 1 and num_processes > 1 else ""
         problem = f"training ended with exit code {process.exit_code}{reason}"
-        raise _error(process.name, problem, stopped, process.exit_code)
-
-
-def _error(place: str, problem: str, advice: str, exit_code: int) -> TranslatorError:
-    error = TranslatorError(place, problem, advice + "the same command resumes")
-    error.exit_code = exit_code
-    return error
+        error = TranslatorError(process.name, problem, others + advice)
+        error.exit_code = process.exit_code
+        raise error
 
 
 class _Process:
