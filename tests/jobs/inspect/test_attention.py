@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from translator.attention import MECHANISMS
-from translator.config import load_config
+from translator.config import dump_config, load_config
 from translator.errors import DataError, UsageError
 from translator.evaluation.alignment import pharaoh
 from translator.jobs.inspect import attention
@@ -16,7 +16,7 @@ from translator.jobs.inspect.attention import AttentionViewer
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.jobs.translate.translator import Translator
 from translator.ops.choice import Ops
-from translator.runs.folder import VALIDATION_LINKS, HeldOut, RunFolder
+from translator.runs.folder import CONFIG, VALIDATION_LINKS, HeldOut, RunFolder
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import TokenizerSettings
 from translator.text.tokenizer_training import train_tokenizer
@@ -125,6 +125,7 @@ def test_a_layer_or_head_that_does_not_exist_is_rejected(choice: dict[str, int])
 
 def held_out(folder: Path, links: list[str] | None) -> RunFolder:
     """Return a run folder with two validation pairs and their alignments."""
+    (folder / CONFIG).write_text(dump_config(load_config(ROOT / "configs/demo.toml")))
     (folder / "corpus").mkdir()
     (folder / "corpus/validation.source").write_text(f"{LINES[0]}\n{LINES[1]}\n")
     (folder / "corpus/validation.target").write_text("Der alte Mann liest ein Buch .\nEin Hund schläft .\n")
