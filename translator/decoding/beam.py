@@ -103,7 +103,7 @@ class _SentenceSearch:
         """Return whether the search may stop; `best_log_prob` is that of the best partial hypothesis."""
         if len(self.finished) < self.settings.num_best:
             return False
-        if len(self.finished) >= self.settings.beam_size:
+        if self.settings.early_stopping and len(self.finished) >= self.settings.beam_size:
             return True
         bound = best_log_prob / length_penalty(self.max_length + 1, self.settings.length_penalty)
         return bound <= self.results()[-1].score

@@ -22,6 +22,9 @@ class DecodingSettings(Settings):
 
     search: Annotated[str, NameIn(_searches)] = Field("beam", description="the search algorithm")
     beam_size: int = Field(5, ge=1, le=512, description="partial hypotheses that beam search keeps per sentence")
+    early_stopping: bool = Field(
+        True, description="whether beam search ends a sentence at `beam_size` finished translations, not at the bound"
+    )
     num_best: int = Field(1, ge=1, le=1000, description="translations returned per sentence, best first")
     length_penalty: float = Field(
         1.0, ge=0, le=10, description="alpha of Wu et al. (2016); 0 ranks by log-probability alone"
