@@ -4,7 +4,7 @@ from torch import Tensor
 
 from tests.decoding.toy import Source, Toy
 from translator.decoding.beam import beam
-from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.hypothesis import Hypothesis, length_penalty
 from translator.decoding.settings import DecodingSettings
 from translator.text.tokenizer import BOS, EOS
 
@@ -27,7 +27,7 @@ def test_finished_sentences_leave_the_batch(toy: Toy, sentences: list[list[int]]
 
 
 def plain_beam(
-    model: Toy, source: Source, *, row: int, size: int, max_length: int
+    model: Toy, source: Source, *, row: int, size: int, max_length: int, early_stopping: bool = True
 ) -> list[tuple[tuple[int, ...], float]]:
     """The same search for one sentence, by sorting Python lists; (ids, log_prob) of finished hypotheses, best first."""
     tokens = (EOS, 4, 5, 6)
@@ -43,9 +43,9 @@ def plain_beam(
         best = sorted(extended, reverse=True)[: 2 * size]
         finished += [(ids[:-1], log_prob) for log_prob, ids in best[:size] if ids[-1] == EOS]
         partial = [(ids, log_prob) for log_prob, ids in best if ids[-1] != EOS][:size]
-        if len(finished) >= size:
+        if early_stopping and len(finished) >= size:
             break
-    return sorted(finished, key=lambda hypothesis: -hypothesis[1])[:size]
+    return sorted(finished, key=lambda hypothesis: -hypothesis[1])
 
 
 def next_log_probs(model: Toy, source: Source, row: int, ids: tuple[int, ...]) -> Tensor:
@@ -61,7 +61,7 @@ def test_batched_search_equals_a_plain_one(toy: Toy, source: Source, size: int) 
     toy.bias_V[EOS] = 1.0
     results = search(toy, source, beam_size=size, num_best=size, max_length=6, length_penalty=0.0)
     for row, hypotheses in enumerate(results):
-        expected = plain_beam(toy, source, row=row, size=size, max_length=6)
+        expected = plain_beam(toy, source, row=row, size=size, max_length=6)[:size]
         finished = [hypothesis for hypothesis in hypotheses if hypothesis.is_finished]
         assert [hypothesis.ids for hypothesis in finished] == [ids for ids, _ in expected]
         log_probs = [hypothesis.log_prob for hypothesis in finished]
@@ -79,6 +79,44 @@ def test_search_stops_when_no_partial_hypothesis_can_win(toy: Toy, source: Sourc
     results = search(toy, source, beam_size=3, max_length=50)
     assert len(toy.rows) < 10
     assert all(hypothesis.is_finished for (hypothesis,) in results)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize("bias", [-1.0, 0.5, 2.0])
+def test_without_early_stopping_no_hypothesis_has_a_lower_score(
+    toy: Toy, source: Source, alpha: float, size: int, bias: float
+) -> None:
+    toy.bias_V[EOS] = bias
+    options = {"beam_size": size, "num_best": size, "max_length": 6, "length_penalty": alpha}
+    early = search(toy, source, **options)
+    whole = search(toy, source, **options, early_stopping=False)
+    for hypotheses, better in zip(early, whole, strict=True):
+        assert len(better) >= len(hypotheses)
+        for old, new in zip(hypotheses, better, strict=False):
+            assert (new.is_finished, new.score) >= (old.is_finished, old.score - 1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
+def test_without_early_stopping_search_finds_the_best_of_all_that_the_beam_finishes(
+    toy: Toy, source: Source, alpha: float
+) -> None:
+    toy.bias_V[EOS] = 2.0
+    results = search(toy, source, beam_size=3, max_length=6, length_penalty=alpha, early_stopping=False)
+    for row, (best,) in enumerate(results):
+        finished = plain_beam(toy, source, row=row, size=3, max_length=6, early_stopping=False)
+        scores = [log_prob / length_penalty(len(ids) + 1, alpha) for ids, log_prob in finished]
+        assert best.is_finished == bool(scores)
+        assert not scores or best.score == pytest.approx(max(scores), abs=1e-4)
+
+
+def test_early_stopping_can_miss_a_better_hypothesis(toy: Toy, source: Source) -> None:
+    toy.bias_V[EOS] = 0.5
+    early, whole = (
+        search(toy, source, beam_size=2, max_length=8, length_penalty=1.0, early_stopping=early)
+        for early in (True, False)
+    )
+    assert sum(new.score > old.score + 1e-6 for (old,), (new,) in zip(early, whole, strict=True)) > 0
 
 
 def test_a_wide_beam_is_at_least_as_probable_as_greedy_search(toy: Toy, source: Source) -> None:

@@ -130,6 +130,17 @@ def test_a_beam_of_size_one_is_greedy_search(model: AnyModel, source: Source, al
     assert [hypothesis.is_finished for (hypothesis,) in beam] == [hypothesis.is_finished for (hypothesis,) in greedy]
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
+def test_without_early_stopping_no_translation_has_a_lower_score(model: AnyModel, source: Source, alpha: float) -> None:
+    early, whole = (
+        run(model, source, settings_of("beam", length_penalty=alpha, early_stopping=early)) for early in (True, False)
+    )
+    for hypotheses, better in zip(early, whole, strict=True):
+        assert len(hypotheses) == len(better)
+        for old, new in zip(hypotheses, better, strict=True):
+            assert (new.is_finished, new.score) >= (old.is_finished, old.score - 1e-5)
+
+
 @pytest.mark.parametrize("narrow", [{"top_k": 1}, {"temperature": 0.01}, {"top_p": 1e-6}])
 def test_sampling_from_the_best_token_alone_is_greedy_search(
     model: AnyModel, source: Source, narrow: dict[str, float]
@@ -141,11 +152,13 @@ def test_sampling_from_the_best_token_alone_is_greedy_search(
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
 @pytest.mark.parametrize("least", [0, 2])
+@pytest.mark.parametrize("early_stopping", [True, False])
 def test_a_beam_that_holds_everything_is_exhaustive_search(
-    model: AnyModel, source: Source, alpha: float, least: int
+    model: AnyModel, source: Source, alpha: float, least: int, early_stopping: bool
 ) -> None:
     every = [ids for length in range(least, 4) for ids in itertools.product(TOKENS, repeat=length)]
-    settings = settings_of("beam", beam_size=128, num_best=5, min_length=least, max_length=3, length_penalty=alpha)
+    changes = {"min_length": least, "max_length": 3, "length_penalty": alpha, "early_stopping": early_stopping}
+    settings = settings_of("beam", beam_size=128, num_best=5, **changes)
     targets_BT = padded([[*ids, EOS] for ids in every]).ids
     for row, hypotheses in enumerate(run(model, source, settings)):
         ids_BS, mask_BS = source.ids[row].expand(len(every), -1), source.mask[row].expand(len(every), -1)

@@ -159,7 +159,7 @@ def _sentence(comparison: "Comparison", row: "Row", gap: "Gap") -> dict[str, str
 
 def plain_text(comparison: "Comparison", *, with_sentences: bool) -> str:
     """Return the verdict, a table over seeds, a table of all runs, and what is needed to repeat the comparison."""
-    rows, decoding, num_sentences = comparison.rows, comparison.decoding, len(comparison.test.source)
+    rows, num_sentences = comparison.rows, len(comparison.test.source)
     lines = [comparison.verdict, ""]
     if seeds := comparison.seeds:
         lines += [*table([score.config for score in seeds.configs], _seed_columns(seeds, comparison.names)), ""]
@@ -175,8 +175,7 @@ def plain_text(comparison: "Comparison", *, with_sentences: bool) -> str:
     tests = [row.test for row in rows] + [pair.test for pair in (seeds.pairs if seeds else [])]
     lines += dict.fromkeys(f"too few differ: {test.reason}" for test in tests if test.reason)
     lines += [
-        f"{num_sentences} sentences, {decoding.search} search, beam size {decoding.beam_size}, "
-        f"length penalty {decoding.length_penalty:g}",
+        f"{num_sentences} sentences, {comparison.decoding.summary}",
         f"BLEU: {rows[0].evaluation.scores[0].signature}",
     ]
     return "\n".join(map(unbroken, lines))

@@ -1,9 +1,9 @@
 """Beam search: the `beam_size` best partial hypotheses of every sentence, all extended together.
 
-EOS among the `beam_size` best extensions finishes a hypothesis. A sentence is done when `beam_size` hypotheses are finished,
-or when no partial hypothesis can still beat the worst of the `num_best`: log-probabilities only fall, and the length
-penalty is largest at the maximum length. A beam of size 1 is therefore greedy search, and a beam that holds everything
-is exhaustive search.
+EOS among the `beam_size` best extensions finishes a hypothesis. A sentence is done when no partial hypothesis can still beat
+the worst of the `num_best`: log-probabilities only fall, and the length penalty is largest at the maximum length. With
+early stopping it is also done when `beam_size` hypotheses are finished, so a beam of size 1 is greedy search. A beam
+that holds everything is exhaustive search.
 """
 
 import math

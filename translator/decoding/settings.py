@@ -23,7 +23,9 @@ class DecodingSettings(Settings):
     search: Annotated[str, NameIn(_searches)] = Field("beam", description="the search algorithm")
     beam_size: int = Field(5, ge=1, le=512, description="partial hypotheses that beam search keeps per sentence")
     early_stopping: bool = Field(
-        True, description="whether beam search ends a sentence at `beam_size` finished translations, not at the bound"
+        True,
+        description="true: beam search ends a sentence at `beam_size` finished translations; false: when no unfinished one can "
+        "score higher, which finds better scores for some sentences and takes more steps",
     )
     num_best: int = Field(1, ge=1, le=1000, description="translations returned per sentence, best first")
     length_penalty: float = Field(
@@ -51,6 +53,12 @@ class DecodingSettings(Settings):
         if self.max_length is not None and self.min_length > self.max_length:
             raise ValueError(f"min_length = {self.min_length} is more than max_length = {self.max_length}")
         return self
+
+    @property
+    def summary(self) -> str:
+        """The settings that scores are printed with."""
+        stopping = "" if self.early_stopping else ", no early stopping"
+        return f"{self.search} search, beam size {self.beam_size}, length penalty {self.length_penalty:g}{stopping}"
 
     def max_target_length(self, source_length: int, model_limit: int | None = None) -> int:
         """Return the maximum output length for a source of this length; it does not depend on the batch.

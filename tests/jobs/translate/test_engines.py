@@ -93,6 +93,16 @@ def test_learned_positions_limit_the_source_and_the_translation(tmp_path: Path) 
         engines.ctranslate2.search([[9] * 50 + [EOS]], settings, batch_size=5)
 
 
+def test_search_without_early_stopping_is_rejected(tmp_path: Path) -> None:
+    engine = both_engines([], tmp_path / "model").ctranslate2
+    settings = DecodingSettings(early_stopping=False)
+    with pytest.raises(
+        UsageError, match=r"decoding\.early_stopping: found false, but CTranslate2 .*; choose true, or --eng"
+    ):
+        engine.search([[9, EOS]], settings, batch_size=5)
+    engine.search([[9, EOS]], settings.model_copy(update={"search": "greedy"}), batch_size=5)
+
+
 def test_sampling_is_rejected(tmp_path: Path) -> None:
     engine = both_engines([], tmp_path / "model").ctranslate2
     with pytest.raises(UsageError, match=r"decoding\.search: found 'sampling'"):

@@ -93,7 +93,7 @@ def _compare_engines(translator: Translator, lines: list[str], folder: Path) -> 
     exported = Translator(translator.model, tokenizer, translator.config, translator.known_words, engine)
     agreements = []
     for name, changes in (("greedy", {"search": "greedy"}), ("beam 5", {"search": "beam", "beam_size": 5})):
-        settings = DecodingSettings(**{**decoding, **changes, "num_best": 1})
+        settings = DecodingSettings(**{**decoding, **changes, "num_best": 1, "early_stopping": True})
         pairs = zip(translator.translate(lines, settings), exported.translate(lines, settings), strict=True)
         num_equal = sum(translation == other for translation, other in pairs)
         agreements.append(EngineAgreement(search=name, equal=num_equal, total=len(lines)))

@@ -90,7 +90,7 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
 
 def _score_tables(comparison: Comparison) -> list[Table]:
     """Return each run's scores with intervals and tests; before that, scores over seeds if there are several."""
-    decoding, scores = comparison.decoding, comparison.rows[0].evaluation.scores
+    scores = comparison.rows[0].evaluation.scores
     tables = []
     if seeds := comparison.seeds:
         head = ["config", "mean BLEU", "standard deviation", "mean below the best"]
@@ -105,9 +105,8 @@ def _score_tables(comparison: Comparison) -> list[Table]:
         below = "the best" if number == comparison.best else str(row.test)
         rows.append([row.evaluation.run, *map(str, row.evaluation.scores), below])
     note = (
-        f"{len(comparison.test.target):,} sentences, {decoding.search} search, beam size {decoding.beam_size}, length "
-        f"penalty {decoding.length_penalty:g}. Brackets contain 95 % intervals; p by paired bootstrap, corrected (Holm "
-        f"1979). TER: lower is better. BLEU: {scores[0].signature}"
+        f"{len(comparison.test.target):,} sentences, {comparison.decoding.summary}. Brackets contain 95 % intervals; p by "
+        f"paired bootstrap, corrected (Holm 1979). TER: lower is better. BLEU: {scores[0].signature}"
     )
     return [*tables, Table("Scores of each run", head, rows, note)]
 

@@ -189,7 +189,7 @@ def _conditions(planned: Sequence[PlannedChapter], run: RunFolder, test: HeldOut
         f"one vocabulary of {vocab_size:,} tokens",
         "Training": f"{training.steps:,} updates of {training.batch_tokens:,} tokens, seed {training.seed}, one run each",
         "Learning rate": ", ".join(f"{rate:g} ({architecture})" for architecture, rate in rates.items()),
-        "Search": f"{decoding.search}, beam size {decoding.beam_size}, length penalty {decoding.length_penalty:g}",
+        "Search": decoding.summary,
         "Cost": f"{record.threads} threads; speed without validation, memory of the whole process",
         "BLEU": signature,
     }

@@ -87,6 +87,9 @@ class CTranslate2Engine:
         if settings.search == "sampling":
             why = "found 'sampling', which CTranslate2 cannot reproduce sentence by sentence"
             raise UsageError("decoding.search", why, "choose 'greedy' or 'beam', or --engine torch")
+        if settings.search == "beam" and not settings.early_stopping:
+            why = "found false, but CTranslate2 ends a sentence at beam_size finished translations"
+            raise UsageError("decoding.early_stopping", why, "choose true, or --engine torch")
         max_lengths = [settings.max_target_length(len(source), self._max_target_length) for source in sources]
         longest_first = sorted(range(len(sources)), key=max_lengths.__getitem__, reverse=True)
         pending: list[tuple[int, Any]] = []
