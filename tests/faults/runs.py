@@ -53,6 +53,20 @@ def arguments(kind: str, output: Path | str, *overrides: str) -> list[str]:
     return ["train", f"{name}.toml", *sets(*settings), "--output", str(output)]
 
 
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def peer(rank: int, size: int, port: int) -> dict[str, str]:
+    """Return the environment variables that torchrun sets for one of its processes."""
+    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
+    return {"MASTER_ADDR": "localhost", **{name: str(number) for name, number in numbers.items()}}
+
+
 class Trainings:
     """Trains kinds of model on one small corpus; uninterrupted runs are made once."""
 
@@ -72,17 +86,15 @@ class Trainings:
         """Begin or go on, to the end."""
         return self.start(kind, output, *overrides, **options).wait()
 
-    def several(self, kind: str, output: Path, *overrides: str, size: int = 2, **options: Any) -> list[Running]:
-        """Begin or go on in so many processes, as torchrun would start them; `sabotage` is for the last one."""
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            port = free.getsockname()[1]
-        common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-        started = []
+    def several(
+        self, kind: str, output: Path, *overrides: str, size: int = 2, last: Sequence[str] = (), **options: Any
+    ) -> list[Running]:
+        """Start or resume in several processes, as torchrun does; `last` overrides and `options` are for the last one."""
+        port, started = free_port(), []
         for rank in range(size):
-            environment = {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            given = options if rank == size - 1 else {}
-            started.append(self.start(kind, output, *overrides, environment=environment, **given))
+            more, given = (last, options) if rank == size - 1 else ((), {})
+            environment = peer(rank, size, port)
+            started.append(self.start(kind, output, *overrides, *more, environment=environment, **given))
         return started
 
     def whole(self, kind: str, *overrides: str) -> Path:

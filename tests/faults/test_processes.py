@@ -2,11 +2,15 @@
 
 import json
 import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults.runs import Trainings, assert_equal, journal, losses
+from tests.faults.runs import Trainings, assert_equal, free_port, journal, losses, peer
 
 TERM = int(signal.SIGTERM)
 STILL = {
@@ -83,3 +87,116 @@ def test_a_lost_process_ends_the_others(trainings: Trainings, tmp_path: Path) ->
     first, last = (process.wait() for process in trainings.several("transformer", tmp_path / "run", sabotage=[kill]))
     assert (first.code, last.code) == (5, -9)
     assert "another process of this run has ended" in first.error_text
+
+
+@pytest.mark.parametrize(
+    ("override", "difference"),
+    [("model.dim=32", "model.dim is 16 and 32"), ("training.log_every=5", "training.log_every is 1 and 5")],
+)
+def test_processes_with_different_settings_say_so(
+    override: str, difference: str, trainings: Trainings, tmp_path: Path
+) -> None:
+    done = [process.wait(20) for process in trainings.several("transformer", tmp_path / "run", last=[override])]
+    assert [result.code for result in done] == [2, 2]
+    for result in done:
+        (line,) = result.error_text.splitlines()
+        assert f"processes 0 and 1 have different settings: {difference}" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_processes_with_different_outputs_say_so(trainings: Trainings, tmp_path: Path) -> None:
+    port = free_port()
+    started = [
+        trainings.start("transformer", tmp_path / f"run{rank}", environment=peer(rank, 2, port)) for rank in range(2)
+    ]
+    done = [process.wait(20) for process in started]
+    assert [result.code for result in done] == [2, 2]
+    assert "--output is 'run0' and 'run1'" in done[0].error_text
+
+
+def answer_http(connection: socket.socket) -> None:
+    connection.recv(10)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    connection.close()
+
+
+SERVERS: dict[str, Callable[[socket.socket], None] | None] = {
+    "accepts nothing": None,
+    "never answers": lambda _: None,
+    "hangs up": lambda connection: connection.close(),
+    "speaks http": answer_http,
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_port_in_use_is_named_by_every_process(name: str, trainings: Trainings, tmp_path: Path) -> None:
+    server, connections = socket.create_server(("localhost", 0)), []
+
+    def serve(answer: Callable[[socket.socket], None]) -> None:
+        while True:
+            try:
+                connections.append(server.accept()[0])
+            except OSError:
+                return
+            answer(connections[-1])
+
+    port = server.getsockname()[1]
+    if answer := SERVERS[name]:
+        threading.Thread(target=serve, args=(answer,), daemon=True).start()
+    with server:
+        started = [
+            trainings.start("transformer", tmp_path / "run", environment=peer(rank, 2, port)) for rank in range(2)
+        ]
+        done = [process.wait(20) for process in started]
+    assert [result.code for result in done] == [5, 5]
+    assert done[0].error_text == f"error: localhost:{port}: the port is in use; choose another MASTER_PORT\n"
+    (line,) = done[1].error_text.splitlines()
+    assert f"localhost:{port}: what listens at this port is not the first process of this run" in line
+
+
+def test_a_run_with_the_port_of_another_is_rejected_and_the_other_unharmed(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    port, started = free_port(), time.monotonic()
+    running = [
+        trainings.start("transformer", tmp_path / "run", "training.steps=3000", environment=peer(rank, 2, port))
+        for rank in range(2)
+    ]
+    running[0].wait_for("step 3/")
+    for rank, size in ((0, 2), (1, 2), (2, 3)):
+        done = trainings.start("transformer", tmp_path / "other", environment=peer(rank, size, port)).wait(20)
+        assert done.code == 5
+        assert "choose another" in done.error_text
+        assert done.error_text.count("\n") == 1
+    running[0].send(signal.SIGTERM)
+    assert [process.wait().code for process in running] == [143, 143], time.monotonic() - started
+
+
+def test_a_process_that_does_not_come_is_not_waited_for_forever(trainings: Trainings, tmp_path: Path) -> None:
+    for rank, message in (
+        (0, "only some of the 2 processes are here after 2 s"),
+        (1, "first process cannot be reached"),
+    ):
+        done = trainings.start(
+            "transformer",
+            tmp_path / "run",
+            environment=peer(rank, 2, free_port()),
+            sabotage=[("replace", "translator.training.processes._MEETING_SECONDS", 2)],
+        ).wait(20)
+        assert done.code == 5
+        assert message in done.error_text
+        assert done.error_text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("RANK", "first"), ("WORLD_SIZE", ""), ("MASTER_PORT", None), ("MASTER_PORT", "70000"), ("MASTER_ADDR", None)],
+)
+def test_variables_that_torchrun_would_not_set_are_named(
+    variable: str, value: str | None, trainings: Trainings, tmp_path: Path
+) -> None:
+    environment: dict[str, str | None] = {**peer(0, 2, free_port()), variable: value}
+    done = trainings.run("transformer", tmp_path / "run", environment=environment)
+    assert done.code == 2
+    assert variable in done.error_text
+    assert "start the processes with torchrun" in done.error_text

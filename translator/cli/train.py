@@ -31,14 +31,15 @@ def train(
     from translator.jobs.train.watchdog import supervise
 
     def work() -> None:
-        from translator.config import load_config, run_name
+        from translator.config import flatten, load_config, run_name
         from translator.jobs.train.train import train_run
         from translator.jobs.translate.build import choose_device
         from translator.training.processes import join_processes
 
         loaded, chosen = load_config(path, overrides), choose_device(device)
         folder = output or RUNS / run_name(path.stem, overrides)
-        with join_processes(chosen) as processes, TrainingDisplay() as display:
+        settings = {**flatten(loaded), "--output": folder.name}
+        with join_processes(chosen, settings) as processes, TrainingDisplay() as display:
             train_run(
                 loaded,
                 folder,

@@ -7,21 +7,31 @@ CPU, so that no GPU is waited for.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from translator.errors import MachineError
+from translator.errors import MachineError, UsageError
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
 
 AnswerT = TypeVar("AnswerT")
 _TIMEOUT = timedelta(hours=6)
 """How long to wait for the first process, which may be preparing a corpus or validating."""
+_MEETING_SECONDS = 300
+"""How long to wait until all processes have started."""
+_ANSWER_SECONDS = 5
+"""How long to wait for an answer of the first process once its port is open."""
 
 
 @dataclass(frozen=True)
@@ -135,22 +145,140 @@ def _peer_errors() -> Iterator[None]:
 
 
 @contextmanager
-def join_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that `torchrun` started, each GPU with one of them; without torchrun, there is only this one."""
-    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
-    if "RANK" not in os.environ or os.environ.get("WORLD_SIZE", "1") == "1":
+def join_processes(device: torch.device, settings: Mapping[str, object]) -> Iterator[Processes]:
+    """Join the processes that `torchrun` started, each GPU with one of them; without torchrun, there is only this one.
+
+    Raises UsageError if the processes have different settings, which must be JSON, and MachineError if they do not meet.
+    """
+    restarts, size = _integer("TORCHELASTIC_RESTART_COUNT", 0), _integer("WORLD_SIZE", 1)
+    if "RANK" not in os.environ or size == 1:
         yield Processes(restarted=restarts > 0)
         return
+    rank, backend = _integer("RANK"), "gloo"
     if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        backend = "cpu:gloo,cuda:nccl"
+        _choose_gpu(_integer("LOCAL_RANK"))
     from torch.distributed.distributed_c10d import PrefixStore
-    from torch.distributed.rendezvous import rendezvous
 
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    # torchrun may keep its store over restarts, with the addresses of processes that have ended
+    store = PrefixStore(f"attempt {restarts}", _open_store(rank, size))
+    _require_equal(_exchange(store, rank, size, {"device": device.type, **settings}))
     with _peer_errors():
-        store, rank, size = next(rendezvous("env://"))
-        # torchrun may keep its store over restarts, with the addresses of processes that have ended
-        store = PrefixStore(f"attempt {restarts}", store)
         distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_TIMEOUT)
     yield Processes(rank, size, restarts > 0)
     distributed.destroy_process_group()
+
+
+def _integer(variable: str, default: int | None = None) -> int:
+    """Return the value of an environment variable that torchrun sets. Raises UsageError if it is not an integer."""
+    text = os.environ.get(variable, default)
+    try:
+        return int(text if text is not None else "")
+    except ValueError as error:
+        found = "is not set" if text is None else f"found {text!r}, expected an integer"
+        raise UsageError(variable, found, "start the processes with torchrun") from error
+
+
+def _choose_gpu(number: int) -> None:
+    if number >= torch.cuda.device_count():
+        problem = f"is {number}, but this machine has {torch.cuda.device_count()} GPUs"
+        raise MachineError("LOCAL_RANK", problem, "start one process per GPU")
+    torch.cuda.set_device(number)
+
+
+def _open_store(rank: int, size: int) -> "Store":
+    """Return the store where the processes meet. The first process keeps it at MASTER_ADDR:MASTER_PORT, or torchrun does."""
+    host, port = os.environ.get("MASTER_ADDR", ""), _integer("MASTER_PORT")
+    if not host or not 0 < port < 2**16:
+        problem = f"found {host}:{port}, expected the address of the first process"
+        raise UsageError("MASTER_ADDR and MASTER_PORT", problem, "start the processes with torchrun")
+    place = f"{host}:{port}"
+    if rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        try:
+            return _tcp_store(host, port, _MEETING_SECONDS, size=size, is_host=True)
+        except RuntimeError as error:
+            if "in use" in str(error):
+                raise MachineError(place, "the port is in use", "choose another MASTER_PORT") from error
+            problem = f"only some of the {size} processes are here after {_MEETING_SECONDS} s"
+            raise MachineError(place, problem, "see the messages of the others") from error
+    _wait_for_port(host, port)
+    if not _is_store(host, port):
+        problem = "what listens at this port is not the first process of this run"
+        raise MachineError(place, problem, "choose another MASTER_PORT")
+    return _tcp_store(host, port, _MEETING_SECONDS, size=size)
+
+
+def _tcp_store(host: str, port: int, seconds: float, *, size: int | None = None, is_host: bool = False) -> "Store":
+    """Connect to a store, or open it. With a size, it counts the processes, and its host waits for all of them."""
+    store: Store = distributed.TCPStore(  # type: ignore[attr-defined]  # the module does not list it
+        host, port, size, is_master=is_host, timeout=timedelta(seconds=seconds), wait_for_workers=size is not None
+    )
+    return store
+
+
+def _wait_for_port(host: str, port: int) -> None:
+    deadline = time.monotonic() + _MEETING_SECONDS
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=_ANSWER_SECONDS).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                problem = f"the first process cannot be reached ({error.strerror or error})"
+                raise MachineError(f"{host}:{port}", problem, "check MASTER_ADDR, or see its own message") from error
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _is_store(host: str, port: int) -> bool:
+    """Return whether a store of PyTorch answers at an open port.
+
+    A child process asks, because the library may wait forever for an answer and logs each attempt with a C++ stack.
+    """
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            _tcp_store(host, port, _ANSWER_SECONDS)
+            os._exit(0)
+        os._exit(1)
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status == 0
+            time.sleep(0.01)
+        return False
+    finally:
+        with suppress(ProcessLookupError, ChildProcessError):  # it may have ended
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def _exchange(store: "Store", rank: int, size: int, settings: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return the settings of all processes. Raises MachineError if they do not all come, or belong to several runs."""
+    if store.add(f"rank {rank}", 1) > 1 or store.compare_set("size", "", str(size)) != str(size).encode():
+        problem = f"another run uses it: it has a process {rank} already, or another number of processes than {size}"
+        raise MachineError("MASTER_PORT", problem, "choose another")
+    store.set(f"settings {rank}", json.dumps(settings))
+    store.set_timeout(timedelta(seconds=_MEETING_SECONDS))
+    with _peer_errors():
+        answers = [store.get(f"settings {number}") for number in range(size)]
+        store.set(f"done {rank}", "")
+        if rank == 0:  # which may keep the store, and may be about to exit
+            store.wait([f"done {number}" for number in range(size)])
+    store.set_timeout(_TIMEOUT)
+    return [json.loads(answer) for answer in answers]
+
+
+def _require_equal(settings: Sequence[Mapping[str, object]]) -> None:
+    """Raise UsageError in every process if the settings of one differ from those of the first."""
+    expected = settings[0]
+    for rank, found in enumerate(settings):
+        names = sorted({*expected, *found})
+        different = [name for name in names if expected.get(name) != found.get(name)]
+        if different:
+            values = ", ".join(f"{name} is {expected.get(name)!r} and {found.get(name)!r}" for name in different)
+            problem = f"processes 0 and {rank} have different settings: {values}"
+            raise UsageError("torchrun", problem, "give all processes the same command")
