@@ -8,7 +8,7 @@ from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 
-VOCAB_SIZE = 7  # the four control tokens and three words
+VOCAB_SIZE = 7  # the four special tokens and three words
 TINY: dict[str, dict[str, dict[str, int]]] = {
     "recurrent": {
         "model": {"embedding_dim": 12},

@@ -32,7 +32,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 _LONG_INTEGER = re.compile(r"[0-9_]{4301}")
 """More digits than Python converts to an integer."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""What Python decodes a typed byte to that is not UTF-8."""
+"""The surrogates to which Python decodes bytes of the command line that are not UTF-8."""
 
 
 class Config(Settings):
@@ -93,13 +93,13 @@ def apply_override(table: Table, override: str) -> None:
     if not separator or not all((*parents, last)):
         raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
     if _SURROGATE.search(override):
-        raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "type it in UTF-8")
+        raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "encode it as UTF-8")
     try:
         value, *more = tomllib.loads(f"value = {written}").values()
     except (ValueError, RecursionError):  # ValueError also for an integer with too many digits
         value, more = written, []
     if more:
-        raise UsageError(f"--set {key}", f"found {quoted(written)}, expected one value", "give each key a --set")
+        raise UsageError(f"--set {key}", f"found {quoted(written)}, expected one value", "use one --set per key")
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):

@@ -73,7 +73,7 @@ def measure_speed(folder: Path) -> None:
 
 
 def tokens_per_second(run: Training, num_updates: int) -> float:
-    """Return the real target tokens per second, end marks included, of the next updates of a run."""
+    """Return the real target tokens per second, EOS included, of the next updates of a run."""
     configure_library(torch.device("cuda"), run.objective.ops)
     torch.cuda.synchronize()
     start = time.monotonic()

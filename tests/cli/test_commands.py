@@ -85,7 +85,7 @@ def test_json_lines_have_the_n_best_translations(here: Path, program: Program) -
 def test_unknown_words_are_reported_once(here: Path, program: Program) -> None:
     result = program("translate", "a zeppelin and a Zeppelin")
     assert result.errors.count("zeppelin") == 1
-    assert "not among the training words" in result.errors
+    assert "words that did not occur in training" in result.errors
 
 
 def test_python_loads_the_same_translator(here: Path, program: Program) -> None:
@@ -198,7 +198,7 @@ def test_damaged_parameters_are_rejected(here: Path, program: Program) -> None:
     path.write_bytes(content)
     result = program("translate", "x")
     assert result.code == 4
-    assert "model.safetensors is not what was written" in result.errors
+    assert "model.safetensors has changed since it was written" in result.errors
 
 
 def test_input_that_is_not_utf_8_is_reported_with_its_line(here: Path, program: Program) -> None:

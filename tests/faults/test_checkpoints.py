@@ -44,7 +44,7 @@ def assert_resumes_from(step: int, trainings: Trainings, run: Path, reason: str)
     before = snapshot(newest)
     done = trainings.run("transformer", run)
     assert done.code == 0, done.error_text
-    assert f"step-00000010 is damaged and not used: {reason}" in done.error_text
+    assert f"step-00000010 is damaged and was skipped: {reason}" in done.error_text
     assert f"resuming from step {step}\n" in done.error_text
     assert snapshot(newest) == before
     shutil.rmtree(newest)
@@ -102,7 +102,7 @@ def test_b06_parameters_that_end_in_zeros_are_reported_and_skipped(trainings: Tr
     weights = run / "checkpoints" / "step-00000010" / MODEL
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
-    assert_resumes_from(9, trainings, run, f"{MODEL} is not what was written (SHA-256 differs)")
+    assert_resumes_from(9, trainings, run, f"{MODEL} has changed since it was written (SHA-256 differs)")
 
 
 def test_b07_if_all_checkpoints_are_damaged_nothing_is_trained(trainings: Trainings, run: Path) -> None:
@@ -111,7 +111,7 @@ def test_b07_if_all_checkpoints_are_damaged_nothing_is_trained(trainings: Traini
     before = snapshot(run)
     done = trainings.run("transformer", run)
     assert done.code == 4
-    assert done.error_text.count(f"is damaged and not used: {MODEL} has 100 bytes") == 4
+    assert done.error_text.count(f"is damaged and was skipped: {MODEL} has 100 bytes") == 4
     assert "all checkpoints are damaged" in done.error_text
     assert snapshot(run) == before
 
@@ -425,7 +425,7 @@ def test_a_run_that_is_moved_while_it_trains_is_not_created_again(trainings: Tra
     training.send(signal.SIGCONT)
     done = training.wait()
     assert done.code == 5
-    assert f"{run}: is no longer there" in done.error_text
+    assert f"{run}: no longer exists" in done.error_text
     assert not run.exists()
     elsewhere.rename(run)
     assert trainings.run("transformer", run).code == 0

@@ -227,7 +227,7 @@ def test_k07_training_does_not_write_to_a_folder_that_is_not_a_run(commands: Com
 def test_k07_an_output_needs_a_name(commands: Commands, corpus: Path) -> None:
     (corpus / "nothing").mkdir()
     words = ["train", "../demo.toml", *sets(*SETTINGS["demo"]), "--output", "."]
-    refused(commands.run(corpus / "nothing", *words), 2, "--output: found '.', which gives the run no name")
+    refused(commands.run(corpus / "nothing", *words), 2, "--output: found '.', which does not name a run")
 
 
 def test_k03_compare_rejects_options_before_training(commands: Commands, corpus: Path) -> None:

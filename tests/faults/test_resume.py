@@ -110,7 +110,7 @@ def test_a09_other_settings_are_refused_by_name(override: str, told: str, traini
     done = trainings.run("transformer", whole, override)
     assert done.code == 2
     assert told in done.error_text
-    assert "only how long it trains and what it logs and keeps may change" in done.error_text
+    assert "only the length of training, logging and checkpoints may change" in done.error_text
     assert snapshot(whole) == before
 
 

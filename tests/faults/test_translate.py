@@ -96,7 +96,7 @@ def test_f08_an_endless_line_is_one_line_in_bounded_time(commands: Commands, fin
     assert time.monotonic() - began < 40
     assert (done.code, len(done.lines)) == (0, 3)
     assert done.lines[0] == done.lines[2]
-    assert "only the end was translated: line 2\n" in done.error_text
+    assert "only its end was translated: line 2\n" in done.error_text
 
 
 LIMITS = {
@@ -112,7 +112,7 @@ def test_f08_where_a_model_has_a_longest_sentence_the_end_is_translated(training
     done = trainings.commands.run(trainings.folder, *words, stdin=DOG + b"dog " * 300 + b"\n" + DOG)
     assert (done.code, len(done.lines)) == (0, 3)
     assert done.lines[0] == done.lines[2]
-    assert "longer than 250 tokens, only the end was translated: line 2\n" in done.error_text
+    assert "source longer than 250 tokens, only its end was translated: line 2\n" in done.error_text
 
 
 @pytest.mark.parametrize("kind", LIMITS)
@@ -226,7 +226,7 @@ def test_f15_every_script_gets_its_line(commands: Commands, finished: Path, run:
     done = commands.run(finished, "translate", "--run", run, "--json", stdin="".join(f"{x}\n" for x in lines).encode())
     assert done.code == 0
     assert [json.loads(line)["source"] for line in done.lines] == lines
-    assert "not among the training words, so do not trust them: " in done.error_text
+    assert "words that did not occur in training, so their translations are unreliable: " in done.error_text
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -234,7 +234,7 @@ def test_f16_a_model_without_an_end_is_cut_and_flagged(commands: Commands, work:
     make_it_write(work / run, "<0x41>")
     done = commands.run(work, "translate", "--run", run, stdin=DOG * 2)
     assert (done.code, len(done.lines), {*done.lines[0]}) == (0, 2, {"A"})
-    assert "no end was found, the translation is cut at its maximum length: line 1, 2\n" in done.error_text
+    assert "the model did not end the translation, which was cut at its maximum length: line 1, 2\n" in done.error_text
     (line,) = commands.run(work, "translate", "--run", run, "--json", stdin=DOG).lines
     assert json.loads(line)["translations"][0]["is_finished"] is False
 

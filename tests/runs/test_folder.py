@@ -86,7 +86,7 @@ def test_a_checkpoint_that_is_written_meanwhile_does_not_matter(run: RunFolder) 
 def test_an_unfinished_run_says_how_to_continue(tmp_path: Path) -> None:
     run = sealed(write_run(tmp_path / "run"))
     run.require_intact()
-    with pytest.raises(ModelError, match="its training has not finished; `translator train` continues it"):
+    with pytest.raises(ModelError, match="its training has not finished; resume it with `translator train`"):
         run.require_finished()
 
 

@@ -29,7 +29,7 @@ def test_an_untouched_folder_is_not_damaged(folder: Path) -> None:
 @pytest.mark.parametrize(("name", "unread"), [("a", ("inner/b",)), ("inner/b", ("a",))])
 def test_every_part_is_hashed_unless_it_is_not_read(name: str, unread: tuple[str, ...], folder: Path) -> None:
     (folder / name).write_bytes(b"z")
-    assert find_damage(folder) == f"{name} is not what was written (SHA-256 differs)"
+    assert find_damage(folder) == f"{name} has changed since it was written (SHA-256 differs)"
     assert find_damage(folder, unread=(name,)) is None
     assert find_damage(folder, unread=unread) is not None
 

@@ -108,7 +108,7 @@ DAMAGES = {
         lambda folder: replace(folder, PROGRESS, b'{"progress": 3}'),
         "is not the progress of a training run",
     ),
-    "other name": (lambda folder: rename_step(folder), "is of step 3"),
+    "other name": (lambda folder: rename_step(folder), "belongs to step 3"),
 }
 
 
@@ -134,7 +134,7 @@ def test_a_damaged_checkpoint_is_reported_skipped_and_not_touched(kind: str, tmp
     damage(bad.path)
     notices: list[str] = []
     assert find_checkpoints(tmp_path, notices.append) == [good]
-    assert notices[0].startswith("step-00000002 is damaged and not used: ")
+    assert notices[0].startswith("step-00000002 is damaged and was skipped: ")
     assert reason in notices[0]
     assert bad.path.is_dir()
 

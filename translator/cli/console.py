@@ -42,7 +42,7 @@ def print_result(text: str) -> None:
 
 
 def notify(text: str) -> None:
-    """Print one line to standard error; a very long line is shortened in the middle, as its end says what to do."""
+    """Print one line to standard error; a very long line is shortened in the middle, because its end says what to do."""
     line = visible(unbroken(text))
     if len(line) > _MAX_MESSAGE_CHARACTERS:
         line = f"{line[: _MAX_MESSAGE_CHARACTERS // 2]} ... {line[-_MAX_MESSAGE_CHARACTERS // 2 :]}"

@@ -45,7 +45,7 @@ Attention = Annotated[
     ),
 ]
 Layer = Annotated[
-    int | None, typer.Option(metavar="N", help="Decoder layer to show.", show_default="the one that aligns best")
+    int | None, typer.Option(metavar="N", help="Decoder layer to show.", show_default="the layer that aligns best")
 ]
 Head = Annotated[
     int | None, typer.Option(metavar="N", help="Attention head to show.", show_default="the average of all heads")

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from translator.jobs.show.watch import State, WatchedRun
 
 _MIN_WIDTH, _TWO_CHARTS_WIDTH, _MAX_WIDTH = 20, 72, 100
-"""Columns of the screen: the least it is drawn for, from where on two charts stand side by side, and the most it uses."""
+"""Columns of the screen: the fewest that are used, how many two charts side by side need, and the most that are used."""
 _MIN_CHART_LINES, _MAX_CHART_LINES = 1, 12
 _SAMPLE_LINES = 4
-"""Lines that the charts leave for samples, enough for one."""
+"""Lines below the charts that are kept free for samples: enough for one sample."""
 _REFRESH_SECONDS = 1.0
 
 _Run = Annotated[

@@ -110,7 +110,9 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
     """Raise DataError for different numbers of sentences, of which sacreBLEU would ignore the surplus, and for none."""
     if len(hypotheses) != len(references):
         raise DataError(
-            "references", f"{len(references):,} lines, but {len(hypotheses):,} translations", "line n judges line n"
+            "references",
+            f"{len(references):,} lines, but {len(hypotheses):,} translations",
+            "line n is the reference for line n",
         )
     if not references:
         raise DataError("references", "no sentences", "give a test set with at least one")

@@ -1,4 +1,4 @@
-"""Whole jobs without a console, one sub-room a job; a sub-room imports only from the ones above it in this list.
+"""Whole jobs without a console, one sub-room per job, which imports only from those above it in this list.
 
 translate/  the Python API: load a run, translate; search engines and the conversion to CTranslate2
 inspect/    what a run attends to

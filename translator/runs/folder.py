@@ -126,7 +126,9 @@ class RunFolder(NamedTuple):
     def require_run(self) -> None:
         """Raise ModelError unless this version of the program can read the run."""
         if not self.is_run:
-            raise ModelError(str(self.path), "is not a run folder of this program", "`translator train` makes one")
+            raise ModelError(
+                str(self.path), "is not a run folder of this program", "create one with `translator train`"
+            )
         self.record()
 
     def require_intact(self) -> None:
@@ -142,13 +144,13 @@ class RunFolder(NamedTuple):
         """Raise ModelError unless the run is intact and finished, with undamaged parameters."""
         self.require_intact()
         if not self.is_finished:
-            raise ModelError(str(self.path), "its training has not finished", "`translator train` continues it")
+            raise ModelError(str(self.path), "its training has not finished", "resume it with `translator train`")
         if reason := self.find_final_damage():
             raise ModelError(str(self.final), reason, "train the run again")
         self.finish_record()
 
     def require_replaceable(self) -> None:
-        """Raise MachineError if there is something else than a run or an empty folder, which must not be overwritten.
+        """Raise MachineError if the path is neither a run nor an empty folder, and so must not be overwritten.
 
         All fixed parts are required, because a file of a common name does not make a folder a run.
         """

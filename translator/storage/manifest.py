@@ -94,7 +94,7 @@ def _find_damaged_part(folder: Path, name: str, part: _Part) -> str | None:
         return f"{name} is not a file"
     if status.st_size != part.bytes:
         return f"{name} has {status.st_size} bytes, expected {part.bytes}"
-    return None if _sha256(path) == part.sha256 else f"{name} is not what was written (SHA-256 differs)"
+    return None if _sha256(path) == part.sha256 else f"{name} has changed since it was written (SHA-256 differs)"
 
 
 def _sha256(path: Path) -> str:

@@ -23,7 +23,7 @@ def temporary_of(target: Path) -> Path:
 
 def is_alive(pid: int) -> bool:
     """Return whether a process of this machine has this pid and has not ended."""
-    if os.name != "posix" or pid <= 0:  # on Windows, os.kill(pid, 0) is not a question
+    if os.name != "posix" or pid <= 0:  # on Windows, os.kill(pid, 0) does more than check
         return False
     try:
         os.kill(pid, 0)

@@ -25,11 +25,11 @@ _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # UTF-16 and UTF-32
 _BLOCK_BYTES = 2**22
 _GZIP_BUFFER_BYTES = 2**17  # GzipFile is slow at lines and at small reads
 _SKIPPED_BYTES = 2**20  # of a line that is too long, at a time
-_EXTRA_BYTES = len(_BOM) + len(b"\r\n") + 1  # a line with so many more bytes than allowed is too long whatever they are
+_EXTRA_BYTES = len(_BOM) + len(b"\r\n") + 1  # a BOM and a line end do not count, so read this far to judge a line
 MAX_EXPANSION = 20
-"""How many times larger than the gzipped file its text may be. Text reaches 3 to 5, and about 10 if it repeats itself."""
+"""How many times larger than its gzipped file a text may be. Usual are 3 to 5, and about 10 for repetitive text."""
 MIN_EXPANDED_BYTES = 2**25
-"""A gzipped file may expand to this size in any case, so that short texts may repeat themselves."""
+"""A gzipped file may always expand to this size, so that short texts may be repetitive."""
 MAX_EXPANDED_BYTES = 10**11
 """No gzipped file may expand to more. 5 million pairs are about 10**9 bytes."""
 GZIP_LIMITS = (
@@ -54,7 +54,7 @@ class LineLimit(NamedTuple):
 
 
 OVERLONG = "\0 line longer than corpus.max_line_bytes"
-"""What is read in place of a line that is too long. No other line contains NUL."""
+"""Replaces a line that is too long. No other line contains NUL."""
 UNLIMITED = LineLimit(2**40)
 """For files that this program wrote itself."""
 _USUAL_LIMIT = LineLimit()
@@ -122,7 +122,7 @@ class BlockReader:
         if not raw:
             return 0
         first, content = self.num_lines + 1, raw.removesuffix(b"\n")
-        # Decode the block as a whole if possible. A file's first line may need a closer look, and errors need a line number.
+        # Decode the whole block if possible; line by line for a file's first line, which may have a BOM, and to locate errors.
         try:
             if first == 1 or b"\0" in content or _has_longer_line(content, self.limit.max_bytes):
                 raise ValueError("decode line by line")
@@ -148,7 +148,7 @@ class BlockReader:
 def _has_longer_line(content: bytes, max_bytes: int) -> bool:
     """Return whether a line has more than `max_bytes`.
 
-    Everything up to the last line feed within reach is short enough, so a few jumps pass a whole block.
+    Jumps from each line feed to the last one within `max_bytes`, so a few searches cover a whole block.
     """
     start = 0
     while len(content) - start > max_bytes:
@@ -192,9 +192,9 @@ class _GzippedText(gzip.GzipFile):
         self._max_bytes = min(max(MAX_EXPANSION * path.stat().st_size, MIN_EXPANDED_BYTES), MAX_EXPANDED_BYTES)
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read from the text; `BufferedReader` calls this with the number of bytes that it has room for."""
+        """Read decompressed bytes; `BufferedReader` calls this with the number of bytes that it has room for."""
         content = super().read(size)
         if self.tell() > self._max_bytes:
             found = f"expands to more than {self._max_bytes / 1e6:,.0f} MB, which is too much for a text of its size"
-            raise DataError(str(self._path), found, "if it is what you want, decompress it with gunzip")
+            raise DataError(str(self._path), found, "if this is intended, decompress it with gunzip")
         return content

@@ -122,7 +122,7 @@ def _read_record(folder: Path) -> CheckpointRecord:
     except (OSError, ValueError) as error:
         raise ModelError(str(path), "is not the progress of a training run") from error
     if folder.name != f"step-{record.progress.step:08d}":
-        raise ModelError(str(path), f"is of step {record.progress.step}")
+        raise ModelError(str(path), f"belongs to step {record.progress.step}")
     return record
 
 
@@ -177,7 +177,7 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoi
         except ModelError as error:
             reason = str(error)
         if reason is not None:
-            warn(f"{path.name} is damaged and not used: {reason}")
+            warn(f"{path.name} is damaged and was skipped: {reason}")
     return checkpoints
 
 

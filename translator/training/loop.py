@@ -17,7 +17,7 @@ from translator.training.settings import OPTIMIZERS, TrainingSettings
 from translator.training.updates import CorpusUpdates, Share
 
 Replay: TypeAlias = Callable[[int, int, float], Tensor | None]
-"""From epoch, position and learning rate to (loss, gradient norm) of an update, if it has been recorded."""
+"""Maps epoch, position and learning rate to (loss, gradient norm) of a recorded update, or None if it is not recorded."""
 
 
 class Outcome(NamedTuple):
@@ -93,7 +93,7 @@ def _accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress
                 problem = f"out of memory with one sentence pair at a time (up to {longest:,} target tokens)"
                 advice = "lower training.batch_tokens, leave out long sentences or choose a smaller model"
                 place = f"step {progress.step + 1}"
-                raise MachineError(place, problem, f"{advice}; the last checkpoint is good") from error
+                raise MachineError(place, problem, f"{advice}; the last checkpoint is intact") from error
         objective.zero_grad()  # outside the handler: the exception refers to the tensors of the failed attempt
         restore_random()
         progress.parts *= 2 if ran_out else 1

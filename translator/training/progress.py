@@ -101,7 +101,7 @@ def examine(report: Report, progress: Progress) -> str | None:
             before = "no update had a finite loss" if usual is None else f"before, it was about {usual:.3g}"
             problem = f"loss not finite in {MAX_SKIPPED} updates in a row ({before})"
             settings = f"training.learning_rate ({report.learning_rate:.3g} here) or training.clip_norm"
-            raise NumericalError(f"step {report.step}", problem, f"lower {settings}; checkpoints are good")
+            raise NumericalError(f"step {report.step}", problem, f"lower {settings}; earlier checkpoints are intact")
         return f"step {report.step}: loss or gradient not finite, update skipped ({progress.skipped} so far)"
     progress.skipped_in_a_row = 0
     progress.usual_loss = report.loss if usual is None else LOSS_MEMORY * usual + (1 - LOSS_MEMORY) * report.loss

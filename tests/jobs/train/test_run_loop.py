@@ -62,5 +62,5 @@ def test_a_run_folder_that_vanishes_is_an_error(train: Train, corpus: Path, monk
         return inner(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_loop, "mean_cross_entropy", vanish)
-    with pytest.raises(MachineError, match="is no longer there; put it back and run the same command again"):
+    with pytest.raises(MachineError, match="no longer exists; restore it and run the same command again"):
         train("vanishing", "training.validate_every=3")

@@ -27,7 +27,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(run: RunFolder
     older, newest = checkpoints(run)[-2:]
     (newest / "model.safetensors").write_bytes(b"")
     _, heard = train("copy")
-    assert any(line.startswith(f"{newest.name} is damaged and not used: ") for line in heard.lines)
+    assert any(line.startswith(f"{newest.name} is damaged and was skipped: ") for line in heard.lines)
     step = int(older.name.removeprefix("step-"))
     assert f"resuming from step {step}" in heard.lines
     assert heard.steps == list(range(step + 1, 13))

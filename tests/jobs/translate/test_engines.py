@@ -88,7 +88,7 @@ def test_learned_positions_limit_the_source_and_the_translation(tmp_path: Path) 
     engines, settings = both_engines(LEARNED_POSITIONS, tmp_path / "model"), DecodingSettings(search="greedy")
     ours, theirs = (engine.search([[9] * 35 + [EOS]], settings, batch_size=5)[0][0] for engine in engines[:2])
     assert ours.ids == theirs.ids
-    assert len(theirs.ids) == 39  # one of the 40 positions is for the end mark
+    assert len(theirs.ids) == 39  # one of the 40 positions is for EOS
     with pytest.raises(DataError, match=r"CTranslate2: .*position"):
         engines.ctranslate2.search([[9] * 50 + [EOS]], settings, batch_size=5)
 

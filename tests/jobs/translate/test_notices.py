@@ -26,9 +26,9 @@ def test_each_kind_of_notice_names_words_or_lines(notices: TranslationNotices) -
     notices.add("a dog", GOOD._replace(is_source_truncated=True))
     notices.add("a dog", GOOD._replace(is_finished=False))
     assert notices.lines() == [
-        "not among the training words, so do not trust them: unicorn",
-        "longer than 9 tokens, only the end was translated: line 2",
-        "no end was found, the translation is cut at its maximum length: line 3",
+        "words that did not occur in training, so their translations are unreliable: unicorn",
+        "source longer than 9 tokens, only its end was translated: line 2",
+        "the model did not end the translation, which was cut at its maximum length: line 3",
     ]
 
 

@@ -124,7 +124,7 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
     except OSError as error:
         raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
     if hashlib.sha256(content).hexdigest() != run.record().pairs:
-        raise ModelError(str(path), "is not what was written (SHA-256 differs)", "restore the run folder")
+        raise ModelError(str(path), "has changed since it was written (SHA-256 differs)", "restore the run folder")
     sides = [[unicodedata.normalize("NFC", line) for line in side] for side in (test.source, test.target)]
     hashes = pair_hashes(hash_lines(sides[0]), hash_lines(sides[1]))
     return [int(index) + 1 for index in find_known(hashes, np.frombuffer(content, "<u8"))]

@@ -70,7 +70,7 @@ def run_commands(commands: Mapping[str, Sequence[str]], *, num_processes: int, n
 
 
 class _Process:
-    """A running command; `notify` gets its lines on standard error, None leaves them where ours go."""
+    """A running command; `notify` gets its lines on standard error; with None it shares our standard error."""
 
     def __init__(self, name: str, command: Sequence[str], notify: Callable[[str], None] | None) -> None:
         self.name, self.last_line, self.was_stopped = name, "", False

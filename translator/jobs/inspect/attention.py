@@ -2,7 +2,7 @@
 
 The weights come from one pass of the model with the finished translation as decoder input. Row t belongs to the step
 that produces token t, whichever recurrent state is its query, so rows are never shifted. Source and translation end in
-the end mark, which has its own column and row: it can be attended to, and it has to be produced.
+EOS, which has its own column and row: it can be attended to, and it has to be produced.
 """
 
 from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ _NAMES = ("loss", "cross_entropy", "perplexity", "bleu", "learning_rate", "speed
 """The curves in the order in which they are shown."""
 _NOISY = ("loss", "speed")
 _QUIET_SECONDS = 60.0
-"""A run whose process is not on this machine counts as stopped after so many seconds without a new record."""
+"""Seconds without a new record after which a run on another machine counts as stopped."""
 
 
 class State(NamedTuple):

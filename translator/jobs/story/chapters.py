@@ -1,6 +1,6 @@
 """The chapters of the story: fifteen models, each one change away from another, trained under equal conditions.
 
-Each one is trained in its own process, so that its peak memory does not include that of the others.
+Each chapter is trained in its own process, so that its peak memory does not include that of the others.
 """
 
 from collections.abc import Callable, Sequence

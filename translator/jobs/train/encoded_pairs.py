@@ -24,7 +24,7 @@ _ABOUT = "about.json"
 
 
 class _About(BaseModel):
-    """Everything that decides which ids the pairs become: `about.json` in `prepared/`."""
+    """Everything that determines the ids of the pairs: `about.json` in `prepared/`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
     corpus: str  # fingerprint of all pairs read

@@ -23,7 +23,7 @@ class TrainingObserver(Protocol):
 
 
 class TrainingObservers:
-    """Several observers as one, called in order. Of several processes only the first one has any."""
+    """Calls several observers in order. If several processes train together, only the first has observers."""
 
     def __init__(self, *observers: TrainingObserver) -> None:
         self._observers = list(observers)

@@ -1,4 +1,4 @@
-"""The end of a run: choose the parameters to translate with, and save them with a record of the training.
+"""The end of a run: choose the parameters to translate with, and save them with a record of how training ended.
 
 Both depend on the kept checkpoints alone, so finishing may be interrupted and repeated.
 """

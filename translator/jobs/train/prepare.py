@@ -84,7 +84,9 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
     run.require_intact()
     if changed := differences(flatten(run.config()), flatten(config)):
         changes = ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed)
-        advice = "only how long it trains and what it logs and keeps may change; give another --output, or --overwrite"
+        advice = (
+            "only the length of training, logging and checkpoints may change; give another --output, or --overwrite"
+        )
         raise UsageError(str(run.path), f"was started with other settings: {changes}", advice)
     (filtered, _), validation = _filter_training_pairs(config), read_split(config.corpus, "validation")
     recorded = run.record().corpus
@@ -144,7 +146,9 @@ class _HeldOut(NamedTuple):
 def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     """Write a new run folder, complete or not at all."""
     if run.path.name in ("", ".."):
-        raise UsageError("--output", f"found {str(run.path)!r}, which gives the run no name", "type one, as runs/mine")
+        raise UsageError(
+            "--output", f"found {str(run.path)!r}, which does not name a run", "give a name, such as runs/mine"
+        )
     sample, source_words, target_words = PairSample(config.tokenizer), WordCounts(), WordCounts()
 
     def collect(block: Block) -> None:
@@ -163,7 +167,7 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     unknown_share = tokenizer.unknown_share(validation)
     if unknown_share >= _UNFAMILIAR_SHARE:
         percent = f"{100 * unknown_share:.0f} %"
-        notify(f"warning: {percent} of the validation tokens are characters that the training pairs lack")
+        notify(f"warning: {percent} of the validation tokens are characters that do not occur in the training pairs")
     if path := labels_path(config.corpus, "validation", _LABELS["validation"]):
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
     initial_parameters(config, tokenizer, run)  # for its errors, before an older run is replaced
@@ -235,7 +239,7 @@ def _run_record(
 
 
 def _finding_records(findings: list[Finding]) -> list[FindingRecord]:
-    """Return the findings with the names of their files alone, because a run may be moved and given away."""
+    """Return the findings with the names of their files alone, because a run may be moved or shared."""
     return [FindingRecord(**finding._replace(place=Path(finding.place).name)._asdict()) for finding in findings]
 
 
@@ -247,7 +251,7 @@ def _summary(filtered: FilterResult, splits: dict[Split, _HeldOut]) -> Iterator[
     line = f"training pairs: {counts['read']:,} read, {counts['kept']:,} kept"
     yield line + (f"; skipped: {', '.join(skipped)}" if skipped else "")
     if noticed := [f"{counts[what]:,} {what}" for what in ("duplicates", "identical") if counts[what]]:
-        yield f"among those kept: {', '.join(noticed)}"
+        yield f"among the pairs kept: {', '.join(noticed)}"
     for name, (corpus, check, _) in splits.items():
         pairs, sources = check.also_in_training, check.sources_in_training
         yield (

@@ -100,12 +100,12 @@ class Training:
 
         def work_and_progress() -> dict[str, object]:
             if not self.run.is_run:
-                advice = "put it back and run the same command again"
-                raise MachineError(str(self.run.path), "is no longer there", advice)
+                advice = "restore it and run the same command again"
+                raise MachineError(str(self.run.path), "no longer exists", advice)
             work()
             return asdict(self.progress)
 
-        # The training loop holds this very object, so it is changed and not replaced.
+        # The training loop holds a reference to this object, so it is updated in place.
         for name, value in self.processes.first(work_and_progress).items():
             setattr(self.progress, name, value)
 

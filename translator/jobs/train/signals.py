@@ -78,7 +78,7 @@ def stop_requests() -> Iterator[StopRequest]:
 
 @contextmanager
 def handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Call `handler` for each stop signal while the block runs, if that is in the main thread, which alone gets signals.
+    """Call `handler` for each stop signal while the block runs, if it runs in the main thread: no other receives signals.
 
     A signal that was ignored (nohup) stays ignored.
     """

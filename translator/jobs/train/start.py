@@ -1,4 +1,4 @@
-"""Build every object that trains a run, at step 0 or as the newest checkpoint has it."""
+"""Build every object that trains a run, at step 0 or with the state of the newest checkpoint."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -81,14 +81,14 @@ def build_training(
 
 
 def _limits(model: AnyModel) -> tuple[int | None, int | None]:
-    """Return how many source and target tokens the model reads at most, end marks included."""
+    """Return how many source and target tokens the model reads at most, EOS included."""
     return model.max_source_length, model.max_target_length and model.max_target_length + 1
 
 
 def _replay(
     objective: Objective, updates: CorpusUpdates, optimizer: torch.optim.Optimizer, settings: TrainingSettings
 ) -> Replay | None:
-    """Return what replays captured updates; None, with one message, for a training run that cannot be captured."""
+    """Return the function that replays captured updates, or None, with a message, if updates cannot be captured."""
     pairs, model = updates.pairs, objective.model
     obstacles = {
         "several processes share an update": updates.processes.size > 1,
@@ -115,7 +115,7 @@ def _check_lengths(model: AnyModel, pairs: EncodedPairs, split: str, number_P: N
             raise DataError(
                 f"{split} pair {number_P[first] + 1:,}",
                 f"its {side} is too long ({lengths[first]:,} tokens, but the model reads at most {limit:,}{others})",
-                "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then --overwrite",
+                "raise model.max_positions or the attention's max_length, or lower corpus.max_words; then use --overwrite",
             )
 
 
@@ -134,7 +134,7 @@ def resume(training: Training) -> None:
         try:
             record = restore_checkpoint(newest, training.objective.model, training.optimizer)
         except ModelError as error:
-            notify(f"{newest.path.name} is damaged and not used: {error}")
+            notify(f"{newest.path.name} is damaged and was skipped: {error}")
             training.checkpoints.pop()
     if record is not None:
         training.progress, training.reported_parts = record.progress, record.progress.parts
@@ -147,7 +147,9 @@ def resume(training: Training) -> None:
         raise ModelError(str(run.checkpoints), "all checkpoints are damaged", advice)
     progress = training.progress
     if processes.differ(progress.step):
-        raise MachineError(str(run.path), "the processes see different checkpoints", "use a folder that all can see")
+        raise MachineError(
+            str(run.path), "the processes see different checkpoints", "use a run folder that all processes can see"
+        )
     processes.first(lambda: truncate_after(run.path / JOURNAL, progress.step, progress.validated_step))
     processes.first(training.prune_checkpoints)  # the run may have been killed between a save and its pruning
 

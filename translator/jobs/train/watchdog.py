@@ -29,11 +29,11 @@ IDLE_SECONDS = 1.0
 """Grace period otherwise: while importing, preparing, compiling or finishing."""
 _PR_SET_PDEATHSIG = 1
 _LOADER_EXIT_CODE = 127
-"""With which glibc ends a process that has no memory for a thread's variables (`_dl_fatal_printf`); nothing can catch it."""
+"""Exit code of glibc if there is no memory for a thread's variables (`_dl_fatal_printf`); nothing can catch it."""
 
 
 class _Shared(ctypes.Structure):
-    """What the trainer tells its watchdog, in memory that both processes see."""
+    """The state that the trainer reports to its watchdog, in memory that both processes share."""
 
     _fields_ = (
         ("grace_seconds", ctypes.c_double),
@@ -72,7 +72,7 @@ def grace(seconds: float) -> Iterator[None]:
 
 
 def set_grace(seconds: float) -> None:
-    """From now on, a signal has to be answered within `seconds` of its arrival or of this call."""
+    """Require that signals are answered within `seconds` of their arrival or of this call, whichever is later."""
     # The watchdog may read between the two lines, so the later deadline comes first.
     _shared.grace_since = time.monotonic()
     _shared.grace_seconds = seconds
@@ -145,13 +145,13 @@ def _open_channels() -> int:
     for descriptor in (arrivals, write_end):
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    # A handler, even an empty one, has the end of the child reported too, and replaces SIG_IGN, which would lose its code.
+    # Any handler makes the end of the child arrive as well, and replaces SIG_IGN, which would discard its exit code.
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return arrivals
 
 
 def _die_with(parent: int) -> None:
-    """Let the kernel, or a thread where it cannot, kill this process when its parent is gone."""
+    """Make the kernel, or a thread if the kernel cannot, kill this process when its parent ends."""
 
     def wait() -> None:
         while os.getppid() == parent:
@@ -160,7 +160,7 @@ def _die_with(parent: int) -> None:
 
     if sys.platform != "linux" or ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)) != 0:
         threading.Thread(target=wait, daemon=True).start()
-    elif os.getppid() != parent:  # died before the kernel was told
+    elif os.getppid() != parent:  # the parent ended before the call
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -180,7 +180,7 @@ def _wait(child: int, arrivals: int) -> int:
         if number and time.monotonic() > max(asked_at, _shared.grace_since) + seconds:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            if os.environ.get("RANK", "0") != "0":  # of several processes only the first speaks
+            if os.environ.get("RANK", "0") != "0":  # only the first of several processes prints
                 raise SystemExit(128 + number)
             raise Unanswered(number, seconds, _shared.saved_step)
 

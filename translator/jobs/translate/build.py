@@ -29,10 +29,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def configure_library(device: torch.device, ops: Ops) -> None:
-    """Set the switches of torch that concern the whole process, for a GPU.
+    """Set torch's process-wide switches for a GPU.
 
-    Products in TF32 are allowed where products are rounded anyway. cuDNN's attention is not: it compiles a kernel of its
-    own for every new shape, which takes about a second each.
+    Products in TF32 are allowed where products are rounded anyway. cuDNN's attention is switched off: it compiles
+    a kernel for every new shape, which takes about a second each.
     """
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16

@@ -1,6 +1,6 @@
 """Convert a Transformer to the layout of CTranslate2 (github.com/OpenNMT/CTranslate2), which computes the same function.
 
-CTranslate2 supports encoder-decoders with full dot-product attention. Other models are rejected by the setting's name.
+CTranslate2 supports encoder-decoders with full dot-product attention. Other models are rejected; the error names the setting.
 """
 
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def check_convertible(config: Config) -> None:
 
 
 def _unsupported(key: str, value: object, why: str) -> UsageError:
-    return UsageError(key, f"the run was trained with {value!r}, but {why}", "this run translates with --engine torch")
+    return UsageError(key, f"the run was trained with {value!r}, but {why}", "use --engine torch for this run")
 
 
 def _attention_tables(config: Config) -> dict[str, AttentionSettings]:

@@ -26,7 +26,7 @@ from translator.text.tokenizer import EOS, Tokenizer
 
 CTRANSLATE2, EXPORT = "ctranslate2", "export.json"
 _LENGTH_PENALTY = 1e-9
-"""Leaves log-probabilities as they are. With 0, CTranslate2 would use another criterion to stop."""
+"""Small enough to leave log-probabilities unchanged. With 0, CTranslate2 would use another stopping criterion."""
 Ids: TypeAlias = Sequence[int]
 
 
@@ -65,9 +65,9 @@ class CTranslate2Engine:
 
     Its beam search keeps and finishes the same hypotheses as ours, and stops when `beam_size` of them have finished. It
     returns the `beam_size` most probable ones, which are ranked here by our length penalty. The best one is always among
-    them: for every hypothesis left out, a more probable one of at least its length is returned. Further ones of
-    `num_best` may differ. CTranslate2 removes tokens that may not come next before the softmax, we remove them after it;
-    a trained model gives them almost no probability, except to the end mark before `min_length`.
+    them: for every hypothesis left out, a more probable one of at least its length is returned. The others among
+    the `num_best` may differ. CTranslate2 removes tokens that may not come next before the softmax, we remove them after it;
+    a trained model gives them almost no probability, except to EOS before `min_length`.
     """
 
     def __init__(self, folder: Path, model: AnyModel, tokenizer: Tokenizer) -> None:
@@ -102,8 +102,8 @@ class CTranslate2Engine:
         for row, future in pending:
             hypotheses = self._read(future, settings)
             if not all(hypothesis.is_finished for hypothesis in hypotheses):
-                # Some did not end within the maximum length and the end mark. Keep those that did, and search again for
-                # unfinished ones of the maximum length. With twice the patience the same beams run, and CTranslate2
+                # Some hypotheses did not end within the maximum length and EOS. Keep those that did, and search again
+                # for unfinished hypotheses of the maximum length. With twice the patience the same beams run, and CTranslate2
                 # does not drop a finished hypothesis for an unfinished one.
                 (future,) = self._start([sources[row]], settings, max_lengths[row], patience=2)
                 finished = [hypothesis for hypothesis in hypotheses if hypothesis.is_finished]
@@ -114,10 +114,10 @@ class CTranslate2Engine:
     def _start(
         self, sources: list[Ids], settings: DecodingSettings, max_length: int, *, batch_size: int = 1, patience: int = 1
     ) -> list[Any]:
-        """Return the futures of the results, which have at most `max_length` tokens, end mark included."""
+        """Return the futures of the results, which have at most `max_length` tokens, EOS included."""
         beam_size = settings.beam_size if settings.search == "beam" else 1
         futures: list[Any] = self.translator.translate_batch(
-            [self._tokenizer.source_tokens(source[:-1]) for source in sources],  # CTranslate2 adds the end mark
+            [self._tokenizer.source_tokens(source[:-1]) for source in sources],  # CTranslate2 adds EOS
             asynchronous=True,
             max_batch_size=batch_size,
             max_input_length=0,

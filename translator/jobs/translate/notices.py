@@ -11,13 +11,13 @@ class TranslationNotices:
 
     def __init__(self, translator: Translator) -> None:
         self._known_words, self._num_lines = translator.known_words, 0
-        self._unknown = "not among the training words, so do not trust them:"
-        self._truncated = f"longer than {translator.max_source_tokens} tokens, only the end was translated: line"
-        self._unfinished = "no end was found, the translation is cut at its maximum length: line"
+        self._unknown = "words that did not occur in training, so their translations are unreliable:"
+        self._truncated = f"source longer than {translator.max_source_tokens} tokens, only its end was translated: line"
+        self._unfinished = "the model did not end the translation, which was cut at its maximum length: line"
         self._examples: dict[str, list[str]] = {self._unknown: [], self._truncated: [], self._unfinished: []}
 
     def add(self, source: str, best: Candidate) -> None:
-        """Look at the next source and its best translation."""
+        """Check the next source and its best translation."""
         self._num_lines += 1
         found = [(self._unknown, word) for word in words(source) if word not in self._known_words]
         if best.is_source_truncated:

@@ -27,7 +27,7 @@ _MAX_SOURCE_TOKENS = 1024
 BLOCK_LINES = 2000
 """Lines that are sorted by length and translated together. Output starts after the first block."""
 _BLOCK_CHARACTERS = 2**22
-"""A block that has so many characters ends early, so that long lines do not fill the memory."""
+"""Characters after which a block ends early, so that long lines do not fill the memory."""
 
 
 def default_batch_size(device: torch.device) -> int:
@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
     score: float  # candidates are ranked by it, see decoding/hypothesis.py
     log_prob: float
     is_finished: bool  # False if it was cut at the maximum length
-    ids: tuple[int, ...]  # its tokens, without the end mark
+    ids: tuple[int, ...]  # its tokens, without EOS
     is_source_truncated: bool = False  # True if only the end of a source that was too long was translated
 
 
@@ -92,7 +92,7 @@ class Translator:
             yield from candidates
 
     def _decode(self, hypotheses: list[Hypothesis], is_source_truncated: bool) -> list[Candidate]:
-        """Return the texts of hypotheses; of those with the same text only the best."""
+        """Return one candidate per distinct text: the best hypothesis that has it."""
         candidates: dict[str, Candidate] = {}
         texts = self.tokenizer.decode_target([hypothesis.ids for hypothesis in hypotheses])
         for text, (ids, log_prob, score, is_finished) in zip(texts, hypotheses, strict=True):
@@ -178,5 +178,5 @@ def decoding_settings(
     origin = Origin("the run's config.toml", "", tuple(overrides), places)
     settings = check_table({**tables["decoding"], **given}, "decoding", DecodingSettings, origin)
     if settings.num_best > 1 and not many_allowed:
-        raise UsageError("--num-best", "several translations do not fit one line", "add --json")
+        raise UsageError("--num-best", "several translations do not fit on one line", "add --json")
     return settings
