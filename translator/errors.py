@@ -1,6 +1,6 @@
 """The errors that a user, a file or the machine can cause, each with the exit code of the command line.
 
-They are raised where the offending value is used, and shown by `cli/` in a line. Any other exception is a bug.
+They are raised where the offending value is used, and shown by `cli/` on one line. Any other exception is a bug.
 """
 
 _OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")

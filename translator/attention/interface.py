@@ -84,7 +84,7 @@ class Mechanism(nn.Module, ABC, Generic[MemoryT]):
     needs_dot: ClassVar[bool] = False
     """True if the score must be a dot product, scaled or not."""
     waits_for: ClassVar[str] = ""
-    """What it reads back from the device in an update, so that the update cannot be captured; empty if nothing."""
+    """What the mechanism reads back from the device, so that an update cannot be captured; empty if nothing."""
     fuses: bool = False
     """True if `attend` in training is one kernel of the library, for which queries, keys and values may have a short type."""
     max_length: int | None = None

@@ -14,7 +14,7 @@ from translator.models.interface import Output
 from translator.text.tokenizer import BOS, EOS, PAD, UNK
 
 SUPPRESSED = [PAD, UNK, BOS]
-"""Tokens that are never generated. UNK is one: byte fallback spells every character, so a model never has to write it."""
+"""Tokens that are never generated. UNK is among them: byte fallback spells every character, so a model never needs UNK."""
 _TABLE_ROWS = 8
 """Rows of the table into which `fast_topk` folds a vocabulary."""
 _CHUNK_ELEMENTS = 2**20

@@ -17,7 +17,7 @@ from translator.models.interface import AnyModel
 
 
 def sampling(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
-    """Return the distinct ones of `num_best` independent samples per sentence, best first."""
+    """Return the distinct hypotheses among `num_best` independent samples per sentence, best first."""
     sources = [row_S[real_S].tolist() for row_S, real_S in zip(source_BS, mask_BS, strict=True)]
     draws = []
     for draw in range(settings.num_best):

@@ -37,10 +37,15 @@ class DecodingSettings(Settings):
     )
     max_length_ratio: float = Field(2.0, gt=0, le=100, description="most tokens of a translation per source token")
     max_length_extra: int = Field(10, ge=0, le=10_000, description="tokens allowed in addition to that ratio")
-    temperature: float = Field(1.0, ge=0.01, le=100, description="of sampling; below 1 sharper, above 1 flatter")
+    temperature: float = Field(
+        1.0,
+        ge=0.01,
+        le=100,
+        description="temperature of sampling; values below 1 sharpen the distribution, values above 1 flatten it",
+    )
     top_k: int = Field(0, ge=0, description="sample from this many most probable tokens; 0: from all")
     top_p: float = Field(1.0, gt=0, le=1, description="sample from the fewest tokens with this total probability")
-    seed: int = Field(1, ge=0, lt=2**63, description="of sampling")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of sampling")
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

@@ -15,7 +15,7 @@ from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS
 
 Choose: TypeAlias = Callable[[Tensor, list[int]], Tensor]
-"""From log_prob_BV and each row's sentence number to the next token_B; forbidden tokens have minus infinity."""
+"""Maps log_prob_BV and each row's sentence number to the next token_B; forbidden tokens have minus infinity."""
 
 
 @dataclass

@@ -17,7 +17,7 @@ TYING = "share one matrix between all embeddings and the output layer, or target
 
 
 class Vocabularies(NamedTuple):
-    """The sizes of both vocabularies, and whether they are one and the same."""
+    """The sizes of both vocabularies, and whether both are the same vocabulary."""
 
     source_size: int
     target_size: int

@@ -247,7 +247,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         return context_BNC.reshape(len(query_RD), -1), weight_BHNS
 
     def _readout(self, decoded: Decoded, embedded_RTE: Tensor) -> Tensor:
-        """Return hidden_RTE: the larger one of each pair of outputs of a linear map (maxout, Goodfellow et al. 2013)."""
+        """Return hidden_RTE: the larger of each pair of outputs of a linear map (maxout, Goodfellow et al. 2013)."""
         joined = torch.cat((decoded.state_RTD, embedded_RTE, decoded.context_RTC), -1)
         pairs = self.readout_proj(joined).unflatten(-1, (-1, 2))
         return self.readout_dropout(pairs.amax(-1))  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from torch import Tensor
 _THREAD = threading.local()
 
 ROUNDING = "on a CPU rounded to a multiple of 1/256 unless ops.fast is false"
-"""What the description of every dropout setting says."""
+"""Part of the description of every dropout setting."""
 
 
 def byte_dropout(x: Tensor, probability: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Results to look at: `heat_map` and `terminal` draw with characters, `figure` as PNG or SVG, `chart` and `page` as HTML.
+"""Pictures and pages: `heat_map` and `terminal` draw with characters, `figure` as PNG or SVG, `chart` and `page` as HTML.
 
 `curves` turns the journal of a run into learning curves. Words and numbers come in, never models.
 """

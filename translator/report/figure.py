@@ -44,7 +44,7 @@ def save_figure(maps: Sequence[HeatMap], caption: str, path: Path) -> None:
 
 
 def render(maps: Sequence[HeatMap], caption: str, form: str) -> bytes:
-    """Return the content of such a file; `form` is its suffix without the dot."""
+    """Return a picture of the maps as the content of a file; `form` is its suffix without the dot."""
     from matplotlib import rc_context
 
     content, metadata = BytesIO(), {"Date": None} if form == "svg" else None

@@ -1,7 +1,7 @@
 """Heat maps in block characters: one row per target word, one column per source word, its letters from top to bottom.
 
 A map that is too wide is split into panels, and long words end in an ellipsis. Control characters are escaped; wide
-characters take two columns of the terminal, combining ones none.
+characters take two columns of the terminal, combining characters take no column.
 """
 
 from collections.abc import Sequence

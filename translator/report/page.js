@@ -36,7 +36,7 @@ function common(a, b) {
   return isCommon;
 }
 
-// The text with those words marked that one of the other texts does not have in common.
+// The text, with the words marked that are missing from one of the other texts.
 function compared(text, others) {
   const parts = text.split(/(\s+)/), words = parts.filter((_, place) => place % 2 === 0);
   const matches = others.map((other) => common(words, other.split(/\s+/)));

@@ -70,9 +70,9 @@ class RunLock:
             os.close(before)
 
     def close(self) -> None:
-        """Give the lock up, if it was taken, and remove folders that were created for it and stayed empty.
+        """Release the lock, if it was taken, and remove folders that were created for it and stayed empty.
 
-        The run folder goes first: until the lock file is released, no other process looks at it.
+        The run folder goes first: until the lock file is released, no other process acquires it.
         """
         if self._held_file is None:
             return

@@ -1,6 +1,6 @@
 """The records of a run folder as typed models: what one room writes there and another one reads.
 
-Every field is validated when a record is read, so the code that uses it meets no missing value and none of another type.
+Every field is validated when a record is read, so the code that uses it need not check for missing values or wrong types.
 """
 
 import time
@@ -126,7 +126,7 @@ class FinishRecord(Record):
     target_tokens: Count
     skipped_updates: Count
     num_parameters: Count
-    peak_memory_bytes: Count | None  # None if the system does not tell
+    peak_memory_bytes: Count | None  # None if the system does not report it
     peak_device_memory_bytes: Count | None  # None on a CPU
     final: str  # which checkpoint, or average of checkpoints, the final parameters are
     validation_bleu: float | None

@@ -1,4 +1,4 @@
-"""Count and encode the words of millions of lines with Arrow. A word is here what stands between two spaces (U+0020).
+"""Count and encode the words of millions of lines with Arrow. Here, a word is the text between two spaces (U+0020).
 
 A large corpus has few distinct words. Arrow numbers the words of a block, and everything else is done with the numbers: counting
 takes a third of the time that Python's Counter needs, and each word is encoded once.

@@ -1,8 +1,8 @@
 """Filters of the training pairs: one pass decides which pairs are used, and collects counts and warnings.
 
-Skipped, by rule: blank sides, sentences that are too long, also those that the reader did not read for it, sides whose lengths
-do not fit together. Kept but counted: duplicates, identical sides, control characters (except tabs) and damaged characters.
-Duplicates and overlaps are found by 64-bit hashes, so two different lines are taken for the same with a probability of 2^-64.
+Pairs are skipped, and counted by rule, if a side is blank, if a sentence is too long (also for the reader), or if the lengths of
+the sides do not match. Kept but counted: duplicates, identical sides, control characters (except tabs) and damaged characters.
+Duplicates and overlaps are found by 64-bit hashes, so two different lines count as equal with a probability of 2^-64.
 """
 
 import math

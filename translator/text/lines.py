@@ -1,4 +1,4 @@
-"""Statistics and hashes of many lines at once, computed by NumPy without a Python step per line."""
+"""Statistics and hashes of many lines at once, computed by NumPy without a Python loop over the lines."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class LineStats(NamedTuple):
         ends = np.flatnonzero(data == _LF)
         # The ASCII characters that `str.split` cuts at: 9 to 13 and 28 to 32. Smaller bytes wrap around to large numbers.
         is_space = (data - 9 < 5) | (data - 28 < 5)
-        # A word ends wherever a space follows a character that is none. reduceat counts these places line by line.
+        # A word ends wherever a space follows another character. reduceat counts these places line by line.
         num_words = np.add.reduceat(is_space[:-1] > is_space[1:], ends[:-1], dtype=np.int32)
         if not text.isascii() and any(character in text for character in _UNUSUAL):
             num_words = np.array([len(visible_words(line)) for line in text.split("\n")[:-1]], np.int32)

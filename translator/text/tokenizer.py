@@ -106,7 +106,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: Path, expected: str) -> "Tokenizer":
-        """Read what `save` wrote. Raises ModelError, before parsing a file, unless it is the expected and a harmless one."""
+        """Read what `save` wrote. Raises ModelError, before parsing, for another fingerprint or an unsafe file."""
         try:
             models = (folder / "source.model").read_bytes(), (folder / "target.model").read_bytes()
             if fingerprint(models) != expected:

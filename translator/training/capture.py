@@ -24,10 +24,10 @@ from translator.training.updates import CorpusUpdates, static_share
 TOLERANCE = 1e-3
 """Largest relative difference between a replayed and an uncaptured update, in loss and in gradient norm."""
 MAX_GRAPHS = 128
-"""Shapes that are recorded; updates of further ones run uncaptured."""
+"""Number of shapes that are recorded; updates with other shapes run uncaptured."""
 
 Record: TypeAlias = Callable[[Callable[[], None]], Callable[[], None]]
-"""Records what a function does on the device, without doing it; what is returned does it."""
+"""Records the device operations of a function without executing them; the function that it returns executes them."""
 
 
 class _Graph(NamedTuple):
@@ -79,7 +79,7 @@ class CapturedUpdates:
         return self._capture(rows) if len(self.graphs) < MAX_GRAPHS else None
 
     def _capture(self, rows: StaticRows) -> Tensor | None:
-        """Record and replay the first update of a shape and check the result; None, with all restored, if it is wrong."""
+        """Record and replay the first update of a shape and check the result; if it is wrong, return None and restore all."""
         rows = StaticRows(rows.number_B.clone(), rows.shape)
         restore_random = random_state(self.device)
         expected = self._measure(rows)
@@ -118,7 +118,7 @@ class CapturedUpdates:
         return [loss.item(), norm.item()]
 
     def _training_state(self) -> Callable[[], None]:
-        """Return what puts parameters, moments and counts back to where they are now."""
+        """Return a function that restores the present parameters, moments and step counts."""
         tensors = [parameter.detach() for parameter in self.parameters]
         tensors += [tensor for state in self.optimizer.state.values() for tensor in state.values()]
         copies = [tensor.clone() for tensor in tensors]

@@ -98,7 +98,7 @@ class Processes:
         return tensor.item()
 
     def differ(self, number: float) -> bool:
-        """Return whether any process has another number than the first one."""
+        """Return whether the number of any process differs from that of the first."""
         return self.largest(number != self.first(lambda: number)) > 0
 
     def sum_gradients(self, loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:

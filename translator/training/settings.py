@@ -15,7 +15,7 @@ class TrainingSettings(Settings):
     """How long, how fast and in which batches a model is trained, and what is saved."""
 
     seed: MayDiffer[int] = Field(
-        1, ge=0, lt=2**63, description="of initial parameters, order of the pairs, and dropout"
+        1, ge=0, lt=2**63, description="seed of the initial parameters, the order of the pairs, and dropout"
     )
     steps: MayChange[int] = Field(8000, ge=1, description="optimizer updates in total")
     max_minutes: MayChange[float | None] = Field(None, gt=0, description="training time after which no update starts")
@@ -30,7 +30,9 @@ class TrainingSettings(Settings):
         "tokens", description="'shape' cuts the corpus into batches of few shapes, for a GPU that captures updates"
     )
 
-    learning_rate: float = Field(2e-3, gt=0, le=100, description="peak, reached at the end of the warm-up")
+    learning_rate: float = Field(
+        2e-3, gt=0, le=100, description="peak learning rate, reached at the end of the warm-up"
+    )
     schedule: Annotated[str, NameIn(SCHEDULES)] = Field("inverse_sqrt", description="decay after the warm-up")
     warmup_steps: int = Field(1000, ge=0, description="updates during which the learning rate rises from zero")
     optimizer: Annotated[str, NameIn(OPTIMIZERS)] = Field(
@@ -38,7 +40,7 @@ class TrainingSettings(Settings):
     )
     adam_beta1: Probability = Field(0.9, description="decay of the mean gradient")
     adam_beta2: Probability = Field(0.98, description="decay of the mean squared gradient")
-    weight_decay: float = Field(0.0, ge=0, description="pull towards zero; see optimizer")
+    weight_decay: float = Field(0.0, ge=0, description="how strongly parameters are pulled towards zero; see optimizer")
     clip_norm: float = Field(1.0, ge=0, description="norm that longer gradients are scaled down to; 0 never clips")
     label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all tokens")
 
@@ -53,7 +55,7 @@ class TrainingSettings(Settings):
     )
     average: MayChange[int] = Field(5, ge=1, description="checkpoints averaged at the end; 1 averages none")
     average_of: MayChange[Literal["last", "best"]] = Field(
-        "last", description="which checkpoints: the newest, or the best by BLEU"
+        "last", description="which checkpoints are averaged: the newest, or the best by BLEU"
     )
     samples: NoEffect[int] = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
     tensorboard: NoEffect[bool] = Field(False, description="also write event files into RUN/tensorboard")
