@@ -38,7 +38,10 @@ def find_misalignment(source: LineStats, target: LineStats) -> Misalignment | No
     correlation = min(_typical(x * _shifted(y, shift) for shift in (0, *_SHIFTS)), 0.9)
     agreement = _typical((source.mark == _shifted(target.mark, shift)).astype(np.float32) for shift in (0, *_SHIFTS))
     chance = float((source.mark == np.roll(target.mark, count // 2)).mean())
-    agree, disagree = _mark_evidence(agreement, chance)
+    # The evidence, in nats, for two lines being translations if their marks agree, and if they do not.
+    true, false = np.clip((agreement, chance), 0.02, 0.98)
+    agree = float(np.log(true / false)) if true > false else 0.0
+    disagree = float(np.log((1 - true) / (1 - false))) if true > false else 0.0
     stretches = []
     for shift in _SHIFTS:
         shifted_y = _shifted(y, shift)
@@ -84,12 +87,6 @@ def _typical(products: Iterable[NDArray[np.float32]]) -> float:
         starts = np.arange(0, len(product), _STRETCH)
         means.append(np.add.reduceat(product, starts) / np.diff(starts, append=len(product)))
     return float(np.median(np.max(means, axis=0)))
-
-
-def _mark_evidence(agreement: float, chance: float) -> tuple[float, float]:
-    """Return the evidence, in nats, for two lines being translations if their marks agree, and if they do not."""
-    true, false = np.clip((agreement, chance), 0.02, 0.98)
-    return (float(np.log(true / false)), float(np.log((1 - true) / (1 - false)))) if true > false else (0.0, 0.0)
 
 
 def _best_stretch(evidence: NDArray[np.float32]) -> tuple[float, int, int]:
