@@ -91,7 +91,7 @@ def test_the_future_has_no_gradient(case: Case) -> None:
 
 
 @each_case
-def test_step_by_step_equals_all_at_once(case: Case) -> None:
+def test_decoding_step_by_step_equals_the_full_pass(case: Case) -> None:
     attention, (query, memory) = build(case), inputs()
     past, steps = None, []
     if case.place == "decoder":

@@ -75,7 +75,7 @@ QUADRATIC = ("full", "flash")
     ("name", "place"),
     [(name, place) for name, mechanism in MECHANISMS.items() for place in sorted(mechanism.places) if name != "none"],
 )
-def test_twice_the_length_costs_twice_as_much_unless_all_pairs_are_compared(name: str, place: str) -> None:
+def test_cost_is_linear_in_the_length_unless_all_pairs_are_compared(name: str, place: str) -> None:
     forward, backward = (
         large / small
         for small, large in zip(

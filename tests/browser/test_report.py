@@ -100,7 +100,7 @@ def weights_of(sentence: dict[str, object], run: int) -> list[list[int]]:
     return [flat[place : place + width] for place in range(0, len(flat), width)]
 
 
-def test_search_lists_the_sentences_that_have_it(visit: Visit) -> None:
+def test_search_lists_the_sentences_that_contain_the_text(visit: Visit) -> None:
     assert visit.numbers() == list(range(1, 21))
     visit.page.locator("#search").fill("HUNGRY")
     everything = [(one["number"], str(one).lower()) for one in visit.data["sentences"]]  # type: ignore[attr-defined]
@@ -236,7 +236,7 @@ def test_without_scripts_the_tables_and_charts_are_there(browser: sync_api.Brows
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-def test_both_schemes_have_their_own_paper(
+def test_both_colour_schemes_have_their_own_background(
     browser: sync_api.Browser, files: dict[str, Path], width: int, scheme: str
 ) -> None:
     visit = Visit(browser, files["demo"], width=width, scheme=scheme)

@@ -1,4 +1,4 @@
-"""Laws that every search keeps with every model. New entries of SEARCHES and MODELS are run through them automatically."""
+"""Laws of every search with every model. New entries of SEARCHES and MODELS are run through them automatically."""
 
 import itertools
 import math

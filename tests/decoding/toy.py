@@ -1,4 +1,4 @@
-"""A model whose mathematics fits on one screen, and batches for searches."""
+"""A minimal model and batches for testing searches."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self

@@ -63,7 +63,7 @@ def judged(configs: list[str], scores: list[float]) -> OverSeeds:
     return over_seeds(configs, scores, systems=systems, references=REFERENCES)
 
 
-def test_a_config_against_itself_differs_by_nothing() -> None:
+def test_a_config_does_not_differ_from_itself() -> None:
     result = judged(["a", "a"], [20.0, 21.0, 20.0, 21.0])
     assert [(config.difference.delta, config.difference.p_value) for config in result.configs] == [(0.0, 1.0)] * 2
     assert [(pair.best, pair.other, pair.test.delta, pair.test.p_value) for pair in result.pairs] == [

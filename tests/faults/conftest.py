@@ -28,7 +28,7 @@ SETTINGS = {"demo": [*TRANSFORMER, *SHORT], "demo-additive": [*RECURRENT, *SHORT
 
 
 def sets(*overrides: str) -> list[str]:
-    """`--set` before each."""
+    """Return the changes, each after a `--set`."""
     return [part for override in overrides for part in ("--set", override)]
 
 
@@ -42,14 +42,14 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 @pytest.fixture(autouse=True)
 def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a failed test leaves running or held ends with it."""
+    """Kill commands that a failed test left running or suspended."""
     yield
     if "commands" in request.fixturenames:
         request.getfixturevalue("commands").end_all()
 
 
 def small_corpus(folder: Path) -> Path:
-    """A corner of the demo corpus, and configs `demo.toml` and `demo-additive.toml` that train on it."""
+    """A small part of the demo corpus, and configs `demo.toml` and `demo-additive.toml` that train on it."""
     folder.mkdir(parents=True)
     for split, count in (("train", 200), ("valid", 12), ("test", 12)):
         for suffix in ("en", "de", "kind"):
@@ -65,13 +65,13 @@ def small_corpus(folder: Path) -> Path:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """A folder of its own with a corpus and configs, to be spoilt."""
+    """A folder with a corpus and configs, which the test may change."""
     return small_corpus(tmp_path / "work")
 
 
 @pytest.fixture(scope="session")
 def finished(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a corpus and two finished runs, `runs/demo` and `runs/demo-additive`. Not to be spoilt."""
+    """A folder with a corpus and two finished runs, `runs/demo` and `runs/demo-additive`. Do not change it."""
     folder = small_corpus(tmp_path_factory.mktemp("finished") / "work")
     for name, settings in SETTINGS.items():
         done = commands.run(folder, "train", f"{name}.toml", *sets(*settings), "--output", f"runs/{name}")
@@ -89,5 +89,5 @@ def trainings(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> "
 
 @pytest.fixture
 def work(finished: Path, tmp_path: Path) -> Path:
-    """A copy of `finished`, to be spoilt."""
+    """A copy of `finished`, which the test may change."""
     return Path(shutil.copytree(finished, tmp_path / "work"))

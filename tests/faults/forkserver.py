@@ -1,4 +1,4 @@
-"""A process that has imported torch once; each command runs in a child forked from it, as if it had been typed.
+"""A process that has imported torch; each command runs in a child forked from it, which saves the time of the import.
 
 `python -m tests.faults.forkserver SOCKET` serves until its standard input closes. A client connects, sends one JSON object
 {arguments, folder, environment, umask, user, limits, sabotage} together with three file descriptors, and is sent the child's
@@ -19,7 +19,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Import what costs time, then fork for whoever asks."""
+    """Import the slow modules, then fork a child for each request."""
     import translator.cli.app
     import translator.jobs.compare.compare  # noqa: F401 - brings torch and every room with it
     from translator.config import load_config
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def watch(connection: socket.socket) -> int:
-    """Fork the command itself, and tell its number and its end."""
+    """Fork the command, and report its pid and its wait status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     pid = os.fork()
@@ -59,13 +59,13 @@ def watch(connection: socket.socket) -> int:
 
 
 def give_up_powers() -> None:
-    """Make root an ordinary user, who may do with a file what its mode says; under another number Python might be unreadable."""
+    """Drop root's capabilities, so that file modes apply; with another user id Python might not be readable."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     assert ctypes.CDLL(None).capset(header, (ctypes.c_uint32 * 6)()) == 0
 
 
 def run(request: dict[str, Any], descriptors: list[int]) -> int:
-    """The command, with the surroundings that were asked for; returns its exit code."""
+    """Run the command in the requested environment and return its exit code."""
     os.setsid()
     os.chdir(request["folder"])
     os.environ.clear()

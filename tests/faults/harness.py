@@ -1,4 +1,4 @@
-"""Runs the command as a user would, in a process of its own, and checks what must hold in every row of the catalogue."""
+"""Run the command as a user would, in its own process, and check what must hold in every row of the catalogue."""
 
 import contextlib
 import json
@@ -50,7 +50,7 @@ class Result(NamedTuple):
 
 
 class Running:
-    """A command under way. `wait` ends it with the checks that every row has."""
+    """A running command. `wait` waits for its end and checks what must hold in every row."""
 
     def __init__(self, pid: int, connection: socket.socket, outputs: tuple[Path, Path]) -> None:
         self.pid, self.connection, self.outputs = pid, connection, outputs
@@ -62,24 +62,24 @@ class Running:
             send(self.pid, number)
 
     def end(self) -> None:
-        """Kill it and what it started, held or not, unless its end is known."""
+        """Kill the command and its children, suspended or not, unless it has ended."""
         if self.connection.fileno() >= 0 and not select.select([self.connection], [], [], 0)[0]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     def errors_so_far(self) -> str:
-        """Standard error, as far as it goes."""
+        """Standard error so far."""
         return self.outputs[1].read_text("utf-8", "replace")
 
     def wait_for(self, text: str, seconds: float = LONGEST_SECONDS) -> None:
-        """Until standard error holds the text."""
+        """Wait until standard error contains the text."""
         until = time.monotonic() + seconds
         while text not in self.errors_so_far():
             assert time.monotonic() < until, f"{text!r} never came: {self.errors_so_far()}"
             assert not select.select([self.connection], [], [], 0.005)[0], f"ended early: {self.errors_so_far()}"
 
     def wait(self, seconds: float = LONGEST_SECONDS) -> Result:
-        """Its end. Nothing here may be a bug of ours, and nothing may hang."""
+        """Wait for the end and return the result. Fails for an internal error or a command that hangs."""
         self.connection.settimeout(seconds)
         try:
             code = int(self.connection.makefile().readline())
@@ -93,7 +93,7 @@ class Running:
         return checked(Result(code, *(path.read_bytes() if path.is_file() else b"" for path in self.outputs)))
 
     def _wait_for_trainer(self) -> None:
-        """A trainer whose supervisor was killed is gone a moment later, when the system has taken note of it."""
+        """Wait for the end of a trainer whose supervisor was killed, which takes a moment."""
         until = time.monotonic() + 5
         with contextlib.suppress(ProcessLookupError):
             while time.monotonic() < until:
@@ -102,7 +102,7 @@ class Running:
 
 
 def checked(result: Result) -> Result:
-    """The same result, if it is one that a user may be shown."""
+    """Return the same result after checking that its output is fit for a user."""
     text = result.error_text
     assert "Traceback" not in text, text
     assert result.code != 1, text
@@ -127,13 +127,13 @@ class Commands:
         assert self.server.stdout.readline() == "ready\n"
 
     def end_all(self) -> None:
-        """Leave nothing running or held that a failed test began."""
+        """Kill everything that a failed test left running or suspended."""
         for running in self.running:
             running.end()
         self.running.clear()
 
     def close(self) -> None:
-        """End the server, and what it began."""
+        """End the server and its children."""
         self.end_all()
         self.server.communicate()
 
@@ -149,7 +149,7 @@ class Commands:
         user: int | None = None,
         sabotage: Sequence[Sequence[object]] = (),
     ) -> Running:
-        """Begin a command in a folder; `limits` are names of `resource`, like RLIMIT_FSIZE, `sabotage` is in its file."""
+        """Start a command in a folder; `limits` has names of `resource`, like RLIMIT_FSIZE; for `sabotage` see its module."""
         self.count += 1
         given = self.place / f"in-{self.count}"
         given.write_bytes(stdin)
@@ -168,14 +168,14 @@ class Commands:
         return self.running[-1]
 
     def send(self, request: dict[str, object], descriptors: tuple[int, int, int]) -> tuple[int, socket.socket]:
-        """Begin a command with these streams; returns its process and the connection that will tell its end."""
+        """Start a command with these streams; return its pid and the connection that reports its end."""
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.socket))
         socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
         return int(read_line(connection)), connection
 
     def on_terminal(self, folder: Path, *arguments: str | Path, environment: Mapping[str, str | None] = {}) -> Result:
-        """A command from begin to end on a pseudo-terminal, which gets both outputs (as `output`)."""
+        """Run a command on a pseudo-terminal, which gets both outputs (as `output`)."""
         ours, theirs = pty.openpty()
         request = {
             "arguments": [str(one) for one in arguments],
@@ -193,12 +193,12 @@ class Commands:
             return checked(Result(int(read_line(connection)), seen, seen))
 
     def run(self, folder: Path, *arguments: str | Path, **options: object) -> Result:
-        """A command from begin to end; options as for `start`."""
+        """Run a command to its end; options as for `start`."""
         return self.start(folder, *arguments, **options).wait()  # type: ignore[arg-type]
 
 
 def read_line(connection: socket.socket) -> str:
-    """One line, and not a byte more."""
+    """Read one line and nothing beyond it."""
     line = b""
     while not line.endswith(b"\n"):
         line += connection.recv(1)
@@ -213,7 +213,7 @@ def surroundings(changes: Mapping[str, str | None]) -> dict[str, str]:
 def execute(
     folder: Path, *arguments: str | Path, stdin: bytes = b"", environment: Mapping[str, str | None] = {}
 ) -> Result:
-    """A true exec of the command, for what a forked child cannot show: start-up, locale, imports."""
+    """Run the command by exec, to test what a forked child cannot show: start-up, locale, imports."""
     words = [sys.executable, "-m", "translator", *map(str, arguments)]
     variables = surroundings(environment)
     done = subprocess.run(
@@ -223,7 +223,7 @@ def execute(
 
 
 def on_terminal(folder: Path, *arguments: str | Path, environment: Mapping[str, str | None] = {}) -> Result:
-    """A true exec on a pseudo-terminal, which gets both outputs (as `output`)."""
+    """Run the command by exec on a pseudo-terminal, which gets both outputs (as `output`)."""
     ours, theirs = pty.openpty()
     variables = surroundings({"TERM": "xterm", **environment})
     words = [sys.executable, "-m", "translator", *map(str, arguments)]
@@ -235,7 +235,7 @@ def on_terminal(folder: Path, *arguments: str | Path, environment: Mapping[str, 
 
 
 def read_terminal(ours: int) -> bytes:
-    """All that is written to a terminal until nobody has it open."""
+    """Return everything that is written to a terminal until all processes have closed it."""
     seen = b""
     while True:
         try:
@@ -249,12 +249,12 @@ def read_terminal(ours: int) -> bytes:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes, to show that nothing was touched."""
+    """Return the content of every file below a folder, to check that nothing changed."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def reseal(folder: Path) -> None:
-    """Give a spoilt folder a manifest that knows nothing of it, as an attacker would."""
+    """Write a manifest that fits the changed files, as an attacker would."""
     (folder / "manifest.json").unlink(missing_ok=True)
     write_manifest(folder)
 
@@ -265,7 +265,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def make_it_write(run: Path, piece: str) -> None:
-    """Spoil a run's final weights so that it writes this piece for ever."""
+    """Change the final parameters of a run so that it generates this token forever."""
     number = RunFolder(run).tokenizer().target.piece_to_id(piece)
     weights = read_parameters(run / "final" / MODEL)
     weights["embeddings.bias_V"] = torch.zeros_like(weights["embeddings.bias_V"])

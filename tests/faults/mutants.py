@@ -1,4 +1,4 @@
-"""The laws of mutants: a file of a run folder that changed is refused or fallen back from, and changes no translation.
+"""The laws of mutants: a changed file of a run folder is rejected or skipped, and never changes a translation.
 
 A record whose hashes were made to fit is refused, or what changed in it does not matter.
 """
@@ -30,7 +30,7 @@ RECORDS = ["run.json", "final/finished.json"]
 
 
 def mutant(content: bytes, draw: random.Random) -> bytes:
-    """The content with one thing changed."""
+    """Return the content with one random change."""
     place = draw.randrange(len(content) + 1)
     kind = draw.choice(["bit", "byte", "insert", "delete", "cut", "zeros", "twice", "swap"])
     if kind in ("bit", "byte", "delete", "swap") and place < len(content):
@@ -42,13 +42,13 @@ def mutant(content: bytes, draw: random.Random) -> bytes:
 
 
 def fixed_files(run: Path) -> list[Path]:
-    """All that translating depends on."""
+    """Return the files that translating depends on."""
     outside = {"journal.jsonl", "pairs.u64", "prepared", "checkpoints"}
     return sorted(path for path in run.rglob("*") if path.is_file() and not outside & {*path.relative_to(run).parts})
 
 
 def check_translation(run: Path, path: Path, *, count: int, seed: int) -> int:
-    """Mutate one file `count` times; returns how often that was refused."""
+    """Mutate one file `count` times; returns how often the change was rejected."""
     expected, content, draw = (
         translator.load(run).translate(LINES),
         path.read_bytes(),
@@ -67,7 +67,7 @@ def check_translation(run: Path, path: Path, *, count: int, seed: int) -> int:
 
 
 def check_checkpoints(run: Path, path: Path, *, count: int, seed: int) -> None:
-    """Mutate a file of the newest checkpoint `count` times; the one before is found instead, with one warning."""
+    """Mutate a file of the newest checkpoint `count` times; the previous checkpoint is used instead, with one warning."""
     whole, content, draw = find_checkpoints(run / "checkpoints", print), path.read_bytes(), random.Random(seed)
     for _ in range(count):
         warnings: list[str] = []
@@ -103,7 +103,7 @@ def retyped(value: Any) -> Iterator[Any]:
 
 
 def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed: int) -> int:
-    """Retype a record up to `count` times, with hashes that fit, and let the readers of every command at it."""
+    """Retype a record up to `count` times, with hashes that fit, and read it as every command does."""
     path, expected = run.path / name, translator.load(run).translate(LINES)
     content = path.read_bytes()
     variants = list(retyped(json.loads(content)))
@@ -122,7 +122,7 @@ def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed:
 
 
 def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
-    """What else commands do with the records of a run."""
+    """Read the records of a run as the other commands do."""
     return [
         lambda: as_json(RunFacts.of(run)),
         lambda: "{steps:,} {num_parameters:,} {training_seconds:.0f}".format(**RunFacts.of(run)._asdict()),
@@ -134,6 +134,6 @@ def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
 
 
 def reseal_all(run: RunFolder) -> None:
-    """Hashes that fit whatever is there."""
+    """Write hashes that fit the present content."""
     for folder in (run.final, run.path):
         reseal(folder)

@@ -1,4 +1,4 @@
-"""Training runs to be interrupted, and what makes two of them equal."""
+"""Training runs to be interrupted, and a test of whether two runs are equal."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ def arguments(kind: str, output: Path | str, *overrides: str) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
+    """Return a free port."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port: int = free.getsockname()[1]
@@ -77,13 +77,13 @@ class Trainings:
     def start(
         self, kind: str, output: Path, *overrides: str, sabotage: Sequence[Sequence[object]] = (), **options: Any
     ) -> Running:
-        """Begin or go on."""
+        """Start or resume training."""
         threads = ("call", "torch.set_num_threads", WORKERS.get(kind, 1))
         words = arguments(kind, output, *overrides)
         return self.commands.start(self.folder, *words, sabotage=[threads, *sabotage], **options)
 
     def run(self, kind: str, output: Path, *overrides: str, **options: Any) -> Result:
-        """Begin or go on, to the end."""
+        """Start or resume training and wait for the end."""
         return self.start(kind, output, *overrides, **options).wait()
 
     def several(
@@ -98,7 +98,7 @@ class Trainings:
         return started
 
     def whole(self, kind: str, *overrides: str) -> Path:
-        """A run that nobody interrupted."""
+        """Return an uninterrupted run."""
         digest = hashlib.sha256(repr((kind, overrides)).encode()).hexdigest()[:8]
         output = self.folder / "whole" / f"{kind}-{digest}"
         if output not in self.seconds:
@@ -109,7 +109,7 @@ class Trainings:
         return output
 
     def interrupted(self, kind: str, output: Path, place: str, number: int, *overrides: str) -> None:
-        """A run that a signal stopped at a place, and that went on to its end."""
+        """Return a run that was stopped by a signal at a place and then resumed to its end."""
         for where, nth in PLACES[place]:
             nth = self.epoch_length(kind, *overrides) if nth < 0 else nth
             done = self.run(kind, output, *overrides, sabotage=[("send", int(number), where, nth)])
@@ -124,7 +124,7 @@ class Trainings:
 
 
 def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: int, seed: int) -> None:
-    """Trainings that are killed so many times at random moments end as if nothing had been, one after the other."""
+    """Train runs that are killed several times at random moments, and check that they equal an uninterrupted run."""
     draw, done, run = random.Random(seed), 0, folder / "0"
     whole = trainings.whole(kind)
     while done < kills:
@@ -143,7 +143,7 @@ def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: in
 
 
 def facts(run: Path) -> dict[str, Any]:
-    """Everything about a run that must not depend on interruptions: every number of the journal, every byte of weights."""
+    """Everything about a run that must not depend on interruptions: every number of the journal, every byte of the parameters."""
     found: dict[str, Any] = {"journal": journal(run)}
     for path in sorted([*run.glob("final/*.safetensors"), *run.glob("checkpoints/*/*.safetensors")]):
         found[path.relative_to(run).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -163,7 +163,7 @@ def losses(run: Path) -> list[float]:
 
 
 def unclocked(value: Any) -> Any:
-    """The value without what a clock says, floats as hex."""
+    """Return the value without times, floats as hex."""
     if isinstance(value, dict):
         return {key: unclocked(inner) for key, inner in value.items() if key not in CLOCKED}
     if isinstance(value, list):
@@ -172,7 +172,7 @@ def unclocked(value: Any) -> Any:
 
 
 def assert_equal(found: Path, expected: Path, steps: Sequence[int] = range(1, 13)) -> None:
-    """Two runs are one, and every step is in the journal once."""
+    """Check that two runs are equal and that every step is in the journal once."""
     one, other = facts(found), facts(expected)
     assert [record["step"] for record in one["journal"] if record["event"] == "update"] == list(steps)
     for key in sorted({*one, *other}):

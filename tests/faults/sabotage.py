@@ -1,4 +1,4 @@
-"""What a test may do to a command from within: send itself a signal, fail or reckon wrongly at a named place.
+"""Faults that a test injects into a command: signals, errors or wrong results at a named place.
 
 A place is the dotted name of a function, method or class where it is looked up, like `translator.training.loop.Report`; `nth`
 counts its calls from 1, 0 means all of them.
@@ -76,7 +76,7 @@ def signal_in_iterator(number: int) -> None:
 
 
 def hang(place: str, nth: int) -> None:
-    """A call never returns, nor lets go of the interpreter lock."""
+    """A call never returns and keeps the interpreter lock."""
     before(place, nth, lambda *_, **__: sum(itertools.repeat(0)) and None)
 
 
@@ -109,7 +109,7 @@ def kill_before_rename_to(name: str) -> None:
 
 
 def scale_loss(factor: float, first: int, last: int, in_training: bool = True) -> None:
-    """The losses of some batches are so many times what they should be."""
+    """The losses of some batches are multiplied by a factor."""
     from translator.training.objective import Objective
 
     inner, calls = Objective.forward, 0

@@ -1,4 +1,4 @@
-"""The laws of strings: whatever is said goes through reader, tokenizer, printer, JSON and a model as one line of text."""
+"""The laws of strings: any text passes through reader, tokenizer, printer, JSON and a model as one line."""
 
 import io
 import json

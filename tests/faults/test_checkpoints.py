@@ -1,4 +1,4 @@
-"""Section B of the catalogue: damaged checkpoints are reported and skipped, and run folders are protected."""
+"""Rows B of the catalogue: damaged checkpoints are reported and skipped, and run folders are protected."""
 
 import errno
 import json

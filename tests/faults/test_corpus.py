@@ -29,7 +29,7 @@ def train(commands: Commands, folder: Path, *overrides: str, run: str = "runs/de
 
 
 def refused(done: Result, code: int, *messages: str) -> None:
-    """An error of one line with these parts."""
+    """Check that the command failed with one error line that contains these parts."""
     assert done.code == code, done.error_text
     (line,) = [line for line in done.error_text.splitlines() if line.startswith("error: ")]
     assert done.error_text.splitlines()[-1] == line
@@ -39,12 +39,12 @@ def refused(done: Result, code: int, *messages: str) -> None:
 
 
 def record(folder: Path, run: str = "runs/demo") -> dict[str, dict[str, object]]:
-    """What the run noted of its corpus."""
+    """Return what the run recorded about its corpus."""
     return json.loads((folder / run / "run.json").read_bytes())["corpus"]
 
 
 def learned(folder: Path, run: str) -> str:
-    """A hash of tokenizer and final weights."""
+    """Return a hash of the tokenizer and the final parameters."""
     files = [f"{run}/tokenizer/source.model", f"{run}/tokenizer/target.model", f"{run}/final/model.safetensors"]
     return hashlib.sha256(b"".join((folder / file).read_bytes() for file in files)).hexdigest()
 
@@ -112,14 +112,14 @@ def test_e07_cr_lf_is_lf(commands: Commands, corpus: Path) -> None:
     assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
 
 
-def test_e08_a_byte_order_mark_is_no_text(commands: Commands, corpus: Path) -> None:
+def test_e08_a_byte_order_mark_is_not_text(commands: Commands, corpus: Path) -> None:
     assert train(commands, corpus).code == 0
     (corpus / "train.en").write_bytes(b"\xef\xbb\xbf" + (corpus / "train.en").read_bytes())
     assert train(commands, corpus, run="other/run").code == 0
     assert learned(corpus, "runs/demo") == learned(corpus, "other/run")
 
 
-def test_e09_a_byte_that_is_no_utf_8_is_named(commands: Commands, corpus: Path) -> None:
+def test_e09_a_byte_that_is_not_utf_8_is_named(commands: Commands, corpus: Path) -> None:
     lines = (corpus / "train.de").read_bytes().split(b"\n")
     lines[136] = b"Der M\xfcller " + lines[136]
     (corpus / "train.de").write_bytes(b"\n".join(lines))
@@ -278,7 +278,7 @@ def test_e14_gzip_is_read_whole_or_refused(commands: Commands, corpus: Path) -> 
 
 
 def write_tsv(folder: Path) -> None:
-    """The same corpus in one file a split."""
+    """Write the same corpus as one file per split."""
     for split in ("train", "valid", "test"):
         sides = [lines_of(folder / f"{split}.{suffix}") for suffix in ("en", "de")]
         write(folder / f"{split}.tsv", ["\t".join(pair) for pair in zip(*sides, strict=True)])
@@ -381,7 +381,7 @@ def test_e22_one_file_for_both_sides_is_refused(commands: Commands, corpus: Path
         refused(done, 2, "[corpus]: found train.en for both sides, expected two files")
 
 
-def test_e23_a_corpus_of_emoji_trains_and_what_is_unknown_is_told(commands: Commands, corpus: Path) -> None:
+def test_e23_a_corpus_of_emoji_trains_and_unknown_characters_are_reported(commands: Commands, corpus: Path) -> None:
     for suffix in ("en", "de"):
         lines = lines_of(corpus / f"train.{suffix}")
         write(corpus / f"train.{suffix}", ["".join(chr(0x1F600 + ord(c) % 64) for c in line) for line in lines])
@@ -411,7 +411,7 @@ def test_e24_marks_in_the_text_are_text(commands: Commands, corpus: Path) -> Non
     assert commands.run(corpus, "translate", "--run", "runs/demo", "</s> <pad>").code == 0
 
 
-def test_e25_what_is_no_corpus_file_is_named(commands: Commands, corpus: Path) -> None:
+def test_e25_a_file_that_is_not_a_corpus_is_named(commands: Commands, corpus: Path) -> None:
     path = corpus / "train.de"
     whole = path.read_bytes()
     path.write_bytes(b"")

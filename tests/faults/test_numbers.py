@@ -1,4 +1,4 @@
-"""Section D of the catalogue: numbers that are none, memory that runs out, corpora that are hardly there."""
+"""Rows D of the catalogue: numbers that are not finite, memory that runs out, tiny corpora."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ EVER = 10**6
 
 
 def assert_finite(run: Path) -> None:
-    """No checkpoint holds anything but numbers."""
+    """Check that all parameters of all checkpoints are finite."""
     checkpoints = list(run.glob("checkpoints/step-*"))
     assert checkpoints
     for checkpoint in checkpoints:
@@ -31,7 +31,7 @@ def assert_finite(run: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [NAN, float("inf")])
-def test_d01_a_training_that_left_the_numbers_ends_with_its_last_good_state(
+def test_d01_training_that_diverges_ends_with_its_last_finite_state(
     bad: float, trainings: Trainings, tmp_path: Path
 ) -> None:
     run, settings = tmp_path / "run", ("training.steps=30", "training.save_every=2")
@@ -43,9 +43,7 @@ def test_d01_a_training_that_left_the_numbers_ends_with_its_last_good_state(
     assert trainings.run("transformer", run, *settings).code == 0
 
 
-def test_d01_the_highest_learning_rate_leaves_no_number_behind_that_is_none(
-    trainings: Trainings, tmp_path: Path
-) -> None:
+def test_d01_the_highest_learning_rate_leaves_only_finite_numbers(trainings: Trainings, tmp_path: Path) -> None:
     settings = "training.learning_rate=100", "training.optimizer=adamw", "training.weight_decay=1e6"
     assert trainings.run("transformer", tmp_path / "run", *settings, "training.save_every=1").code == 6
     assert_finite(tmp_path / "run")
@@ -105,7 +103,7 @@ def test_d06_a_spike_is_named_with_its_batch(trainings: Trainings, tmp_path: Pat
     assert "training pairs " in notice
 
 
-def test_d07_a_gpu_that_is_not_there_is_named(trainings: Trainings, tmp_path: Path) -> None:
+def test_d07_a_missing_gpu_is_named(trainings: Trainings, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     folder, words = trainings.folder, ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1")]
@@ -145,7 +143,7 @@ def test_d09_training_with_little_memory_ends_with_a_message(
     assert (done.code == 5) == ("\nerror: " in f"\n{done.error_text}")
 
 
-def test_d09_a_thread_that_cannot_be_started_is_the_machines_fault(trainings: Trainings, tmp_path: Path) -> None:
+def test_d09_a_thread_that_cannot_be_started_is_an_environment_error(trainings: Trainings, tmp_path: Path) -> None:
     none = ("fail", "RuntimeError", "threading._start_new_thread", 0, "can't start new thread")
     done = trainings.run("side by side", tmp_path / "run", sabotage=[none])
     assert done.code == 5
@@ -153,7 +151,7 @@ def test_d09_a_thread_that_cannot_be_started_is_the_machines_fault(trainings: Tr
 
 
 def memory_of(commands: Commands) -> int:
-    """Bytes of address space that the fork server has, so its children begin with them."""
+    """Return the address space of the fork server in bytes, which its children inherit."""
     pages = int(Path(f"/proc/{commands.server.pid}/statm").read_text().split()[0])
     return pages * 4096
 
@@ -173,7 +171,7 @@ def test_d09_a_smaller_micro_batch_is_remembered(trainings: Trainings, tmp_path:
     assert losses(run) == losses(tmp_path / "whole")
 
 
-def test_d09_a_pair_that_does_not_fit_alone_ends_the_training(trainings: Trainings, tmp_path: Path) -> None:
+def test_d09_a_pair_that_does_not_fit_into_memory_ends_training(trainings: Trainings, tmp_path: Path) -> None:
     full = ("fail", "MemoryError", "translator.training.objective.Objective.forward", 0)
     done = trainings.run("transformer", tmp_path / "run", sabotage=[full])
     assert done.code == 5

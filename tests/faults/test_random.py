@@ -1,4 +1,4 @@
-"""The small versions of what `tests/long` does at length: mutants of every file, and strings of every kind."""
+"""Short versions of `tests/long`: mutants of every file, and strings of every kind."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ def test_a_record_with_a_value_of_another_kind_is_refused_or_as_good(work: Path,
     assert check_record(RunFolder(work / "runs/demo"), name, config, count=50, seed=1) == 50
 
 
-def test_a_mutant_of_a_checkpoint_is_fallen_back_from(work: Path) -> None:
+def test_a_mutant_of_a_checkpoint_is_skipped(work: Path) -> None:
     for path in sorted((work / "runs/demo/checkpoints").glob("*12/*")):
         check_checkpoints(work / "runs/demo", path, count=12, seed=1)
     check_journal(work / "runs/demo", count=50, seed=1)
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_every_string_is_one_line_all_the_way(finished: Path, run: str) -> None:
+def test_every_string_stays_one_line_from_input_to_output(finished: Path, run: str) -> None:
     loaded = translator.load(finished / "runs" / run)
     check_texts(loaded, 200)
     check_translations(loaded, 30)

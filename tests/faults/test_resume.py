@@ -1,4 +1,4 @@
-"""Section A of the catalogue: a training that was stopped and went on is the one that was not."""
+"""Rows A of the catalogue: stopping and resuming equals not stopping."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from translator.training.checkpoint import OPTIMIZER, PROGRESS, read_parameters
 TERM, INT, USR1, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGKILL
 
 
-def test_a01_two_trainings_are_one(trainings: Trainings, tmp_path: Path) -> None:
+def test_a01_two_runs_with_one_seed_are_equal(trainings: Trainings, tmp_path: Path) -> None:
     assert trainings.run("transformer", tmp_path / "again").code == 0
     assert_equal(tmp_path / "again", trainings.whole("transformer"))
 
@@ -36,7 +36,7 @@ def test_a01_two_trainings_are_one(trainings: Trainings, tmp_path: Path) -> None
         ("transformer", "between saving and pruning", KILL, 1),
     ],
 )
-def test_a02_a_stop_and_going_on_change_nothing(
+def test_a02_stopping_and_resuming_change_nothing(
     kind: str, place: str, number: int, accumulation: int, trainings: Trainings, tmp_path: Path
 ) -> None:
     override = f"training.accumulation={accumulation}"
@@ -82,7 +82,7 @@ def test_a06_a_stop_inside_accumulation_is_answered_after_it(trainings: Training
 
 
 @pytest.mark.parametrize("number", [TERM, KILL])
-def test_a07_patience_goes_on_counting(number: int, trainings: Trainings, tmp_path: Path) -> None:
+def test_a07_patience_continues_to_count(number: int, trainings: Trainings, tmp_path: Path) -> None:
     settings = "training.patience=3", "training.validate_every=2", "training.learning_rate=1e-9"
     whole = trainings.whole("transformer", *settings)
     assert json.loads((whole / "final/finished.json").read_bytes())["step"] == 8
@@ -114,7 +114,7 @@ def test_a09_other_settings_are_refused_by_name(override: str, told: str, traini
     assert snapshot(whole) == before
 
 
-def test_a09_more_steps_under_a_schedule_that_ends_are_told(trainings: Trainings, tmp_path: Path) -> None:
+def test_a09_more_steps_under_a_schedule_that_ends_are_reported(trainings: Trainings, tmp_path: Path) -> None:
     settings = "training.schedule=linear", "training.steps=4"
     assert trainings.run("transformer", tmp_path / "run", *settings).code == 0
     done = trainings.run("transformer", tmp_path / "run", settings[0], "training.steps=6")
@@ -124,7 +124,7 @@ def test_a09_more_steps_under_a_schedule_that_ends_are_told(trainings: Trainings
     assert [record["step"] for record in journal(tmp_path / "run") if record["event"] == "update"] == [*range(1, 7)]
 
 
-def test_a11_another_thread_count_goes_on_with_one_notice(trainings: Trainings, tmp_path: Path) -> None:
+def test_a11_another_thread_count_resumes_with_one_notice(trainings: Trainings, tmp_path: Path) -> None:
     stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     threads = ("call", "torch.set_num_threads", 3)
@@ -134,7 +134,7 @@ def test_a11_another_thread_count_goes_on_with_one_notice(trainings: Trainings, 
     assert "not bit-exact: threads 1 -> 3\n" in done.error_text
 
 
-def test_a11_a_state_of_a_gpu_goes_on_without_one(trainings: Trainings, tmp_path: Path) -> None:
+def test_a11_a_state_of_a_gpu_resumes_without_a_gpu(trainings: Trainings, tmp_path: Path) -> None:
     run, stop = tmp_path / "run", ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", run, sabotage=[stop]).code == 143
     newest = run / "checkpoints" / "step-00000002"
@@ -158,7 +158,7 @@ def test_a12_a_translation_is_the_same_again_and_in_any_batch(commands: Commands
         assert texts[0].count(b"\n") == 12
 
 
-def test_a13_a_moved_run_goes_on(trainings: Trainings, commands: Commands, tmp_path: Path) -> None:
+def test_a13_a_moved_run_resumes(trainings: Trainings, commands: Commands, tmp_path: Path) -> None:
     stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     shutil.copytree(trainings.folder, tmp_path / "elsewhere" / "corpus", ignore=shutil.ignore_patterns("whole"))
@@ -172,7 +172,7 @@ def test_a13_a_moved_run_goes_on(trainings: Trainings, commands: Commands, tmp_p
         assert str(tmp_path).encode() not in content, name
 
 
-def test_a14_a_second_process_is_refused_and_the_first_unharmed(trainings: Trainings, tmp_path: Path) -> None:
+def test_a14_a_second_process_is_refused_and_the_first_is_not_affected(trainings: Trainings, tmp_path: Path) -> None:
     first = trainings.start("transformer", tmp_path / "run")
     first.wait_for("step 1/")
     first.send(signal.SIGSTOP)
@@ -211,7 +211,7 @@ def test_a14_another_run_s_unfinished_folder_is_left_alone(trainings: Trainings,
 def test_a15_sampled_subwords() -> None: ...
 
 
-def test_a_command_typed_by_a_user_goes_on(trainings: Trainings, tmp_path: Path) -> None:
+def test_a_command_typed_by_a_user_resumes(trainings: Trainings, tmp_path: Path) -> None:
     stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143
     done = execute(trainings.folder, *arguments("transformer", tmp_path / "run"))

@@ -15,14 +15,14 @@ from translator.training.progress import Report, Validation
 
 
 def evaluate(commands: Commands, folder: Path, source: str, reference: str, *options: str) -> dict[str, object]:
-    """What `evaluate --json` says of `runs/demo` with these files, after the notices are checked to be no errors."""
+    """Return what `evaluate --json` prints for `runs/demo` with these files; none of its messages may be an error."""
     arguments = ["runs/demo", "--source", source, "--reference", reference, "--json", *options]
     done = commands.run(folder, "evaluate", *arguments)
     assert done.code == 0, done.error_text
     return {**json.loads(done.output), "errors": done.error_text}
 
 
-def test_g01_counts_that_differ_are_told_and_never_scored(commands: Commands, work: Path) -> None:
+def test_g01_different_counts_are_reported_and_never_scored(commands: Commands, work: Path) -> None:
     lines = (work / "test.de").read_bytes().splitlines(keepends=True)
     for count in (11, 1, 0):
         (work / "short.de").write_bytes(b"".join(lines[:count]))
@@ -82,7 +82,7 @@ def test_g06_a_line_end_inside_a_sentence_scores_as_a_space_by_file_and_by_pipe(
     assert score_all(spoilt, references) == score_all(plain, references) == score_all(plain, spoilt_references)
 
 
-def test_g06_nor_does_it_by_command(commands: Commands, work: Path) -> None:
+def test_g06_a_line_end_inside_a_translation_scores_as_a_space_by_command(commands: Commands, work: Path) -> None:
     (work / "cr.de").write_bytes((work / "test.de").read_bytes().replace(b" ", b"\r"))
     scores = [evaluate(commands, work, "test.en", name)["scores"] for name in ("test.de", "cr.de")]
     assert scores[0] == scores[1]
@@ -135,7 +135,7 @@ def test_g08_with_skip_missing_the_others_are_compared(commands: Commands, work:
     assert "compare: 1 of 2 runs are usable, expected at least 2" in done.error_text
 
 
-def test_g09_a_run_against_itself_differs_by_nothing(commands: Commands, work: Path) -> None:
+def test_g09_a_run_does_not_differ_from_itself(commands: Commands, work: Path) -> None:
     done = commands.run(work, "compare", "runs/demo", "runs/demo/../demo", "--json")
     rows = json.loads(done.output)["runs"]
     assert [(row["paired_test"]["delta"], row["paired_test"]["p_value"]) for row in rows] == [(0.0, 1.0)] * 2
@@ -156,7 +156,9 @@ def test_g09_fifty_runs_are_compared(commands: Commands, work: Path) -> None:
     assert len(json.loads(done.output)["runs"]) == 50
 
 
-def test_g10_a_torn_last_line_of_the_journal_is_left_out_and_training_goes_on(commands: Commands, work: Path) -> None:
+def test_g10_an_incomplete_last_line_of_the_journal_is_ignored_and_training_resumes(
+    commands: Commands, work: Path
+) -> None:
     path = work / "runs/demo/journal.jsonl"
     content = path.read_bytes()
     path.write_bytes(content[:-20])
@@ -205,7 +207,7 @@ def test_g10_a_journal_with_a_line_that_nobody_wrote_is_refused_by_its_number(
     assert snapshot(work / "runs") == before
 
 
-def test_g11_what_is_no_number_is_null_and_the_journal_stays_json(tmp_path: Path) -> None:
+def test_g11_numbers_that_are_not_finite_are_null_and_the_journal_stays_json(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
         journal.write(Validation(1, float("nan"), float("nan"), float("inf"), False, 1.0, []))
     text = (tmp_path / "journal.jsonl").read_text()

@@ -82,7 +82,7 @@ HOSTILE_WEIGHTS = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE_WEIGHTS)
-def test_s03_hostile_weights_are_refused_soon(commands: Commands, work: Path, kind: str) -> None:
+def test_s03_hostile_parameters_are_refused_early(commands: Commands, work: Path, kind: str) -> None:
     (work / WEIGHTS).write_bytes(HOSTILE_WEIGHTS[kind])
     reseal(work / "runs/demo/final")
     began = time.monotonic()
@@ -173,7 +173,7 @@ def field(number: int, content: bytes) -> bytes:
 
 
 def piece(text: bytes, score: float = -1.0) -> bytes:
-    """A piece of a SentencePiece file."""
+    """Return the entry of a token in a SentencePiece file."""
     return field(1, field(1, text) + b"\x15" + struct.pack("<f", score))
 
 
@@ -341,7 +341,7 @@ def test_s16_deep_or_strange_json_is_refused(commands: Commands, work: Path, nam
     assert done.code == 4, done.error_text
 
 
-def test_s16_no_sentence_makes_a_pattern_run_for_ever(commands: Commands, work: Path) -> None:
+def test_s16_no_sentence_makes_a_pattern_run_forever(commands: Commands, work: Path) -> None:
     baits = ["a" * 50_000 + "!", "." * 50_000, "&amp;" * 10_000, "1." * 20_000 + "a", "- " * 20_000, "((" * 10_000]
     for name in ("bait.en", "bait.de"):
         (work / name).write_text("".join(f"{bait}\n" for bait in baits))
@@ -374,7 +374,7 @@ def test_s17_nothing_of_the_person_or_the_machine_is_saved(commands: Commands, w
         assert word.encode() not in saved
 
 
-def test_s17_a_fault_of_ours_says_so_without_a_dump_of_the_environment(work: Path) -> None:
+def test_s17_an_internal_error_is_reported_without_the_environment(work: Path) -> None:
     (work / "sitecustomize.py").write_text(
         "import translator.cli.files as files\n"
         "def broken(*_, **__): raise ZeroDivisionError('\\x1b[2J')\n"

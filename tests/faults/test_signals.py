@@ -1,4 +1,4 @@
-"""Section C of the catalogue: signals, processes that are killed or held, several processes."""
+"""Rows C of the catalogue: signals, processes that are killed or suspended, several processes."""
 
 import contextlib
 import os
@@ -57,7 +57,7 @@ def test_c02_ctrl_c_on_a_terminal_saves_and_gives_the_cursor_back(trainings: Tra
 
 
 @pytest.mark.parametrize(("handler", "code"), [(signal.SIG_DFL, 129), (signal.SIG_IGN, 0)])
-def test_c09_a_terminal_that_is_gone_takes_nothing_with_it(
+def test_c09_a_terminal_that_closes_loses_nothing(
     trainings: Trainings, tmp_path: Path, handler: signal.Handlers, code: int
 ) -> None:
     steps = "training.steps=120"
@@ -106,7 +106,7 @@ def test_c06_the_first_of_many_signals_counts(trainings: Trainings, tmp_path: Pa
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
 
 
-def test_a_signal_before_there_is_anything_leaves_nothing(trainings: Trainings, tmp_path: Path) -> None:
+def test_a_signal_before_the_run_folder_exists_leaves_nothing(trainings: Trainings, tmp_path: Path) -> None:
     for place in ("translator.jobs.train.prepare.train_tokenizer", "translator.jobs.train.prepare.write_part"):
         done = trainings.run("transformer", tmp_path / "runs" / "x", sabotage=[("send", TERM, place, 1)])
         assert done.code == 143
@@ -145,9 +145,7 @@ def test_c12_a_signal_in_the_native_code_of_a_preparation_is_answered_within_two
     assert trainings.run("transformer", tmp_path / "run").code == 0
 
 
-def test_c12_a_signal_while_sentencepiece_calls_back_is_no_error_of_sentencepiece(
-    trainings: Trainings, tmp_path: Path
-) -> None:
+def test_c12_a_signal_during_a_callback_of_sentencepiece_is_not_its_error(trainings: Trainings, tmp_path: Path) -> None:
     stop = ("signal_in_iterator", TERM)
     done = trainings.run("transformer", tmp_path / "run", sabotage=[stop])
     assert done.code == 143
@@ -155,7 +153,7 @@ def test_c12_a_signal_while_sentencepiece_calls_back_is_no_error_of_sentencepiec
     assert "SentencePiece" not in done.error_text
 
 
-def test_c07_a_killed_process_ends_all_and_the_restart_goes_on_from_one_step(
+def test_c07_a_killed_process_ends_all_and_the_restart_resumes_from_one_step(
     trainings: Trainings, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -208,7 +206,7 @@ def test_a_command_that_is_held_ends_with_its_test(trainings: Trainings, tmp_pat
     assert training.wait(5).code == -signal.SIGKILL
 
 
-def test_c10_a_training_that_is_held_and_let_go_is_the_same(trainings: Trainings, tmp_path: Path) -> None:
+def test_c10_training_that_was_suspended_and_continued_is_the_same(trainings: Trainings, tmp_path: Path) -> None:
     training = trainings.start("transformer", tmp_path / "run")
     training.wait_for("step 2/")
     training.send(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Rows F of the catalogue: what `translate` is given, and where its lines go."""
+"""Rows F of the catalogue: input and output of `translate`."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def shell(folder: Path, line: str) -> tuple[int, bytes, bytes]:
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\t", "\u00a0\u2003"])
-def test_f01_nothing_is_translated_as_nothing(commands: Commands, finished: Path, text: str) -> None:
+def test_f01_empty_input_gives_empty_output(commands: Commands, finished: Path, text: str) -> None:
     done = commands.run(finished, "translate", text)
     assert (done.code, done.output) == (0, b"\n")
 
@@ -53,7 +53,7 @@ def test_f02_blank_lines_stay_where_they_are(commands: Commands, finished: Path,
     assert [not line for line in done.lines] == [not line.strip() for line in lines]
 
 
-def test_f03_nothing_in_nothing_out(commands: Commands, finished: Path) -> None:
+def test_f03_no_input_gives_no_output(commands: Commands, finished: Path) -> None:
     done = commands.run(finished, "translate")
     assert (done.code, done.output) == (0, b"")
 
@@ -64,7 +64,7 @@ def test_f05_a_last_line_without_its_end_is_a_line(commands: Commands, finished:
     assert done.output.endswith(b"\n")
 
 
-def test_f06_a_reader_that_leaves_ends_it_soon_and_silently(finished: Path) -> None:
+def test_f06_translation_ends_soon_and_silently_if_the_reader_leaves(finished: Path) -> None:
     began = time.monotonic()
     code, output, errors = shell(finished, "yes 'a dog' | head -100000 | $translator translate | head -1")
     assert (code, output.count(b"\n")) == (141, 1)
@@ -73,7 +73,7 @@ def test_f06_a_reader_that_leaves_ends_it_soon_and_silently(finished: Path) -> N
 
 
 @pytest.mark.parametrize("command", [["translate"], ["evaluate"], ["evaluate", "--json"], ["--help"], ["--version"]])
-def test_f06_every_command_leaves_so(finished: Path, command: list[str]) -> None:
+def test_f06_every_command_ends_silently_if_the_reader_leaves(finished: Path, command: list[str]) -> None:
     line = f"$translator {' '.join(command)} < test.en 2>errors | true"
     code, _, _ = shell(finished, f"sleep 0 | ({line})")
     assert code in (0, 141)
@@ -106,7 +106,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("kind", LIMITS)
-def test_f08_where_a_model_has_a_longest_sentence_the_end_is_translated(trainings: "Trainings", kind: str) -> None:
+def test_f08_of_a_sentence_too_long_for_the_model_the_end_is_translated(trainings: "Trainings", kind: str) -> None:
     run = trainings.whole("transformer", *(setting.format(250) for setting in LIMITS[kind]))
     words = ["translate", "--run", str(run)]
     done = trainings.commands.run(trainings.folder, *words, stdin=DOG + b"dog " * 300 + b"\n" + DOG)
@@ -116,7 +116,7 @@ def test_f08_where_a_model_has_a_longest_sentence_the_end_is_translated(training
 
 
 @pytest.mark.parametrize("kind", LIMITS)
-def test_f08_what_is_too_long_to_be_learned_is_told_before_the_first_update(
+def test_f08_a_pair_too_long_for_the_model_is_reported_before_the_first_update(
     trainings: "Trainings", kind: str, tmp_path: Path
 ) -> None:
     done = trainings.run("transformer", tmp_path / "run", *(setting.format(7) for setting in LIMITS[kind]))
@@ -125,7 +125,7 @@ def test_f08_what_is_too_long_to_be_learned_is_told_before_the_first_update(
     assert "but the model reads at most 7; so are " in done.error_text
 
 
-def test_f06_a_reader_that_leaves_is_not_the_fault_of_another_file(work: Path) -> None:
+def test_f06_a_reader_that_leaves_is_not_blamed_on_another_file(work: Path) -> None:
     attention = "--attention looked.json"
     code, _, errors = shell(work, f"yes 'a dog' | head -10000 | $translator translate {attention} | head -1")
     assert code == 141
@@ -134,7 +134,7 @@ def test_f06_a_reader_that_leaves_is_not_the_fault_of_another_file(work: Path) -
 
 
 @pytest.mark.parametrize("language", ["C", "C.UTF-8", "POSIX"])
-def test_f09_bytes_that_are_no_text_are_named_by_line_in_every_locale(finished: Path, language: str) -> None:
+def test_f09_bytes_that_are_not_text_are_reported_by_line_in_every_locale(finished: Path, language: str) -> None:
     surroundings = {"LC_ALL": language, "LANG": language, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = execute(finished, "translate", stdin=DOG + b"f\xfcr\n", environment=surroundings)
     assert done.code == 3
@@ -144,13 +144,13 @@ def test_f09_bytes_that_are_no_text_are_named_by_line_in_every_locale(finished: 
     assert "schöne, grüsse" in umlauts.error_text
 
 
-def test_f09_nor_are_they_on_the_command_line(commands: Commands, finished: Path) -> None:
+def test_f09_bytes_that_are_not_text_are_reported_on_the_command_line(commands: Commands, finished: Path) -> None:
     done = commands.run(finished, "translate", os.fsdecode(b"a \xff"))
     assert done.code == 3
     assert "command line:1: not UTF-8" in done.error_text
 
 
-def test_f10_an_output_that_exists_is_kept_and_with_force_until_the_new_one_is_whole(
+def test_f10_an_existing_output_is_kept_and_with_force_until_the_new_one_is_complete(
     commands: Commands, work: Path
 ) -> None:
     (work / "out.de").write_text("mine\n")
@@ -176,7 +176,7 @@ def test_f11_input_and_output_are_not_the_same_file_under_any_name(commands: Com
     assert snapshot(work) == before
 
 
-def test_f13_an_output_that_cannot_be_is_named_before_anything_is_translated(commands: Commands, work: Path) -> None:
+def test_f13_an_output_that_cannot_be_written_is_reported_before_translating(commands: Commands, work: Path) -> None:
     (work / "locked").mkdir(mode=0o555)
     (work / "folder").mkdir()
     for output, message in (
@@ -193,7 +193,7 @@ def test_f13_an_output_that_cannot_be_is_named_before_anything_is_translated(com
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_f14_what_is_stopped_midway_leaves_no_file_of_that_name(
+def test_f14_a_command_stopped_midway_leaves_no_output_file(
     commands: Commands, work: Path, sent: signal.Signals
 ) -> None:
     running = commands.start(work, "translate", "--output", "out.de", stdin=DOG * 100_000)
@@ -230,7 +230,7 @@ def test_f15_every_script_gets_its_line(commands: Commands, finished: Path, run:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_f16_a_model_without_an_end_is_cut_and_flagged(commands: Commands, work: Path, run: str) -> None:
+def test_f16_a_translation_without_end_is_cut_and_flagged(commands: Commands, work: Path, run: str) -> None:
     make_it_write(work / run, "<0x41>")
     done = commands.run(work, "translate", "--run", run, stdin=DOG * 2)
     assert (done.code, len(done.lines), {*done.lines[0]}) == (0, 2, {"A"})
@@ -274,7 +274,7 @@ def test_f18_an_impossible_search_names_what_is_possible(
     assert expected in done.error_text
 
 
-def test_f18_memory_that_runs_out_is_the_machines_fault(commands: Commands, finished: Path) -> None:
+def test_f18_running_out_of_memory_is_an_environment_error(commands: Commands, finished: Path) -> None:
     options = ["--beam-size", "512", "--batch-size", "100000", "--set", "decoding.max_length=10000"]
     done = commands.run(
         finished, "translate", "--run", "runs/demo", *options, stdin=DOG * 1000, limits={"RLIMIT_AS": 2 << 30}

@@ -1,4 +1,4 @@
-"""Tests that take long; `make test-long` runs them. They stand on the fixtures of `tests/faults`."""
+"""Tests that take long; `make test-long` runs them. They use the fixtures of `tests/faults`."""
 
 from tests.faults.conftest import commands, corpus, finished, nothing_goes_on, trainings, work
 

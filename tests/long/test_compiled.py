@@ -1,4 +1,4 @@
-"""A compiled training is the plain one to rounding, goes on after a stop as well, and is compiled once for all shapes."""
+"""Compiled training equals plain training up to rounding, resumes after a stop, and compiles once for all shapes."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def begin(compiles: bool, dtype: torch.dtype, notices: list[str], dropout: float
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_compiled_gradients_are_the_plain_ones_for_every_shape(
+def test_compiled_gradients_equal_plain_ones_for_every_shape(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(linear, "LEAST_ROUNDED", 0)
@@ -54,7 +54,7 @@ def test_compiled_gradients_are_the_plain_ones_for_every_shape(
     assert notices[0].startswith("compiling")
 
 
-def test_a_compiled_training_that_stopped_and_went_on_is_to_rounding_the_one_that_did_not(tmp_path: Path) -> None:
+def test_stopping_and_resuming_a_compiled_run_changes_it_by_rounding_only(tmp_path: Path) -> None:
     losses = []
     for stops in (False, True):
         notices: list[str] = []

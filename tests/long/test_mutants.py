@@ -1,4 +1,4 @@
-"""2,000 mutants of every file that a translation or a training depends on, for both architectures."""
+"""2,000 mutants of every file that translating or resuming depends on, for both architectures."""
 
 import random
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_a_record_with_a_value_of_another_kind_is_refused_or_as_good(
 
 
 @pytest.mark.parametrize("run", ["demo", "demo-additive"])
-def test_a_mutant_of_a_checkpoint_is_fallen_back_from(
+def test_a_mutant_of_a_checkpoint_is_skipped(
     work: Path, run: str, record_property: Callable[[str, object], None]
 ) -> None:
     for path in sorted((work / "runs" / run / "checkpoints").glob("*12/*")):

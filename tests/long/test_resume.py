@@ -1,4 +1,4 @@
-"""Every way to interrupt a training, and many kills at random: it ends as if nothing had been."""
+"""Every way to interrupt training, and kills at random moments: the result is that of an uninterrupted run."""
 
 import itertools
 import signal
@@ -19,7 +19,7 @@ AT_ONCE = 20
 @pytest.mark.parametrize(("kind", "accumulation"), list(itertools.product(KINDS, (1, 4))))
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("place", PLACES)
-def test_a_stop_and_going_on_change_nothing(
+def test_stopping_and_resuming_change_nothing(
     kind: str,
     place: str,
     number: signal.Signals,

@@ -12,7 +12,7 @@ COUNT = 10_000
 
 
 @pytest.mark.parametrize("run", ["demo", "demo-additive"])
-def test_every_string_is_one_line_all_the_way(
+def test_every_string_stays_one_line_from_input_to_output(
     finished: Path, run: str, record_property: Callable[[str, object], None]
 ) -> None:
     loaded = translator.load(finished / "runs" / run)

@@ -108,7 +108,7 @@ def test_the_future_has_no_gradient(model: AnyModel, monkeypatch: pytest.MonkeyP
     assert gradient_BTD[:, :2].abs().sum() > 0
 
 
-def test_step_by_step_equals_all_at_once(model: AnyModel) -> None:
+def test_decoding_step_by_step_equals_the_full_pass(model: AnyModel) -> None:
     state = model.start(model.encode(SOURCE_BS, SOURCE_BS != PAD), 1)
     steps = []
     for previous_B in PREVIOUS_BT.T:
@@ -117,7 +117,7 @@ def test_step_by_step_equals_all_at_once(model: AnyModel) -> None:
     torch.testing.assert_close(torch.cat(steps, 1), logits(model, SOURCE_BS, PREVIOUS_BT))
 
 
-def test_the_state_reorders_and_keeps_like_its_rows(model: AnyModel) -> None:
+def test_reordering_and_keeping_a_state_equals_doing_so_with_its_rows(model: AnyModel) -> None:
     parent_BN = torch.tensor([[1, 0], [0, 0], [1, 1]])
     words_BN = torch.tensor([[4, 5], [6, 4], [5, 6]])
     state = model.start(model.encode(SOURCE_BS, SOURCE_BS != PAD), 2)

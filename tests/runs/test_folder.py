@@ -108,7 +108,7 @@ def test_a_run_of_the_first_format_is_rejected_with_what_to_do(run: RunFolder, r
     )
 
 
-def test_what_is_no_run_is_not_overwritten(tmp_path: Path, run: RunFolder) -> None:
+def test_a_folder_that_is_not_a_run_is_not_overwritten(tmp_path: Path, run: RunFolder) -> None:
     run.require_replaceable()
     RunFolder(tmp_path / "missing").require_replaceable()
     (tmp_path / "empty").mkdir()

@@ -73,7 +73,7 @@ def taken(run: RunFolder) -> str | None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_second_process_is_refused_and_told_the_pid_of_the_first(run: RunFolder, holder: Holder) -> None:
+def test_a_second_process_is_refused_with_the_pid_of_the_first(run: RunFolder, holder: Holder) -> None:
     refusal = f"{run.path}: in use by pid {holder.process.pid}; wait for it or stop it"
     assert taken(run) == refusal
     assert taken(run) == refusal

@@ -36,7 +36,7 @@ def test_no_name_means_the_run_that_train_finished_last() -> None:
     assert find_run(None) == latest_run() == find_run("two")
 
 
-def test_a_run_that_is_being_replaced_is_no_run() -> None:
+def test_a_run_that_is_being_replaced_is_not_found() -> None:
     finish_run(Path("runs/.tmp-demo-1.old"))
     for find in (latest_run, newest_run):
         with pytest.raises(ModelError, match=r"runs: holds no .*type `translator train` first"):

@@ -85,7 +85,7 @@ def test_the_field_is_named(change: dict[str, object], problem: str, tmp_path: P
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[" * 100_000, b"\xff", b"9" * 100_000, b"{}" + b" " * 2**20])
-def test_what_is_no_record_is_rejected_in_one_line(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_record_is_rejected_in_one_line(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "r").write_bytes(content)
     with pytest.raises(ModelError, match=r"\A[^\n]*/r: (cannot be read|has no) [^\n]*\Z"):
         read_record(tmp_path / "r", RunRecord)

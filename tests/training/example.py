@@ -1,4 +1,4 @@
-"""Events of a run that nobody had to train."""
+"""Events of a run that was never trained."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A static batch trains as the dynamic one does; a captured update is the uncaptured one; a capture that fails costs nothing.
+"""Static batches train like dynamic ones, captured updates equal uncaptured ones, and a failed capture changes nothing.
 
 On a CPU a plain call takes the place of a recorded graph, which shows everything but the recording itself.
 """
@@ -99,7 +99,7 @@ def trained(
 
 
 def call_later(work: Callable[[], None]) -> Callable[[], None]:
-    """What stands for a recorded graph."""
+    """Replaces a recorded graph."""
     return work
 
 
@@ -107,7 +107,7 @@ def fail(*_: object) -> Any:
     raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
 
-def test_captured_updates_are_the_uncaptured_ones() -> None:
+def test_captured_updates_equal_uncaptured_ones() -> None:
     """To rounding: the learning rate is a float32 tensor in one and a Python number in the other."""
     assert_same_runs(trained(CPU, 60, call_later), trained(CPU, 60, None, captures=False), tolerance=1e-5)
 
@@ -143,7 +143,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CU
 
 @needs_gpu
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_200_updates_replayed_as_cuda_graphs_are_the_uncaptured_ones(dtype: torch.dtype) -> None:
+def test_200_updates_replayed_as_cuda_graphs_equal_uncaptured_ones(dtype: torch.dtype) -> None:
     gpu, ops = torch.device("cuda"), Ops(fast=True, product_dtype=dtype)
     expected = trained(gpu, 200, None, ops, captures=False)
     found = trained(gpu, 200, None, ops)
@@ -152,7 +152,7 @@ def test_200_updates_replayed_as_cuda_graphs_are_the_uncaptured_ones(dtype: torc
 
 
 @needs_gpu
-def test_a_captured_run_that_was_stopped_and_resumed_is_the_run_that_was_not(tmp_path: Path) -> None:
+def test_a_captured_run_that_was_stopped_and_resumed_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     losses, ops = [], Ops(fast=True)
     for stops in (False, True):
         torch.manual_seed(1)

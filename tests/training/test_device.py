@@ -1,4 +1,4 @@
-"""On a GPU nobody waits for a number, and a compiler that fails costs a notice; seen on tensors that have no content."""
+"""Training never waits for the GPU, and survives a failing compiler; tested with tensors that have no content."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ PAIRS = EncodedPairs(
 
 
 class Copies(TorchDispatchMode):
-    """Notes how many numbers each copy from the CPU has. A copy back is an error by itself where there is no content."""
+    """Records the size of each copy from the CPU. A copy to the CPU raises an error, because the tensors have no content."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Copies(TorchDispatchMode):
 
 @pytest.mark.parametrize("is_resident", [True, False])
 @pytest.mark.parametrize("mechanism", ["full", "window", "linformer", "flash"])
-def test_an_update_waits_for_nothing_and_a_corpus_on_the_device_stays_there(
+def test_an_update_never_waits_for_the_device_and_a_corpus_on_the_device_stays_there(
     mechanism: str, is_resident: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
@@ -94,7 +94,7 @@ def fail(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("place", ["call", "forward", "backward"])
-def test_a_compiler_that_fails_costs_a_notice_and_no_number(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_compiler_is_reported_and_changes_no_result(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def compiled(function: Any, **_: Any) -> Any:
         def run(*tensors: Tensor) -> Tensor:
             hidden: Tensor = function(*tensors)
@@ -111,7 +111,7 @@ def test_a_compiler_that_fails_costs_a_notice_and_no_number(place: str, monkeypa
     assert notices[1:] == ["ops.compile: the compiled model failed (no compiler); training continues without it"]
 
 
-def test_an_error_of_the_plain_model_is_no_compilers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_plain_model_is_not_blamed_on_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ops, "output_loss", fail)
     with pytest.raises(RuntimeError, match="no compiler"):
         trained(Ops())

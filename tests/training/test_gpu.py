@@ -1,4 +1,4 @@
-"""What only a GPU can show: every architecture and mechanism computes there what it computes on a CPU."""
+"""Every architecture and mechanism computes the same on a GPU as on a CPU."""
 
 from typing import Any
 

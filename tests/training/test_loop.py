@@ -1,4 +1,4 @@
-"""Accumulation is one big batch; a training that stopped and went on is the training that did not stop."""
+"""Accumulation equals one big batch, and stopping and resuming equals not stopping."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -84,7 +84,7 @@ def test_accumulated_gradients_are_those_of_one_big_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_parts_side_by_side_have_the_gradients_of_parts_in_turn(name: str) -> None:
+def test_parallel_parts_have_the_gradients_of_sequential_parts(name: str) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     gradients = []
@@ -101,7 +101,7 @@ def test_parts_side_by_side_have_the_gradients_of_parts_in_turn(name: str) -> No
 @pytest.mark.parametrize("accumulation", [1, 3])
 @pytest.mark.parametrize("stop", [0, 1, 4, 5, 8])
 @pytest.mark.parametrize("name", MODELS)
-def test_stopping_and_going_on_equals_never_stopping(name: str, stop: int, accumulation: int, tmp_path: Path) -> None:
+def test_stopping_and_resuming_equals_never_stopping(name: str, stop: int, accumulation: int, tmp_path: Path) -> None:
     objective, optimizer = begin(name)
     whole = run(objective, optimizer, 9, Progress(), corpus_updates(accumulation))
 
@@ -161,7 +161,7 @@ OUT_OF_MEMORY = [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), R
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY)
-def test_where_memory_runs_out_the_update_is_the_same_in_smaller_parts(error: Exception) -> None:
+def test_if_memory_runs_out_the_same_update_is_computed_in_smaller_parts(error: Exception) -> None:
     def spoil(_: int, batch: Batch, loss: Tensor) -> Tensor:
         if len(batch.sentence_B) > 2:
             raise error
@@ -179,7 +179,7 @@ def test_where_memory_runs_out_the_update_is_the_same_in_smaller_parts(error: Ex
     torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
 
 
-def test_a_pair_that_does_not_fit_alone_ends_the_training() -> None:
+def test_a_pair_that_does_not_fit_into_memory_ends_training() -> None:
     def spoil(_: int, batch: Batch, loss: Tensor) -> Tensor:
         raise MemoryError
 
@@ -191,7 +191,7 @@ def test_a_pair_that_does_not_fit_alone_ends_the_training() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 3, 30])
-def test_the_shares_of_all_processes_are_the_update(size: int) -> None:
+def test_the_shares_of_all_processes_make_up_the_update(size: int) -> None:
     whole = corpus_updates()
     for position in range(whole.num_updates(0)):
         shares = [corpus_updates(2, Processes(rank, size)).share(0, position, 1) for rank in range(size)]
@@ -200,7 +200,7 @@ def test_the_shares_of_all_processes_are_the_update(size: int) -> None:
         assert {share.num_tokens for share in shares} == {whole.share(0, position, 1).batches[0].num_tokens}
 
 
-def test_a_training_ends_when_its_minutes_are_over() -> None:
+def test_training_ends_after_max_minutes() -> None:
     objective, optimizer = begin("transformer")
     settings = SETTINGS.model_copy(update={"max_minutes": 1.0})
     progress = Progress(seconds=60.0)
@@ -237,11 +237,11 @@ def test_the_perplexity_of_a_uniform_distribution_is_the_number_of_tokens() -> N
     assert perplexity(800.0) == math.inf
 
 
-def test_an_average_is_the_mean_of_its_weights() -> None:
+def test_an_average_is_the_mean_of_the_parameters() -> None:
     weights = [{"w": torch.full((2,), float(n))} for n in (1, 2, 6)]
     assert average_parameters(weights)["w"].tolist() == [3.0, 3.0]
 
 
-def test_what_is_no_weight_is_not_averaged() -> None:
+def test_integers_are_not_averaged() -> None:
     seeds = [{"seed": torch.tensor(2**61 + n)} for n in range(3)]
     assert average_parameters(seeds)["seed"].item() == 2**61 + 2

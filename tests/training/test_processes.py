@@ -1,4 +1,4 @@
-"""What several processes agree on, and what each draws; tests/faults/test_processes.py trains with them."""
+"""Several processes agree on numbers and draw different random ones; tests/faults/test_processes.py trains with them."""
 
 import json
 import os

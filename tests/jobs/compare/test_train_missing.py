@@ -50,7 +50,7 @@ def config(trained: RunFolder, tmp_path: Path) -> Path:
 
 
 class Messages(TrainingObservers):
-    """Keeps the messages of all trainings."""
+    """Collects the messages of all training runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def test_training_side_by_side_equals_training_one_after_the_other(
 
 
 @pytest.mark.slow
-def test_a_training_that_fails_is_reported_with_its_error(config: Path) -> None:
+def test_a_failed_training_run_is_reported_with_its_error(config: Path) -> None:
     config.write_text(config.read_text().replace("folder = '", "folder = '/missing"))
     with pytest.raises(TranslatorError, match=r"mine(-seed2)?: training ended with exit code 3 \(.*/missing") as error:
         find(config, 2, num_processes=2)

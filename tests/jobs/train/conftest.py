@@ -16,7 +16,7 @@ from translator.training.progress import Report, Validation
 
 
 class Recorder(TrainingObservers):
-    """Keeps what it is told."""
+    """Records all events."""
 
     def __init__(self) -> None:
         super().__init__()

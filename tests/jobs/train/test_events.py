@@ -1,4 +1,4 @@
-"""Several observers hear of every event, in order."""
+"""Several observers are called for every event, in order."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from translator.training.progress import Progress, Report, Validation
 
 
 class Recorder:
-    """Writes down which method was called, after its own name."""
+    """Records its own name and the method that was called."""
 
     def __init__(self, name: str, calls: list[str]) -> None:
         self.name, self.calls = name, calls
@@ -29,7 +29,7 @@ class Recorder:
 @pytest.mark.parametrize(
     ("event", "arguments"), [("notify", ("text",)), ("began", ({}, {})), ("updated", ({},)), ("validated", ({},))]
 )
-def test_every_observer_hears_of_every_event_in_order(event: str, arguments: tuple[object, ...]) -> None:
+def test_every_observer_is_called_for_every_event_in_order(event: str, arguments: tuple[object, ...]) -> None:
     calls: list[str] = []
     observers = TrainingObservers(Recorder("first", calls))
     observers.add(Recorder("second", calls))

@@ -1,4 +1,4 @@
-"""Which parameters a run keeps, and what finished.json says of it."""
+"""Which parameters a run keeps, and what finished.json records."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A whole run in one process: what observers hear, and what resuming and repeating the command do."""
+"""A whole run in one process: calls of observers, resuming, and repeating the command."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from translator.jobs.train import train as module
 from translator.training.progress import Report
 
 
-def test_observers_hear_of_every_update_and_validation(train: Train) -> None:
+def test_observers_are_called_for_every_update_and_validation(train: Train) -> None:
     run, heard = train("heard")
     assert heard.steps == list(range(1, 13))
     assert [validation.step for validation in heard.validations] == [6, 12]
