@@ -81,7 +81,7 @@ class Visit:
         )  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Nothing was complained of, and nothing asked for but the file itself."""
+        """Check that there were no console errors and no requests but for the file itself."""
         assert self.faults == []
         assert [url for url in self.requests if not url.startswith("data:")] == [self.home]
         self.context.close()

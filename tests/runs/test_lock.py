@@ -1,4 +1,4 @@
-"""One process at a time has a run folder, whatever is deleted, and a dead process has none."""
+"""Only one live process at a time holds a run folder, even if files are deleted."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
 """Static batches train like dynamic ones, captured updates equal uncaptured ones, and a failed capture changes nothing.
 
-On a CPU a plain call takes the place of a recorded graph, which shows everything but the recording itself.
+On a CPU a plain call replaces the recorded graph, which tests everything but the recording itself.
 """
 
 from collections.abc import Callable

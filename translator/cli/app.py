@@ -77,7 +77,7 @@ def run() -> int:
 
 
 def _prepare_streams() -> None:
-    """Use UTF-8 whatever the locale.
+    """Use UTF-8 in any locale.
 
     A closed input or output is replaced by a stream that fails when it is used; a closed standard error by the null device.
     """

@@ -34,7 +34,7 @@ class Workers:
     def map_seeded(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Do the same with a generator for each item, from which its dropout masks are drawn.
 
-        All seeds follow from one draw of the default generator, whatever the number of items.
+        All seeds follow from one draw of the default generator, for any number of items.
         """
         first_seed = int(torch.randint(2**62, ()))
 

@@ -24,7 +24,7 @@ CURVES = {
     "learning_rate": CurveKind("learning rate", "Learning rate", max),
 }
 _SMALLEST, _LARGEST = 1e-30, 1e30
-"""Numbers beyond these are not measurements and would spoil an axis."""
+"""Numbers beyond these are not measurements and would distort an axis."""
 
 
 class Measurement(NamedTuple):

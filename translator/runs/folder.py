@@ -42,7 +42,7 @@ _ILLEGAL: dict[str, Callable[[Path], bool]] = {
     "a socket": Path.is_socket,
     "a device": lambda path: path.is_block_device() or path.is_char_device(),
 }
-"""What a run folder must not contain: it leads out of the folder, or whoever opens it may wait forever."""
+"""Files that a run folder must not contain: they lead out of the folder, or opening them may block forever."""
 
 
 class HeldOut(NamedTuple):
@@ -60,7 +60,7 @@ class RunFolder(NamedTuple):
 
     @property
     def is_run(self) -> bool:
-        """Whether this program made the folder, in whatever format."""
+        """Whether this program created the folder, in any run format."""
         return (self.path / RECORD).is_file()
 
     @property

@@ -4,7 +4,7 @@ Two kernel locks (flock), which the kernel drops when their owner ends, however 
 
 - on the file `.lock-NAME` beside the run. It holds the owner's pid, and can be locked before the run folder exists,
   while `--overwrite` replaces the folder, and from other machines that share the disk.
-- on the run folder itself, which does not depend on any file: whatever is deleted, the folder stays locked.
+- on the run folder itself, which does not depend on any file: the folder stays locked even if files are deleted.
 """
 
 import os

@@ -3,7 +3,7 @@
 Python's own line reading also cuts at CR, and `str.splitlines` at NEL and U+2028. Here they stay inside the line, except for a
 CR before the LF, which is removed.
 
-The memory that reading takes is bounded whatever the file contains: of a line longer than its `LineLimit` only a part is ever
+Reading takes bounded memory for any content: of a line longer than its `LineLimit` only a part is ever
 held, and a gzipped file may not expand to much more than text does.
 """
 

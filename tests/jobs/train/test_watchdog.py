@@ -1,4 +1,4 @@
-"""A parent process answers signals for the trainer: with sleeping, busy and native work, and whoever the signal is sent to."""
+"""A parent process answers signals for the trainer: with sleeping, busy and native work, for signals sent to either process."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from translator.jobs.train.signals import Stop, stop_requests
 def sleep(): time.sleep(60)
 def busy():
     while True: pass
-def native(): sum(repeat(0))  # never ends, and never lets go of the interpreter lock
+def native(): sum(repeat(0))  # never ends, and never releases the interpreter lock
 def crash(): import ctypes; ctypes.string_at(0)
 def abort(): watchdog.os.abort()
 def lose_memory(): watchdog.os._exit(127)  # as glibc does

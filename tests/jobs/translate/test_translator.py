@@ -1,4 +1,4 @@
-"""A translator returns one result for each line, in order, whatever the batches are."""
+"""A translator returns one result per line, in order, for any batch size."""
 
 from collections.abc import Sequence
 from pathlib import Path

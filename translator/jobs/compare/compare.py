@@ -117,7 +117,7 @@ def given_decoding(
 
 
 def _common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:
-    """Return the decoding settings of all runs if they are equal, else the defaults, whatever the order of the runs."""
+    """Return the decoding settings of all runs if they are equal, else the defaults; the order of the runs does not matter."""
     first, *others = [run.config().decoding for run in runs]
     return first if all(decoding == first for decoding in others) else DecodingSettings()
 

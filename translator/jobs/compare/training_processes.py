@@ -75,7 +75,7 @@ class _Process:
     def __init__(self, name: str, command: Sequence[str], notify: Callable[[str], None] | None) -> None:
         self.name, self.last_line, self.was_stopped = name, "", False
         self._began = time.monotonic()
-        # The package that is running now, whatever package of this name lies in the current directory.
+        # The package that is running now, not a package of the same name in the current directory.
         paths = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._child = subprocess.Popen(
             command,

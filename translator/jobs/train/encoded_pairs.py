@@ -37,8 +37,8 @@ class _About(BaseModel):
 def encoded_pairs(prepared: Prepared, notify: Callable[[str], None]) -> EncodedPairs:
     """Return the training pairs as ids, encoding them unless `prepared/` already holds them.
 
-    Call this only while the run folder is locked. Pairs are never taken from another run: whoever can write to that run
-    could choose what this one learns. Raises DataError if the corpus has changed since it was filtered.
+    Call this only while the run folder is locked. Pairs are never taken from another run: anyone who can write to that
+    run could choose what this run learns. Raises DataError if the corpus has changed since it was filtered.
     """
     run, config, tokenizer, _, filtered = prepared
     about = _About(
