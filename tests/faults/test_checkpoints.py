@@ -332,7 +332,7 @@ def test_an_overwritten_run_starts_over(trainings: Trainings, run: Path) -> None
     assert leftovers(run.parent) == []
 
 
-def test_a_journal_that_is_a_link_is_not_written_through(trainings: Trainings, run: Path, tmp_path: Path) -> None:
+def test_a_journal_that_is_a_link_is_not_followed(trainings: Trainings, run: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes((run / "journal.jsonl").read_bytes())
     (run / "journal.jsonl").unlink()
     (run / "journal.jsonl").symlink_to(tmp_path / "precious")

@@ -208,7 +208,7 @@ def test_d12_a_vocabulary_smaller_than_the_alphabet_is_refused(
     assert not (corpus / "run").exists()
 
 
-def test_d13_a_filter_that_leaves_nothing_is_named(commands: Commands, corpus: Path) -> None:
+def test_d13_the_filter_that_leaves_no_pairs_is_named(commands: Commands, corpus: Path) -> None:
     settings = sets(*SETTINGS["demo"], "corpus.max_words=1")
     done = commands.run(corpus, "train", "demo.toml", *settings, "--output", "run")
     assert done.code == 3

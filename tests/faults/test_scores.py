@@ -100,7 +100,7 @@ def test_g07_other_references_are_not_compared(commands: Commands, work: Path) -
 
 
 @pytest.mark.parametrize("spoil", ["missing", "weights", "record", "config", "finish", "test"])
-def test_g08_a_run_that_is_missing_or_damaged_is_named_and_the_others_are_left(
+def test_g08_a_missing_or_damaged_run_is_named_and_the_others_are_unchanged(
     commands: Commands, work: Path, spoil: str
 ) -> None:
     files = {
@@ -189,7 +189,7 @@ def test_g10_an_incomplete_last_line_of_the_journal_is_ignored_and_training_resu
     ],
     ids=lambda line: line[:80],
 )
-def test_g10_a_journal_with_a_line_that_nobody_wrote_is_refused_by_its_number(
+def test_g10_a_journal_with_an_invalid_line_is_refused_with_its_number(
     commands: Commands, work: Path, line: str
 ) -> None:
     path = work / "runs/demo/journal.jsonl"

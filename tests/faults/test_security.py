@@ -96,7 +96,9 @@ def test_s03_hostile_parameters_are_refused_early(commands: Commands, work: Path
 
 @pytest.mark.parametrize("name", ["../../../secret", "/etc/passwd", "tokenizer/../../secret", "link", "."])
 @pytest.mark.parametrize("folder", ["", "final"])
-def test_s04_a_manifest_leads_nowhere_else(commands: Commands, work: Path, folder: str, name: str) -> None:
+def test_s04_a_manifest_that_leads_out_of_its_folder_is_refused(
+    commands: Commands, work: Path, folder: str, name: str
+) -> None:
     (work / "secret").write_text("secret")
     place = work / "runs/demo" / folder
     if name == "link":
@@ -196,9 +198,7 @@ HOSTILE_TOKENIZERS = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE_TOKENIZERS)
-def test_s06_a_hostile_tokenizer_with_hashes_made_to_fit_takes_nothing_down(
-    commands: Commands, work: Path, kind: str
-) -> None:
+def test_s06_a_hostile_tokenizer_with_fitting_hashes_crashes_nothing(commands: Commands, work: Path, kind: str) -> None:
     run, (before, after) = work / "runs/demo", HOSTILE_TOKENIZERS[kind]
     models = [before + (run / f"tokenizer/{side}.model").read_bytes() + after for side in ("source", "target")]
     for side, model in zip(("source", "target"), models, strict=True):
@@ -296,7 +296,7 @@ def test_s13_code_of_a_data_set_is_not_run(commands: Commands, corpus: Path) -> 
     assert not (corpus / "created").exists()
 
 
-def test_s14_an_output_that_is_a_link_is_replaced_and_never_written_through(commands: Commands, work: Path) -> None:
+def test_s14_an_output_that_is_a_link_is_replaced_and_not_followed(commands: Commands, work: Path) -> None:
     (work / "precious").write_text("precious")
     for target in ("precious", "not-there"):
         (work / "out.de").unlink(missing_ok=True)

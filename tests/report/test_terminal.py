@@ -49,7 +49,7 @@ def test_a_falling_curve_is_drawn_from_the_top_left_to_the_bottom_right_without_
     assert all(row.strip() for row in cliff)
 
 
-def test_a_curve_without_values_is_named_without_one() -> None:
+def test_a_curve_without_values_has_a_dash() -> None:
     assert [chart("BLEU", curve(values), 40, 2, 3)[0].plain for values in ([], [3.0])] == ["BLEU -", "BLEU 3.00"]
 
 

@@ -205,7 +205,7 @@ def test_a_file_system_without_locks_is_reported_once(run: RunFolder, monkeypatc
     assert notices == [f"{run.path} {reason}"]
 
 
-def test_a_lock_file_is_never_written_through_a_link(run: RunFolder, tmp_path: Path) -> None:
+def test_a_lock_file_that_is_a_link_is_not_followed(run: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     lock_file(run.path).symlink_to(tmp_path / "precious")
     with closing(RunLock(run.path, print)) as lock, pytest.raises(MachineError, match="cannot be written"):

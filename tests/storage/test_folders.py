@@ -72,7 +72,7 @@ def test_a_folder_whose_replacement_fails_stays(how: str, tmp_path: Path, monkey
     assert find_damage(folder, "a") is None
 
 
-def test_a_part_is_never_written_through_a_link(tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_part_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("elsewhere")
     with pytest.raises(FileExistsError):
         files.write_part(tmp_path / "a", b"x")

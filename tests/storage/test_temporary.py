@@ -35,7 +35,7 @@ def test_a_process_is_alive_until_it_has_ended(dead: int, alive: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_a_process_that_nobody_waited_for_is_dead(alive: int) -> None:
+def test_a_zombie_process_counts_as_dead(alive: int) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.read()  # until it has ended

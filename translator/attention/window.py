@@ -87,7 +87,7 @@ class Window(Full):
         span_CL = position_CW[:, :1] + torch.arange(-before, after_first, device=device)
         distance_CWL = position_CW.unsqueeze(2) - span_CL.unsqueeze(1)
         mask_CWL = (distance_CWL <= self.window) & (distance_CWL >= (0 if self.causal else -self.window))
-        # Spans reach beyond both ends of the sequence; global positions get columns of their own below.
+        # Spans reach beyond both ends of the sequence; global positions get separate columns below.
         mask_CWL = mask_CWL & ((span_CL >= self.num_global) & (span_CL < length)).unsqueeze(1)
         if num_global := min(self.num_global, length):
             global_CL = torch.arange(num_global, device=device).expand(num_blocks, -1)

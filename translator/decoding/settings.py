@@ -29,7 +29,7 @@ class DecodingSettings(Settings):
     )
     num_best: int = Field(1, ge=1, le=1000, description="translations returned per sentence, best first")
     length_penalty: float = Field(
-        1.0, ge=0, le=10, description="alpha of Wu et al. (2016); 0 ranks by log-probability alone"
+        1.0, ge=0, le=10, description="alpha of Wu et al. (2016); 0 ranks by log-probability only"
     )
     min_length: int = Field(0, ge=0, le=10_000, description="fewest tokens of a translation")
     max_length: int | None = Field(

@@ -1,7 +1,7 @@
 """A thread pool for independent work, with one torch thread per worker.
 
 Two threads that share a small matrix product mostly wait for each other, on a busy machine for a long time. Two threads
-that each work on a batch of their own do not.
+with a batch each do not.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -72,7 +72,7 @@ def _draw_figure(maps: Sequence[HeatMap], caption: str) -> "Figure":
         axes = figure.add_axes((left / width, 1 - down / height, *size))
         axes.imshow(heat_map.weight, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
         axes.set_title(heat_map.title, fontsize=9 * scale, loc="left", pad=8 * scale)
-        # The source words stand above the map and read upwards.
+        # The source words are above the map and read upwards.
         rows, columns = heat_map.rows, heat_map.columns
         axes.set_xticks(np.arange(len(columns)), ["".join(cells(word, _MAX_LABEL)) for word in columns], rotation=90)
         axes.set_yticks(np.arange(len(rows)), ["".join(cells(word, _MAX_LABEL)) for word in rows])

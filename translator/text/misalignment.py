@@ -22,7 +22,7 @@ _MAX_EVIDENCE_PER_PAIR = 4.0  # nats, so that a single odd pair does not decide
 
 
 class Misalignment(NamedTuple):
-    """From source line `line` on, the translation seems to stand `shift` lines later in the target."""
+    """From source line `line` on, the translation seems to be `shift` lines later in the target."""
 
     line: int  # counted from 1, accurate to a few lines
     shift: int

@@ -131,7 +131,7 @@ def fingerprint(models: Sequence[bytes]) -> str:
 def encode_lines(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     """Return the token ids of each line, normalised to NFC, with EOS at the end.
 
-    No token crosses a space, so each distinct word is encoded once and has the same tokens wherever it stands. (Whole
+    No token crosses a space, so each distinct word is encoded once and has the same tokens in every sentence. (Whole
     sentences give the same tokens except for one word in thousands, where rounding decides between two equally likely
     segmentations.) `WordEncoder` does the same for millions of lines.
     """

@@ -1,4 +1,4 @@
-"""The state of a run as seen from outside, from its journal alone: nothing is locked or written, so anyone may watch."""
+"""The state of a run according to its journal: nothing is locked or written, so any process may watch."""
 
 from typing import NamedTuple
 

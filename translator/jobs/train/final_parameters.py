@@ -1,6 +1,6 @@
 """The end of a run: choose the parameters to translate with, and save them with a record of how training ended.
 
-Both depend on the kept checkpoints alone, so finishing may be interrupted and repeated.
+Both depend only on the checkpoints that are kept, so finishing may be interrupted and repeated.
 """
 
 import sys

@@ -239,7 +239,7 @@ def _run_record(
 
 
 def _finding_records(findings: list[Finding]) -> list[FindingRecord]:
-    """Return the findings with the names of their files alone, because a run may be moved or shared."""
+    """Return the findings with the names of their files only, because a run may be moved or shared."""
     return [FindingRecord(**finding._replace(place=Path(finding.place).name)._asdict()) for finding in findings]
 
 
