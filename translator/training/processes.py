@@ -156,13 +156,16 @@ def join_processes(device: torch.device, settings: Mapping[str, object]) -> Iter
         return
     rank, backend = _integer("RANK"), "gloo"
     if device.type == "cuda":
-        backend = "cpu:gloo,cuda:nccl"
-        _choose_gpu(_integer("LOCAL_RANK"))
+        backend, gpu, num_gpus = "cpu:gloo,cuda:nccl", _integer("LOCAL_RANK"), torch.cuda.device_count()
+        if gpu >= num_gpus:
+            problem = f"is {gpu}, but this machine has {num_gpus} GPUs"
+            raise MachineError("LOCAL_RANK", problem, "start one process per GPU")
+        torch.cuda.set_device(gpu)
     from torch.distributed.distributed_c10d import PrefixStore
 
     # torchrun may keep its store over restarts, with the addresses of processes that have ended
     store = PrefixStore(f"attempt {restarts}", _open_store(rank, size))
-    _require_equal(_exchange(store, rank, size, {"device": device.type, **settings}))
+    _require_equal_settings(store, rank, size, {"device": device.type, **settings})
     with _peer_errors():
         distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_TIMEOUT)
     yield Processes(rank, size, restarts > 0)
@@ -177,13 +180,6 @@ def _integer(variable: str, default: int | None = None) -> int:
     except ValueError as error:
         found = "is not set" if text is None else f"found {text!r}, expected an integer"
         raise UsageError(variable, found, "start the processes with torchrun") from error
-
-
-def _choose_gpu(number: int) -> None:
-    if number >= torch.cuda.device_count():
-        problem = f"is {number}, but this machine has {torch.cuda.device_count()} GPUs"
-        raise MachineError("LOCAL_RANK", problem, "start one process per GPU")
-    torch.cuda.set_device(number)
 
 
 def _open_store(rank: int, size: int) -> "Store":
@@ -256,8 +252,11 @@ def _is_store(host: str, port: int) -> bool:
             os.waitpid(child, 0)
 
 
-def _exchange(store: "Store", rank: int, size: int, settings: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return the settings of all processes. Raises MachineError if they do not all come, or belong to several runs."""
+def _require_equal_settings(store: "Store", rank: int, size: int, settings: Mapping[str, object]) -> None:
+    """Raise UsageError in every process if the settings of one differ from those of the first.
+
+    Raises MachineError if the processes do not all come, or belong to several runs.
+    """
     if store.add(f"rank {rank}", 1) > 1 or store.compare_set("size", "", str(size)) != str(size).encode():
         problem = f"another run uses it: it has a process {rank} already, or another number of processes than {size}"
         raise MachineError("MASTER_PORT", problem, "choose another")
@@ -269,16 +268,10 @@ def _exchange(store: "Store", rank: int, size: int, settings: Mapping[str, objec
         if rank == 0:  # which may keep the store, and may be about to exit
             store.wait([f"done {number}" for number in range(size)])
     store.set_timeout(_TIMEOUT)
-    return [json.loads(answer) for answer in answers]
-
-
-def _require_equal(settings: Sequence[Mapping[str, object]]) -> None:
-    """Raise UsageError in every process if the settings of one differ from those of the first."""
-    expected = settings[0]
-    for rank, found in enumerate(settings):
-        names = sorted({*expected, *found})
-        different = [name for name in names if expected.get(name) != found.get(name)]
+    first, *others = map(json.loads, answers)
+    for number, other in enumerate(others, 1):
+        different = [name for name in sorted({*first, *other}) if first.get(name) != other.get(name)]
         if different:
-            values = ", ".join(f"{name} is {expected.get(name)!r} and {found.get(name)!r}" for name in different)
-            problem = f"processes 0 and {rank} have different settings: {values}"
+            values = ", ".join(f"{name} is {first.get(name)!r} and {other.get(name)!r}" for name in different)
+            problem = f"processes 0 and {number} have different settings: {values}"
             raise UsageError("torchrun", problem, "give all processes the same command")
