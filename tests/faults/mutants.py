@@ -129,7 +129,7 @@ def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
         lambda: leaked_lines(run, run.split("test")),
         lambda: is_done(run, config),
         lambda: latest_run(run.path.parent),
-        lambda: reopen(config, run),
+        lambda: reopen(config, run, lambda _: None),
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import Commands, execute, leftovers, snapshot
 from tests.faults.runs import Trainings, arguments, assert_equal, journal, killed_at_random, losses
 from translator.storage.manifest import MANIFEST, write_manifest
@@ -218,3 +219,26 @@ def test_a_command_typed_by_a_user_resumes(trainings: Trainings, tmp_path: Path)
     assert done.code == 0
     assert "not bit-exact" not in done.error_text
     assert_equal(tmp_path / "run", trainings.whole("transformer"))
+
+
+def test_a09_other_sentences_are_refused_with_both_fingerprints_and_other_test_sentences_reported(
+    commands: Commands, corpus: Path
+) -> None:
+    words = ["train", "demo.toml", *sets(*SETTINGS["demo"])]
+    stop = ("send", int(TERM), "translator.training.loop.Report", 2)
+    assert commands.run(corpus, *words, "--output", "run", sabotage=[stop]).code == 143
+    before = snapshot(corpus / "run")
+    recorded = json.loads(before["run.json"])["corpus"]
+    for name, split in (("train", "train"), ("valid", "validation")):
+        text = (corpus / f"{name}.de").read_bytes()
+        (corpus / f"{name}.de").write_bytes(text.replace(b" ", b" etwa ", 1))
+        done = commands.run(corpus, *words, "--output", "run")
+        assert done.code == 3
+        assert recorded[split]["fingerprint"] in done.error_text
+        assert len(re.findall("[0-9a-f]{64}", done.error_text)) == 2
+        (corpus / f"{name}.de").write_bytes(text)
+    assert snapshot(corpus / "run") == before
+    (corpus / "test.de").write_bytes((corpus / "test.de").read_bytes().replace(b" ", b" etwa ", 1))
+    done = commands.run(corpus, *words, "--output", "run")
+    assert done.code == 0
+    assert "warning: test.en and test.de: other test sentences" in done.error_text.replace(f"{corpus}/", "")

@@ -55,13 +55,36 @@ def test_other_settings_or_sentences_are_refused(corpus: Path) -> None:
     before = snapshot(run.path)
     with pytest.raises(UsageError, match=r"was started with other settings: model\.dropout was 0\.3, is now 0\.5"):
         prepared(corpus, "model.dropout=0.5")
-    for split in ("train", "valid"):
+    recorded = run.record().corpus
+    for split, name, old in (
+        ("train", "training", recorded.train.fingerprint),
+        ("valid", "validation", recorded.validation.fingerprint),
+    ):
         text = (corpus / f"{split}.de").read_text()
         (corpus / f"{split}.de").write_text(text.replace(text.split()[0], "Etwas", 1))
-        with pytest.raises(UsageError, match=f"was started with other {split}.* sentences; give another --output"):
+        message = (
+            rf"was started with other {name} sentences \(fingerprint {old}, now [0-9a-f]{{64}}\); restore the files"
+        )
+        with pytest.raises(DataError, match=message):
             prepared(corpus)
         (corpus / f"{split}.de").write_text(text)
     assert snapshot(run.path) == before
+
+
+def test_a_changed_or_missing_test_set_is_reported_and_training_may_resume(corpus: Path) -> None:
+    fingerprint = prepared(corpus).run.record().corpus.test
+    assert fingerprint is not None
+    notices: list[str] = []
+    prepared(corpus, notices=notices)
+    assert notices == []
+    text = (corpus / "test.de").read_text()
+    (corpus / "test.de").write_text(text.replace(text.split()[0], "Etwas", 1))
+    prepared(corpus, notices=notices)
+    (corpus / "test.en").unlink()
+    prepared(corpus, notices=notices)
+    assert f"test.de: other test sentences (fingerprint {fingerprint.fingerprint}, now " in notices[0]
+    assert "test.en: no such file" in notices[1]
+    assert all(notice.startswith("warning: ") and "this run still reports scores on" in notice for notice in notices)
 
 
 def test_overwriting_prepares_the_run_again(corpus: Path) -> None:

@@ -10,7 +10,7 @@ import sentencepiece
 import torch
 
 from translator.config import Config, differences, dump_config, flatten
-from translator.errors import MachineError, ModelError, UsageError
+from translator.errors import DataError, MachineError, ModelError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
 from translator.jobs.translate.build import build_model, vocabularies_of
@@ -67,20 +67,25 @@ class Prepared(NamedTuple):
 def prepare(config: Config, folder: Path, *, overwrite: bool, notify: Notify) -> Prepared:
     """Open the run folder to resume training, or create it.
 
-    Raises UsageError if the run was started with other settings or data, MachineError if the folder is not a run.
+    Raises UsageError or DataError if the run was started with other settings or sentences, MachineError if the folder is
+    not a run.
     """
     run = RunFolder(folder)
     if overwrite:
         run.require_replaceable()
     elif run.is_run:
-        return reopen(config, run)
+        return reopen(config, run, notify)
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise MachineError(str(folder), "exists and is not a run folder", "choose another --output")
     return _create(config, run, notify)
 
 
-def reopen(config: Config, run: RunFolder) -> Prepared:
-    """Open an existing run. Raises UsageError unless the config and the corpus are those that it was started with."""
+def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
+    """Open an existing run.
+
+    Raises UsageError for other settings and DataError for other training or validation sentences than it was started with.
+    The run keeps its test sentences, so a changed test set is only reported.
+    """
     run.require_intact()
     if changed := differences(flatten(run.config()), flatten(config)):
         changes = ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed)
@@ -91,13 +96,25 @@ def reopen(config: Config, run: RunFolder) -> Prepared:
     (filtered, _), validation = _filter_training_pairs(config), read_split(config.corpus, "validation")
     recorded = run.record().corpus
     for split, found, expected in (
-        ("train", filtered.fingerprint, recorded.train.fingerprint),
+        ("training", filtered.fingerprint, recorded.train.fingerprint),
         ("validation", validation.fingerprint, recorded.validation.fingerprint),
     ):
         if found != expected:
-            problem = f"was started with other {split} sentences"
-            raise UsageError(str(run.path), problem, "give another --output, or --overwrite")
+            problem = f"was started with other {split} sentences (fingerprint {expected}, now {found})"
+            raise DataError(str(run.path), problem, "restore the files, or give another --output, or --overwrite")
+    if recorded.test is not None and (change := _change_of_test(config.corpus, recorded.test.fingerprint)):
+        notify(f"warning: {change}; this run still reports scores on the test sentences that it was started with")
     return Prepared(run, config, run.tokenizer(), validation, filtered)
+
+
+def _change_of_test(settings: CorpusSettings, expected: str) -> str | None:
+    """Return how the test set differs from the one with the expected fingerprint, or None."""
+    try:
+        test = read_split(settings, "test")
+    except DataError as error:
+        return str(error)
+    places, found = " and ".join(dict.fromkeys(test.places)), test.fingerprint
+    return None if found == expected else f"{places}: other test sentences (fingerprint {expected}, now {found})"
 
 
 def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> dict[str, torch.Tensor] | None:
