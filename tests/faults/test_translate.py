@@ -3,9 +3,11 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -294,3 +296,54 @@ def test_f19_a_file_gets_the_lines_as_they_are(commands: Commands, work: Path) -
     done = commands.run(work, "translate", "--run", "runs/demo", stdin=b"a dog " * 100, environment=narrow)
     assert done.lines == ["A" * len(done.lines[0])]
     assert len(done.lines[0]) > 400
+
+
+def test_two_commands_with_the_same_output_do_not_touch_each_others_temporary_file(
+    commands: Commands, work: Path
+) -> None:
+    stop = ("send", int(signal.SIGSTOP), "translator.jobs.translate.translator.Translator._decode", 1)
+    words = ["translate", "--run", "runs/demo", "--output", "out"]
+    slow = commands.start(work, *words, stdin=DOG * 3, sabotage=[stop])
+    until = time.monotonic() + 60
+    while not list(work.glob(".tmp-out-*")):
+        assert time.monotonic() < until, slow.errors_so_far()
+        time.sleep(0.05)
+    time.sleep(0.5)  # until it has stopped itself
+    assert commands.run(work, *words, stdin=DOG).code == 0
+    assert (work / "out").read_bytes().count(b"\n") == 1
+    assert len(list(work.glob(".tmp-out-*"))) == 1
+    slow.send(signal.SIGCONT)
+    assert slow.wait().code == 0
+    assert (work / "out").read_bytes().count(b"\n") == 3
+    assert not leftovers(work)
+
+
+def test_checkpoints_that_come_and_go_do_not_disturb_commands_that_read_the_run(commands: Commands, work: Path) -> None:
+    ended, target = threading.Event(), work / "runs/demo/checkpoints/step-00000099"
+
+    def save_and_prune() -> None:
+        while not ended.is_set():
+            temporary = target.with_name(f".tmp-{target.name}-{os.getpid()}")
+            (temporary / "inner").mkdir(parents=True)
+            for name in ("model.safetensors", "optimizer.safetensors", "inner/progress.json"):
+                (temporary / name).write_bytes(b"x" * 1000)
+            temporary.rename(target)
+            target.rename(temporary)
+            shutil.rmtree(temporary)
+
+    saving = threading.Thread(target=save_and_prune)
+    saving.start()
+    try:
+        for number in range(3):
+            for words in (
+                ["translate", "--run", "runs/demo", "a dog sleeps"],
+                ["translate", "a dog sleeps"],
+                ["evaluate", "runs/demo", "--beam-size", "1"],
+                ["report", "runs/demo", "--beam-size", "1", "--output", f"report{number}.html"],
+                ["export", "runs/demo", "--output", f"exported{number}"],
+            ):
+                done = commands.run(work, *words)
+                assert done.code == 0, (words, done.error_text)
+    finally:
+        ended.set()
+        saving.join()
