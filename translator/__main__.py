@@ -1,5 +1,6 @@
 """Entry point of `translator` and `python -m translator`."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -11,6 +12,7 @@ def main() -> int:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _exit_on_signal)
+    _leave_deleted_folder()
     try:
         from translator.cli.app import run
 
@@ -23,6 +25,18 @@ def main() -> int:
         problem = "a library cannot be loaded" if is_unmapped else "the installation is incomplete"
         sys.stderr.write(f"error: translator: {problem} ({error}); {advice}\n")
         return 5
+
+
+def _leave_deleted_folder() -> None:
+    """Move to a folder that exists if the working directory does not; without one, libraries such as oneMKL fail to load.
+
+    No relative path may name anything there or be written there, which holds for /proc even if root runs the program.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        sys.stderr.write("warning: the working directory has been deleted, so only absolute paths work\n")
+        os.chdir("/proc" if os.path.isdir("/proc") else "/")
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> None:

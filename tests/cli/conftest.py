@@ -36,7 +36,9 @@ Program = Callable[..., Result]
 
 
 def sets(overrides: list[str]) -> list[str]:
-    return [part for override in overrides for part in ("--set", override)]
+    """Return a --set for each override; of several values of a setting, the last."""
+    last = {override.partition("=")[0]: override for override in overrides}
+    return [part for override in last.values() for part in ("--set", override)]
 
 
 @pytest.fixture

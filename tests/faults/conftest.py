@@ -28,8 +28,9 @@ SETTINGS = {"demo": [*TRANSFORMER, *SHORT], "demo-additive": [*RECURRENT, *SHORT
 
 
 def sets(*overrides: str) -> list[str]:
-    """Return the changes, each after a `--set`."""
-    return [part for override in overrides for part in ("--set", override)]
+    """Return the changes, each after a `--set`; of several values of a setting, the last."""
+    last = {override.partition("=")[0]: override for override in overrides}
+    return [part for override in last.values() for part in ("--set", override)]
 
 
 @pytest.fixture(scope="session")

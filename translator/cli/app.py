@@ -10,6 +10,7 @@ import typer
 
 from translator.cli import compare, evaluate, export, report, story, train, translate, watch
 from translator.cli.console import discard_output, notify, print_error
+from translator.cli.once import OnceCommand
 from translator.errors import MachineError, TranslatorError, UsageError, is_out_of_memory, is_out_of_threads
 from translator.version import __version__
 
@@ -30,7 +31,7 @@ for _command in (
     watch.watch,
     export.export,
 ):
-    app.command()(_command)
+    app.command(cls=OnceCommand)(_command)
 
 
 def _show_version(is_requested: bool) -> None:

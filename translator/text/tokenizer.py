@@ -28,7 +28,7 @@ class TokenizerSettings(Settings):
     joint: bool = Field(True, description="one vocabulary for both languages")
     byte_fallback: bool = Field(True, description="encode unseen characters as bytes, so that nothing is unknown")
     character_coverage: float = Field(
-        1.0, gt=0.9, le=1.0, description="share of the characters in the corpus that get a token of their own"
+        1.0, ge=0.98, le=1.0, description="share of the characters in the corpus that get a token of their own"
     )
     max_sentences: int = Field(1_000_000, ge=1, description="training pairs that the tokenizer is trained on")
     max_characters: int = Field(

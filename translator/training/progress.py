@@ -83,7 +83,8 @@ def reason_to_end(settings: TrainingSettings, progress: Progress) -> str | None:
         return "all steps done"
     if settings.patience and progress.validations_since_best >= settings.patience:
         return f"no better validation BLEU in {settings.patience} validations"
-    if settings.max_minutes is not None and progress.seconds >= 60 * settings.max_minutes:
+    # The first update always runs, however short the time: without one there is nothing to save.
+    if settings.max_minutes is not None and progress.step and progress.seconds >= 60 * settings.max_minutes:
         return f"training.max_minutes = {settings.max_minutes:g} have passed"
     return None
 

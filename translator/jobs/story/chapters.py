@@ -75,6 +75,11 @@ def plan_chapters(overrides: Sequence[str], find_config: Callable[[str], Path]) 
     if corpus := next((override for override in overrides if override.strip().startswith("corpus.")), None):
         advice = "use `translator compare` with your own corpus"
         raise UsageError(f"--set {corpus}", "the story always uses the demo corpus", advice)
+    changed = {change.partition("=")[0] for chapter in CHAPTERS.values() for change in chapter.changes}
+    if change := next((override for override in overrides if override.partition("=")[0].strip() in changed), None):
+        raise UsageError(
+            f"--set {change}", "the chapters of the story differ in this setting", "choose another setting"
+        )
     planned = []
     for chapter in CHAPTERS.values():
         path, changes = find_config(chapter.config), (*chapter.changes, *overrides)

@@ -15,12 +15,17 @@ from translator.text.tokenizer import Tokenizer
 _MAX_PARAMETERS = 2_000_000_000
 
 
+_DEVICE = r"cpu|cuda(:\d+)?"
+
+
 def choose_device(name: str) -> torch.device:
     """Return the device of this name; 'auto' is a GPU if there is one. Raise MachineError if it does not exist."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise UsageError("--device", f"found {name!r}, expected cpu, cuda, cuda:N or auto")
+    if not re.fullmatch(_DEVICE, name):
+        cuda = re.sub("^gpu", "cuda", name.strip().lower())
+        advice = f"did you mean {cuda}?" if re.fullmatch(_DEVICE, cuda) else ""
+        raise UsageError("--device", f"found {name!r}, expected cpu, cuda, cuda:N or auto", advice)
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         why = "torch was built without CUDA" if torch.version.cuda is None else f"GPUs: {torch.cuda.device_count()}"

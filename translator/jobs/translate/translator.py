@@ -175,6 +175,9 @@ def decoding_settings(
         apply_override(tables, override)
     given = {name: value for name, value in options.items() if value is not None}
     places = {f"decoding.{name}": f"--{name.replace('_', '-')}" for name in given}
+    for override in overrides:
+        if option := places.get(override.partition("=")[0].strip()):
+            raise UsageError(f"--set {override}", f"also given as {option}, expected once", "keep one of the values")
     origin = Origin("the run's config.toml", "", tuple(overrides), places)
     settings = check_table({**tables["decoding"], **given}, "decoding", DecodingSettings, origin)
     if settings.num_best > 1 and not many_allowed:
