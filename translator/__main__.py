@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 
@@ -33,10 +34,10 @@ def _leave_deleted_folder() -> None:
     No relative path may name anything there or be written there, which holds for /proc even if root runs the program.
     """
     try:
-        os.getcwd()
+        Path.cwd()
     except OSError:
         sys.stderr.write("warning: the working directory has been deleted, so only absolute paths work\n")
-        os.chdir("/proc" if os.path.isdir("/proc") else "/")
+        os.chdir("/proc" if Path("/proc").is_dir() else "/")
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
