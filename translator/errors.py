@@ -3,7 +3,10 @@
 They are raised where the offending value is used, and shown by `cli/` on one line. Any other exception is a bug.
 """
 
-_OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory")
+_OUT_OF_MEMORY = (
+    "allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory",
+    "[enforce fail a",  # torch's "[enforce fail at alloc_cpu.cpp ...", which is cut short if memory runs out on the way
+)  # fmt: skip
 """Messages of allocators that raise no MemoryError."""
 _OUT_OF_THREADS = ("start new thread", "resource temporarily unavailable")
 

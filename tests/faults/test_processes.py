@@ -148,6 +148,8 @@ def test_a_port_in_use_is_named_by_every_process(name: str, trainings: Trainings
             trainings.start("transformer", tmp_path / "run", environment=peer(rank, 2, port)) for rank in range(2)
         ]
         done = [process.wait(20) for process in started]
+    for connection in connections:
+        connection.close()
     assert [result.code for result in done] == [5, 5]
     assert done[0].error_text == f"error: localhost:{port}: the port is in use; choose another MASTER_PORT\n"
     (line,) = done[1].error_text.splitlines()

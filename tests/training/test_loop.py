@@ -203,7 +203,7 @@ def test_the_shares_of_all_processes_make_up_the_update(size: int) -> None:
 def test_training_ends_after_max_minutes() -> None:
     objective, optimizer = begin("transformer")
     settings = SETTINGS.model_copy(update={"max_minutes": 1.0})
-    progress = Progress(seconds=60.0)
+    progress = Progress(step=1, seconds=60.0)
     assert not list(train(objective, corpus_updates(), optimizer, lambda _: 0.01, settings=settings, progress=progress))
 
 
