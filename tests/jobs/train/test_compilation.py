@@ -86,6 +86,7 @@ def test_native_code_of_a_compiler_is_ended_within_two_seconds(corpus: Path) -> 
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "compiling\n"
+    time.sleep(0.5)  # native code has begun, so that no Python handler can answer
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
