@@ -1,5 +1,6 @@
 """Rows B of the catalogue: damaged checkpoints are reported and skipped, and run folders are protected."""
 
+import contextlib
 import errno
 import json
 import os
@@ -220,6 +221,64 @@ def test_b12_a_disk_that_fills_up_repeatedly_costs_only_time(trainings: Training
         subprocess.run(["mount", "-o", f"remount,size={size}k", small_disk], check=True)
     assert newest > "step-00000000"
     assert_equal(run, trainings.whole("transformer"))
+
+
+def fill(path: Path) -> None:
+    """Write a file until the disk is full."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 1024)
+
+
+def test_b12_a_full_disk_of_the_journal_does_not_cost_the_state_if_the_checkpoints_have_room(
+    trainings: Trainings, small_disk: Path, tmp_path: Path
+) -> None:
+    run, settings = small_disk / "run", ["training.steps=400", "training.save_every=50", "training.validate_every=400"]
+    subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
+    stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 2)
+    assert trainings.run("transformer", run, *settings, sabotage=[stop]).code == 143
+    shutil.copytree(run / "checkpoints", tmp_path / "checkpoints")
+    shutil.rmtree(run / "checkpoints")
+    (run / "checkpoints").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", run / "checkpoints"], check=True)
+    try:
+        shutil.copytree(tmp_path / "checkpoints", run / "checkpoints", dirs_exist_ok=True)
+        training = trainings.start("transformer", run, *settings)
+        training.wait_for("step 4/")
+        fill(small_disk / "other")
+        done = training.wait()
+        assert done.code == 5  # the final parameters are on the full disk
+        assert f"warning: {run / 'journal.jsonl'}: no space left" in done.error_text
+        assert done.error_text.count("training continues") == 1
+        assert (run / "checkpoints/step-00000400").is_dir()
+        (small_disk / "other").unlink()
+        done = trainings.run("transformer", run, *settings)
+        assert done.code == 0
+        assert "resuming from step 400" in done.error_text
+    finally:
+        subprocess.run(["umount", run / "checkpoints"], check=True)
+
+
+def test_b16_checkpoints_and_a_journal_that_a_user_deletes_do_not_end_training(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    settings = ["training.save_every=10", "training.steps=200", "training.validate_every=100", "training.keep_last=5"]
+    training = trainings.start("transformer", tmp_path / "run", *settings)
+    training.wait_for("step 21/")
+    training.send(signal.SIGSTOP)
+    deleted = [path.name for path in (tmp_path / "run/checkpoints").glob("step-*")]
+    assert deleted
+    for name in deleted:
+        shutil.rmtree(tmp_path / "run/checkpoints" / name)
+    (tmp_path / "run/journal.jsonl").unlink()
+    training.send(signal.SIGCONT)
+    done = training.wait()
+    assert done.code == 0
+    for name in deleted:
+        assert f"warning: {name} no longer exists; training continues without it" in done.error_text
+    assert f"{tmp_path / 'run/journal.jsonl'}: was deleted or replaced during training" in done.error_text
+    steps = [record["step"] for record in journal(tmp_path / "run") if record["event"] == "update"]
+    assert steps == list(range(1, 201))
 
 
 def test_b14_a_run_that_becomes_read_only_is_reported(trainings: Trainings, tmp_path: Path) -> None:

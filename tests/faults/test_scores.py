@@ -208,7 +208,7 @@ def test_g10_a_journal_with_an_invalid_line_is_refused_with_its_number(
 
 
 def test_g11_numbers_that_are_not_finite_are_null_and_the_journal_stays_json(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.jsonl") as journal:
+    with Journal(tmp_path / "journal.jsonl", print) as journal:
         journal.write(Validation(1, float("nan"), float("nan"), float("inf"), False, 1.0, []))
     text = (tmp_path / "journal.jsonl").read_text()
     assert "NaN" not in text

@@ -10,7 +10,7 @@ import pytest
 
 from translator.errors import MachineError
 from translator.storage import files
-from translator.storage.files import disk_error, new_file, write_file
+from translator.storage.files import append, disk_error, new_file, write_file
 
 
 def test_the_content_is_on_the_disk_before_the_file_has_its_name(
@@ -76,3 +76,20 @@ def test_a_full_disk_is_reported_with_the_space_that_is_needed(tmp_path: Path) -
     error = disk_error(tmp_path / "new" / "a", OSError(errno.ENOSPC, "full"), 2_500_000)
     assert "no space left (full): needed about 2.5 MB, " in str(error)
     assert " MB are free" in str(error)
+
+
+def test_an_append_that_fails_leaves_no_part_of_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = os.write
+
+    def write(descriptor: int, content: bytes) -> int:
+        if len(content) < 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return inner(descriptor, content[:4])
+
+    with (tmp_path / "a").open("ab", buffering=0) as file:
+        append(file.fileno(), b"")
+        append(file.fileno(), b"old\n")
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(OSError, match="No space left"):
+            append(file.fileno(), b"new line\n")
+    assert (tmp_path / "a").read_bytes() == b"old\n"

@@ -17,7 +17,7 @@ def validation(step: int, cross_entropy: float = 1.5, bleu: float = 33.25, *, te
 
 def write_journal(path: Path, *events: JournalEvent) -> Path:
     """Append events to a journal."""
-    with Journal(path) as journal:
+    with Journal(path, print) as journal:
         for event in events:
             journal.write(event)
     return path

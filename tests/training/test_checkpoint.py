@@ -1,5 +1,6 @@
 """A checkpoint is complete or absent, and any damage to it is noticed."""
 
+import errno
 import json
 import os
 import shutil
@@ -16,12 +17,14 @@ from translator.training.checkpoint import (
     PROGRESS,
     Checkpoint,
     CheckpointRecord,
+    existing,
     find_checkpoints,
     load_parameters,
     parameters_of,
     prune,
     read_parameters,
     save_checkpoint,
+    undamaged,
 )
 from translator.training.loop import build_optimizer
 from translator.training.progress import Progress
@@ -141,8 +144,42 @@ def test_a_damaged_checkpoint_is_reported_skipped_and_not_touched(kind: str, tmp
 
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     checkpoints = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, None, 2.0), 1)]
-    assert [checkpoint.step for checkpoint in prune(checkpoints, keep_last=2, keep_best=1)] == [2, 4, 5]
+    assert [checkpoint.step for checkpoint in prune(checkpoints, print, keep_last=2, keep_best=1)] == [2, 4, 5]
     assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["2", "4", "5"]
+
+
+@pytest.mark.parametrize("keep_best", range(6))
+def test_as_many_of_the_best_are_kept_as_are_asked_for_or_exist(keep_best: int, tmp_path: Path) -> None:
+    checkpoints = [saved(tmp_path, step, bleu) for step, bleu in enumerate((3.0, 9.0, 1.0, 2.0), 1)]
+    best = [2, 1, 4, 3][:keep_best]
+    kept = prune(checkpoints, print, keep_last=1, keep_best=keep_best)
+    assert [checkpoint.step for checkpoint in kept] == sorted({*best, 4})
+
+
+def test_a_checkpoint_that_somebody_deleted_or_damaged_is_reported_and_not_counted(tmp_path: Path) -> None:
+    checkpoints = [saved(tmp_path, step) for step in (1, 2, 3)]
+    shutil.rmtree(checkpoints[1].path)
+    (checkpoints[0].path / MODEL).unlink()
+    warnings: list[str] = []
+    assert existing(checkpoints, warnings.append) == [checkpoints[0], checkpoints[2]]
+    assert undamaged([checkpoints[0], checkpoints[2]], warnings.append) == [checkpoints[2]]
+    assert warnings == [
+        "step-00000002 no longer exists; training continues without it",
+        "step-00000001 is damaged and was skipped: model.safetensors: No such file or directory",
+    ]
+
+
+def test_a_checkpoint_that_cannot_be_deleted_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = [saved(tmp_path, step) for step in (1, 2, 3)]
+
+    def refuse(path: Path, target: Path) -> Path:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    warnings: list[str] = []
+    assert prune(checkpoints, warnings.append, keep_last=2, keep_best=0) == checkpoints[1:]
+    assert warnings == [f"{checkpoints[0].path} cannot be deleted (Permission denied); training continues"]
+    assert checkpoints[0].path.is_dir()
 
 
 def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> None:

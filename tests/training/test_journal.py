@@ -1,15 +1,18 @@
 """A journal keeps numbers exactly, survives a crash, and is read while it is written."""
 
+import errno
 import json
 import math
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests.training.example import update, validation, write_journal
 from translator.errors import ModelError
-from translator.training.journal import JournalEvent, JournalReader, read_journal, truncate_after
+from translator.training import journal as journal_module
+from translator.training.journal import Journal, JournalEvent, JournalReader, read_journal, truncate_after
 from translator.training.progress import Report
 
 
@@ -123,3 +126,81 @@ def test_a_pipe_in_place_of_the_journal_is_not_waited_for(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "journal.jsonl")
     with pytest.raises(ModelError, match="is not a regular file"):
         read_journal(tmp_path / "journal.jsonl")
+
+
+def test_a_journal_that_vanishes_before_it_is_opened_has_no_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, inner = updates(tmp_path / "j", 1), Path.open
+
+    def vanish(opened: Path, mode: str) -> IO[bytes]:
+        opened.unlink()
+        return inner(opened, mode)  # type: ignore[return-value]
+
+    monkeypatch.setattr(Path, "open", vanish)
+    assert read_journal(path) == ([], False)
+
+
+def lose(path: Path, how: str) -> None:
+    if how == "replaced by a file":
+        path.with_name("other").write_text("something else")
+        path.with_name("other").replace(path)
+    else:
+        path.unlink()
+    if how == "replaced by a link":
+        path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced by a file", "replaced by a link"])
+def test_a_journal_that_is_lost_is_written_again_with_a_warning_at_once(how: str, tmp_path: Path) -> None:
+    warnings: list[str] = []
+    path = tmp_path / "j"
+    with Journal(path, warnings.append) as journal:
+        journal.write(update(1))
+        lose(path, how)
+        journal.write(update(2))
+        assert read_journal(path).events == [update(1), update(2)]
+        assert warnings == [f"{path}: was deleted or replaced during training, and has been written again"]
+        journal.write(update(3))
+    assert read_journal(path).events == [update(1), update(2), update(3)]
+    assert len(warnings) == 1
+    assert not path.is_symlink()
+
+
+def test_events_that_the_disk_refuses_wait_until_it_accepts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    path = tmp_path / "j"
+
+    def refuse(descriptor: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Journal(path, warnings.append) as journal:
+        journal.write(update(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_module, "append", refuse)
+            journal.write(update(2))
+            journal.write(update(3))
+            journal.sync()
+            assert journal.is_failing
+            assert read_journal(path).events == [update(1)]
+        journal.write(update(4))
+        assert not journal.is_failing
+    assert read_journal(path).events == [update(1), update(2), update(3), update(4)]
+    (warning,) = warnings
+    assert warning.startswith(f"{path}: no space left (No space left on device): ")
+    assert warning.endswith("; training continues, and the journal is written when possible")
+
+
+def test_events_that_are_lost_in_the_end_are_counted(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    path = tmp_path / "j"
+    with Journal(path, warnings.append) as journal:
+        journal.write(update(1))
+        path.unlink()
+        path.mkdir()
+        journal.write(update(2))
+        journal.write(update(3))
+    assert "cannot be written (Is a directory); training continues" in warnings[0]
+    assert warnings[1:] == [f"{path}: the last 2 events could not be written and are lost"]

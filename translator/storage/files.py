@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +56,18 @@ def write_part(path: Path, content: bytes) -> None:
     """Write a file that does not exist yet, without flushing it: for a part of a `new_folder`, which does that."""
     with path.open("xb") as file:
         file.write(content)
+
+
+def append(descriptor: int, content: bytes) -> None:
+    """Append to an open file. Raises OSError if the disk refuses; then no part of the content stays in the file."""
+    size = os.fstat(descriptor).st_size
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -187,17 +187,44 @@ def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
     return sorted(scored, key=lambda checkpoint: (checkpoint.bleu or 0.0, checkpoint.step))
 
 
-def prune(checkpoints: Iterable[Checkpoint], *, keep_last: int, keep_best: int) -> list[Checkpoint]:
+def existing(checkpoints: Iterable[Checkpoint], warn: Callable[[str], None]) -> list[Checkpoint]:
+    """Return the checkpoints that still exist. Each one that somebody else deleted is reported to `warn`."""
+    kept = []
+    for checkpoint in checkpoints:
+        if checkpoint.path.exists():
+            kept.append(checkpoint)
+        else:
+            warn(f"{checkpoint.path.name} no longer exists; training continues without it")
+    return kept
+
+
+def undamaged(checkpoints: Iterable[Checkpoint], warn: Callable[[str], None]) -> list[Checkpoint]:
+    """Return the checkpoints whose parameters are as they were written. Each of the others is reported to `warn`."""
+    kept = []
+    for checkpoint in checkpoints:
+        if reason := find_damage(checkpoint.path, MODEL, unread=(OPTIMIZER,)):
+            warn(f"{checkpoint.path.name} is damaged and was skipped: {reason}")
+        else:
+            kept.append(checkpoint)
+    return kept
+
+
+def prune(
+    checkpoints: Iterable[Checkpoint], warn: Callable[[str], None], *, keep_last: int, keep_best: int
+) -> list[Checkpoint]:
     """Delete all checkpoints but the newest and the best by BLEU; returns those that are left, oldest first.
 
-    Only checkpoints that were due count for both numbers; the newest of all is kept in any case.
+    Only checkpoints that were due count for both numbers; the newest of all is kept in any case. One that cannot be deleted
+    is reported to `warn` and left where it is.
     """
     ordered = sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
     due, scored = [checkpoint for checkpoint in ordered if not checkpoint.in_passing], by_bleu(ordered)
-    kept = {*ordered[-1:], *due[-keep_last:], *scored[len(scored) - keep_best :]}
+    kept = {*ordered[-1:], *due[-keep_last:], *scored[max(len(scored) - keep_best, 0) :]}
     for checkpoint in ordered:
         if checkpoint not in kept:
-            # Renamed first, so that a process killed meanwhile leaves nothing that looks like a damaged checkpoint.
-            temporary = checkpoint.path.rename(temporary_of(checkpoint.path))
-            remove(temporary)
+            try:
+                # Renamed first, so that a process killed meanwhile leaves nothing that looks like a damaged checkpoint.
+                remove(checkpoint.path.rename(temporary_of(checkpoint.path)))
+            except OSError as error:
+                warn(f"{checkpoint.path} cannot be deleted ({error.strerror}); training continues")
     return [checkpoint for checkpoint in ordered if checkpoint in kept]

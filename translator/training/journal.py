@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -14,12 +15,13 @@ from typing import Any, NamedTuple, Self, TypeAlias
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import from_json
 
-from translator.errors import ModelError
-from translator.storage.files import disk_error, write_file
+from translator.errors import MachineError, ModelError
+from translator.storage.files import append, write_errors, write_file
 from translator.training.progress import Report, Validation
 
 JournalEvent: TypeAlias = Report | Validation
 
+_BLOCK_BYTES = 2**20
 _EVENTS: dict[str, type[JournalEvent]] = {"update": Report, "validation": Validation}
 _READERS: dict[str, TypeAdapter[JournalEvent]] = {
     name: TypeAdapter(kind, config=ConfigDict(strict=True)) for name, kind in _EVENTS.items()
@@ -27,35 +29,88 @@ _READERS: dict[str, TypeAdapter[JournalEvent]] = {
 
 
 class Journal:
-    """An open journal; use it as a context manager. If it is not kept, it accepts events and drops them."""
+    """An open journal; use it as a context manager. If it is not kept, it accepts events and drops them.
 
-    def __init__(self, path: Path, *, is_kept: bool = True) -> None:
-        self._path, flags = path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        try:
-            self._descriptor = os.open(path, flags, 0o666) if is_kept else None
-        except OSError as error:
-            raise disk_error(path, error) from error
+    Training does not depend on its journal. If the disk refuses an event, `warn` is told, and the event waits in memory until
+    it can be written. If the file was deleted or replaced, it is written again.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None], *, is_kept: bool = True) -> None:
+        self._path, self._warn = path, warn
+        self._waiting: list[bytes] = []
+        self.is_failing = False
+        with write_errors(path):
+            self._descriptor = self._open() if is_kept else None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._descriptor is not None:
+        if self._descriptor is None:
+            return
+        if self._waiting:
+            self._write_waiting(self._descriptor)
+        if self._waiting:
+            self._warn(f"{self._path}: the last {len(self._waiting):,} events could not be written and are lost")
+        with suppress(OSError):
             os.close(self._descriptor)
 
     def write(self, event: JournalEvent) -> None:
         """Append an event. Numbers are written exactly, except that NaN and infinity become null."""
-        line = _line_of(event)
-        try:
-            while self._descriptor is not None and line:
-                line = line[os.write(self._descriptor, line) :]
-        except OSError as error:
-            raise disk_error(self._path, error, len(line)) from error
+        if self._descriptor is not None:
+            self._waiting.append(_line_of(event))
+            self._write_waiting(self._descriptor)
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
-        if self._descriptor is not None:
-            os.fsync(self._descriptor)
+        if self._descriptor is not None and not self.is_failing:
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                self._warn(f"{self._path}: may not be on the disk ({error.strerror})")
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    def _write_waiting(self, descriptor: int) -> None:
+        """Write all events that wait, or none of them."""
+        try:
+            with write_errors(self._path):
+                if not _has_name(descriptor, self._path):
+                    descriptor = self._replace(descriptor)
+                append(descriptor, b"".join(self._waiting))
+        except MachineError as error:
+            if not self.is_failing:
+                self._warn(
+                    f"{error.place}: {error.problem}; training continues, and the journal is written when possible"
+                )
+            self.is_failing = True
+            return
+        self._waiting.clear()
+        self.is_failing = False
+
+    def _replace(self, descriptor: int) -> int:
+        """Write the journal again from the open file, which has lost its name, and return the new file."""
+        content = b"".join(_blocks(descriptor))
+        write_file(self._path, content)
+        self._warn(f"{self._path}: was deleted or replaced during training, and has been written again")
+        self._descriptor = self._open()
+        os.close(descriptor)
+        return self._descriptor
+
+
+def _has_name(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _blocks(descriptor: int) -> Iterator[bytes]:
+    position = 0
+    while block := os.pread(descriptor, _BLOCK_BYTES, position):
+        position += len(block)
+        yield block
 
 
 def _line_of(event: JournalEvent) -> bytes:
@@ -88,12 +143,14 @@ class JournalReader:
 
     def read(self) -> Iterator[JournalEvent]:
         """Yield the new events whose lines are complete. Raises ModelError for any other damage."""
-        if not self.path.exists():
+        if self.path.exists() and not self.path.is_file():  # opening a pipe would wait for a writer
+            raise ModelError(str(self.path), "is not a regular file", "restore the journal, or remove it")
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
             self._start_over(None)
             return
-        if not self.path.is_file():
-            raise ModelError(str(self.path), "is not a regular file", "restore the journal, or remove it")
-        with self.path.open("rb") as file:
+        with file:
             status = os.fstat(file.fileno())
             if (status.st_dev, status.st_ino) != self._identity or status.st_size < self._position:
                 self._start_over((status.st_dev, status.st_ino))

@@ -1,5 +1,6 @@
 """Event files have the numbers of the journal, and writing them changes nothing else."""
 
+import errno
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ import torch
 
 from tests.faults.conftest import SETTINGS, small_corpus
 from tests.faults.runs import journal
+from tests.jobs.train.conftest import Recorder
 from tests.report.test_heat_map import HOSTILE
 from translator.config import load_config
 from translator.errors import MachineError
@@ -24,7 +26,12 @@ from translator.training.progress import Report, Sample
 pytest.importorskip("tensorboard", reason="needs the library: pip install tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from translator.jobs.train import tensorboard
 from translator.jobs.train.tensorboard import text_value
+
+
+class Crash(BaseException):
+    """Not an Exception, since training saves its state before it raises one."""
 
 
 class Breaks(TrainingObservers):
@@ -32,7 +39,7 @@ class Breaks(TrainingObservers):
 
     def updated(self, report: Report) -> None:
         if report.step == 9:
-            raise ZeroDivisionError
+            raise Crash
 
 
 def trained(
@@ -60,7 +67,7 @@ def plain(corpus: Path) -> Path:
 @pytest.fixture(scope="module")
 def broken(corpus: Path) -> Path:
     """A run with event files that crashed at step 9 and resumed from step 6."""
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(Crash):
         trained(corpus, "broken", "training.tensorboard=true", observer=Breaks())
     return trained(corpus, "broken", "training.tensorboard=true")
 
@@ -144,3 +151,25 @@ def test_a_missing_library_is_reported_before_anything_is_written(
     with pytest.raises(MachineError, match=rf"{package} is not installed; pip install {package}, or set it to false"):
         trained(corpus, "never", "training.tensorboard=true")
     assert not (corpus / "never").exists()
+
+
+def test_a_disk_that_refuses_an_event_is_a_warning_and_leaves_no_part_of_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner, calls = tensorboard.append, 0
+
+    def refuse(descriptor: int, content: bytes) -> None:
+        nonlocal calls
+        calls += 1
+        if 5 <= calls < 8:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        inner(descriptor, content)
+
+    monkeypatch.setattr(tensorboard, "append", refuse)
+    recorder = Recorder()
+    run = trained(corpus, "refused", "training.tensorboard=true", observer=recorder)
+    assert journal(run) == journal(trained(corpus, "not-refused"))
+    warnings = [line for line in recorder.lines if "cannot be written (No space left on device)" in line]
+    assert len(warnings) == 1
+    steps = [scalar.step for scalar in events(run).Scalars("training/loss")]
+    assert steps == [step for step in range(1, 13) if step not in (3, 4)]

@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 import torch
 
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
-from translator.errors import MachineError
+from translator.errors import MachineError, NumericalError, TranslatorError
 from translator.evaluation.metrics import bleu
 from translator.jobs.train.compilation import compile_first
 from translator.jobs.train.events import TrainingObserver
@@ -20,7 +21,15 @@ from translator.jobs.translate.translator import Translator
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.text.batches import Batch
 from translator.text.corpus import Corpus
-from translator.training.checkpoint import Checkpoint, CheckpointRecord, load_parameters, prune, save_checkpoint
+from translator.training.checkpoint import (
+    Checkpoint,
+    CheckpointRecord,
+    existing,
+    load_parameters,
+    prune,
+    save_checkpoint,
+    undamaged,
+)
 from translator.training.journal import Journal
 from translator.training.loop import Outcome, Replay, mean_cross_entropy, perplexity, train
 from translator.training.objective import Objective
@@ -51,6 +60,7 @@ class Training:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     unread: list[Outcome] = field(default_factory=list)  # updates whose numbers are still on the device
     reported_parts: int = 1
+    failed_to_save: bool = False
 
     def run_updates(self, request: StopRequest) -> str:
         """Train until there is a reason to end, and return it. Raises Stop, with the state saved, if a signal asks."""
@@ -66,7 +76,7 @@ class Training:
             replay=self.replay,
         )
         self.observer.began(self.progress, self.config)
-        journal = Journal(self.run.path / JOURNAL, is_kept=self.processes.is_first)
+        journal = Journal(self.run.path / JOURNAL, self.warn, is_kept=self.processes.is_first)
         with journal, request.deferred(), grace(UPDATE_SECONDS):
             self._do_what_is_due(journal, request)  # a validation that was interrupted
             for outcome in compile_first(outcomes, self.objective, request, self.observer.notify):
@@ -75,8 +85,22 @@ class Training:
             self._do_what_is_due(journal, request)
         return reason_to_end(settings, self.progress) or ""
 
+    def warn(self, text: str) -> None:
+        self.observer.notify(f"warning: {text}")
+
     def _do_what_is_due(self, journal: Journal, request: StopRequest) -> None:
-        """Log the updates so far, then stop, validate or save if that is due at this step."""
+        """Log, stop, validate or save as is due at this step. If anything but saving fails, save before raising the error."""
+        try:
+            self._log_validate_or_save(journal, request)
+        except NumericalError:  # the state is of no use
+            raise
+        except Exception:
+            if self.processes.is_first and not self.failed_to_save:
+                with suppress(TranslatorError, OSError):  # the first error says more
+                    self._save(None, in_passing=True)
+            raise
+
+    def _log_validate_or_save(self, journal: Journal, request: StopRequest) -> None:
         settings, step = self.config.training, self.progress.step
         number = int(self.processes.largest(request.number or 0))  # one process that stops makes all stop
         device = self.objective.model.output.weight.device
@@ -86,7 +110,10 @@ class Training:
         saves = validates or step % settings.save_every == 0
         # Reading waits for the device: a GPU is left to work ahead until its numbers are needed.
         if saves or number or device.type == "cpu" or step % settings.log_every == 0:
+            was_failing = journal.is_failing
             self._read_outcomes(journal)
+            if journal.is_failing and not was_failing:  # only the first process has a journal
+                self._save(None, in_passing=True)
         if number:
             self.in_first_process(lambda: self._save(None, in_passing=True))
             raise Stop(number)
@@ -99,15 +126,18 @@ class Training:
         """Let the first process do the work while the others wait, and give all of them its progress."""
 
         def work_and_progress() -> dict[str, object]:
-            if not self.run.is_run:
-                advice = "restore it and run the same command again"
-                raise MachineError(str(self.run.path), "no longer exists", advice)
+            self._require_folder()
             work()
             return asdict(self.progress)
 
         # The training loop holds a reference to this object, so it is updated in place.
         for name, value in self.processes.first(work_and_progress).items():
             setattr(self.progress, name, value)
+
+    def _require_folder(self) -> None:
+        if not self.run.is_run:
+            advice = "restore it and run the same command again"
+            raise MachineError(str(self.run.path), "no longer exists", advice)
 
     def _read_outcomes(self, journal: Journal) -> None:
         """Wait for the device, then log the numbers of the last updates and report them."""
@@ -153,14 +183,18 @@ class Training:
 
     def _save(self, score: float | None, *, in_passing: bool = False) -> None:
         """Save a checkpoint of this step unless an equally good one exists, and prune the older ones."""
+        self._require_folder()
+        self.checkpoints = existing(self.checkpoints, self.warn)
         step, last = self.progress.step, self.checkpoints[-1] if self.checkpoints else None
         if step == 0:
             return
         if last and last.step == step and (in_passing or (not last.in_passing and score in (None, last.bleu))):
             return
         record = CheckpointRecord(self.progress, score, in_passing, self.environment)
+        self.failed_to_save = True
         with grace(UPDATE_SECONDS):
             checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
+        self.failed_to_save = False
         note_saved_step(step)
         self.checkpoints = [*(older for older in self.checkpoints if older.step != step), checkpoint]
         self.prune_checkpoints()
@@ -171,6 +205,7 @@ class Training:
         averages_last = settings.average_of == "last"
         self.checkpoints = prune(
             self.checkpoints,
+            self.warn,
             keep_last=max(settings.keep_last, settings.average) if averages_last else settings.keep_last,
             keep_best=1 if averages_last else settings.average,
         )
@@ -183,6 +218,9 @@ class Training:
             self.objective.eval()
             return bleu(self.translator.translate(self.validation.source, _GREEDY), self.validation.target)
 
+        self.checkpoints = undamaged(existing(self.checkpoints, self.warn), self.warn)
+        if not self.checkpoints:
+            self._save(None)
         final = choose_parameters(self.checkpoints, self.config.training, score_of, self.observer.notify)
         ending = Ending(self.progress, reason, made_by, self.environment)
         save_final_parameters(self.run, self.config, self.objective.model, final, ending)

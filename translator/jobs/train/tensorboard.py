@@ -4,9 +4,11 @@ The library's own writer would put the machine's name into the files. TensorBoar
 corpus is written as a code block.
 """
 
+import io
 import math
 import struct
 import time
+from collections.abc import Callable
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -21,7 +23,7 @@ from translator.jobs.translate.translator import Translator
 from translator.report.curves import measurements
 from translator.report.figure import render
 from translator.runs.folder import RunFolder
-from translator.storage.files import disk_error
+from translator.storage.files import append
 from translator.text.corpus import Corpus
 from translator.text.visible import visible
 from translator.training.journal import JournalEvent
@@ -40,22 +42,32 @@ TAGS = {
 
 
 class EventFiles:
-    """A `TrainingObserver` that writes a new file each time training starts or resumes. It draws no random numbers."""
+    """A `TrainingObserver` that writes a new file each time training starts or resumes. It draws no random numbers.
 
-    def __init__(self, run: RunFolder, translator: Translator, validation: Corpus) -> None:
-        self.run, self.translator, self.validation = run, translator, validation
+    If the disk refuses an event, `warn` is told, and later events are tried again.
+    """
+
+    def __init__(self, run: RunFolder, translator: Translator, validation: Corpus, warn: Callable[[str], None]) -> None:
+        self.run, self.translator, self.validation, self._warn = run, translator, validation, warn
+        self._is_failing = False
         self.path = run.path / "tensorboard" / f"events.out.tfevents.{time.time_ns()}"
         self._write(Event(file_version="brain.Event:2"))
 
     def _write(self, event: Event) -> None:
         """Append an event to the file immediately."""
         event.wall_time = time.time()
+        content = io.BytesIO()
+        RecordWriter(content).write(event.SerializeToString())
         try:
             self.path.parent.mkdir(exist_ok=True)
             with self.path.open("ab", buffering=0) as file:
-                RecordWriter(file).write(event.SerializeToString())
+                append(file.fileno(), content.getvalue())
         except OSError as error:
-            raise disk_error(self.path, error) from error
+            if not self._is_failing:
+                self._warn(f"{self.path}: cannot be written ({error.strerror}); training continues without it")
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
     def notify(self, text: str) -> None:
         """Messages are not recorded."""

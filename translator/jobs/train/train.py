@@ -67,7 +67,7 @@ def train_run(
             if config.training.tensorboard and processes.is_first:
                 from translator.jobs.train.tensorboard import EventFiles
 
-                observers.add(EventFiles(run, training.translator, prepared.validation))
+                observers.add(EventFiles(run, training.translator, prepared.validation, training.warn))
             reason = training.run_updates(request)
             training.in_first_process(partial(training.finish, reason, made_by))
     except Stop as stop:
