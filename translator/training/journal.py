@@ -21,7 +21,6 @@ from translator.training.progress import Report, Validation
 
 JournalEvent: TypeAlias = Report | Validation
 
-_BLOCK_BYTES = 2**20
 _EVENTS: dict[str, type[JournalEvent]] = {"update": Report, "validation": Validation}
 _READERS: dict[str, TypeAdapter[JournalEvent]] = {
     name: TypeAdapter(kind, config=ConfigDict(strict=True)) for name, kind in _EVENTS.items()
@@ -91,8 +90,9 @@ class Journal:
 
     def _replace(self, descriptor: int) -> int:
         """Write the journal again from the open file, which has lost its name, and return the new file."""
-        content = b"".join(_blocks(descriptor))
-        write_file(self._path, content)
+        with open(descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            write_file(self._path, file.read())
         self._warn(f"{self._path}: was deleted or replaced during training, and has been written again")
         self._descriptor = self._open()
         os.close(descriptor)
@@ -104,13 +104,6 @@ def _has_name(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
         return False
-
-
-def _blocks(descriptor: int) -> Iterator[bytes]:
-    position = 0
-    while block := os.pread(descriptor, _BLOCK_BYTES, position):
-        position += len(block)
-        yield block
 
 
 def _line_of(event: JournalEvent) -> bytes:
