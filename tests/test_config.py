@@ -105,3 +105,10 @@ def test_a_run_is_named_after_its_overrides_in_any_order() -> None:
     assert run_name("demo", []) == "demo"
     assert run_name("demo", ["a=1", "b=2"]) == run_name("demo", ["b=2", "a=1"]) != run_name("demo", ["a=1"])
     assert run_name("demo", ["a=1"]).startswith("demo-")
+
+
+def test_settings_that_may_change_do_not_enter_the_name_of_a_run() -> None:
+    changing = [f"{key}=1" for key in MAY_CHANGE]
+    assert run_name("demo", changing) == "demo"
+    assert run_name("demo", ["model.dim=8", *changing]) == run_name("demo", ["model.dim=8"])
+    assert run_name("story", changing, ignored=frozenset()) != "story"  # a quick trial of the story keeps its own folder

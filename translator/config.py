@@ -198,7 +198,11 @@ def differences(
     ]
 
 
-def run_name(name: str, overrides: Sequence[str]) -> str:
-    """Return the name, with a digest of the overrides if there are any; their order does not matter."""
-    digest = hashlib.sha256("\n".join(sorted(overrides)).encode(errors="surrogateescape")).hexdigest()[:8]
-    return f"{name}-{digest}" if overrides else name
+def run_name(name: str, overrides: Sequence[str], *, ignored: frozenset[str] = MAY_CHANGE) -> str:
+    """Return the name, with a digest of the overrides if there are any; their order does not matter.
+
+    Settings that may change when a run is resumed are ignored, so that the same command with more steps resumes the run.
+    """
+    named = sorted(override for override in overrides if override.partition("=")[0].strip() not in ignored)
+    digest = hashlib.sha256("\n".join(named).encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{name}-{digest}" if named else name

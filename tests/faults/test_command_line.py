@@ -224,6 +224,16 @@ def test_k07_training_does_not_write_to_a_folder_that_is_not_a_run(commands: Com
     assert snapshot(work) == before
 
 
+def test_k07_the_same_command_with_more_steps_resumes_the_run(commands: Commands, corpus: Path) -> None:
+    settings = [setting for setting in SETTINGS["demo"] if not setting.startswith("training.steps")]
+    first = commands.run(corpus, "train", "demo.toml", *sets(*settings, "training.steps=2"))
+    again = commands.run(corpus, "train", "demo.toml", *sets(*settings, "training.steps=4"))
+    assert (first.code, again.code) == (0, 0), again.error_text
+    assert first.output == again.output
+    assert "resuming from step 2" in again.error_text
+    assert len(list((corpus / "runs").iterdir())) == 1
+
+
 def test_k07_an_output_needs_a_name(commands: Commands, corpus: Path) -> None:
     (corpus / "nothing").mkdir()
     words = ["train", "../demo.toml", *sets(*SETTINGS["demo"]), "--output", "."]

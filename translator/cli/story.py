@@ -34,7 +34,7 @@ def story(
     from translator.jobs.translate.build import choose_device
     from translator.storage.files import write_file
 
-    place, root = choose_device(device), output or RUNS / run_name("story", overrides)
+    place, root = choose_device(device), output or RUNS / run_name("story", overrides, ignored=frozenset())
     planned = plan_chapters(overrides, lambda name: options.shipped(f"{name}.toml"))
     runs = train_chapters(planned, root, device=device, notify=notify)
     notify(f"translating the test set with {len(runs)} models")
