@@ -111,4 +111,6 @@ def test_settings_that_may_change_do_not_enter_the_name_of_a_run() -> None:
     changing = [f"{key}=1" for key in MAY_CHANGE]
     assert run_name("demo", changing) == "demo"
     assert run_name("demo", ["model.dim=8", *changing]) == run_name("demo", ["model.dim=8"])
-    assert run_name("story", changing, ignored=frozenset()) != "story"  # a quick trial of the story keeps its own folder
+    assert (
+        run_name("story", changing, ignored=frozenset()) != "story"
+    )  # a quick trial of the story keeps its own folder
