@@ -90,7 +90,7 @@ def trained(
         settings.learning_rate_at,
         settings=settings,
         progress=Progress(),
-        replay=captured and captured.replay,
+        replay=None if captured is None else captured.replay,
     )
     reports = [outcome.read() for outcome in outcomes]
     assert captured is None or notices or captured.graphs

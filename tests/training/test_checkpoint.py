@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-DAMAGES = {
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (lambda folder: cut(folder / MODEL), "model.safetensors has"),
     "flipped": (lambda folder: flip(folder / MODEL), "SHA-256 differs"),
     "missing part": (lambda folder: (folder / MODEL).unlink(), "No such file"),

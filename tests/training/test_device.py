@@ -27,16 +27,18 @@ PAIRS = EncodedPairs(
 )
 
 
-class Copies(TorchDispatchMode):
+class Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records the size of each copy from the CPU. A copy to the CPU raises an error, because the tensors have no content."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sizes: list[int] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        before, after = ({one.device.type for one in tree_leaves(x) if isinstance(one, Tensor)} for x in (args, result))
+        before, after = (
+            {leaf.device.type for leaf in tree_leaves(x) if isinstance(leaf, Tensor)} for x in (args, result)
+        )
         if "cpu" in before and after == {"meta"}:
             self.sizes += [one.numel() for one in tree_leaves(args) if isinstance(one, Tensor) and one.numel() > 1]
         return result
@@ -98,7 +100,7 @@ def test_a_failing_compiler_is_reported_and_changes_no_result(place: str, monkey
     def compiled(function: Any, **_: Any) -> Any:
         def run(*tensors: Tensor) -> Tensor:
             hidden: Tensor = function(*tensors)
-            fail() if place == "forward" else hidden.register_hook(fail)
+            fail() if place == "forward" else hidden.register_hook(fail)  # type: ignore[no-untyped-call]
             return hidden
 
         return fail() if place == "call" else run
