@@ -51,6 +51,21 @@ def test_a_run_can_start_from_the_parameters_of_another(here: Path, program: Pro
     assert "training.initialise_from: runs/demo has another tokenizer" in result.errors
 
 
+def test_a_run_translates_without_the_folders_that_may_be_deleted(here: Path, program: Program) -> None:
+    expected = program("translate", "A dog sleeps.", "--attention", "pharaoh").output
+    for name in ("corpus", "checkpoints", "prepared"):
+        shutil.rmtree(here / "runs/demo" / name)
+    assert program("translate", "A dog sleeps.", "--attention", "pharaoh").output == expected
+    result = program("evaluate", "runs/demo")
+    assert result.code == 4
+    assert "the run has no test sentences; give files with --source and --reference" in result.errors
+    files = ["--source", "test.en", "--reference", "test.de"]
+    assert program("evaluate", "runs/demo", *files).output.startswith("BLEU")
+    assert program("report", "runs/demo", *files).code == 0
+    result = program("train", "demo.toml", *sets(TINY), "--output", "runs/demo")
+    assert (result.code, result.output) == (0, "runs/demo\n")
+
+
 def test_translate_prints_one_line_per_input_line(here: Path, program: Program) -> None:
     result = program("translate", stdin=b"A dog sleeps.\n\n   \nLast line")
     assert result.code == 0

@@ -9,7 +9,7 @@ import pytest
 from translator.errors import ModelError
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
-from translator.storage.manifest import MANIFEST, find_damage, recorded_hash
+from translator.storage.manifest import MANIFEST, find_damage, recorded_hash, write_manifest
 
 
 @pytest.fixture
@@ -70,3 +70,18 @@ def test_a_folder_of_a_later_version_is_refused(folder: Path) -> None:
 
 def test_the_recorded_hash_is_that_of_the_content(folder: Path) -> None:
     assert recorded_hash(folder, "a") == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
+
+def test_a_removable_folder_may_be_missing_as_a_whole_but_not_in_part(tmp_path: Path) -> None:
+    for name in ("kept/a", "removed/b", "removed/c", "removed.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    write_manifest(tmp_path)
+    (tmp_path / "removed" / "b").unlink()
+    assert find_damage(tmp_path, removable=("removed",)) == "b: No such file or directory"
+    (tmp_path / "removed" / "c").unlink()
+    (tmp_path / "removed").rmdir()
+    assert find_damage(tmp_path, removable=("removed",)) is None
+    assert find_damage(tmp_path) == "b: No such file or directory"
+    (tmp_path / "removed.txt").unlink()
+    assert find_damage(tmp_path, removable=("removed",)) == "removed.txt: No such file or directory"

@@ -8,7 +8,8 @@ counts.tsv         frequency of each target word         prepared/      training
 corpus/            validation and test sentences         ctranslate2/   what `translator export` wrote, if it was used
 pairs.u64          sorted hashes of the training pairs
 
-The left column never changes; its hashes are in manifest.json. final/ has a manifest of its own.
+The left column never changes; its hashes are in manifest.json. final/ has a manifest of its own. A finished run without
+corpus/, checkpoints/ and prepared/ still translates.
 """
 
 import os
@@ -31,8 +32,9 @@ FINISHED = "final/finished.json"
 JOURNAL = "journal.jsonl"
 WORDS = "words.txt"
 COUNTS = "counts.tsv"
+_CORPUS = "corpus"
 PAIRS = "pairs.u64"
-VALIDATION_LINKS = "corpus/validation.align"
+VALIDATION_LINKS = f"{_CORPUS}/validation.align"
 """Gold alignments of the validation pairs, if the corpus has them."""
 
 _FIXED = (CONFIG, RECORD, WORDS, "tokenizer/source.model", "tokenizer/target.model")
@@ -104,7 +106,7 @@ class RunFolder(NamedTuple):
 
     def split(self, name: str) -> HeldOut:
         """Return the "validation" or "test" sentences. Raises ModelError if the run has none."""
-        folder = self.path / "corpus"
+        folder = self.path / _CORPUS
         source, target = folder / f"{name}.source", folder / f"{name}.target"
         if not source.is_file():
             problem = f"the run has no {name} sentences"
@@ -137,7 +139,7 @@ class RunFolder(NamedTuple):
         for path in walk(self.path):
             if kind := next((kind for kind, is_kind in _ILLEGAL.items() if is_kind(path)), None):
                 raise ModelError(str(path), f"illegal path: {kind} inside a run folder", "put the file itself there")
-        if reason := find_damage(self.path, *_FIXED, unread=(PAIRS,)):
+        if reason := find_damage(self.path, *_FIXED, unread=(PAIRS,), removable=(_CORPUS,)):
             raise ModelError(str(self.path), reason, "restore the run folder, or train the run again")
 
     def require_finished(self) -> None:

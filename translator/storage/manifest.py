@@ -1,6 +1,7 @@
 """The manifest of a folder: size and SHA-256 of each of its files, so that damage is noticed before anything is used."""
 
 import hashlib
+import os
 import stat
 from collections.abc import Collection
 from pathlib import Path
@@ -44,16 +45,23 @@ def write_manifest(folder: Path) -> None:
     write_part(folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
 
 
-def find_damage(folder: Path, *expected: str, unread: Collection[str] = ()) -> str | None:
+def find_damage(
+    folder: Path, *expected: str, unread: Collection[str] = (), removable: Collection[str] = ()
+) -> str | None:
     """Return what is wrong with a folder that should have the parts `expected`, or None if it is as it was written.
 
-    `unread` names parts whose hash is not checked, because they are large and not used now. Raises ModelError for a
-    folder that a later version of this program wrote.
+    `unread` names parts whose hash is not checked, because they are large and not used now; `removable` names folders
+    that may have been deleted as a whole. Raises ModelError for a folder that a later version of this program wrote.
     """
     try:
         parts = _read_manifest(folder).parts
+        removed = tuple(f"{name}/" for name in removable if not os.path.lexists(folder / name))
         for name, part in parts.items():
-            if name not in unread and (reason := _find_damaged_part(folder, name, part)):
+            if (
+                name not in unread
+                and not name.startswith(removed)
+                and (reason := _find_damaged_part(folder, name, part))
+            ):
                 return reason
     except OSError as error:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
