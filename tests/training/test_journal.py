@@ -135,7 +135,7 @@ def test_a_journal_that_vanishes_before_it_is_opened_has_no_events(
 
     def vanish(opened: Path, mode: str) -> IO[bytes]:
         opened.unlink()
-        return inner(opened, mode)  # type: ignore[return-value]
+        return inner(opened, mode)
 
     monkeypatch.setattr(Path, "open", vanish)
     assert read_journal(path) == ([], False)
