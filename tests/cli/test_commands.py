@@ -264,3 +264,40 @@ def test_a_progress_bar_does_not_mix_with_the_translations(here: Path) -> None:
     assert code == 0
     assert b"12 lines" in os.read(ours, 100_000)
     assert len((here / "out").read_text().splitlines()) == 12
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the working directory cannot be deleted")
+def test_absolute_paths_work_from_a_deleted_working_directory(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "deleted").mkdir()
+    program = f"import os, sys; os.rmdir({str(tmp_path / 'deleted')!r}); from translator.__main__ import main; sys.exit(main())"
+    words = [
+        "translate",
+        "--run",
+        str(here / "runs/demo"),
+        "--input",
+        str(here / "test.en"),
+        "--output",
+        str(here / "out"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, *words],
+        cwd=tmp_path / "deleted",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the working directory has been deleted, so only absolute paths work" in done.stderr
+    assert len((here / "out").read_text().splitlines()) == 12
+
+
+@pytest.mark.parametrize("length", [246, 251, 255])
+def test_files_with_long_names_are_read_and_written(length: int, here: Path, program: Program) -> None:
+    source, target = "s" * length, "t" * length
+    (here / source).write_bytes((here / "test.en").read_bytes())
+    assert program("translate", "--run", "runs/demo", "--input", source, "--output", target).code == 0
+    assert len((here / target).read_text().splitlines()) == 12
+    (here / "runs/demo").rename(here / ("r" * length))
+    assert program("train", "demo.toml", *sets([*TINY, "training.steps=8"]), "--output", "r" * length).code == 0
+    assert sorted(path.name for path in here.glob(".*")) == []

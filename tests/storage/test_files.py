@@ -93,3 +93,11 @@ def test_an_append_that_fails_leaves_no_part_of_the_content(tmp_path: Path, monk
         with pytest.raises(OSError, match="No space left"):
             append(file.fileno(), b"new line\n")
     assert (tmp_path / "a").read_bytes() == b"old\n"
+
+
+@pytest.mark.parametrize("length", range(246, 256))
+def test_a_file_with_a_long_name_is_written_and_replaced(length: int, tmp_path: Path) -> None:
+    path = tmp_path / ("n" * length)
+    for content in (b"old", b"new"):
+        write_file(path, content)
+        assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [(path.name, content)]

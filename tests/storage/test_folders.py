@@ -89,3 +89,11 @@ def test_a_walk_tolerates_a_folder_that_vanishes(tmp_path: Path) -> None:
         if (tmp_path / "b").exists():
             (tmp_path / "b").rmdir()
     assert paths == {"a", "b", MANIFEST}
+
+
+@pytest.mark.parametrize("length", range(246, 256))
+def test_a_folder_with_a_long_name_is_written_and_replaced(length: int, tmp_path: Path) -> None:
+    path = tmp_path / ("n" * length)
+    for content in (b"old", b"new"):
+        assert (written(path, content) / "a").read_bytes() == content
+        assert [found.name for found in tmp_path.iterdir()] == [path.name]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.storage.temporary import is_alive, recover_partial_writes
+from translator.storage.temporary import is_alive, recover_partial_writes, temporary_of
 
 
 @pytest.fixture
@@ -65,3 +65,23 @@ def test_an_old_version_without_a_successor_gets_its_name_back(dead: int, tmp_pa
     recover_partial_writes(tmp_path)
     recover_partial_writes(tmp_path / "not there")
     assert [path.name for path in tmp_path.rglob("*")] == ["a b", "part"]
+
+
+@pytest.mark.parametrize("length", [1, 234, 235, *range(246, 256)])
+@pytest.mark.parametrize("character", ["n", "ü"])
+def test_a_temporary_name_fits_whatever_the_name_of_the_target(length: int, character: str, tmp_path: Path) -> None:
+    name = "x" * (length % 2) + character * (length // len(character.encode()))
+    assert len(os.fsencode(temporary_of(tmp_path / name).name + ".old")) <= 255
+
+
+def test_names_that_differ_only_at_their_end_have_different_temporary_names(tmp_path: Path) -> None:
+    first, second = (tmp_path / ("n" * 254 + end) for end in "ab")
+    assert temporary_of(first) != temporary_of(second)
+
+
+def test_the_old_version_of_a_folder_with_a_long_name_gets_its_name_back(dead: int, tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 255)
+    old = temporary_of(target).name.replace(str(os.getpid()), str(dead)) + ".old"
+    (tmp_path / old).mkdir()
+    recover_partial_writes(tmp_path, target.name)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from translator.errors import UsageError
 from translator.text.corpus import Block, Corpus
@@ -61,3 +62,9 @@ def test_a_very_long_line_is_not_skipped() -> None:
     corpus = Corpus(["ж" * 5 + " the dog " * 1000], ["x"])
     tokenizer = train_tokenizer(corpus, TokenizerSettings(vocab_size=280))
     assert "ж" in "".join(tokenizer.source_tokens(range(tokenizer.source_size)))
+
+
+def test_the_whole_range_of_the_character_coverage_is_accepted_and_nothing_else() -> None:
+    assert train_tokenizer(CORPUS, TokenizerSettings(vocab_size=280, character_coverage=0.98)).source_size
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0\.98"):
+        TokenizerSettings(character_coverage=0.979)

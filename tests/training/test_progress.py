@@ -58,3 +58,9 @@ def test_the_best_validation_is_the_first_of_the_highest_with_a_finite_loss() ->
 )
 def test_training_ends_for_a_reason(progress: Progress, reason: str | None) -> None:
     assert reason_to_end(SETTINGS, progress) == reason
+
+
+def test_the_first_update_runs_however_short_the_time() -> None:
+    settings = SETTINGS.model_copy(update={"max_minutes": 1e-9})
+    assert reason_to_end(settings, Progress(seconds=1e-3)) is None
+    assert reason_to_end(settings, Progress(step=1, seconds=1e-3)) == "training.max_minutes = 1e-09 have passed"

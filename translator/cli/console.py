@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from translator.text.visible import CONTROL, plain_value, unbroken, visible
@@ -39,6 +40,11 @@ def print_result(text: str) -> None:
     sys.stdout.write((visible(text) if on_terminal else text) + "\n")
     if on_terminal or can_redraw():
         sys.stdout.flush()
+
+
+def print_path(path: Path) -> None:
+    """Print a path to standard output; on a terminal on one line, even if a name in it contains line feeds."""
+    print_result(unbroken(str(path)) if sys.stdout.isatty() else str(path))
 
 
 def notify(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from translator.cli import options
-from translator.cli.console import notify, print_result, warn
+from translator.cli.console import notify, print_path, warn
 from translator.errors import UsageError
 
 
@@ -53,4 +53,4 @@ def export(
         notify(str(comparison))
     if not exported.is_equivalent:
         warn(f"less than {MIN_AGREEMENT:g} % of the translations are identical to those of the run")
-    print_result(str(exported.path))
+    print_path(exported.path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli import options
-from translator.cli.console import notify, print_result
+from translator.cli.console import notify, print_path
 from translator.cli.files import read_given_test, write_lines
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def report(
     settings = given_decoding(folders, overrides, beam_size)
     comparison = compare_runs(folders, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     write_report(comparison, folders, output, place)
-    print_result(str(output))
+    print_path(output)
 
 
 def write_report(comparison: "Comparison", runs: "Sequence[RunFolder]", output: Path, device: "torch.device") -> None:

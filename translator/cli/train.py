@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import TrainingDisplay, print_result
+from translator.cli.console import TrainingDisplay, print_path
 from translator.cli.options import Device, Overrides, find_config
 from translator.runs import RUNS
 
@@ -50,6 +50,6 @@ def train(
                 processes=processes,
             )
         if processes.is_first:
-            print_result(str(folder))
+            print_path(folder)
 
     supervise(work)  # before torch is imported, since its threads do not survive a fork

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import PAGE_WIDTH, SAMPLE_LABELS, can_redraw, print_result, warn
-from translator.text.visible import visible
+from translator.text.visible import unbroken, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -103,7 +103,7 @@ def screen(watched: "WatchedRun", state: "State", width: int, height: int) -> "l
 
 
 def _title(watched: "WatchedRun", state: "State") -> str:
-    return visible(f"{watched.run.path}: {state.text}")
+    return unbroken(visible(f"{watched.run.path}: {state.text}"))
 
 
 def _sample_lines(watched: "WatchedRun", width: int) -> list[str]:

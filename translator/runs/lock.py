@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from translator.errors import MachineError
 from translator.storage.files import write_errors
-from translator.storage.temporary import is_alive, recover_partial_writes
+from translator.storage.temporary import is_alive, recover_partial_writes, shortened
 
 try:
     import fcntl
@@ -34,7 +34,7 @@ _RETRY_INTERVAL = 0.05
 def lock_file(folder: Path) -> Path:
     """Return the lock file of a run folder."""
     path = folder.resolve()
-    return path.parent / f".lock-{path.name}"  # not with_name, which rejects the root folder
+    return path.parent / f".lock-{shortened(path.name, len('.lock-'))}"  # not with_name, which rejects the root folder
 
 
 class RunLock:

@@ -46,3 +46,9 @@ def test_the_environment_is_text() -> None:
     assert environment["device"] == "cpu"
     assert environment["processes"] == "2"
     assert environment["products"] == "float32"
+
+
+@pytest.mark.parametrize(("name", "meant"), [("gpu", "cuda"), ("GPU", "cuda"), ("gpu:1", "cuda:1"), ("CUDA", "cuda")])
+def test_a_device_by_another_name_is_answered_with_its_own(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"--device: found '{name}', expected .*; did you mean {meant}\?"):
+        choose_device(name)
