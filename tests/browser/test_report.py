@@ -103,7 +103,7 @@ def weights_of(sentence: dict[str, object], run: int) -> list[list[int]]:
 def test_search_lists_the_sentences_that_contain_the_text(visit: Visit) -> None:
     assert visit.numbers() == list(range(1, 21))
     visit.page.locator("#search").fill("HUNGRY")
-    everything = [(one["number"], str(one).lower()) for one in visit.data["sentences"]]  # type: ignore[attr-defined]
+    everything = [(sentence["number"], str(sentence).lower()) for sentence in visit.data["sentences"]]  # type: ignore[attr-defined]
     assert visit.numbers() == [number for number, text in everything if "hungry" in text][:20] != []
     visit.page.locator("#search").fill("no such word anywhere")
     assert (visit.numbers(), visit.page.locator("#status").inner_text()) == ([], "no sentence matches")
@@ -113,7 +113,7 @@ def test_each_order_sorts_by_what_it_says(visit: Visit) -> None:
     sentences = visit.data["sentences"]
 
     def by(key: object) -> list[int]:
-        return [one["number"] for one in sorted(sentences, key=key)][:20]  # type: ignore[call-overload]
+        return [sentence["number"] for sentence in sorted(sentences, key=key)][:20]  # type: ignore[call-overload]
 
     def scores(one: dict[str, object]) -> list[float]:
         return [output["score"] for output in one["outputs"]]  # type: ignore[attr-defined]

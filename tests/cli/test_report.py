@@ -43,7 +43,7 @@ def test_the_page_of_several_runs_compares_them_and_says_which_has_no_attention(
     compared = json.loads(program("compare", *wanted).output)
     timed = {"seconds": 0}
     again = Parsed((here / "compared.html").read_text()).data
-    assert [one | timed for one in again["runs"]] == [one | timed for one in data["runs"]]  # type: ignore[attr-defined]
+    assert [run | timed for run in again["runs"]] == [run | timed for run in data["runs"]]  # type: ignore[attr-defined]
     assert again["sentences"] == data["sentences"]
     assert (data["verdict"], data["decoding"]["beam_size"]) == (compared["verdict"], 1)  # type: ignore[index]
     _, second = data["runs"]  # type: ignore[misc]

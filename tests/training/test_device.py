@@ -40,7 +40,7 @@ class Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
             {leaf.device.type for leaf in tree_leaves(x) if isinstance(leaf, Tensor)} for x in (args, result)
         )
         if "cpu" in before and after == {"meta"}:
-            self.sizes += [one.numel() for one in tree_leaves(args) if isinstance(one, Tensor) and one.numel() > 1]
+            self.sizes += [leaf.numel() for leaf in tree_leaves(args) if isinstance(leaf, Tensor) and leaf.numel() > 1]
         return result
 
 

@@ -114,12 +114,14 @@ def test_stopping_and_resuming_equals_never_stopping(name: str, stop: int, accum
     (checkpoint,) = find_checkpoints(tmp_path, pytest.fail)
     restored = restore_checkpoint(checkpoint, second.model, second_optimizer).progress
     after = run(second, second_optimizer, 9, restored, corpus_updates(accumulation))
-    facts = [(one.step, one.epoch, one.loss.hex(), one.gradient_norm.hex()) for one in whole]
-    assert [(one.step, one.epoch, one.loss.hex(), one.gradient_norm.hex()) for one in before + after] == facts
+    facts = [(report.step, report.epoch, report.loss.hex(), report.gradient_norm.hex()) for report in whole]
+    assert [
+        (report.step, report.epoch, report.loss.hex(), report.gradient_norm.hex()) for report in before + after
+    ] == facts
     assert numbers(second.model) == numbers(objective.model)
 
 
-class Spoilt(Objective):
+class FaultyObjective(Objective):
     """An objective whose chosen calls fail."""
 
     def __init__(self, inner: Objective, spoil: Callable[[int, Batch, Tensor], Tensor]) -> None:
@@ -139,18 +141,18 @@ def test_an_update_that_is_not_finite_changes_nothing_but_the_step(name: str, ba
     progress = Progress()
     run(objective, optimizer, 3, progress, corpus_updates())
     before = numbers(objective.model), [state.clone() for state in moments(optimizer)]
-    spoilt = Spoilt(objective, lambda call, batch, loss: loss * bad)
-    (report,) = run(spoilt, optimizer, 4, progress, corpus_updates())
+    faulty = FaultyObjective(objective, lambda call, batch, loss: loss * bad)
+    (report,) = run(faulty, optimizer, 4, progress, corpus_updates())
     assert report.skipped
     assert numbers(objective.model) == before[0]
-    assert all(torch.equal(one, other) for one, other in zip(moments(optimizer), before[1], strict=True))
+    assert all(torch.equal(moment, old) for moment, old in zip(moments(optimizer), before[1], strict=True))
     assert not run(objective, optimizer, 5, progress, corpus_updates())[0].skipped
 
 
 def test_only_the_update_with_the_bad_gradient_is_skipped() -> None:
     objective, optimizer = begin("transformer")
-    spoilt = Spoilt(objective, lambda call, batch, loss: loss * float("nan") if call == 4 else loss)
-    reports, progress = run(spoilt, optimizer, 9, Progress(), corpus_updates()), Progress()
+    faulty = FaultyObjective(objective, lambda call, batch, loss: loss * float("nan") if call == 4 else loss)
+    reports, progress = run(faulty, optimizer, 9, Progress(), corpus_updates()), Progress()
     notices = [examine(report, progress) for report in reports]
     assert [report.step for report in reports if report.skipped] == [4]
     assert progress.skipped == 1
@@ -170,7 +172,7 @@ def test_if_memory_runs_out_the_same_update_is_computed_in_smaller_parts(error: 
     weights, losses = [], []
     for fits in (True, False):
         plain, optimizer = begin("transformer", changes={"model": {"dropout": 0.0}})
-        objective = plain if fits else Spoilt(plain, spoil)
+        objective = plain if fits else FaultyObjective(plain, spoil)
         progress = Progress()
         losses.append([report.loss for report in run(objective, optimizer, 3, progress, corpus_updates())])
         weights.append([weight.detach() for weight in objective.parameters()])
@@ -187,7 +189,7 @@ def test_a_pair_that_does_not_fit_into_memory_ends_training() -> None:
     with pytest.raises(
         MachineError, match=r"step 1: out of memory with one sentence pair.*lower training\.batch_tokens"
     ):
-        run(Spoilt(objective, spoil), optimizer, 3, Progress(), corpus_updates())
+        run(FaultyObjective(objective, spoil), optimizer, 3, Progress(), corpus_updates())
 
 
 @pytest.mark.parametrize("size", [2, 3, 30])
@@ -195,7 +197,7 @@ def test_the_shares_of_all_processes_make_up_the_update(size: int) -> None:
     whole = corpus_updates()
     for position in range(whole.num_updates(0)):
         shares = [corpus_updates(2, Processes(rank, size)).share(0, position, 1) for rank in range(size)]
-        found = [int(one) for share in shares for batch in share.batches for one in batch.sentence_B]
+        found = [int(number) for share in shares for batch in share.batches for number in batch.sentence_B]
         assert sorted(found) == sorted(whole.epoch(0)[position].tolist())
         assert {share.num_tokens for share in shares} == {whole.share(0, position, 1).batches[0].num_tokens}
 
