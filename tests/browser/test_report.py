@@ -229,7 +229,7 @@ def test_without_scripts_the_tables_and_charts_are_there(browser: sync_api.Brows
     page = context.new_page()
     page.goto(files["demo"].as_uri())
     assert page.locator("h2 + .scroll table").first.is_visible()
-    assert page.locator(".chart svg").count() == 7
+    assert page.locator(".chart svg").count() == 8
     assert "disabled" in page.locator("noscript").inner_text()
     context.close()
 
