@@ -65,6 +65,6 @@ def test_a_very_long_line_is_not_skipped() -> None:
 
 
 def test_the_whole_range_of_the_character_coverage_is_accepted_and_nothing_else() -> None:
-    assert train_tokenizer(CORPUS, TokenizerSettings(vocab_size=280, character_coverage=0.98)).source_size
+    assert train_tokenizer(CORPUS, TokenizerSettings(vocab_size=290, character_coverage=0.98)).source_size
     with pytest.raises(ValidationError, match=r"greater than or equal to 0\.98"):
         TokenizerSettings(character_coverage=0.979)
