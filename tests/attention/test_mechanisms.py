@@ -1,7 +1,7 @@
 """The cheaper mechanisms compared with full attention and with the statements of their papers."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.models import test_learning
 from translator.attention import MECHANISMS, SCORES
+from translator.attention.full import Full, FullMemory, FullSettings
 from translator.attention.interface import Mechanism, MechanismOptions
 from translator.attention.masks import attention_mask, masked_softmax
 from translator.attention.performer import Performer, PerformerSettings
@@ -17,6 +19,7 @@ from translator.config import load_config
 from translator.errors import DataError, UsageError
 from translator.jobs.translate.build import check_model
 from translator.ops.choice import Ops
+from translator.text.tokenizer import PAD
 
 BATCH, HEADS, LENGTH, WIDTH = 2, 3, 150, 8
 
@@ -153,23 +156,69 @@ def test_a_sequence_too_long_for_linformer_is_an_error_with_both_numbers() -> No
         linformer.make_memory(key, value, None)
 
 
+class ContextErrors(NamedTuple):
+    """Errors of a context relative to full attention."""
+
+    features: float  # of Performer with 64 features, geometric mean over four draws
+    slope: float  # exponent with which it falls from 64 to 1,024 features
+    mean: float  # of the mean of all values, which ignores query and key
+
+
 @torch.no_grad()
-def performer_error(num_features: int, seed: int) -> float:
-    """Return the root mean square error of the context for small queries and keys."""
-    query, key, value = inputs(32, 0.4)
-    performer = build("performer", num_features=num_features)
-    performer.get_parameter("seed").fill_(seed)
-    error = context(performer, query, key, value) - context(build("full"), query, key, value)
-    return error.square().mean().sqrt().item()
+def performer_errors(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False) -> ContextErrors:
+    width = query.shape[3]
+    options = MechanismOptions(SCORES["scaled_dot"](query.shape[1], width, width), causal, Ops())
+    full = Full(FullSettings(), options)
+    exact = context(full, query, key, value)
+    logs = []
+    for num_features in (64, 1024):
+        performer = Performer(PerformerSettings(num_features=num_features), options)
+        for seed in range(4):
+            performer.seed.fill_(seed)
+            logs.append((context(performer, query, key, value) - exact).norm().div(exact.norm()).log().item())
+    few, many = sum(logs[:4]) / 4, sum(logs[4:]) / 4
+    mean = (context(full, 0 * query, key, value) - exact).norm() / exact.norm()
+    return ContextErrors(math.exp(few), (many - few) / math.log(1024 / 64), mean.item())
 
 
-def test_for_small_queries_and_keys_the_error_of_performer_falls_with_the_square_root_of_its_features() -> None:
-    sizes = [64, 256, 1024, 4096]
-    errors = [sum(math.log(performer_error(size, seed)) for seed in range(5)) / 5 for size in sizes]
-    logs = [math.log(size) for size in sizes]
-    centre = sum(logs) / 4
-    slope = sum((x - centre) * y for x, y in zip(logs, errors, strict=True)) / sum((x - centre) ** 2 for x in logs)
-    assert -0.6 < slope < -0.4
+@pytest.mark.parametrize(
+    ("size", "least", "most"), [(0.2, -0.6, -0.4), (0.4, -0.6, -0.4), (1.0, -0.25, -0.05), (2.0, -0.1, 0.0)]
+)
+def test_the_error_of_performer_falls_with_the_root_of_its_features_only_for_small_queries_and_keys(
+    size: float, least: float, most: float
+) -> None:
+    query, key, value = inputs(32)
+    assert least < performer_errors(query * size, key * size, value).slope < most
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0])
+def test_for_large_queries_and_keys_64_features_are_no_better_than_the_mean_of_the_values(size: float) -> None:
+    query, key, value = inputs(32)
+    errors = performer_errors(query * size, key * size, value)
+    assert errors.features > errors.mean
+
+
+@pytest.mark.slow
+def test_the_error_of_performer_hardly_falls_on_trained_queries_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Transformer with full attention learns to reverse; its queries and keys are then given to Performer."""
+    torch.manual_seed(1)
+    model = test_learning.build("transformer")
+    assert test_learning.train_accuracy(model, 16, reverse=True, steps=500) > 0.95
+    calls: list[tuple[Tensor, FullMemory, bool]] = []
+    attend = Full.attend
+
+    def record(self: Full, query: Tensor, memory: FullMemory, *, need_weights: bool) -> tuple[Tensor, Tensor | None]:
+        calls.append((query, memory, self.causal))
+        return attend(self, query, memory, need_weights=need_weights)
+
+    source, target = test_learning.sentences(16, reverse=True, generator=torch.Generator().manual_seed(2))
+    with monkeypatch.context() as patch, torch.no_grad():
+        patch.setattr(Full, "attend", record)
+        model(source[:2], source[:2] != PAD, target[:2])
+    errors = [performer_errors(query, key, value, causal=causal) for query, (key, value, _), causal in calls]
+    assert len(errors) == 6  # two layers of encoder, decoder and cross-attention
+    assert all(-0.35 < error.slope < 0.0 for error in errors)
+    assert max(error.features / error.mean for error in errors) > 0.9
 
 
 def test_the_kernel_of_performer_is_unbiased() -> None:
