@@ -125,7 +125,18 @@ def _check_config(table: Table, origin: Origin) -> Config:
     for name in table:
         if name not in tables:
             raise UsageError(origin.place(name), "unknown table", suggestion(name, tables))
-    return Config(**{name: check_table(table.get(name, {}), name, tables[name], origin) for name in tables})
+    config = Config(**{name: check_table(table.get(name, {}), name, tables[name], origin) for name in tables})
+    _require_tokenizer(config, origin)
+    return config
+
+
+def _require_tokenizer(config: Config, origin: Origin) -> None:
+    """Raise UsageError if [training] needs another kind of tokenizer than [tokenizer] has."""
+    kind = config.tokenizer.kind
+    for key, needed in {"bpe_dropout": "bpe", "unigram_alpha": "unigram"}.items():
+        if (value := getattr(config.training, key)) and kind != needed:
+            problem = f"found {value:g}, but tokenizer.kind is {kind!r}, expected {needed!r}"
+            raise UsageError(origin.place(f"training.{key}"), problem, f"set it to 0, or tokenizer.kind={needed}")
 
 
 def _settings_classes(architecture: str) -> dict[str, type[Settings]]:

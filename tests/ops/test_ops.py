@@ -10,6 +10,7 @@ from translator.errors import MachineError
 from translator.models import MODELS
 from translator.ops import choice, dropout, linear, loss
 from translator.ops.choice import Ops, OpsSettings, choose_ops
+from translator.ops.consistency import PairWeights
 from translator.ops.dropout import byte_dropout
 from translator.ops.layers import Linear, _LayerNorm, apply_together
 
@@ -248,3 +249,33 @@ def test_the_gradients_of_layer_normalisation_are_those_of_the_library():
         normed = normalise(*leaves)
         results.append([normed.detach(), *torch.autograd.grad((normed * torch.randn(3, 5, 8)).sum(), leaves)])
     torch.testing.assert_close(results[1], results[0])
+
+
+def pair_gradients(ops, hidden_2MD, *, smoothing=0.1, weights=PairWeights(1.0, 0.5, 3.0, 2.0), counts=None):  # noqa: B008
+    """Return the loss of two views and its gradients over hidden states, weight and bias."""
+    torch.manual_seed(0)
+    leaves = [hidden_2MD.clone(), torch.randn(31, 8), torch.randn(31)]
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    target = torch.randint(31, (hidden_2MD.shape[1],))
+    total = ops.pair_loss(*leaves, target, label_smoothing=smoothing, weights=weights, counts_M=counts)
+    return [total.detach(), *torch.autograd.grad(total * 3, leaves)]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("counts", [None, torch.arange(67) % 3 > 0])
+def test_chunked_pair_loss_equals_plain_in_value_and_gradients(dtype, tolerance, smoothing, counts, monkeypatch):
+    monkeypatch.setattr(loss, "CHUNK_ELEMENTS", 33 * 62)  # 34 rows of each view at a time
+    monkeypatch.setattr(loss, "BLOCK_ELEMENTS", 10 * 62)  # in blocks of 10
+    hidden = torch.randn(2, 67, 8, generator=torch.Generator().manual_seed(1))
+    expected = pair_gradients(Ops(), hidden, smoothing=smoothing, counts=counts)
+    found = pair_gradients(Ops(True, dtype), hidden, smoothing=smoothing, counts=counts)
+    for one, other in zip(found, expected, strict=True):
+        assert relative(one, other) < tolerance
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_the_divergence_of_two_equal_views_is_zero_and_has_no_gradient(fast):
+    hidden = torch.randn(1, 9, 8).expand(2, -1, -1)
+    for result in pair_gradients(Ops(fast), hidden, weights=PairWeights(0.0, 0.0, 3.0, 2.0)):
+        assert result.abs().max() < 1e-5

@@ -33,9 +33,9 @@ def test_every_epoch_contains_every_pair_once_within_the_limit(
 
 @given(LENGTHS, st.integers(1, 5))
 def test_the_parts_of_an_update_contain_all_its_sentences(lengths: list[tuple[int, int]], parts: int) -> None:
-    batches = TokenBatches(pairs_of(lengths), batch_tokens=10_000, pool_size=100, seed=1)
-    whole = batches.epoch(0)[0]
-    split = batches.split(whole, parts)
+    pairs = pairs_of(lengths)
+    whole = np.arange(len(lengths))
+    split = pairs.split(whole, parts)
     assert len(split) <= parts
     assert sorted(np.concatenate(split)) == sorted(whole)
 
@@ -44,8 +44,7 @@ def test_the_parts_of_an_update_contain_all_its_sentences(lengths: list[tuple[in
 def test_the_parts_of_an_update_have_about_equal_size_and_similar_sources(
     lengths: list[tuple[int, int]], parts: int
 ) -> None:
-    batches = TokenBatches(pairs_of(lengths), batch_tokens=10_000, pool_size=100, seed=1)
-    split = batches.split(batches.epoch(0)[0], parts)
+    split = pairs_of(lengths).split(np.arange(len(lengths)), parts)
     tokens = [sum(lengths[n]) for part in split for n in part]
     assert all(sum(sum(lengths[n]) for n in part) <= sum(tokens) / parts + max(tokens) for part in split)
     sources = [lengths[n][0] for part in split for n in part]
@@ -64,7 +63,7 @@ def test_epochs_and_seeds_have_different_orders() -> None:
 
 def test_a_batch_is_padded_and_shifted_and_has_the_indices_of_real_tokens() -> None:
     pairs = EncodedPairs(EncodedLines.of([[5, 6, EOS], [7, EOS]]), EncodedLines.of([[8, EOS], [9, 10, EOS]]))
-    batch = TokenBatches(pairs, batch_tokens=99, pool_size=9, seed=1).batch(np.array([0, 1]))
+    batch = pairs.batch(np.array([0, 1]))
     assert batch.source_BS.tolist() == [[5, 6, EOS], [7, EOS, PAD]]
     assert batch.mask_BS.tolist() == [[True, True, True], [True, True, False]]
     assert batch.previous_BT[1].tolist() == [BOS, 9, 10]

@@ -31,7 +31,7 @@ def test_a_static_batch_contains_the_dynamic_batch_and_nothing_else_counts(lengt
     static = StaticBatches(pairs)
     epoch = TokenBatches(pairs, batch_tokens=100, pool_size=40, seed=1).epoch(0)
     for sentences, rows in zip(epoch, static.rows(epoch), strict=True):
-        expected = TokenBatches(pairs, batch_tokens=100, pool_size=40, seed=1).batch(sentences)
+        expected = pairs.batch(sentences)
         batch = static.batch(rows)
         assert batch.source_BS.shape == rows.shape[:2]
         assert batch.target_BT.shape == (rows.shape.num_rows, rows.shape.target_length)

@@ -36,7 +36,7 @@ def test_pairs_on_disk_are_the_pairs_encoded_in_memory(tmp_path: Path, joint: bo
         TokenBatches(pairs, batch_tokens=60, pool_size=30, seed=1) for pairs in (stored, expected)
     )
     for sentences, same in zip(batches.epoch(0), expected_batches.epoch(0), strict=True):
-        batch, expected_batch = batches.batch(sentences), expected_batches.batch(same)
+        batch, expected_batch = stored.batch(sentences), expected.batch(same)
         for name, tensor in batch._asdict().items():
             assert tensor is getattr(expected_batch, name) or torch.equal(tensor, getattr(expected_batch, name))
 

@@ -3,19 +3,21 @@
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.tiny import tiny
+from tests.tiny import VOCAB_SIZE, tiny
 from translator.errors import MachineError
 from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
 from translator.ops.threads import Workers
 from translator.text.batches import Batch, EncodedLines, EncodedPairs
+from translator.text.subword_sampling import Segmenter, SubwordSampler
 from translator.text.tokenizer import EOS, PAD
 from translator.training.checkpoint import CheckpointRecord, find_checkpoints, restore_checkpoint, save_checkpoint
 from translator.training.loop import (
@@ -247,3 +249,30 @@ def test_an_average_is_the_mean_of_the_parameters() -> None:
 def test_integers_are_not_averaged() -> None:
     seeds = [{"seed": torch.tensor(2**61 + n)} for n in range(3)]
     assert average_parameters(seeds)["seed"].item() == 2**61 + 2
+
+
+def test_sampled_updates_depend_on_seed_epoch_and_position_only() -> None:
+    class Doubling(Segmenter[tuple[int, ...]]):
+        """Repeats some tokens."""
+
+        def __init__(self) -> None:
+            self.is_start = [True] * VOCAB_SIZE
+            self._words = {}
+
+        def read(self, best: tuple[int, ...]) -> tuple[int, ...]:
+            return best
+
+        def draw(self, word: tuple[int, ...], generator: Random) -> tuple[int, ...]:
+            return word * generator.randint(1, 2)
+
+    def sampled() -> CorpusUpdates:
+        updates = corpus_updates(2)
+        updates.sampler = SubwordSampler(Doubling(), Doubling(), seed=1)
+        return updates
+
+    one, other = sampled(), sampled()
+    one.share(3, 1, 1)
+    assert one.share(4, 0, 1).num_tokens == one.num_tokens(4, 0) > corpus_updates().num_tokens(4, 0)
+    for found, expected in zip(other.share(4, 0, 1).batches, one.share(4, 0, 1).batches, strict=True):
+        assert torch.equal(found.target_BT, expected.target_BT)
+        assert torch.equal(found.source_BS, expected.source_BS)

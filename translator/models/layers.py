@@ -11,6 +11,7 @@ from torch.nn import functional
 from translator.attention.interface import Memory
 from translator.errors import UsageError
 from translator.models.interface import Output
+from translator.text.tokenizer import PAD
 
 Tying: TypeAlias = Literal["all", "output", "none"]
 TYING = "share one matrix between all embeddings and the output layer, or target and output, or none"
@@ -29,7 +30,7 @@ class Embeddings(nn.Module):
 
     'output' shares one matrix between target embedding and output layer; 'all' also with the source embedding, which
     needs a joint vocabulary. Embedded tokens are multiplied by `scale`, so that a shared matrix can have the small
-    values that suit the output layer.
+    values that suit the output layer. PAD has an embedding of zeros, so that a token can be hidden by replacing it.
     """
 
     def __init__(self, vocabularies: Vocabularies, dim: int, *, tying: Tying, scale: float = 1.0) -> None:
@@ -48,10 +49,14 @@ class Embeddings(nn.Module):
         self.bias_V = nn.Parameter(torch.zeros(vocabularies.target_size))
 
     def source(self, ids_BS: Tensor) -> Tensor:
-        return functional.embedding(ids_BS, self.source_VD) * self.scale
+        return self._embed(ids_BS, self.source_VD)
 
     def target(self, ids_BT: Tensor) -> Tensor:
-        return functional.embedding(ids_BT, self.target_VD) * self.scale
+        return self._embed(ids_BT, self.target_VD)
+
+    def _embed(self, ids_BX: Tensor, weight_VD: Tensor) -> Tensor:
+        scale_BX = (ids_BX != PAD).to(weight_VD.dtype) * self.scale
+        return functional.embedding(ids_BX, weight_VD) * scale_BX.unsqueeze(-1)
 
     @property
     def output(self) -> Output:

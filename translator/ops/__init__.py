@@ -4,6 +4,7 @@
     linear.py    x W^T + b, with operands rounded to bf16 if they are large and the machine multiplies bf16 faster
     dropout.py   dropout from random bytes, since the library's masks are slow on a CPU
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
+    consistency.py   the same for two views of each target, with the divergence of their outputs
     layers.py    modules that call these operations through an `Ops`, and layer normalisation that is fast on a GPU
     threads.py   a thread pool for independent batches
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from translator.errors import MachineError
-from translator.ops.dropout import byte_dropout
+from translator.ops.consistency import ChunkedPairLoss, PairWeights, plain_pair_loss
+from translator.ops.dropout import byte_dropout, random_bytes, threshold_of
 from translator.ops.linear import compiled_linear, cpu_capabilities, gains_by_rounding, rounded_linear, short_linear
 from translator.ops.loss import ChunkedOutputLoss
 from translator.ops.threads import Workers
@@ -64,6 +65,12 @@ class Ops:
             return byte_dropout(x, probability)
         return functional.dropout(x, probability)
 
+    def draw_mask(self, shape: torch.Size, probability: float, device: torch.device) -> Tensor:
+        """Return a mask that is True with this probability, on a CPU rounded to a multiple of 1/256."""
+        if device.type == "cpu":
+            return random_bytes(shape) < threshold_of(probability)
+        return torch.rand(shape, device=device) < probability
+
     def output_loss(
         self,
         hidden_MD: Tensor,
@@ -87,6 +94,26 @@ class Ops:
         if counts_M is not None:
             target_M = target_M.masked_fill(~counts_M, _IGNORED)
         return functional.cross_entropy(logits_MV, target_M, label_smoothing=label_smoothing, reduction="sum")
+
+    def pair_loss(
+        self,
+        hidden_2MD: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor,
+        target_M: Tensor,
+        *,
+        label_smoothing: float,
+        weights: PairWeights,
+        counts_M: Tensor | None = None,
+    ) -> Tensor:
+        """Return the loss of two views of the same targets, see `ops/consistency.py`, summed over the rows that count."""
+        if self.fast:
+            total: Tensor = ChunkedPairLoss.apply(  # type: ignore[no-untyped-call]
+                hidden_2MD, weight_VD, bias_V, target_M, counts_M, label_smoothing, self.product_dtype, weights
+            )
+            return total
+        logits_2MV = self.linear(hidden_2MD, weight_VD, bias_V)
+        return plain_pair_loss(logits_2MV, target_M, counts_M, label_smoothing=label_smoothing, weights=weights)
 
 
 def choose_ops(settings: OpsSettings, device: torch.device) -> Ops:

@@ -19,9 +19,14 @@ def byte_dropout(x: Tensor, probability: float) -> Tensor:
     A probability of 0.1 becomes 26/256 = 0.1016, and one of at most 1/512 becomes 0.
     On a CPU the library draws one Bernoulli variable at a time; drawing eight bytes at a time is about 20 times faster.
     """
-    threshold = min(round(probability * 256), 255)  # a byte below the threshold drops its element
+    threshold = threshold_of(probability)  # a byte below it drops its element
     # The mask has the type of x, so that the product converts nothing, and is computed in place.
     return x * random_bytes(x.shape).to(x.dtype).ge_(threshold).mul_(256 / (256 - threshold))
+
+
+def threshold_of(probability: float) -> int:
+    """Return the number below which a uniform byte lies with this probability, rounded to a multiple of 1/256."""
+    return min(round(probability * 256), 255)
 
 
 @contextmanager

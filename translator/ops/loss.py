@@ -52,9 +52,8 @@ class ChunkedOutputLoss(Function):
         uniform, token_sum_D = label_smoothing / len(weight_VD), weight_VD.sum(0)
         logit_sum = (counted_hidden_MD @ token_sum_D).sum() + num_rows * bias_V.sum()
         total = -uniform * logit_sum
-        on_cpu, vocab_size = hidden_MD.device.type == "cpu", len(weight_VD)
-        chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else _GPU_ELEMENTS) // vocab_size))
-        block_rows = max(1, (BLOCK_ELEMENTS if on_cpu else _GPU_ELEMENTS) // vocab_size)
+        on_cpu = hidden_MD.device.type == "cpu"
+        chunk_rows, block_rows = rows_at_once(hidden_MD.device, len(weight_VD))
         for first in range(0, len(hidden_MD), chunk_rows):
             rows = slice(first, first + chunk_rows)
             target_R, count_R1 = target_M[rows], None if count_M1 is None else count_M1[rows]
@@ -88,6 +87,13 @@ class ChunkedOutputLoss(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return *(saved.mul_(grad) for saved in ctx.saved_tensors), None, None, None, None
+
+
+def rows_at_once(device: torch.device, num_logits: int) -> tuple[int, int]:
+    """Return how many rows with this number of logits each a chunk and a block have."""
+    on_cpu = device.type == "cpu"
+    chunk_rows = rounded_up(max(1, (CHUNK_ELEMENTS if on_cpu else _GPU_ELEMENTS) // num_logits))
+    return chunk_rows, max(1, (BLOCK_ELEMENTS if on_cpu else _GPU_ELEMENTS) // num_logits)
 
 
 def _counted(x_RX: Tensor, count_R1: Tensor | None) -> Tensor:

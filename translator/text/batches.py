@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     previous_BT: Tensor  # BOS, then the target without its last token
     target_BT: Tensor  # the target with EOS
     real_M: Tensor | None  # indices of the M real target tokens in the flattened B x T
-    sentence_B: Tensor  # numbers of the sentences in the corpus
+    sentence_B: Tensor  # numbers of the sentences among the pairs
     counts_M: Tensor | None = None  # with M = B x T: True where a target token counts
 
     @property
@@ -125,6 +125,26 @@ class EncodedPairs(NamedTuple):
         """Move the tokens of both sides to a device."""
         return type(self)(*(side.to(device) for side in self))
 
+    def batch(self, sentences: NDArray[np.int64]) -> Batch:
+        """Return the padded batch of these sentences."""
+        source, target = self
+        (source_BS, mask_BS), (target_BT, _) = source.padded(sentences), target.padded(sentences)
+        previous_BT = torch.full_like(target_BT, BOS)
+        previous_BT[:, 1:] = target_BT[:, :-1]
+        real_M, sentence_B = target.real(sentences), target.on_device(sentences)
+        return Batch(source_BS, mask_BS, previous_BT, target_BT, real_M, sentence_B)
+
+    def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
+        """Split the sentences of one update into at most `parts` micro-batches with about the same number of tokens.
+
+        The targets of an update have similar lengths already. Sorting by source length reduces the padding of the source.
+        """
+        source, target = (side.lengths(sentences) for side in self)
+        order = np.lexsort((target, source))
+        total = np.cumsum((source + target)[order])
+        part = np.minimum((total - 1) * parts // total[-1], parts - 1)
+        return [sentences[order[part == index]] for index in range(parts) if (part == index).any()]
+
 
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
     """Encode a corpus in memory."""
@@ -172,26 +192,6 @@ class TokenBatches:
                 num_rows = max(int(np.searchsorted(total, before + self.batch_tokens, side="right")) - first, 1)
             yield sentences[first : first + num_rows]
             first += num_rows
-
-    def batch(self, sentences: NDArray[np.int64]) -> Batch:
-        """Return the padded batch of these sentences."""
-        source, target = self.pairs
-        (source_BS, mask_BS), (target_BT, _) = source.padded(sentences), target.padded(sentences)
-        previous_BT = torch.full_like(target_BT, BOS)
-        previous_BT[:, 1:] = target_BT[:, :-1]
-        real_M, sentence_B = target.real(sentences), target.on_device(sentences)
-        return Batch(source_BS, mask_BS, previous_BT, target_BT, real_M, sentence_B)
-
-    def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
-        """Split the sentences of one update into at most `parts` micro-batches with about the same number of tokens.
-
-        The targets of an update have similar lengths already. Sorting by source length reduces the padding of the source.
-        """
-        source, target = (side.lengths(sentences) for side in self.pairs)
-        order = np.lexsort((target, source))
-        total = np.cumsum((source + target)[order])
-        part = np.minimum((total - 1) * parts // total[-1], parts - 1)
-        return [sentences[order[part == index]] for index in range(parts) if (part == index).any()]
 
 
 def rounded_length(length: int) -> int:

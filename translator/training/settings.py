@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
+from translator.ops.dropout import ROUNDING
 from translator.settings import MayChange, MayDiffer, NameIn, NoEffect, Probability, Settings
+from translator.training.consistency import CONSISTENCIES
 from translator.training.schedules import SCHEDULES
 
 OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -43,6 +45,24 @@ class TrainingSettings(Settings):
     weight_decay: float = Field(0.0, ge=0, description="how strongly parameters are pulled towards zero; see optimizer")
     clip_norm: float = Field(1.0, ge=0, description="norm that longer gradients are scaled down to; 0 never clips")
     label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all tokens")
+    bpe_dropout: Probability = Field(
+        0.0, description="probability of omitting each merge when training pairs are tokenized (Provilkov et al. 2020)"
+    )
+    unigram_alpha: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="draw segmentations of training pairs with probability p^alpha (Kudo 2018); 0: take the best one",
+    )
+    consistency: Annotated[str, NameIn(CONSISTENCIES)] = Field(
+        "none",
+        description="compute each pair twice and draw both outputs together, for small corpora: 'simcut' hides tokens from the "
+        "second view (Gao et al. 2022), 'rdrop' only draws another dropout (Liang et al. 2021)",
+    )
+    consistency_weight: float = Field(3.0, ge=0, le=100, description="weight of the divergence of both outputs")
+    consistency_cut: Probability = Field(
+        0.05, description=f"share of the token embeddings that simcut sets to zero, on both sides; {ROUNDING}"
+    )
 
     log_every: NoEffect[int] = Field(50, ge=1, description="updates between two log lines")
     validate_every: MayChange[int] = Field(500, ge=1, description="updates between two validations")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from translator.text.batches import Batch, EncodedPairs, TokenBatches
 from translator.text.static_batches import StaticBatches, StaticRows
+from translator.text.subword_sampling import SubwordSampler
 from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
 
@@ -27,13 +28,19 @@ class CorpusUpdates:
     """The encoded training pairs as updates on a device. An update is a function of (seed, epoch, position) alone.
 
     The sentences of an update do not depend on the number of processes. If `static` is set, an update is one batch in the
-    static form.
+    static form. A `sampler` segments the sentences of each update afresh.
     """
 
     def __init__(
-        self, pairs: EncodedPairs, settings: TrainingSettings, device: torch.device, processes: Processes
+        self,
+        pairs: EncodedPairs,
+        settings: TrainingSettings,
+        device: torch.device,
+        processes: Processes,
+        *,
+        sampler: SubwordSampler | None = None,
     ) -> None:
-        pairs = _resident(pairs, device)
+        pairs = _resident(pairs, device) if sampler is None else pairs
         self.pairs, self.device, self.processes = pairs, device, processes
         self.batches = TokenBatches(
             pairs,
@@ -44,6 +51,8 @@ class CorpusUpdates:
         )
         self.accumulation = settings.accumulation
         self.static: StaticBatches | None = None
+        self.sampler = sampler
+        self._sampled: tuple[tuple[int, int], EncodedPairs] | None = None
         self.order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         self._static_epoch: tuple[int, list[StaticRows]] = (-1, [])
 
@@ -62,17 +71,27 @@ class CorpusUpdates:
         The share is every `size`-th sentence of the update, from its rank on. Sentences are sorted by length, so the
         shares of all processes have about equal numbers of tokens.
         """
-        sentences = self.epoch(epoch)[position]
         if self.static is not None and parts == 1:
             return static_share(self.static.batch(self.static_rows(epoch, position)))
-        own = sentences[self.processes.rank :: self.processes.size]
-        portions = self.batches.split(own, self.accumulation * parts) if len(own) else []
-        batches = [self.batches.batch(portion).to(self.device) for portion in portions]
+        pairs, numbers = self._pairs(epoch, position)
+        own = numbers[self.processes.rank :: self.processes.size]
+        portions = pairs.split(own, self.accumulation * parts) if len(own) else []
+        batches = [pairs.batch(portion).to(self.device) for portion in portions]
         return Share(batches, self.num_tokens(epoch, position))
 
     def num_tokens(self, epoch: int, position: int) -> int:
         """Return the number of target tokens of an update."""
-        return int(self.pairs.target.lengths(self.epoch(epoch)[position]).sum())
+        pairs, numbers = self._pairs(epoch, position)
+        return int(pairs.target.lengths(numbers).sum())
+
+    def _pairs(self, epoch: int, position: int) -> tuple[EncodedPairs, NDArray[np.int64]]:
+        """Return pairs, and the numbers among them of the sentences of an update. The last sampled ones are cached."""
+        sentences = self.epoch(epoch)[position]
+        if self.sampler is None:
+            return self.pairs, sentences
+        if self._sampled is None or self._sampled[0] != (epoch, position):
+            self._sampled = (epoch, position), self.sampler.sample(self.pairs, sentences, epoch)
+        return self._sampled[1], np.arange(len(sentences))
 
     def static_rows(self, epoch: int, position: int) -> StaticRows:
         """Return one update in the static form. The order of a whole epoch goes to the device at once."""

@@ -175,7 +175,7 @@ class AttentionViewer:
         pairs = EncodedPairs(EncodedLines.of(read), EncodedLines.of(targets))
         batches = TokenBatches(pairs, batch_tokens=_BATCH_TOKENS, pool_size=len(sources), seed=0)
         for sentences in batches.cut(np.arange(len(sources))):
-            batch = batches.batch(sentences).to(self._device)
+            batch = pairs.batch(sentences).to(self._device)
             weight_BLHTS = self._cross_attention(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
             for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
                 source = Words.of(tokenizer.source_tokens(read[number]))

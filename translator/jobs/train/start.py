@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +29,12 @@ from translator.runs.folder import JOURNAL, WORDS
 from translator.storage.temporary import recover_partial_writes
 from translator.text.batches import EncodedPairs, TokenBatches, encode_corpus
 from translator.text.static_batches import StaticBatches
+from translator.text.subword_sampling import BPEDropout, Segmenter, SubwordSampler, UnigramSampling
+from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_words
 from translator.training.capture import CapturedUpdates
 from translator.training.checkpoint import find_checkpoints, load_parameters, restore_checkpoint
+from translator.training.consistency import CONSISTENCIES
 from translator.training.journal import truncate_after
 from translator.training.loop import Replay, build_optimizer
 from translator.training.objective import Objective
@@ -61,9 +65,17 @@ def build_training(
     _check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
     batches = TokenBatches(validation, batch_tokens=settings.batch_tokens, pool_size=validation.num_pairs, seed=0)
     workers = choose_workers(config.ops, device)
-    objective = Objective(model, label_smoothing=settings.label_smoothing, ops=ops, workers=workers, notify=notify)
+    objective = Objective(
+        model,
+        label_smoothing=settings.label_smoothing,
+        ops=ops,
+        consistency=CONSISTENCIES[settings.consistency](settings.consistency_weight, settings.consistency_cut),
+        workers=workers,
+        notify=notify,
+    )
     optimizer = build_optimizer(model, settings)
-    updates = CorpusUpdates(pairs, settings, device, processes)
+    sampler = _sampler(settings, prepared.tokenizer, _limits(model))
+    updates = CorpusUpdates(pairs, settings, device, processes, sampler=sampler)
     return Training(
         run=prepared.run,
         config=config,
@@ -73,7 +85,7 @@ def build_training(
         updates=updates,
         replay=_replay(objective, updates, optimizer, settings) if ops.captures else None,
         validation=prepared.validation,
-        validation_batches=[batches.batch(sentences).to(device) for sentences in batches.epoch(0)],
+        validation_batches=[validation.batch(sentences).to(device) for sentences in batches.epoch(0)],
         observer=observer,
         processes=processes,
         environment=environment,
@@ -85,6 +97,20 @@ def _limits(model: AnyModel) -> tuple[int | None, int | None]:
     return model.max_source_length, model.max_target_length and model.max_target_length + 1
 
 
+def _sampler(
+    settings: TrainingSettings, tokenizer: Tokenizer, max_lengths: tuple[int | None, int | None]
+) -> SubwordSampler | None:
+    """Return what segments the training pairs afresh in each update, or None if they keep their best segmentation."""
+    segmenters: list[Segmenter[Any]]
+    if settings.bpe_dropout:
+        segmenters = [BPEDropout(processor, settings.bpe_dropout) for processor in tokenizer.processors]
+    elif settings.unigram_alpha:
+        segmenters = [UnigramSampling(processor, settings.unigram_alpha) for processor in tokenizer.processors]
+    else:
+        return None
+    return SubwordSampler(*segmenters, seed=settings.seed, max_lengths=max_lengths)
+
+
 def _replay(
     objective: Objective, updates: CorpusUpdates, optimizer: torch.optim.Optimizer, settings: TrainingSettings
 ) -> Replay | None:
@@ -93,6 +119,7 @@ def _replay(
     obstacles = {
         "several processes share an update": updates.processes.size > 1,
         "training.accumulation is more than 1": settings.accumulation > 1,
+        "the training pairs are segmented afresh in each update": updates.sampler is not None,
         "the corpus is too large for the GPU's memory": pairs.source.tokens.device.type == "cpu",
         f"an update waits for {model.obstacle_to_capture}": bool(model.obstacle_to_capture),
     }

@@ -1,0 +1,77 @@
+"""Consistency training without its divergence is plain training, and draws its masks from the run's generator."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.tiny import tiny
+from translator.models import MODELS
+from translator.ops.choice import Ops
+from translator.text.batches import Batch, EncodedLines, EncodedPairs
+from translator.text.tokenizer import EOS
+from translator.training.consistency import CONSISTENCIES, Consistency, rdrop, simcut
+from translator.training.objective import Objective
+
+
+def batch() -> Batch:
+    sides = [[[4 + n % 3] * (n % length + 1) + [EOS] for n in range(6)] for length in (5, 3)]
+    return EncodedPairs(*(EncodedLines.of(side) for side in sides)).batch(torch.arange(6).numpy())
+
+
+def gradients(
+    name: str, consistency: Consistency | None, *, times: int = 1, fast: bool, prepare: Callable[[Objective], object]
+) -> list[Tensor]:
+    """Return the gradients of the mean loss of a batch that is computed `times` times, always with the same draws."""
+    torch.manual_seed(0)
+    changes = {"model": {"dropout": 0.3} if name == "transformer" else {}}
+    objective = Objective(tiny(name, changes, Ops(fast)), label_smoothing=0.1, ops=Ops(fast), consistency=consistency)
+    prepare(objective)
+    torch.manual_seed(1)
+    loss = torch.stack([objective(batch()) for _ in range(times)]).mean()
+    return [loss, *torch.autograd.grad(loss, list(objective.parameters()))]
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_without_weight_simcut_is_plain_training(name: str, fast: bool) -> None:
+    options = {"fast": fast, "prepare": Objective.train}
+    torch.testing.assert_close(gradients(name, simcut(0.0, 0.05), **options), gradients(name, None, **options))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_without_weight_rdrop_is_plain_training_on_each_batch_twice(name: str, fast: bool) -> None:
+    options = {"fast": fast, "prepare": Objective.train}
+    torch.testing.assert_close(gradients(name, rdrop(0.0, 0.0), **options), gradients(name, None, times=2, **options))
+
+
+@pytest.mark.parametrize("name", ["rdrop", "simcut"])
+def test_the_divergence_changes_loss_and_gradients_in_training_only(name: str) -> None:
+    consistency = CONSISTENCIES[name](3.0, 0.3)
+    training = {"fast": True, "prepare": Objective.train}
+    loss, *_ = gradients("transformer", consistency, **training)
+    plain, *_ = gradients("transformer", CONSISTENCIES[name](0.0, 0.3), **training)
+    assert loss > plain
+    validating = {"fast": True, "prepare": Objective.eval}
+    assert torch.equal(*(gradients("transformer", choice, **validating)[0] for choice in (consistency, None)))
+
+
+def test_simcut_hides_tokens_of_both_sides_from_the_second_view_only() -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+    objective = Objective(tiny("transformer"), label_smoothing=0.1, ops=Ops(), consistency=simcut(3.0, 0.5))
+    forward = objective.model.forward
+
+    def spy(source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
+        seen.append((source_BS, previous_BT))
+        return forward(source_BS, mask_BS, previous_BT)
+
+    objective.model.forward = spy
+    torch.manual_seed(0)
+    objective(batch())
+    whole, (cut_source, cut_previous) = seen
+    for ids, cut in zip(whole, (cut_source, cut_previous), strict=True):
+        is_cut = cut != ids
+        assert 0 < is_cut.sum() < is_cut.numel()
+        assert not cut[is_cut].any()  # PAD is 0

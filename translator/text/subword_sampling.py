@@ -1,0 +1,220 @@
+"""Subword regularisation: in training, words are split into tokens at random, differently each time they are read.
+
+BPE-dropout (Provilkov et al. 2020) omits merges at random; unigram sampling (Kudo 2018) draws a segmentation by its
+probability. Words are segmented independently, since no token crosses a space. The draws for a sentence depend on the
+seed, the epoch and the number of the sentence alone, so a resumed run draws what an uninterrupted one draws.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from bisect import bisect
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+from random import Random
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from translator.text.batches import EncodedLines, EncodedPairs
+from translator.text.tokenizer import EOS
+
+_MAX_WORDS = 2**17
+"""Words whose segmentations are remembered."""
+
+WordT = TypeVar("WordT")
+
+
+class Segmenter(ABC, Generic[WordT]):
+    """Draws segmentations of words that are given by the ids of their best segmentation, and remembers what it computed."""
+
+    def __init__(self, processor: Any) -> None:
+        """Read the vocabulary of a SentencePiece processor."""
+        tokens = range(processor.get_piece_size())
+        self.pieces: list[str] = [processor.id_to_piece(token) for token in tokens]
+        self.scores: list[float] = [processor.get_score(token) for token in tokens]
+        # Bytes, special tokens and unknown characters are never joined with others.
+        self.is_plain = [
+            not (processor.is_byte(token) or processor.is_control(token) or processor.is_unknown(token))
+            for token in tokens
+        ]
+        self.ids = {piece: token for token, piece in enumerate(self.pieces) if self.is_plain[token]}
+        self.is_start = [piece.startswith("▁") for piece in self.pieces]
+        self._words: dict[tuple[int, ...], WordT] = {}
+
+    def sample(self, best: Sequence[int], generator: Random) -> list[int]:
+        """Return a sentence with its words segmented afresh; both end in EOS."""
+        sentence: list[int] = []
+        starts = [place for place, token in enumerate(best) if place == 0 or self.is_start[token]]
+        for start, end in pairwise([*starts, len(best) - 1]):
+            ids = tuple(best[start:end])
+            word = self._words.get(ids)
+            if word is None:
+                if len(self._words) == _MAX_WORDS:
+                    self._words.clear()
+                word = self._words[ids] = self.read(ids)
+            sentence += self.draw(word, generator)
+        return [*sentence, EOS]
+
+    def symbols(self, best: Sequence[int]) -> list[int]:
+        """Return the ids of the characters of a word, and of its bytes."""
+        return [
+            symbol
+            for token in best
+            for symbol in (
+                [self.ids[character] for character in self.pieces[token]] if self._has_characters(token) else [token]
+            )
+        ]
+
+    def _has_characters(self, token: int) -> bool:
+        """Whether a token can be split into characters that are tokens."""
+        return self.is_plain[token] and all(character in self.ids for character in self.pieces[token])
+
+    def merged(self, symbols: Sequence[int]) -> int | None:
+        """Return the token that spells these symbols, or None if there is none."""
+        if not all(self.is_plain[symbol] for symbol in symbols):
+            return None
+        return self.ids.get("".join(self.pieces[symbol] for symbol in symbols))
+
+    @abstractmethod
+    def read(self, best: tuple[int, ...]) -> WordT:
+        """Return what `draw` needs to know about a word."""
+
+    @abstractmethod
+    def draw(self, word: WordT, generator: Random) -> Sequence[int]:
+        """Return a segmentation of a word."""
+
+
+class _Merging:
+    """A partly merged word."""
+
+    def __init__(self, segmenter: Segmenter["_Merging"], symbols: tuple[int, ...]) -> None:
+        self.segmenter, self.symbols = segmenter, symbols
+        self._next: dict[int, _Merging] = {}
+
+    @cached_property
+    def merges(self) -> list[tuple[float, int, int]]:
+        """All possible merges as (minus score, place of the left symbol, resulting token), the one to be applied first."""
+        tokens = [(place, self.segmenter.merged(pair)) for place, pair in enumerate(pairwise(self.symbols))]
+        return sorted((-self.segmenter.scores[token], place, token) for place, token in tokens if token is not None)
+
+    def apply(self, rank: int) -> "_Merging":
+        """Return the word after one of the possible merges."""
+        if rank not in self._next:
+            _, place, token = self.merges[rank]
+            symbols = (*self.symbols[:place], token, *self.symbols[place + 2 :])
+            self._next[rank] = _Merging(self.segmenter, symbols)
+        return self._next[rank]
+
+    @cached_property
+    def path(self) -> "list[_Merging]":
+        """The word after 0, 1, 2, ... merges if none is omitted."""
+        path = [self]
+        while path[-1].merges:
+            path.append(path[-1].apply(0))
+        return path
+
+
+class BPEDropout(Segmenter[_Merging]):
+    """Byte pair encoding (Sennrich et al. 2016) in which every possible merge is omitted with a probability, at each step.
+
+    Of the remaining merges the first is applied, until none remains. The number of merges before one is omitted, and the
+    number that are omitted then, have geometric distributions, so that few random numbers are drawn.
+    """
+
+    def __init__(self, processor: Any, probability: float) -> None:
+        super().__init__(processor)
+        self._log_keep, self._log_omit = math.log1p(-probability), math.log(probability)
+
+    def read(self, best: tuple[int, ...]) -> _Merging:
+        return _Merging(self, tuple(self.symbols(best)))
+
+    def draw(self, word: _Merging, generator: Random) -> Sequence[int]:
+        while True:
+            num_merges = int(math.log(1.0 - generator.random()) / self._log_keep)
+            if num_merges >= len(word.path) - 1:
+                return word.path[-1].symbols
+            word = word.path[num_merges]
+            num_omitted = 1 + int(math.log(1.0 - generator.random()) / self._log_omit)
+            if num_omitted >= len(word.merges):
+                return word.symbols
+            word = word.apply(num_omitted)
+
+
+class _Arrivals(NamedTuple):
+    """The tokens that may end at a place in a word."""
+
+    cumulative: list[float]  # probability of this token or one before it in the list, given that some token ends here
+    starts: list[int]
+    tokens: list[int]
+
+
+class UnigramSampling(Segmenter[list[_Arrivals]]):
+    """A segmentation is drawn with probability P(segmentation)^alpha / Z, where P multiplies the unigram probabilities.
+
+    Forward filtering, backward sampling over all segmentations (Kudo 2018, with l infinite).
+    """
+
+    def __init__(self, processor: Any, alpha: float) -> None:
+        super().__init__(processor)
+        self._alpha = alpha
+        self._longest = max(map(len, self.pieces))
+
+    def read(self, best: tuple[int, ...]) -> list[_Arrivals]:
+        symbols = self.symbols(best)
+        log_sums, arrivals = [0.0], [_Arrivals([], [], [])]  # log of the summed P^alpha up to each place
+        for end in range(1, len(symbols) + 1):
+            logs: list[float] = []
+            starts: list[int] = []
+            tokens: list[int] = []
+            for start in range(max(0, end - self._longest), end):
+                token = symbols[start] if end - start == 1 else self.merged(symbols[start:end])
+                if token is not None:
+                    logs.append(log_sums[start] + self._alpha * self.scores[token])
+                    starts.append(start)
+                    tokens.append(token)
+            highest = max(logs)
+            weights = np.exp(np.array(logs) - highest)
+            log_sums.append(highest + math.log(weights.sum()))
+            arrivals.append(_Arrivals((weights.cumsum() / weights.sum())[:-1].tolist(), starts, tokens))
+        return arrivals
+
+    def draw(self, word: list[_Arrivals], generator: Random) -> Sequence[int]:
+        tokens, end = [], len(word) - 1
+        while end:
+            cumulative, starts, ends_here = word[end]
+            choice = bisect(cumulative, generator.random())
+            tokens.append(ends_here[choice])
+            end = starts[choice]
+        return tokens[::-1]
+
+
+class SubwordSampler:
+    """Draws new segmentations of the sentences of an update."""
+
+    def __init__(
+        self,
+        source: Segmenter[Any],
+        target: Segmenter[Any],
+        *,
+        seed: int,
+        max_lengths: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        """A sentence that gets longer than the `max_lengths` of source and target keeps its best segmentation."""
+        self._segmenters, self._seed, self._max_lengths = (source, target), seed, max_lengths
+
+    def sample(self, pairs: EncodedPairs, sentences: NDArray[np.int64], epoch: int) -> EncodedPairs:
+        """Return these sentences, numbered from 0, in new segmentations."""
+        return EncodedPairs(*(self._side(side, pairs[side], sentences, epoch) for side in (0, 1)))
+
+    def _side(self, side: int, lines: EncodedLines, sentences: NDArray[np.int64], epoch: int) -> EncodedLines:
+        generator, limit = Random(), self._max_lengths[side] or math.inf
+        sampled = []
+        for sentence in sentences.tolist():
+            # An integer that no other side, sentence, epoch and seed has.
+            generator.seed(((self._seed << 40 | epoch) << 40 | sentence) << 1 | side)
+            best = lines.tokens[lines.offsets[sentence] : lines.offsets[sentence + 1]].tolist()
+            ids = self._segmenters[side].sample(best, generator)
+            sampled.append(ids if len(ids) <= limit else best)
+        return EncodedLines.of(sampled)
