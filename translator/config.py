@@ -137,6 +137,9 @@ def _require_tokenizer(config: Config, origin: Origin) -> None:
         if (value := getattr(config.training, key)) and kind != needed:
             problem = f"found {value:g}, but tokenizer.kind is {kind!r}, expected {needed!r}"
             raise UsageError(origin.place(f"training.{key}"), problem, f"set it to 0, or tokenizer.kind={needed}")
+    if config.training.both_directions and not config.tokenizer.joint:
+        problem = f"found {config.training.both_directions}, but each language has a vocabulary of its own"
+        raise UsageError(origin.place("training.both_directions"), problem, "set it to 0, or tokenizer.joint=true")
 
 
 def _settings_classes(architecture: str) -> dict[str, type[Settings]]:

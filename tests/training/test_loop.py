@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,6 +30,7 @@ from translator.training.loop import (
     train,
 )
 from translator.training.objective import Objective
+from translator.training.optimizers import OPTIMIZERS, MovingAverage
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, examine
 from translator.training.settings import TrainingSettings
@@ -48,18 +50,25 @@ def corpus_updates(accumulation: int = 1, processes: Processes = ALONE) -> Corpu
 
 
 def begin(
-    name: str, *, seed: int = 1, changes: Mapping[str, Mapping[str, Any]] = {}
+    name: str, *, seed: int = 1, changes: Mapping[str, Mapping[str, Any]] = {}, settings: TrainingSettings = SETTINGS
 ) -> tuple[Objective, torch.optim.Optimizer]:
     torch.manual_seed(seed)
     model = tiny(name, changes)
-    return Objective(model, label_smoothing=0.1, ops=Ops()), build_optimizer(model, SETTINGS)
+    return Objective(model, label_smoothing=0.1, ops=Ops()), build_optimizer(model, settings)
 
 
 def run(
-    objective: Objective, optimizer: torch.optim.Optimizer, steps: int, progress: Progress, updates: CorpusUpdates
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    progress: Progress,
+    updates: CorpusUpdates,
+    average: MovingAverage | None = None,
 ) -> list[Report]:
     settings = SETTINGS.model_copy(update={"steps": steps})
-    outcomes = train(objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress)
+    outcomes = train(
+        objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress, average=average
+    )
     return [outcome.read() for outcome in outcomes]
 
 
@@ -137,9 +146,10 @@ class FaultyObjective(Objective):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
 @pytest.mark.parametrize("name", MODELS)
-def test_an_update_that_is_not_finite_changes_nothing_but_the_step(name: str, bad: float) -> None:
-    objective, optimizer = begin(name)
+def test_an_update_that_is_not_finite_changes_nothing_but_the_step(name: str, optimizer_name: str, bad: float) -> None:
+    objective, optimizer = begin(name, settings=SETTINGS.model_copy(update={"optimizer": optimizer_name}))
     progress = Progress()
     run(objective, optimizer, 3, progress, corpus_updates())
     before = numbers(objective.model), [state.clone() for state in moments(optimizer)]
@@ -276,3 +286,61 @@ def test_sampled_updates_depend_on_seed_epoch_and_position_only() -> None:
     for found, expected in zip(other.share(4, 0, 1).batches, one.share(4, 0, 1).batches, strict=True):
         assert torch.equal(found.target_BT, expected.target_BT)
         assert torch.equal(found.source_BS, expected.source_BS)
+
+
+BOTH = SETTINGS.model_copy(update={"both_directions": 4, "batch_tokens": 30, "pool_sentences": 20, "steps": 9})
+
+
+def both_directions_updates() -> CorpusUpdates:
+    return CorpusUpdates(corpus_updates().pairs, BOTH, torch.device("cpu"), ALONE)
+
+
+def test_an_epoch_in_both_directions_has_every_pair_in_each_direction() -> None:
+    updates, pairs = both_directions_updates(), corpus_updates().pairs
+    updates.choose_directions(both=True)
+    found = [
+        (source[mask].tolist(), target[: target.tolist().index(EOS) + 1].tolist())
+        for position in range(updates.num_updates(0))
+        for batch in updates.share(0, position, 1).batches
+        for source, mask, target in zip(batch.source_BS, batch.mask_BS, batch.target_BT, strict=True)
+    ]
+    sides = [[side.tokens[first:last].tolist() for first, last in pairwise(side.offsets.tolist())] for side in pairs]
+    one_direction = list(zip(*sides, strict=True))
+    assert sorted(found) == sorted([*one_direction, *((target, source) for source, target in one_direction)])
+    updates.choose_directions(both=False)
+    assert updates.num_updates(0) == corpus_updates().num_updates(0)
+
+
+def train_in_both_directions(stop: int | None, folder: Path) -> tuple[list[Report], list[list[float]], set[float]]:
+    """Return the reports, the parameters and the step counts of the optimizer of a run that is stopped once, or never."""
+    objective, optimizer = begin("transformer")
+    progress, reports = Progress(), []
+    for steps in filter(None, (stop, 9)):
+        settings = BOTH.model_copy(update={"steps": steps})
+        outcomes = train(
+            objective, both_directions_updates(), optimizer, lambda _: 0.01, settings=settings, progress=progress
+        )
+        reports += [outcome.read() for outcome in outcomes]
+        if steps == stop:
+            record = CheckpointRecord(progress, None, False, {})
+            checkpoint = save_checkpoint(folder, objective.model, optimizer, record)
+            objective, optimizer = begin("transformer", seed=2)
+            progress = restore_checkpoint(checkpoint, objective.model, optimizer).progress
+    counts = {state["step"].item() for state in optimizer.state_dict()["state"].values()}
+    return reports, numbers(objective.model), counts
+
+
+@pytest.mark.parametrize("stop", [2, 4, 5])
+def test_after_both_directions_training_starts_an_epoch_with_a_new_optimizer(stop: int, tmp_path: Path) -> None:
+    reports, parameters, counts = train_in_both_directions(None, tmp_path)
+    assert (reports[4].epoch, reports[4].position) == (reports[3].epoch + 1, 0)
+    assert counts == {5.0}
+    assert train_in_both_directions(stop, tmp_path)[1] == parameters
+
+
+def test_the_updates_in_both_directions_have_a_schedule_of_their_own() -> None:
+    settings = TrainingSettings(steps=30, both_directions=10, warmup_steps=5, schedule="linear", learning_rate=1.0)
+    alone = [TrainingSettings(steps=steps, warmup_steps=5, schedule="linear", learning_rate=1.0) for steps in (10, 20)]
+    expected = [alone[0].learning_rate_at(step) for step in range(1, 11)]
+    expected += [alone[1].learning_rate_at(step) for step in range(1, 21)]
+    assert [settings.learning_rate_at(step) for step in range(1, 31)] == expected

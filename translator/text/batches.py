@@ -65,6 +65,11 @@ class EncodedLines(NamedTuple):
         tokens = np.fromiter(chain.from_iterable(sentences), np.int32, int(offsets[-1]))
         return cls(torch.from_numpy(tokens), offsets)
 
+    def followed_by(self, other: Self) -> Self:
+        """Return the sentences of both, in memory."""
+        offsets = np.concatenate((self.offsets, self.offsets[-1] + other.offsets[1:]))
+        return type(self)(torch.cat((self.tokens.int(), other.tokens.int())), offsets)
+
     def to(self, device: torch.device) -> Self:
         """Move the tokens to a device, as four-byte integers, since not all operations there support two-byte types."""
         return self._replace(tokens=self.tokens.int().to(device))
@@ -120,6 +125,11 @@ class EncodedPairs(NamedTuple):
     def num_tokens(self) -> int:
         """Number of tokens of both sides."""
         return len(self.source.tokens) + len(self.target.tokens)
+
+    def in_both_directions(self) -> Self:
+        """Return these pairs, followed by the same pairs with source and target exchanged."""
+        source, target = self
+        return type(self)(source.followed_by(target), target.followed_by(source))
 
     def to(self, device: torch.device) -> Self:
         """Move the tokens of both sides to a device."""

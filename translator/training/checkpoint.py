@@ -1,6 +1,7 @@
 """Checkpoints: everything that a run needs to resume exactly, in files that are never unpickled.
 
-    checkpoints/step-00000500/  model.safetensors, optimizer.safetensors, progress.json, manifest.json
+    checkpoints/step-00000500/  model.safetensors, optimizer.safetensors, progress.json, manifest.json,
+                                and average.safetensors if a moving average is kept
 
 The newest checkpoint is found by listing the folder; no file points to it. A damaged checkpoint is reported and skipped;
 training resumes from the previous one.
@@ -22,9 +23,11 @@ from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.storage.manifest import find_damage
 from translator.storage.temporary import remove, temporary_of
+from translator.training.optimizers import MovingAverage, state_shapes
 from translator.training.progress import Progress
 
 MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "progress.json"
+AVERAGE = "average.safetensors"
 _MAX_HEADER_BYTES = 2**24
 _MAX_RECORD_BYTES = 2**16
 
@@ -54,9 +57,14 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, record: CheckpointRecord
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    record: CheckpointRecord,
+    *,
+    average: MovingAverage | None = None,
 ) -> Checkpoint:
-    """Save the parameters, the optimizer, the progress and the random generators.
+    """Save the parameters and their moving average, the optimizer, the progress and the random generators.
 
     Raises NumericalError if a parameter is not finite.
     """
@@ -74,6 +82,8 @@ def save_checkpoint(
         OPTIMIZER: save(tensors),
         PROGRESS: _RECORD.dump_json(record, indent=1),
     }
+    if average is not None:
+        parts[AVERAGE] = save(average.tensors)
     target = folder / f"step-{step:08d}"
     with new_folder(target, num_bytes=sum(map(len, parts.values()))) as temporary:
         for name, content in parts.items():
@@ -81,7 +91,13 @@ def save_checkpoint(
     return Checkpoint(target, step, record.bleu, record.in_passing)
 
 
-def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> CheckpointRecord:
+def restore_checkpoint(
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    average: MovingAverage | None = None,
+) -> CheckpointRecord:
     """Restore what `save_checkpoint` saved; the random generators last, before anything is drawn.
 
     Raises ModelError, naming the first tensor that does not fit, if the checkpoint belongs to another run.
@@ -90,18 +106,18 @@ def restore_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torc
     place, tensors = str(checkpoint.path / OPTIMIZER), read_parameters(checkpoint.path / OPTIMIZER)
     random = {name: tensors.pop(name) for name in ("random", "random_cuda") if name in tensors}
     record = _read_record(checkpoint.path)
-    shapes: dict[str, tuple[int, ...]] = {}  # none before the first update
-    if record.progress.step > 0:
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        for index, parameter in enumerate(parameters):
-            shape = tuple(parameter.shape)
-            shapes |= {f"{index}.step": (), f"{index}.exp_avg": shape, f"{index}.exp_avg_sq": shape}
-    check_shapes(tensors, shapes, place)
+    check_shapes(tensors, state_shapes(optimizer) if record.progress.step > 0 else {}, place)
     states: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         number, key = name.split(".", 1)
         states.setdefault(int(number), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+    if average is not None:
+        path = checkpoint.path / AVERAGE
+        saved = read_parameters(path)
+        check_shapes(saved, {name: tuple(tensor.shape) for name, tensor in average.tensors.items()}, str(path))
+        for name, tensor in average.tensors.items():
+            tensor.copy_(saved[name])
     try:
         torch.set_rng_state(random["random"])
         device = next(model.parameters()).device

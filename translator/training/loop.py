@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from translator.errors import MachineError, is_out_of_memory
 from translator.text.batches import Batch
 from translator.training.objective import Objective
+from translator.training.optimizers import OPTIMIZERS, MovingAverage, OptimizerOptions, forget
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Report, reason_to_end
-from translator.training.settings import OPTIMIZERS, TrainingSettings
+from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates, Share
 
 Replay: TypeAlias = Callable[[int, int, float], Tensor | None]
@@ -43,8 +44,12 @@ def train(
     progress: Progress,
     processes: Processes = Processes(),  # noqa: B008 - a value, and the plain case
     replay: Replay | None = None,
+    average: MovingAverage | None = None,
 ) -> Iterator[Outcome]:
-    """Train from `progress` on, update by update, until there is a reason to end.
+    """Train from `progress` on, update by update, until there is a reason to end; `average` follows the parameters.
+
+    The first `both_directions` updates pretrain on the pairs in both directions (BiT, Ding et al. 2021). The others start with
+    the next epoch and a new optimizer.
 
     `replay` runs an update that has been recorded (see `capture.py`), or returns None.
     """
@@ -52,6 +57,10 @@ def train(
     fixed = [parameter for parameter in objective.parameters() if not parameter.requires_grad]
     while reason_to_end(settings, progress) is None:
         began, step = time.monotonic(), progress.step + 1
+        updates.choose_directions(both=step <= settings.both_directions)
+        if 0 < settings.both_directions == progress.step:
+            forget(optimizer)
+            progress.epoch, progress.position = progress.epoch + 1, 0
         objective.train()
         objective.model.begin_update(step)
         processes.separate_draws(fixed, settings.seed, step)
@@ -61,6 +70,8 @@ def train(
             loss = processes.sum_gradients(_accumulate_in_memory(objective, updates, progress), parameters)
             norm = apply(optimizer, parameters, loss, learning_rate=learning_rate, clip_norm=settings.clip_norm)
             number_2 = torch.stack((loss.double(), norm.double()))
+        if average is not None:
+            average.update(step)
         num_tokens = updates.num_tokens(epoch, position)
         seconds = processes.largest(time.monotonic() - began)
         progress.step, progress.position = step, position + 1
@@ -154,15 +165,10 @@ def apply(
 
 
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019) in the library's fused form."""
-    return OPTIMIZERS[settings.optimizer](
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
-        lr=settings.learning_rate,
-        betas=(settings.adam_beta1, settings.adam_beta2),
-        weight_decay=settings.weight_decay,
-        eps=1e-9,
-        fused=True,
-    )
+    """Return a new optimizer for the parameters of a model."""
+    betas = settings.adam_beta1, settings.adam_beta2
+    options = OptimizerOptions(settings.learning_rate, betas, settings.weight_decay)
+    return OPTIMIZERS[settings.optimizer](model, options)
 
 
 @torch.no_grad()

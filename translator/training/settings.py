@@ -1,16 +1,14 @@
 """`[training]`: how a model is trained. The defaults suit a small corpus and one machine."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from translator.ops.dropout import ROUNDING
 from translator.settings import MayChange, MayDiffer, NameIn, NoEffect, Probability, Settings
 from translator.training.consistency import CONSISTENCIES
+from translator.training.optimizers import OPTIMIZERS
 from translator.training.schedules import SCHEDULES
-
-OPTIMIZERS: dict[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 class TrainingSettings(Settings):
@@ -38,13 +36,21 @@ class TrainingSettings(Settings):
     schedule: Annotated[str, NameIn(SCHEDULES)] = Field("inverse_sqrt", description="decay after the warm-up")
     warmup_steps: int = Field(1000, ge=0, description="updates during which the learning rate rises from zero")
     optimizer: Annotated[str, NameIn(OPTIMIZERS)] = Field(
-        "adam", description="Adam adds weight_decay to the gradient, AdamW does not"
+        "adam",
+        description="adam adds weight_decay to the gradient, adamw applies it to the parameters; muon orthogonalises the updates "
+        "of matrices (Jordan et al. 2024) and uses adamw for embeddings and vectors",
     )
     adam_beta1: Probability = Field(0.9, description="decay of the mean gradient")
     adam_beta2: Probability = Field(0.98, description="decay of the mean squared gradient")
     weight_decay: float = Field(0.0, ge=0, description="how strongly parameters are pulled towards zero; see optimizer")
     clip_norm: float = Field(1.0, ge=0, description="norm that longer gradients are scaled down to; 0 never clips")
     label_smoothing: Probability = Field(0.1, description="share of the target's probability spread over all tokens")
+    both_directions: int = Field(
+        0,
+        ge=0,
+        description="updates that pretrain on the pairs in both directions (Ding et al. 2021), before those in one direction, "
+        "which have a new optimizer and schedule; needs a joint vocabulary",
+    )
     bpe_dropout: Probability = Field(
         0.0, description="probability of omitting each merge when training pairs are tokenized (Provilkov et al. 2020)"
     )
@@ -77,12 +83,29 @@ class TrainingSettings(Settings):
     average_of: MayChange[Literal["last", "best"]] = Field(
         "last", description="which checkpoints are averaged: the newest, or the best by BLEU"
     )
+    ema: Probability = Field(
+        0.0,
+        description="decay of a moving average of the parameters, such as 0.999, which is used if it validates best",
+    )
     samples: NoEffect[int] = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
     tensorboard: NoEffect[bool] = Field(False, description="also write event files into RUN/tensorboard")
     initialise_from: str | None = Field(None, description="run whose final parameters are the initial ones")
 
+    @model_validator(mode="after")
+    def _check_directions(self) -> Self:
+        if self.both_directions >= self.steps:
+            raise ValueError(
+                f"both_directions = {self.both_directions} leaves none of steps = {self.steps} for one direction"
+            )
+        return self
+
     def learning_rate_at(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 1: a straight rise to the peak, then the schedule."""
+        """Return the learning rate of a step, counted from 1: a straight rise to the peak, then the schedule.
+
+        The updates in both directions and those in one have a schedule each.
+        """
+        both = self.both_directions
+        step, num_steps = (step, both) if step <= both else (step - both, self.steps - both)
         if step < self.warmup_steps:
             return self.learning_rate * (step / self.warmup_steps)
-        return self.learning_rate * SCHEDULES[self.schedule](step, self.warmup_steps, self.steps)
+        return self.learning_rate * SCHEDULES[self.schedule](step, self.warmup_steps, num_steps)

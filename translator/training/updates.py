@@ -42,6 +42,8 @@ class CorpusUpdates:
     ) -> None:
         pairs = _resident(pairs, device) if sampler is None else pairs
         self.pairs, self.device, self.processes = pairs, device, processes
+        self._one_direction = pairs
+        self._both_directions = pairs.in_both_directions() if settings.both_directions else pairs
         self.batches = TokenBatches(
             pairs,
             batch_tokens=settings.batch_tokens,
@@ -55,6 +57,13 @@ class CorpusUpdates:
         self._sampled: tuple[tuple[int, int], EncodedPairs] | None = None
         self.order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         self._static_epoch: tuple[int, list[StaticRows]] = (-1, [])
+
+    def choose_directions(self, *, both: bool) -> None:
+        """Take the following updates from the pairs in both directions, or in one."""
+        pairs = self._both_directions if both else self._one_direction
+        if self.pairs is not pairs:
+            self.pairs = self.batches.pairs = pairs
+            self.order, self._sampled = (-1, []), None
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
         """Return the sentence numbers of each update of an epoch; the last result is cached."""

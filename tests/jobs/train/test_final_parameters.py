@@ -62,6 +62,12 @@ def test_a_checkpoint_saved_in_passing_is_not_averaged(checkpoints: list[Checkpo
     assert chosen(checkpoints, 60.0, average=3)[0] == "average of steps 1, 2, 4"
 
 
+def test_the_moving_average_is_taken_if_it_is_as_good_as_all_others(checkpoints: list[Checkpoint]) -> None:
+    save_file({"x": torch.tensor([7.0])}, checkpoints[-1].path / "average.safetensors")
+    assert chosen(checkpoints, 50.0, average=1, ema=0.9) == ("moving average at step 4", 7.0, 50.0)
+    assert chosen(checkpoints, 49.9, average=1, ema=0.9) == ("step 2", 2.0, 50.0)
+
+
 def test_without_scores_the_newest_checkpoint_is_kept(checkpoints: list[Checkpoint]) -> None:
     unscored = [checkpoint._replace(bleu=None) for checkpoint in checkpoints]
     assert chosen(unscored, 0.0, average=1) == ("step 4", 4.0, None)

@@ -19,7 +19,15 @@ from translator.runs.folder import FINISHED, RunFolder
 from translator.runs.records import FinishRecord, now
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
-from translator.training.checkpoint import MODEL, Checkpoint, by_bleu, load_parameters, parameters_of, read_parameters
+from translator.training.checkpoint import (
+    AVERAGE,
+    MODEL,
+    Checkpoint,
+    by_bleu,
+    load_parameters,
+    parameters_of,
+    read_parameters,
+)
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
@@ -53,20 +61,28 @@ def choose_parameters(
     score_of: Callable[[dict[str, Tensor]], float],
     notify: Callable[[str], None],
 ) -> FinalParameters:
-    """Return the best checkpoint or the average of several, whichever has the higher validation BLEU."""
+    """Return the best checkpoint, the average of several, or the moving average: what has the highest validation BLEU."""
     best = (by_bleu(checkpoints) or checkpoints)[-1]
     single = FinalParameters(f"step {best.step}", read_parameters(best.path / MODEL), best.bleu)
     if settings.average_of == "best":
         averaged = sorted(by_bleu(checkpoints)[-settings.average :], key=lambda checkpoint: checkpoint.step)
     else:  # a checkpoint saved in passing would not exist without an interruption, so it must not change the result
         averaged = [checkpoint for checkpoint in checkpoints if not checkpoint.in_passing][-settings.average :]
-    if len(averaged) < 2:
-        return single
-    mean = average_parameters([read_parameters(checkpoint.path / MODEL) for checkpoint in averaged])
-    name = f"average of steps {', '.join(str(checkpoint.step) for checkpoint in averaged)}"
-    score = score_of(mean)
-    notify(f"validation BLEU {score:.2f} with the {name}")
-    return FinalParameters(name, mean, score) if single.bleu is None or score >= single.bleu else single
+    means: dict[str, dict[str, Tensor]] = {}
+    if len(averaged) > 1:
+        name = f"average of steps {', '.join(str(checkpoint.step) for checkpoint in averaged)}"
+        means[name] = average_parameters([read_parameters(checkpoint.path / MODEL) for checkpoint in averaged])
+    if settings.ema:
+        last = ([checkpoint for checkpoint in checkpoints if not checkpoint.in_passing] or checkpoints)[-1]
+        moving = read_parameters(last.path / AVERAGE)
+        means[f"moving average at step {last.step}"] = {**read_parameters(last.path / MODEL), **moving}
+    chosen = single
+    for name, parameters in means.items():
+        score = score_of(parameters)
+        notify(f"validation BLEU {score:.2f} with the {name}")
+        if chosen.bleu is None or score >= chosen.bleu:
+            chosen = FinalParameters(name, parameters, score)
+    return chosen
 
 
 def save_final_parameters(

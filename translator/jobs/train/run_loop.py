@@ -33,6 +33,7 @@ from translator.training.checkpoint import (
 from translator.training.journal import Journal
 from translator.training.loop import Outcome, Replay, mean_cross_entropy, perplexity, train
 from translator.training.objective import Objective
+from translator.training.optimizers import MovingAverage
 from translator.training.processes import Processes
 from translator.training.progress import Progress, Sample, Validation, count_validation, examine, reason_to_end
 from translator.training.updates import CorpusUpdates
@@ -56,6 +57,7 @@ class Training:
     processes: Processes
     environment: dict[str, str]
     replay: Replay | None = None
+    average: MovingAverage | None = None
     progress: Progress = field(default_factory=Progress)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     unread: list[Outcome] = field(default_factory=list)  # updates whose numbers are still on the device
@@ -74,6 +76,7 @@ class Training:
             progress=self.progress,
             processes=self.processes,
             replay=self.replay,
+            average=self.average,
         )
         self.observer.began(self.progress, self.config)
         journal = Journal(self.run.path / JOURNAL, self.warn, is_kept=self.processes.is_first)
@@ -107,7 +110,7 @@ class Training:
         validates = step > self.progress.validated_step and (
             step % settings.validate_every == 0 or reason_to_end(settings, self.progress) is not None
         )
-        saves = validates or step % settings.save_every == 0
+        saves = validates or step % settings.save_every == 0 or step == settings.both_directions
         # Reading waits for the device: a GPU is left to work ahead until its numbers are needed.
         if saves or number or device.type == "cpu" or step % settings.log_every == 0:
             was_failing = journal.is_failing
@@ -193,7 +196,9 @@ class Training:
         record = CheckpointRecord(self.progress, score, in_passing, self.environment)
         self.failed_to_save = True
         with grace(UPDATE_SECONDS):
-            checkpoint = save_checkpoint(self.run.checkpoints, self.objective.model, self.optimizer, record)
+            checkpoint = save_checkpoint(
+                self.run.checkpoints, self.objective.model, self.optimizer, record, average=self.average
+            )
         self.failed_to_save = False
         note_saved_step(step)
         self.checkpoints = [*(older for older in self.checkpoints if older.step != step), checkpoint]

@@ -38,6 +38,7 @@ from translator.training.consistency import CONSISTENCIES
 from translator.training.journal import truncate_after
 from translator.training.loop import Replay, build_optimizer
 from translator.training.objective import Objective
+from translator.training.optimizers import MovingAverage
 from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
@@ -76,6 +77,7 @@ def build_training(
     optimizer = build_optimizer(model, settings)
     sampler = _sampler(settings, prepared.tokenizer, _limits(model))
     updates = CorpusUpdates(pairs, settings, device, processes, sampler=sampler)
+    average = MovingAverage(model, settings.ema) if settings.ema else None
     return Training(
         run=prepared.run,
         config=config,
@@ -84,6 +86,7 @@ def build_training(
         translator=Translator(model, prepared.tokenizer, config, load_words(prepared.run.path / WORDS)),
         updates=updates,
         replay=_replay(objective, updates, optimizer, settings) if ops.captures else None,
+        average=average,
         validation=prepared.validation,
         validation_batches=[validation.batch(sentences).to(device) for sentences in batches.epoch(0)],
         observer=observer,
@@ -118,6 +121,8 @@ def _replay(
     pairs, model = updates.pairs, objective.model
     obstacles = {
         "several processes share an update": updates.processes.size > 1,
+        "training.both_directions changes the pairs": settings.both_directions > 0,
+        "torch cannot capture training.optimizer": not isinstance(optimizer, torch.optim.Adam),
         "training.accumulation is more than 1": settings.accumulation > 1,
         "the training pairs are segmented afresh in each update": updates.sampler is not None,
         "the corpus is too large for the GPU's memory": pairs.source.tokens.device.type == "cpu",
@@ -159,7 +164,7 @@ def resume(training: Training) -> None:
     while training.checkpoints and record is None:
         newest = training.checkpoints[-1]
         try:
-            record = restore_checkpoint(newest, training.objective.model, training.optimizer)
+            record = restore_checkpoint(newest, training.objective.model, training.optimizer, average=training.average)
         except ModelError as error:
             notify(f"{newest.path.name} is damaged and was skipped: {error}")
             training.checkpoints.pop()
