@@ -20,7 +20,7 @@ WORDS = "low lower lowest new newer newest wide wider widest slow slower show sh
 LINES = [" ".join(WORDS[n % 15 - k] for k in range(4)) for n in range(60)]
 CORPUS = Corpus([*LINES, "naïve  日本 ☃ <s>"], [*LINES[::-1], "x▁y"])
 TOKENIZERS: dict[str, Tokenizer] = {
-    kind: train_tokenizer(CORPUS, TokenizerSettings(kind=kind, vocab_size=320, character_coverage=0.99))  # type: ignore[arg-type]
+    kind: train_tokenizer(CORPUS, TokenizerSettings(kind=kind, vocab_size=320, character_coverage=0.99))
     for kind in ("bpe", "unigram")
 }
 PAIRS = {kind: encode_corpus(CORPUS, tokenizer) for kind, tokenizer in TOKENIZERS.items()}

@@ -1,7 +1,5 @@
 """Consistency training without its divergence is plain training, and draws its masks from the run's generator."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor
@@ -21,13 +19,13 @@ def batch() -> Batch:
 
 
 def gradients(
-    name: str, consistency: Consistency | None, *, times: int = 1, fast: bool, prepare: Callable[[Objective], object]
+    name: str, consistency: Consistency | None, *, times: int = 1, fast: bool = True, training: bool = True
 ) -> list[Tensor]:
     """Return the gradients of the mean loss of a batch that is computed `times` times, always with the same draws."""
     torch.manual_seed(0)
     changes = {"model": {"dropout": 0.3} if name == "transformer" else {}}
     objective = Objective(tiny(name, changes, Ops(fast)), label_smoothing=0.1, ops=Ops(fast), consistency=consistency)
-    prepare(objective)
+    objective.train(training)
     torch.manual_seed(1)
     loss = torch.stack([objective(batch()) for _ in range(times)]).mean()
     return [loss, *torch.autograd.grad(loss, list(objective.parameters()))]
@@ -36,38 +34,30 @@ def gradients(
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("name", MODELS)
 def test_without_weight_simcut_is_plain_training(name: str, fast: bool) -> None:
-    options = {"fast": fast, "prepare": Objective.train}
-    torch.testing.assert_close(gradients(name, simcut(0.0, 0.05), **options), gradients(name, None, **options))
+    found, expected = (gradients(name, choice, fast=fast) for choice in (simcut(0.0, 0.05), None))
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("name", MODELS)
 def test_without_weight_rdrop_is_plain_training_on_each_batch_twice(name: str, fast: bool) -> None:
-    options = {"fast": fast, "prepare": Objective.train}
-    torch.testing.assert_close(gradients(name, rdrop(0.0, 0.0), **options), gradients(name, None, times=2, **options))
+    found = gradients(name, rdrop(0.0, 0.0), fast=fast)
+    torch.testing.assert_close(found, gradients(name, None, times=2, fast=fast))
 
 
 @pytest.mark.parametrize("name", ["rdrop", "simcut"])
 def test_the_divergence_changes_loss_and_gradients_in_training_only(name: str) -> None:
     consistency = CONSISTENCIES[name](3.0, 0.3)
-    training = {"fast": True, "prepare": Objective.train}
-    loss, *_ = gradients("transformer", consistency, **training)
-    plain, *_ = gradients("transformer", CONSISTENCIES[name](0.0, 0.3), **training)
+    loss, *_ = gradients("transformer", consistency)
+    plain, *_ = gradients("transformer", CONSISTENCIES[name](0.0, 0.3))
     assert loss > plain
-    validating = {"fast": True, "prepare": Objective.eval}
-    assert torch.equal(*(gradients("transformer", choice, **validating)[0] for choice in (consistency, None)))
+    assert torch.equal(*(gradients("transformer", choice, training=False)[0] for choice in (consistency, None)))
 
 
 def test_simcut_hides_tokens_of_both_sides_from_the_second_view_only() -> None:
     seen: list[tuple[Tensor, Tensor]] = []
     objective = Objective(tiny("transformer"), label_smoothing=0.1, ops=Ops(), consistency=simcut(3.0, 0.5))
-    forward = objective.model.forward
-
-    def spy(source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        seen.append((source_BS, previous_BT))
-        return forward(source_BS, mask_BS, previous_BT)
-
-    objective.model.forward = spy
+    objective.model.register_forward_pre_hook(lambda _, inputs: seen.append((inputs[0], inputs[2])))
     torch.manual_seed(0)
     objective(batch())
     whole, (cut_source, cut_previous) = seen
