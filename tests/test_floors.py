@@ -7,12 +7,13 @@ PACKAGE = Path(__file__).parent.parent / "translator"
 FLOORS = {
     "errors": 0, "settings": 0, "version": 0, "ops": 0, "storage": 0,
     "attention": 1, "text": 1,
-    "models": 2, "config_errors": 2,
+    "models": 2, "config_errors": 2, "config_files": 2,
     "training": 3, "decoding": 3, "evaluation": 3,
     "config": 4, "report": 4,
     "runs": 5,
     "jobs": 6,
     "cli": 7,
+    "api": 8,
 }  # fmt: skip
 JOBS = ["translate", "inspect", "train", "compare", "show", "export", "story"]  # from the bottom to the top
 BEDROCK = {"errors", "settings", "version"}  # files on the ground floor that its rooms may use

@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from translator.cli.app import app
-from translator.cli.options import find_config
 from translator.config import load_config
+from translator.config_files import find_config
 from translator.jobs.translate.build import check_model
 
 ROOT = Path(__file__).parent.parent

@@ -80,6 +80,14 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return _check_config(table, Origin(str(path), text, tuple(overrides)))
 
 
+def override_config(config: Config, overrides: Sequence[str]) -> Config:
+    """Return the config with `a.b=c` overrides applied. Raise UsageError for the first mistake found."""
+    table = config.model_dump(exclude_none=True)
+    for override in overrides:
+        apply_override(table, override)
+    return _check_config(table, Origin("config", "", tuple(overrides)))
+
+
 def read_saved_config(path: Path) -> Config:
     """Read a config that `dump_config` wrote; it does not contain the folder of the corpus."""
     text = path.read_text("utf-8")

@@ -304,7 +304,7 @@ def test_performer_redraws_only_in_begin_update_and_from_the_generator_of_the_ru
     ],
 )
 def test_a_mechanism_in_the_wrong_place_is_an_error_before_data_is_read(override: str, message: str) -> None:
-    from translator.cli.options import find_config
+    from translator.config_files import find_config
 
     with pytest.raises(UsageError, match=message):
         check_model(load_config(find_config("demo"), [override]))
@@ -312,7 +312,7 @@ def test_a_mechanism_in_the_wrong_place_is_an_error_before_data_is_read(override
 
 @pytest.mark.parametrize("mechanism", ["performer", "flash"])
 def test_a_mechanism_for_dot_products_with_another_score_is_an_error(mechanism: str) -> None:
-    from translator.cli.options import find_config
+    from translator.config_files import find_config
 
     overrides = [f"encoder.self_attention.mechanism={mechanism}", "encoder.self_attention.score=additive"]
     with pytest.raises(

@@ -21,7 +21,7 @@ def test_control_tokens_are_forbidden_and_eos_below_the_minimum_length() -> None
 def test_the_best_tokens_of_chunks_are_those_of_the_whole_softmax(
     monkeypatch: pytest.MonkeyPatch, elements: int, size: float
 ) -> None:
-    monkeypatch.setattr(next_tokens, "_CHUNK_ELEMENTS", elements)
+    monkeypatch.setattr(next_tokens, "CHUNK_ELEMENTS", elements)
     output, hidden_RD = Output(torch.randn(9, 4) * size, torch.randn(9)), torch.randn(7, 4)
     log_prob_RV = output.logits(hidden_RD).log_softmax(-1)
     log_prob_RV[:, [0, 1, 2]] = -math.inf

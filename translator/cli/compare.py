@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli import options
-from translator.cli.console import TrainingDisplay, as_json, notify, print_result, warn
+from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import read_given_test
+from translator.cli.progress import TrainingDisplay
 from translator.cli.report import write_report
 from translator.cli.tables import number, table
+from translator.config_files import find_config
 from translator.errors import ModelError, UsageError
 from translator.runs import RUNS
 from translator.text.visible import unbroken
@@ -72,11 +74,11 @@ def compare(
     from translator.config import load_config
     from translator.jobs.compare.compare import compare_runs, given_decoding, with_seeds
     from translator.jobs.translate.build import choose_device
-    from translator.jobs.translate.translator import decoding_settings
+    from translator.jobs.translate.options import decoding_settings
 
     test = read_given_test(source, reference, report, force=force)
     names, place = names or _DEFAULT_NAMES, choose_device(device)
-    default = load_config(options.find_config(_DEFAULT_NAMES[0]))  # only to reject wrong options before any training
+    default = load_config(find_config(_DEFAULT_NAMES[0]))  # only to reject wrong options before any training
     decoding_settings(default, overrides, {"beam_size": beam_size}, many_allowed=False)
     runs = _find_runs(names, place, seeds=seeds, skip_missing=skip_missing)
     settings = given_decoding(runs, overrides, beam_size)
@@ -103,7 +105,7 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
     models: list[RunFolder | Path] = []
     for name, path in zip(names, map(Path, names), strict=True):
         is_run = path.is_dir() or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
-        models.append(RunFolder(path) if is_run else options.find_config(name))
+        models.append(RunFolder(path) if is_run else find_config(name))
     if seeds > 1 and (run := next((model for model in models if isinstance(model, RunFolder)), None)):
         raise UsageError(str(run.path), "is a run, which has one seed", "name configs, or omit --seeds")
     usable = [model for model in models if isinstance(model, Path) or _is_usable(model, skip_missing=skip_missing)]

@@ -48,7 +48,8 @@ def evaluate(
     from translator.jobs.compare.evaluate import evaluate_run
     from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
-    from translator.jobs.translate.translator import decoding_settings, load
+    from translator.jobs.translate.load import load
+    from translator.jobs.translate.options import decoding_settings
     from translator.runs.lookup import find_run
 
     test = read_given_test(source, reference, output, force=force)

@@ -1,11 +1,9 @@
-"""The options that several commands share, and the lookup of shipped configs."""
+"""The options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from translator.errors import UsageError
 
 LATEST = "the run that `train` finished last"
 FinishedRun = Annotated[
@@ -55,23 +53,3 @@ Force = Annotated[bool, typer.Option(help="Overwrite existing output files.", sh
 AllowLeaked = Annotated[
     bool, typer.Option(help="Score even if test pairs occur in the training data.", show_default=False)
 ]
-
-
-def shipped(name: str) -> Path:
-    """Return the path of a file in `configs/`: inside an installed package, beside the package in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "configs"
-    return (installed if installed.is_dir() else package.parent / "configs") / name
-
-
-def find_config(name: str) -> Path:
-    """Return the config file at this path, or the shipped config of this name. Raises UsageError if there is neither."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    candidate = shipped(f"{path.name.removesuffix('.toml')}.toml")
-    if candidate.is_file() and path.parent.name in ("", "configs"):
-        return candidate
-    known = ", ".join(sorted(config.stem for config in candidate.parent.glob("*.toml")))
-    problem = "is a folder" if path.is_dir() else "no such config"
-    raise UsageError(name, problem, f"give a TOML file or one of {known}")

@@ -7,6 +7,7 @@ import typer
 
 from translator.cli import options
 from translator.cli.console import notify, print_result
+from translator.config_files import shipped
 from translator.runs import RUNS
 
 _Output = Annotated[Path | None, typer.Option(help="Folder for the runs and the report.", show_default="runs/story")]
@@ -35,7 +36,7 @@ def story(
     from translator.storage.files import write_file
 
     place, root = choose_device(device), output or RUNS / run_name("story", overrides, ignored=frozenset())
-    planned = plan_chapters(overrides, lambda name: options.shipped(f"{name}.toml"))
+    planned = plan_chapters(overrides, lambda name: shipped(f"{name}.toml"))
     runs = train_chapters(planned, root, device=device, notify=notify)
     notify(f"translating the test set with {len(runs)} models")
     measured = measure(planned, runs, device=place)

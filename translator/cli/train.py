@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import TrainingDisplay, print_path
-from translator.cli.options import Device, Overrides, find_config
+from translator.cli.console import print_path
+from translator.cli.options import Device, Overrides
+from translator.cli.progress import TrainingDisplay
+from translator.config_files import find_config
 from translator.runs import RUNS
 
 

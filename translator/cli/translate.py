@@ -17,8 +17,9 @@ from translator.cli.attention import (
     text_with_attention,
     with_attention,
 )
-from translator.cli.console import as_json, count_lines, notify, warn
+from translator.cli.console import as_json, notify, warn
 from translator.cli.files import check_output, input_lines, is_interactive, line_writer
+from translator.cli.progress import count_lines
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ def translate(
     """
     from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.load import load
     from translator.jobs.translate.notices import TranslationNotices
-    from translator.jobs.translate.translator import BLOCK_LINES, decoding_settings, load
+    from translator.jobs.translate.options import decoding_settings
+    from translator.jobs.translate.translator import BLOCK_LINES
     from translator.runs.lookup import find_run
 
     if text and input:

@@ -17,7 +17,7 @@ SUPPRESSED = [PAD, UNK, BOS]
 """Tokens that are never generated. UNK is among them: byte fallback spells every character, so a model never needs UNK."""
 _TABLE_ROWS = 8
 """Rows of the table into which `fast_topk` folds a vocabulary."""
-_CHUNK_ELEMENTS = 2**20
+CHUNK_ELEMENTS = 2**20
 """Logits computed at a time, so that they are still in the cache when they are normalised."""
 
 
@@ -31,7 +31,7 @@ def best_tokens(hidden_RD: Tensor, output: Output, *, num_tokens: int, forbidden
 
     Forbidden tokens get minus infinity. Raises NumericalError if the model's logits are not finite.
     """
-    num_rows = max(1, _CHUNK_ELEMENTS // len(output.bias))
+    num_rows = max(1, CHUNK_ELEMENTS // len(output.bias))
     best = []
     for rows_RD in torch.split(hidden_RD, num_rows):
         log_prob_RV = log_probs(output.logits(rows_RD))

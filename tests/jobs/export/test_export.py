@@ -20,7 +20,7 @@ from translator.jobs.export.export import Export, export_run
 from translator.jobs.train.events import TrainingObservers
 from translator.jobs.train.train import train_run
 from translator.jobs.translate.conversion import convert
-from translator.jobs.translate.translator import load
+from translator.jobs.translate.load import load
 from translator.models.interface import AnyModel
 from translator.runs.folder import RunFolder
 from translator.text.tokenizer import Tokenizer

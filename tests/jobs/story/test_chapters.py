@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.runs.example import finish_run, write_run
-from translator.cli.options import shipped
 from translator.config import flatten, load_config
+from translator.config_files import shipped
 from translator.errors import TranslatorError, UsageError
 from translator.jobs.story import chapters
 from translator.jobs.story.chapters import CHAPTERS, Chapter, PlannedChapter, plan_chapters, train_chapters

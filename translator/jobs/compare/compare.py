@@ -18,7 +18,7 @@ from translator.evaluation.comparison import (
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
 from translator.jobs.compare.conditions import Condition, require_equal, unequal_conditions
 from translator.jobs.compare.evaluate import Evaluation, RunFacts, evaluate_run
-from translator.jobs.translate.translator import decoding_settings
+from translator.jobs.translate.options import decoding_settings
 from translator.runs.folder import HeldOut, RunFolder
 
 

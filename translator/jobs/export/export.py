@@ -7,7 +7,8 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError, ModelError, UsageError
 from translator.jobs.translate.conversion import convert, import_ctranslate2
 from translator.jobs.translate.engines import CTRANSLATE2, EXPORT, CTranslate2Engine
-from translator.jobs.translate.translator import Translator, load
+from translator.jobs.translate.load import load
+from translator.jobs.translate.translator import Translator
 from translator.runs.folder import RunFolder
 from translator.runs.records import AgreementRecord, ExportRecord
 from translator.storage.files import write_part

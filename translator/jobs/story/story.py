@@ -16,7 +16,7 @@ from translator.evaluation.metrics import Score
 from translator.jobs.compare.evaluate import evaluate_run
 from translator.jobs.inspect.attention import AttentionViewer
 from translator.jobs.story.chapters import CHAPTERS, PlannedChapter
-from translator.jobs.translate.translator import load
+from translator.jobs.translate.load import load
 from translator.report.chart import Chart, Line
 from translator.report.page import render
 from translator.runs.folder import HeldOut, RunFolder

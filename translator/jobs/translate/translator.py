@@ -1,26 +1,23 @@
-"""The Python API: load a finished run and translate lines of text, in order."""
+"""The Python API for a trained model: load a run, translate text, score translations, look at attention weights."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Unpack, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from translator.config import Config, apply_override, check_table, flatten
-from translator.config_errors import Origin
+from translator.config import Config
+from translator.decoding.forced import forced_log_probs
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
-from translator.errors import ModelError, UsageError
-from translator.jobs.translate.build import build_model, configure_library, vocabularies_of
-from translator.jobs.translate.engines import ENGINES, Engine, TorchEngine
+from translator.errors import DataError
+from translator.jobs.translate.build import count_parameters
+from translator.jobs.translate.engines import Engine, TorchEngine
+from translator.jobs.translate.options import TranslateOptions, with_options
 from translator.models.interface import AnyModel
-from translator.models.layers import Vocabularies
-from translator.ops.choice import Ops, choose_ops
-from translator.runs.folder import CONFIG, WORDS, RunFolder
-from translator.runs.lookup import find_run
-from translator.text.tokenizer import Tokenizer
-from translator.text.words import load_words
-from translator.training.checkpoint import MODEL, check_shapes, load_parameters, read_parameters, shapes_of
+from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatches
+from translator.text.tokenizer import BOS, Tokenizer
 
 _MAX_SOURCE_TOKENS = 1024
 """Of longer sources only the last tokens are translated, with a notice: models are not trained on such lengths."""
@@ -28,6 +25,8 @@ BLOCK_LINES = 2000
 """Lines that are sorted by length and translated together. Output starts after the first block."""
 _BLOCK_CHARACTERS = 2**22
 """Characters after which a block ends early, so that long lines do not fill the memory."""
+_SCORED_TOKENS = 4096
+"""Tokens of the pairs that are scored together."""
 
 
 def default_batch_size(device: torch.device) -> int:
@@ -46,8 +45,38 @@ class Candidate(NamedTuple):
     is_source_truncated: bool = False  # True if only the end of a source that was too long was translated
 
 
+class TargetScore(NamedTuple):
+    """How probable a model finds a translation; logarithms are natural."""
+
+    log_prob: float  # of the whole translation and its end, the sum of the next field
+    token_log_probs: list[float]  # of each token, given the source and the tokens before it
+    tokens: list[str]  # the end token `</s>` is the last
+
+
+class AttentionWeights(NamedTuple):
+    """All attention weights of one translation. The lists have the tokens that label the axes."""
+
+    source: list[str]
+    target: list[str]  # the tokens that were predicted, one per query of the decoder
+    previous: list[str]  # the tokens that the decoder read: the target, one place to the right
+    weights: dict[str, NDArray[np.float32]]
+    """From place and layer to weight_HTS, each row of which sums to 1.
+
+    "cross.2" is the attention of the second decoder layer from the target (T) to the source (S), "encoder.1" that from
+    source to source, "decoder.1" that from `target` to `previous`. A recurrent model has only "cross.1".
+    """
+
+
 class Translator:
-    """A trained model with its tokenizer and search engine. `load` makes one; most callers need only `translate`."""
+    """A trained model with its tokenizer and search engine, made by `load`.
+
+    >>> import translator
+    >>> model = translator.load("runs/demo")
+    >>> model
+    Translator(en → de, 27,313 parameters, validation BLEU 100.0)
+    >>> model.translate("A dog sleeps.")
+    'Ein Hund schläft.'
+    """
 
     def __init__(
         self,
@@ -56,16 +85,147 @@ class Translator:
         config: Config,
         known_words: frozenset[str],
         engine: Engine | None = None,
+        *,
+        validation_bleu: float | None = None,
     ) -> None:
         self.model, self.tokenizer, self.config, self.known_words = model.eval(), tokenizer, config, known_words
-        self.engine = engine or TorchEngine(self.model)
+        self.engine, self.validation_bleu = engine or TorchEngine(self.model), validation_bleu
         self.max_source_tokens = min(_MAX_SOURCE_TOKENS, model.max_source_length or _MAX_SOURCE_TOKENS)
 
+    def __repr__(self) -> str:
+        corpus, score = self.config.corpus, self.validation_bleu
+        languages = f"{corpus.source_language} → {corpus.target_language}"
+        bleu = "" if score is None else f", validation BLEU {score:.1f}"
+        return f"Translator({languages}, {count_parameters(self.model):,} parameters{bleu})"
+
+    @overload
+    def translate(  # type: ignore[overload-overlap]  # a string is also an iterable of strings
+        self, text: str, settings: DecodingSettings | None = None, **options: Unpack[TranslateOptions]
+    ) -> str: ...
+    @overload
     def translate(
-        self, lines: Sequence[str], settings: DecodingSettings | None = None, *, batch_size: int | None = None
-    ) -> list[str]:
-        """Return the best translation of each line, an empty one for a blank line."""
-        return [candidates[0].text for candidates in self.candidates(lines, settings, batch_size=batch_size)]
+        self, text: Iterable[str], settings: DecodingSettings | None = None, **options: Unpack[TranslateOptions]
+    ) -> list[str]: ...
+    @overload
+    def translate(  # type: ignore[overload-overlap]
+        self, text: str, settings: DecodingSettings | None = None, *, num_best: int, **options: Unpack[TranslateOptions]
+    ) -> list[str]: ...
+    @overload
+    def translate(
+        self,
+        text: Iterable[str],
+        settings: DecodingSettings | None = None,
+        *,
+        num_best: int,
+        **options: Unpack[TranslateOptions],
+    ) -> list[list[str]]: ...
+    def translate(
+        self,
+        text: str | Iterable[str],
+        settings: DecodingSettings | None = None,
+        *,
+        num_best: int | None = None,
+        **options: Unpack[TranslateOptions],
+    ) -> str | list[str] | list[list[str]]:
+        """Return the translation of a text, or a list with that of each text. A blank text has an empty translation.
+
+        With `num_best`, each translation is replaced by the list of that many different ones, best first. `settings` are the
+        run's own by default, and keyword arguments with the names of [decoding] change them for this call.
+
+        >>> model.translate(["A dog sleeps.", "", "The man reads a book."], beam_size=3)
+        ['Ein Hund schläft.', '', 'Der Mann liest ein Buch.']
+        >>> model.translate("A dog sleeps.", num_best=2)
+        ['Ein Hund schläft.', ...]
+        >>> model.translate("A dog sleeps.", beam_sise=3)
+        Traceback (most recent call last):
+        translator.errors.UsageError: beam_sise: unknown option; did you mean 'beam_size'?
+        """
+        batch_size = options.pop("batch_size", None)
+        settings = with_options(settings or self.config.decoding, {**options, "num_best": num_best or 1})
+        found = self.candidates([text] if isinstance(text, str) else text, settings, batch_size=batch_size)
+        if num_best is None:
+            best = [candidates[0].text for candidates in found]
+            return best[0] if isinstance(text, str) else best
+        texts = [[candidate.text for candidate in candidates] for candidates in found]
+        return texts[0] if isinstance(text, str) else texts
+
+    @overload
+    def score(self, source: str, target: str) -> TargetScore: ...  # type: ignore[overload-overlap]
+    @overload
+    def score(self, source: Iterable[str], target: Iterable[str]) -> list[TargetScore]: ...
+    def score(self, source: str | Iterable[str], target: str | Iterable[str]) -> TargetScore | list[TargetScore]:
+        """Return how probable the model finds a given translation of a source, or of each source in a list.
+
+        Raises DataError for lists of different lengths and for a target that is longer than the model can write.
+
+        >>> model.score("A dog sleeps.", "Ein Hund schläft.").log_prob
+        -0.0...
+        >>> model.score("A dog sleeps.", "Der Mann liest ein Buch.").log_prob < -5
+        True
+        """
+        if isinstance(source, str) and isinstance(target, str):
+            return self._score([source], [target])[0]
+        if isinstance(source, str) or isinstance(target, str):
+            raise DataError("score", "found a text and a list", "give two texts or two lists")
+        return self._score(list(source), list(target))
+
+    def _score(self, sources: list[str], targets: list[str]) -> list[TargetScore]:
+        if len(sources) != len(targets):
+            raise DataError("score", f"{len(sources):,} sources, but {len(targets):,} targets", "give pairs")
+        encoded = self.tokenizer.encode_target([_one_line(target) for target in targets])
+        scores: list[TargetScore | None] = [None] * len(targets)
+        for batch in self.batches(self._encode(sources), encoded):
+            log_prob_BT = forced_log_probs(self.model, batch)
+            for number, log_prob_T in zip(batch.sentence_B.tolist(), log_prob_BT.tolist(), strict=True):
+                log_probs = log_prob_T[: len(encoded[number])]
+                tokens = self.tokenizer.target_tokens(encoded[number])
+                scores[number] = TargetScore(sum(log_probs), log_probs, tokens)
+        return [score for score in scores if score is not None]
+
+    def attention(self, source: str, target: str | None = None) -> AttentionWeights:
+        """Return the attention weights of all layers and heads between a source and its translation, or a given target.
+
+        They show where the model attends, not why (Jain and Wallace 2019).
+
+        >>> attention = model.attention("A dog sleeps.")
+        >>> attention.target[:2]
+        ['▁Ein', '▁Hund']
+        >>> list(attention.weights)
+        ['encoder.1', 'decoder.1', 'cross.1']
+        >>> attention.weights["cross.1"].shape == (2, len(attention.target), len(attention.source))
+        True
+        """
+        text = self.translate(source) if target is None else target
+        sources, targets = self._encode([source]), self.tokenizer.encode_target([_one_line(text)])
+        [batch] = self.batches(sources, targets)
+        with torch.inference_mode():
+            weights = self.model.attention_weights(batch.source_BS, batch.mask_BS, batch.previous_BT)
+        return AttentionWeights(
+            self.tokenizer.source_tokens(sources[0]),
+            self.tokenizer.target_tokens(targets[0]),
+            self.tokenizer.target_tokens([BOS, *targets[0][:-1]]),
+            {name: weight_1HTS[0].float().cpu().numpy() for name, weight_1HTS in weights.items()},
+        )
+
+    def _encode(self, sources: Sequence[str]) -> list[list[int]]:
+        """Return the source tokens as the model reads them: at most `max_source_tokens`, the last ones."""
+        encoded = self.tokenizer.encode_source([_one_line(source) for source in sources])
+        return [ids[-self.max_source_tokens :] for ids in encoded]
+
+    def batches(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Iterator[Batch]:
+        """Yield all pairs of token ids in batches on the model's device.
+
+        Raises DataError for a target that is longer than the model can write.
+        """
+        limit = self.model.max_target_length
+        for number, target in enumerate(targets, 1):
+            if limit is not None and len(target) > limit + 1:
+                problem = f"has {len(target):,} tokens, but the model writes at most {limit:,}"
+                raise DataError(f"target {number:,}", problem, "shorten it")
+        pairs = EncodedPairs(EncodedLines.of(sources), EncodedLines.of(targets))
+        batches = TokenBatches(pairs, batch_tokens=_SCORED_TOKENS, pool_size=len(targets), seed=0)
+        for sentences in batches.cut(np.arange(len(targets))):
+            yield pairs.batch(sentences).to(self.model.output.weight.device)
 
     def candidates(
         self,
@@ -82,7 +242,7 @@ class Translator:
         settings = settings or self.config.decoding
         batch_size = batch_size or default_batch_size(self.model.output.weight.device)
         for block in _blocks(lines, block_lines):
-            sources = self.tokenizer.encode_source([line.strip() for line in block])
+            sources = self.tokenizer.encode_source([_one_line(line) for line in block])
             filled = [index for index, line in enumerate(block) if line.strip()]
             truncated = [sources[index][-self.max_source_tokens :] for index in filled]
             results = self.engine.search(truncated, settings, batch_size=batch_size)
@@ -112,74 +272,6 @@ def _blocks(lines: Iterable[str], max_lines: int) -> Iterator[list[str]]:
         yield block
 
 
-def load(run: str | Path | RunFolder, *, device: torch.device | str = "cpu", engine: str = "torch") -> Translator:
-    """Load a finished run with an engine of ENGINES. Raise ModelError if the run is missing or damaged.
-
-    Decoding uses fp32 matrix products unless the config asks for bf16, so that batches do not change results.
-    """
-    folder = run if isinstance(run, RunFolder) else find_run(run)
-    if engine not in ENGINES:
-        raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
-    folder.require_finished()
-    config, tokenizer = folder.config(), folder.tokenizer()
-    device = torch.device(device)
-    precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
-    ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)
-    configure_library(device, ops)
-    path = folder.final / MODEL
-    parameters = read_parameters(path)
-    vocabularies = vocabularies_of(tokenizer)
-    _check_sizes(folder, config, vocabularies, parameters)
-    with device:
-        model = build_model(config, vocabularies, ops=ops)
-    load_parameters(model, parameters, str(path))
-    known_words = load_words(folder.path / WORDS)
-    return Translator(model, tokenizer, config, known_words, ENGINES[engine](folder, model, tokenizer))
-
-
-def _check_sizes(
-    folder: RunFolder, config: Config, vocabularies: Vocabularies, parameters: dict[str, torch.Tensor]
-) -> None:
-    """Raise ModelError if the config has sizes that the parameters do not have, before memory is allocated for them.
-
-    Building the model on the meta device takes a second, so it is only done if a size exceeds all sizes of parameters.
-    """
-    tables, settings = ("model.", "encoder.", "decoder."), flatten(config).items()
-    sizes = [value for key, value in settings if key.startswith(tables) and isinstance(value, int)]
-    largest = max([len(parameters), *(size for parameter in parameters.values() for size in parameter.shape)])
-    if max(sizes) <= largest:
-        return
-    try:
-        with torch.device("meta"):
-            model = build_model(config, vocabularies, ops=Ops())
-        check_shapes(parameters, shapes_of(model), str(folder.final / MODEL))
-    except (RuntimeError, OverflowError, UsageError) as error:
-        problem = f"does not describe a valid model ({error})"
-        raise ModelError(str(folder.path / CONFIG), problem, "restore the run folder") from error
-
-
-def decoding_settings(
-    config: Config, overrides: Sequence[str], options: Mapping[str, int | None], *, many_allowed: bool
-) -> DecodingSettings:
-    """Return the run's decoding settings with `decoding.key=value` overrides and command-line options applied.
-
-    `options` maps setting names to values, None if not given. Raises UsageError for overrides of other tables.
-    """
-    for override in overrides:
-        if not override.startswith("decoding."):
-            raise UsageError(f"--set {override}", "the run is already trained", "only decoding.* may be set here")
-    tables = {"decoding": config.decoding.model_dump(exclude_none=True)}
-    if not many_allowed:
-        tables["decoding"]["num_best"] = 1  # the run's own setting, which is for JSON output
-    for override in overrides:
-        apply_override(tables, override)
-    given = {name: value for name, value in options.items() if value is not None}
-    places = {f"decoding.{name}": f"--{name.replace('_', '-')}" for name in given}
-    for override in overrides:
-        if option := places.get(override.partition("=")[0].strip()):
-            raise UsageError(f"--set {override}", f"also given as {option}, expected once", "keep one of the values")
-    origin = Origin("the run's config.toml", "", tuple(overrides), places)
-    settings = check_table({**tables["decoding"], **given}, "decoding", DecodingSettings, origin)
-    if settings.num_best > 1 and not many_allowed:
-        raise UsageError("--num-best", "several translations do not fit on one line", "add --json")
-    return settings
+def _one_line(text: str) -> str:
+    """Return a text with spaces for its line ends, and without spaces at both ends."""
+    return text.replace("\n", " ").strip()

@@ -1,0 +1,71 @@
+"""Load a finished run as a `Translator`."""
+
+from pathlib import Path
+
+import torch
+
+from translator.config import Config, flatten
+from translator.errors import ModelError, UsageError
+from translator.jobs.translate.build import build_model, choose_device, configure_library, vocabularies_of
+from translator.jobs.translate.engines import ENGINES
+from translator.jobs.translate.translator import Translator
+from translator.models.layers import Vocabularies
+from translator.ops.choice import Ops, choose_ops
+from translator.runs.folder import CONFIG, WORDS, RunFolder
+from translator.runs.lookup import find_run
+from translator.text.words import load_words
+from translator.training.checkpoint import MODEL, check_shapes, load_parameters, read_parameters, shapes_of
+
+
+def load(
+    run: str | Path | RunFolder | None = None, *, device: torch.device | str = "cpu", engine: str = "torch"
+) -> Translator:
+    """Load a finished run by its folder or name, or the run that finished last, with an engine of ENGINES.
+
+    Decoding uses fp32 matrix products unless the config asks for bf16, so that batches do not change results. Raises
+    ModelError if the run is missing or damaged.
+
+    >>> load("demo").translate("The man reads a book.")
+    'Der Mann liest ein Buch.'
+    """
+    folder = run if isinstance(run, RunFolder) else find_run(run)
+    if engine not in ENGINES:
+        raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
+    folder.require_finished()
+    config, tokenizer = folder.config(), folder.tokenizer()
+    device = choose_device(device) if isinstance(device, str) else device
+    precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
+    ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)
+    configure_library(device, ops)
+    path = folder.final / MODEL
+    parameters = read_parameters(path)
+    vocabularies = vocabularies_of(tokenizer)
+    _check_sizes(folder, config, vocabularies, parameters)
+    with device:
+        model = build_model(config, vocabularies, ops=ops)
+    load_parameters(model, parameters, str(path))
+    known_words = load_words(folder.path / WORDS)
+    search = ENGINES[engine](folder, model, tokenizer)
+    bleu = folder.finish_record().validation_bleu
+    return Translator(model, tokenizer, config, known_words, search, validation_bleu=bleu)
+
+
+def _check_sizes(
+    folder: RunFolder, config: Config, vocabularies: Vocabularies, parameters: dict[str, torch.Tensor]
+) -> None:
+    """Raise ModelError if the config has sizes that the parameters do not have, before memory is allocated for them.
+
+    Building the model on the meta device takes a second, so it is only done if a size exceeds all sizes of parameters.
+    """
+    tables, settings = ("model.", "encoder.", "decoder."), flatten(config).items()
+    sizes = [value for key, value in settings if key.startswith(tables) and isinstance(value, int)]
+    largest = max([len(parameters), *(size for parameter in parameters.values() for size in parameter.shape)])
+    if max(sizes) <= largest:
+        return
+    try:
+        with torch.device("meta"):
+            model = build_model(config, vocabularies, ops=Ops())
+        check_shapes(parameters, shapes_of(model), str(folder.final / MODEL))
+    except (RuntimeError, OverflowError, UsageError) as error:
+        problem = f"does not describe a valid model ({error})"
+        raise ModelError(str(folder.path / CONFIG), problem, "restore the run folder") from error
