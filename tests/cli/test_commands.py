@@ -90,6 +90,22 @@ def test_batch_size_and_order_do_not_change_translations(here: Path, program: Pr
     assert backwards == whole[::-1]
 
 
+def test_sentences_of_a_line_and_paragraphs_of_a_document_are_translated_one_by_one(
+    here: Path, program: Program
+) -> None:
+    dog, man = program("translate", stdin=b"A dog sleeps.\nThe man reads a book.\n").output.splitlines()
+    result = program("translate", "--split-sentences", stdin=b"A dog sleeps. The man reads a book.\n\nA dog sleeps.\n")
+    assert result.output.splitlines() == [f"{dog} {man}", "", dog]
+    Path("letter").write_text("A dog\nsleeps. The man\nreads a book.\n\n\nA dog sleeps.")
+    assert program("translate", "--input", "letter", "--paragraphs").output.splitlines() == [
+        f"{dog} {man}",
+        "",
+        "",
+        dog,
+    ]
+    assert program("translate", "a dog", "--paragraphs", "--attention", "terminal").code == 2
+
+
 def test_json_lines_have_the_n_best_translations(here: Path, program: Program) -> None:
     result = program("translate", "a dog sleeps", "--json", "--num-best", "2")
     record = json.loads(result.output)

@@ -11,7 +11,7 @@ from translator.evaluation.seeds import over_seeds
 from translator.jobs.compare.compare import Comparison, Row
 from translator.jobs.compare.conditions import Condition
 from translator.jobs.compare.evaluate import Evaluation, RunFacts
-from translator.jobs.translate.translator import Candidate
+from translator.jobs.translate.candidates import Candidate
 from translator.runs.folder import HeldOut
 
 TEST = HeldOut(["a dog", "the cat", "a [red]bird[/red]"], ["ein Hund", "die Katze", "ein Vogel"], None)

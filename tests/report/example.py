@@ -12,7 +12,7 @@ from translator.jobs.compare.compare import Comparison, Row
 from translator.jobs.compare.conditions import Condition
 from translator.jobs.compare.evaluate import Evaluation, RunFacts
 from translator.jobs.show.report import Curves, RunAttention, page_of
-from translator.jobs.translate.translator import Candidate
+from translator.jobs.translate.candidates import Candidate
 from translator.runs.folder import HeldOut
 
 DATA = Path(__file__).parent.parent.parent / "data"

@@ -14,7 +14,7 @@ from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
-    from translator.jobs.translate.translator import Candidate
+    from translator.jobs.translate.candidates import Candidate
 
 FORMATS = ("terminal", "json", "pharaoh")
 """Formats on standard output."""

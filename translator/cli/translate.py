@@ -24,7 +24,7 @@ from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.jobs.inspect.attention import AttentionMap
-    from translator.jobs.translate.translator import Candidate
+    from translator.jobs.translate.candidates import Candidate
 
 
 _Text = Annotated[
@@ -35,6 +35,13 @@ _Run = Annotated[Path | None, typer.Option(help="Folder or name of a run.", show
 _Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line.")]
 _Output = Annotated[Path | None, typer.Option(help="File to write instead of standard output.")]
 _NumBest = Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")]
+_SplitSentences = Annotated[
+    bool, typer.Option(help="Translate the sentences of a line separately and join them again.", show_default=False)
+]
+_Paragraphs = Annotated[
+    bool,
+    typer.Option(help="Join wrapped lines to paragraphs, translated by --split-sentences.", show_default=False),
+]
 _Engine = Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine; see `translator export`.")]
 
 
@@ -46,6 +53,8 @@ def translate(
     beam_size: options.BeamSize = None,
     num_best: _NumBest = None,
     batch_size: options.BatchSize = None,
+    split_sentences: _SplitSentences = False,
+    paragraphs: _Paragraphs = False,
     attention: options.Attention = None,
     layer: options.Layer = None,
     head: options.Head = None,
@@ -62,6 +71,7 @@ def translate(
       translator translate "the old man reads a book"
       translator translate --input test.en --output test.de
       echo "a dog" | translator translate --run runs/demo --json
+      translator translate --input letter.en --paragraphs
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
@@ -72,6 +82,7 @@ def translate(
     from translator.jobs.translate.options import decoding_settings
     from translator.jobs.translate.translator import BLOCK_LINES
     from translator.runs.lookup import find_run
+    from translator.text.sentences import paragraphs as join_paragraphs
 
     if text and input:
         raise UsageError("--input", "given together with text to translate", "give only one of them")
@@ -80,6 +91,9 @@ def translate(
     request = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
     if not request:
         reject_unused(layer, head)
+    elif split_sentences or paragraphs:
+        problem = "found together with --split-sentences or --paragraphs"
+        raise UsageError("--attention", problem, "give one sentence per line to see its attention")
     json = json or attention == "json"
     folder = find_run(run)
     if run is None:
@@ -89,9 +103,16 @@ def translate(
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
     viewer = AttentionViewer(translator, folder, layer=layer, head=head) if request else None
     notices = TranslationNotices(translator)
-    lines, sources = tee(input_lines(text, input))
+    given = input_lines(text, input)
+    lines, sources = tee(join_paragraphs(given, translator.config.corpus.source_language) if paragraphs else given)
     block_size = 1 if is_interactive(text, input) else BLOCK_LINES
-    results = translator.candidates(lines, settings, batch_size=batch_size, block_lines=block_size)
+    results = translator.candidates(
+        lines,
+        settings,
+        batch_size=batch_size,
+        block_lines=block_size,
+        split_sentences=split_sentences or paragraphs,
+    )
     show_count = input is not None and not (output is None and sys.stdout.isatty())
     with line_writer(output) as write, attention_file(request) as keep, count_lines(results, show_count) as counted:
         for source, candidates, attention_map in with_attention(counted, sources, viewer, block_size=block_size):

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.notices import TranslationNotices
-from translator.jobs.translate.translator import Candidate
 
 GOOD = Candidate("ein Hund", -1.0, -1.0, True, (7,))
 

@@ -81,3 +81,23 @@ def test_a_blank_line_has_one_empty_translation(translator: Translator) -> None:
     assert [text == "" for text in translator.translate(LINES)] == [False, False, True, False, True]
     [candidate] = next(translator.candidates([" "]))
     assert (candidate.text, candidate.is_finished) == ("", True)
+
+
+def test_split_sentences_translates_each_sentence_on_its_own(translator: Translator) -> None:
+    sentences = ["A dog sleeps.", "The old man reads a book!"]
+    apart = translator.translate(sentences)
+    assert all(apart)
+    lines = [" ".join(sentences), "", sentences[0]]
+    assert translator.translate(lines, split_sentences=True) == [" ".join(apart), "", apart[0]]
+
+
+def test_the_best_translations_of_a_line_are_combinations_of_those_of_its_sentences(translator: Translator) -> None:
+    settings = DecodingSettings(max_length=5, num_best=3)
+    sentences = ["A dog sleeps.", "The old man reads a book!"]
+    first, second = translator.candidates(sentences, settings)
+    [line] = translator.candidates([" ".join(sentences)], settings, split_sentences=True)
+    combinations = [(one, two) for one in first for two in second]
+    combinations.sort(key=lambda pair: (pair[0].is_finished and pair[1].is_finished, pair[0].score + pair[1].score))
+    expected = [f"{one.text} {two.text}" for one, two in combinations[:-4:-1]]
+    assert [candidate.text for candidate in line] == expected
+    assert line[0].log_prob == pytest.approx(sum(candidate.log_prob for candidate in combinations[-1]), abs=1e-4)

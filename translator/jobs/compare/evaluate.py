@@ -15,8 +15,8 @@ from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.jobs.inspect.attention import Agreement
+from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
-from translator.jobs.translate.translator import Candidate
 from translator.runs.folder import COUNTS, PAIRS, HeldOut, RunFolder
 from translator.text.lines import find_known, hash_lines, pair_hashes
 from translator.text.reader import read_lines

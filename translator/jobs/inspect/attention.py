@@ -25,7 +25,8 @@ from translator.evaluation.alignment import (
     strongest_links,
     word_weights,
 )
-from translator.jobs.translate.translator import Candidate, Translator
+from translator.jobs.translate.candidates import Candidate
+from translator.jobs.translate.translator import Translator
 from translator.report.heat_map import HeatMap
 from translator.runs.folder import VALIDATION_LINKS, HeldOut, RunFolder
 from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches

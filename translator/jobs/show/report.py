@@ -22,8 +22,8 @@ from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
 from translator.jobs.compare.evaluate import RunFacts, leak_notice
 from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
+from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
-from translator.jobs.translate.translator import Candidate
 from translator.report.chart import Chart, Line, text_of
 from translator.report.curves import CURVES, learning_curves
 from translator.report.page import Table, render

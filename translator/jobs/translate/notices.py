@@ -1,6 +1,7 @@
 """What a reader should know about translations: unknown words, truncated sources, translations without an end."""
 
-from translator.jobs.translate.translator import Candidate, Translator
+from translator.jobs.translate.candidates import Candidate
+from translator.jobs.translate.translator import Translator
 from translator.text.words import words
 
 _MAX_EXAMPLES, _MAX_CHARACTERS = 10, 60

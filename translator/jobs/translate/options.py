@@ -30,6 +30,7 @@ class TranslateOptions(DecodingOptions, total=False):
     """The keyword arguments of `Translator.translate`."""
 
     batch_size: int | None
+    split_sentences: bool
 
 
 def with_options(settings: DecodingSettings, options: Mapping[str, object]) -> DecodingSettings:

@@ -1,6 +1,7 @@
 """The Python API for a trained model: load a run, translate text, score translations, look at attention weights."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import NamedTuple, Unpack, overload
 
 import numpy as np
@@ -13,10 +14,12 @@ from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
 from translator.jobs.translate.build import count_parameters
+from translator.jobs.translate.candidates import Candidate, combined
 from translator.jobs.translate.engines import Engine, TorchEngine
 from translator.jobs.translate.options import TranslateOptions, with_options
 from translator.models.interface import AnyModel
 from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatches
+from translator.text.sentences import sentences_of
 from translator.text.tokenizer import BOS, Tokenizer
 
 _MAX_SOURCE_TOKENS = 1024
@@ -32,17 +35,6 @@ _SCORED_TOKENS = 4096
 def default_batch_size(device: torch.device) -> int:
     """Return the number of sentences to decode together: a GPU decodes 1,000 in about the time of 100."""
     return 1024 if device.type == "cuda" else 128
-
-
-class Candidate(NamedTuple):
-    """One translation of a sentence."""
-
-    text: str
-    score: float  # candidates are ranked by it, see decoding/hypothesis.py
-    log_prob: float
-    is_finished: bool  # False if it was cut at the maximum length
-    ids: tuple[int, ...]  # its tokens, without EOS
-    is_source_truncated: bool = False  # True if only the end of a source that was too long was translated
 
 
 class TargetScore(NamedTuple):
@@ -130,7 +122,8 @@ class Translator:
         """Return the translation of a text, or a list with that of each text. A blank text has an empty translation.
 
         With `num_best`, each translation is replaced by the list of that many different ones, best first. `settings` are the
-        run's own by default, and keyword arguments with the names of [decoding] change them for this call.
+        run's own by default, and keyword arguments with the names of [decoding] change them for this call. With
+        `split_sentences`, the sentences of a text are translated separately.
 
         >>> model.translate(["A dog sleeps.", "", "The man reads a book."], beam_size=3)
         ['Ein Hund schläft.', '', 'Der Mann liest ein Buch.']
@@ -140,14 +133,15 @@ class Translator:
         Traceback (most recent call last):
         translator.errors.UsageError: beam_sise: unknown option; did you mean 'beam_size'?
         """
-        batch_size = options.pop("batch_size", None)
+        batch_size, split_sentences = options.pop("batch_size", None), options.pop("split_sentences", False)
         settings = with_options(settings or self.config.decoding, {**options, "num_best": num_best or 1})
-        found = self.candidates([text] if isinstance(text, str) else text, settings, batch_size=batch_size)
+        texts = [text] if isinstance(text, str) else text
+        found = self.candidates(texts, settings, batch_size=batch_size, split_sentences=split_sentences)
         if num_best is None:
             best = [candidates[0].text for candidates in found]
             return best[0] if isinstance(text, str) else best
-        texts = [[candidate.text for candidate in candidates] for candidates in found]
-        return texts[0] if isinstance(text, str) else texts
+        several = [[candidate.text for candidate in candidates] for candidates in found]
+        return several[0] if isinstance(text, str) else several
 
     @overload
     def score(self, source: str, target: str) -> TargetScore: ...  # type: ignore[overload-overlap]
@@ -234,22 +228,36 @@ class Translator:
         *,
         batch_size: int | None = None,
         block_lines: int = BLOCK_LINES,
+        split_sentences: bool = False,
     ) -> Iterator[list[Candidate]]:
         """Yield the `num_best` translations of each line, best first; lines are read and translated block by block.
 
+        With `split_sentences`, the sentences of a line are translated separately, and its translations are made of theirs.
         By default the batch size depends on the device, see `default_batch_size`.
         """
         settings = settings or self.config.decoding
         batch_size = batch_size or default_batch_size(self.model.output.weight.device)
+        corpus = self.config.corpus
         for block in _blocks(lines, block_lines):
-            sources = self.tokenizer.encode_source([_one_line(line) for line in block])
-            filled = [index for index, line in enumerate(block) if line.strip()]
-            truncated = [sources[index][-self.max_source_tokens :] for index in filled]
-            results = self.engine.search(truncated, settings, batch_size=batch_size)
-            candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in block]
-            for index, hypotheses in zip(filled, results, strict=True):
-                candidates[index] = self._decode(hypotheses, len(sources[index]) > self.max_source_tokens)
-            yield from candidates
+            sentences = [[_one_line(line)] for line in block]
+            if split_sentences:
+                sentences = [sentences_of(line, corpus.source_language) for (line,) in sentences]
+            found = iter(self._translate_sentences(list(chain(*sentences)), settings, batch_size))
+            for parts in sentences:
+                yield combined(list(islice(found, len(parts))), settings.num_best, corpus.target_language)
+
+    def _translate_sentences(
+        self, sentences: list[str], settings: DecodingSettings, batch_size: int
+    ) -> list[list[Candidate]]:
+        """Return the `num_best` translations of each sentence, best first."""
+        sources = self.tokenizer.encode_source(sentences)
+        filled = [index for index, sentence in enumerate(sentences) if sentence]
+        truncated = [sources[index][-self.max_source_tokens :] for index in filled]
+        results = self.engine.search(truncated, settings, batch_size=batch_size)
+        candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in sentences]
+        for index, hypotheses in zip(filled, results, strict=True):
+            candidates[index] = self._decode(hypotheses, len(sources[index]) > self.max_source_tokens)
+        return candidates
 
     def _decode(self, hypotheses: list[Hypothesis], is_source_truncated: bool) -> list[Candidate]:
         """Return one candidate per distinct text: the best hypothesis that has it."""

@@ -1,0 +1,45 @@
+"""The translations of a sentence, and how those of several sentences become the translations of their line."""
+
+from heapq import nlargest
+from itertools import product
+from typing import NamedTuple
+
+from translator.text.sentences import join_sentences
+
+
+class Candidate(NamedTuple):
+    """One translation of a sentence."""
+
+    text: str
+    score: float  # candidates are ranked by it, see decoding/hypothesis.py
+    log_prob: float
+    is_finished: bool  # False if it was cut at the maximum length
+    ids: tuple[int, ...]  # its tokens, without EOS
+    is_source_truncated: bool = False  # True if only the end of a source that was too long was translated
+
+
+def combined(sentences: list[list[Candidate]], num_best: int, language: str) -> list[Candidate]:
+    """Return the best translations of a line: the combinations of those of its sentences with the highest total score.
+
+    `language` is that of the translations.
+    """
+    best, *others = sentences
+    for candidates in others:
+        pairs = nlargest(num_best, product(best, candidates), key=_rank)
+        best = [_joined(first, second, language) for first, second in pairs]
+    return best
+
+
+def _rank(pair: tuple[Candidate, Candidate]) -> tuple[bool, float]:
+    return all(candidate.is_finished for candidate in pair), sum(candidate.score for candidate in pair)
+
+
+def _joined(first: Candidate, second: Candidate, language: str) -> Candidate:
+    return Candidate(
+        text=join_sentences((first.text, second.text), language),
+        score=first.score + second.score,
+        log_prob=first.log_prob + second.log_prob,
+        is_finished=first.is_finished and second.is_finished,
+        ids=first.ids + second.ids,
+        is_source_truncated=first.is_source_truncated or second.is_source_truncated,
+    )
