@@ -25,6 +25,25 @@ RECURRENT: list[dict[str, Any]] = [
 ]
 VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
     *(("recurrent", {"decoder": decoder}) for decoder in RECURRENT),
+    *(
+        (
+            "recurrent",
+            {
+                "model": {"cell": cell, "residual": residual, "layer_norm": layer_norm, "word_dropout": 0.2},
+                "encoder": {"num_layers": 3},
+                "decoder": {"num_layers": 3, "query": query, "input_feeding": feeding},
+            },
+        )
+        for cell, query, (residual, layer_norm, feeding) in product(
+            CELLS,
+            ("previous", "current", "conditional"),
+            ((False, False, True), (True, True, False), (True, True, True)),
+        )
+    ),
+    *(
+        ("recurrent", {"decoder": {"query": query, "readout": "tanh", "feeds": feeds}})
+        for query, feeds in product(("previous", "current", "conditional"), ("context", "readout"))
+    ),
     *(("recurrent", {"model": {"cell": cell}}) for cell in CELLS),
     *(
         (

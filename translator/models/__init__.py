@@ -9,12 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from translator.models.interface import AnyModel
-from translator.models.recurrent import (
-    RecurrentDecoderSettings,
-    RecurrentEncoderSettings,
-    RecurrentSettings,
-    build_recurrent,
-)
+from translator.models.recurrent import build_recurrent
+from translator.models.recurrent_settings import RecurrentDecoderSettings, RecurrentEncoderSettings, RecurrentSettings
 from translator.models.transformer import (
     TransformerDecoderSettings,
     TransformerEncoderSettings,
