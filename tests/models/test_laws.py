@@ -23,27 +23,22 @@ RECURRENT: list[dict[str, Any]] = [
     {"cross_attention": {"mechanism": "none"}, "input_feeding": feeding, "initial_state": "both"}
     for feeding in (True, False)
 ]
+DEEP: list[dict[str, dict[str, Any]]] = [
+    {
+        "model": {"cell": cell, "residual": residual, "layer_norm": layer_norm, "word_dropout": 0.2},
+        "encoder": {"num_layers": 3},
+        "decoder": {"num_layers": 3, "query": query, "input_feeding": feeding},
+    }
+    for cell, query, (residual, layer_norm, feeding) in product(
+        CELLS, ("previous", "current", "conditional"), ((False, False, True), (True, True, False), (True, True, True))
+    )
+] + [
+    {"decoder": {"query": query, "readout": "tanh", "feeds": feeds}}
+    for query, feeds in product(("previous", "current", "conditional"), ("context", "readout"))
+]
 VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
     *(("recurrent", {"decoder": decoder}) for decoder in RECURRENT),
-    *(
-        (
-            "recurrent",
-            {
-                "model": {"cell": cell, "residual": residual, "layer_norm": layer_norm, "word_dropout": 0.2},
-                "encoder": {"num_layers": 3},
-                "decoder": {"num_layers": 3, "query": query, "input_feeding": feeding},
-            },
-        )
-        for cell, query, (residual, layer_norm, feeding) in product(
-            CELLS,
-            ("previous", "current", "conditional"),
-            ((False, False, True), (True, True, False), (True, True, True)),
-        )
-    ),
-    *(
-        ("recurrent", {"decoder": {"query": query, "readout": "tanh", "feeds": feeds}})
-        for query, feeds in product(("previous", "current", "conditional"), ("context", "readout"))
-    ),
+    *(("recurrent", tables) for tables in DEEP),
     *(("recurrent", {"model": {"cell": cell}}) for cell in CELLS),
     *(
         (

@@ -12,10 +12,11 @@ from torch import Tensor
 from translator.decoding.beam import beam
 from translator.decoding.greedy import greedy
 from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.mbr import mbr
 from translator.decoding.sampling import sampling
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel
 
 SearchFunction: TypeAlias = Callable[[AnyModel, Tensor, Tensor, DecodingSettings], list[list[Hypothesis]]]
 
-SEARCHES: dict[str, SearchFunction] = {"greedy": greedy, "beam": beam, "sampling": sampling}
+SEARCHES: dict[str, SearchFunction] = {"greedy": greedy, "beam": beam, "sampling": sampling, "mbr": mbr}

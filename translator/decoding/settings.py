@@ -4,7 +4,7 @@ Lengths count tokens: of a translation without BOS and EOS, of a source with its
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,12 @@ def _searches() -> Mapping[str, object]:
     from translator.decoding import SEARCHES  # not at the top, because every search imports this file
 
     return SEARCHES
+
+
+def _utilities() -> Mapping[str, object]:
+    from translator.decoding.mbr import UTILITIES
+
+    return UTILITIES
 
 
 class DecodingSettings(Settings):
@@ -46,10 +52,20 @@ class DecodingSettings(Settings):
     top_k: int = Field(0, ge=0, description="sample from this many most probable tokens; 0: from all")
     top_p: float = Field(1.0, gt=0, le=1, description="sample from the fewest tokens with this total probability")
     seed: int = Field(1, ge=0, lt=2**63, description="seed of sampling")
+    mbr_candidates: Literal["beam", "sampling"] = Field(
+        "beam", description="how search = 'mbr' finds the `beam_size` candidates, of which it returns the most typical"
+    )
+    mbr_utility: Annotated[str, NameIn(_utilities)] = Field(
+        "chrf", description="similarity by which mbr compares the candidates"
+    )
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        limits = {"greedy": (1, "take beam search"), "beam": (self.beam_size, "raise beam_size")}
+        limits = {
+            "greedy": (1, "take beam search"),
+            "beam": (self.beam_size, "raise beam_size"),
+            "mbr": (self.beam_size, "raise beam_size"),
+        }
         limit, advice = limits.get(self.search, (self.num_best, ""))
         if self.num_best > limit:
             raise ValueError(
@@ -63,7 +79,13 @@ class DecodingSettings(Settings):
     def summary(self) -> str:
         """The settings that scores are printed with."""
         stopping = "" if self.early_stopping else ", no early stopping"
-        return f"{self.search} search, beam size {self.beam_size}, length penalty {self.length_penalty:g}{stopping}"
+        by = f" by {self.mbr_utility} ({self.mbr_candidates})" if self.search == "mbr" else ""
+        return f"{self.search} search{by}, beam size {self.beam_size}, length penalty {self.length_penalty:g}{stopping}"
+
+    @property
+    def of_candidates(self) -> Self:
+        """The settings for a search engine: mbr needs all candidates."""
+        return self.model_copy(update={"num_best": self.beam_size}) if self.search == "mbr" else self
 
     def max_target_length(self, source_length: int, model_limit: int | None = None) -> int:
         """Return the maximum output length for a source of this length; it does not depend on the batch.

@@ -140,7 +140,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
     def start(self, encoded: Encoded, num_hypotheses: int) -> RecurrentState:
         """Return s_0 for every hypothesis, and a context or readout of zeros."""
         first_RX = encoded.first_BX.repeat_interleave(num_hypotheses, 0)
-        layers = first_RX.split(self.cell.hidden_dim, 1)
+        layers = torch.split(first_RX, self.cell.hidden_dim, 1)
         hidden = [tensor for s_RD in layers for tensor in (s_RD, torch.zeros_like(s_RD))[: self.cell.num_tensors]]
         width = self.embeddings.dim if self.wiring.feeds_readout else self.attention.context_dim
         feedback_RC = first_RX.new_zeros(len(first_RX), width)

@@ -69,15 +69,15 @@ class UpperLayers(nn.Module):
         """Return output_BTD of the top layer for all states of the first cell; `hidden` has the states of these layers."""
         output_BTD = self._normalised(state_BTD, 0)
         for number, cell in enumerate(self.cells, 1):
-            output_BTD = self._output(cell.run(output_BTD, self._of_layer(hidden, number)), output_BTD, number)  # type: ignore[operator, union-attr]
+            output_BTD = self._output(cell.run(output_BTD, self._of_layer(hidden, number)), output_BTD, number)  # type: ignore[operator]
         return output_BTD
 
     def advance(self, state_RD: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """Return (output_RD of the top layer, the new states of these layers) for one state of the first cell."""
         output_RD, states = self._normalised(state_RD, 0), []
         for number, cell in enumerate(self.cells, 1):
-            gate_RG = cell.input_gates(output_RD)  # type: ignore[operator, union-attr]
-            state = cell.advance(gate_RG, output_RD[:, :0], self._of_layer(hidden, number))  # type: ignore[operator, union-attr]
+            gate_RG = cell.input_gates(output_RD)  # type: ignore[operator]
+            state = cell.advance(gate_RG, output_RD[:, :0], self._of_layer(hidden, number))  # type: ignore[operator]
             output_RD = self._output(state[0], output_RD, number)
             states += state
         return output_RD, tuple(states)
@@ -89,4 +89,4 @@ class UpperLayers(nn.Module):
         return self._normalised(state + below if self.residual else state, number)
 
     def _normalised(self, x: Tensor, number: int) -> Tensor:
-        return self.norms[number](x) if self.norms else x  # type: ignore[no-any-return]
+        return self.norms[number](x) if self.norms else x

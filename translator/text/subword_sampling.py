@@ -9,7 +9,6 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import pairwise
 from random import Random
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -21,7 +20,9 @@ from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
 
 _MAX_WORDS = 2**17
-"""Words whose segmentations are remembered."""
+"""Words that are remembered."""
+_NO_MERGE = 2**31
+"""Rank of two symbols that no token spells."""
 
 WordT = TypeVar("WordT")
 
@@ -86,37 +87,15 @@ class Segmenter(ABC, Generic[WordT]):
         """Return a segmentation of a word."""
 
 
-class _Merging:
-    """A partly merged word."""
+class _Word(NamedTuple):
+    """A word before any merge, and after all."""
 
-    def __init__(self, segmenter: Segmenter["_Merging"], symbols: tuple[int, ...]) -> None:
-        self.segmenter, self.symbols = segmenter, symbols
-        self._next: dict[int, _Merging] = {}
-
-    @cached_property
-    def merges(self) -> list[tuple[float, int, int]]:
-        """All possible merges as (minus score, place of the left symbol, resulting token), the one to be applied first."""
-        tokens = [(place, self.segmenter.merged(pair)) for place, pair in enumerate(pairwise(self.symbols))]
-        return sorted((-self.segmenter.scores[token], place, token) for place, token in tokens if token is not None)
-
-    def apply(self, rank: int) -> "_Merging":
-        """Return the word after one of the possible merges."""
-        if rank not in self._next:
-            _, place, token = self.merges[rank]
-            symbols = (*self.symbols[:place], token, *self.symbols[place + 2 :])
-            self._next[rank] = _Merging(self.segmenter, symbols)
-        return self._next[rank]
-
-    @cached_property
-    def path(self) -> "list[_Merging]":
-        """The word after 0, 1, 2, ... merges if none is omitted."""
-        path = [self]
-        while path[-1].merges:
-            path.append(path[-1].apply(0))
-        return path
+    symbols: list[int]
+    ranks: list[int]  # of the merge of each symbol with the next one, _NO_MERGE if there is none
+    best: Sequence[int]
 
 
-class BPEDropout(Segmenter[_Merging]):
+class BPEDropout(Segmenter[_Word]):
     """Byte pair encoding (Sennrich et al. 2016) in which every possible merge is omitted with a probability, at each step.
 
     Of the remaining merges the first is applied, until none remains. The number of merges before one is omitted, and the
@@ -126,20 +105,50 @@ class BPEDropout(Segmenter[_Merging]):
     def __init__(self, processor: Any, probability: float) -> None:
         super().__init__(processor)
         self._log_keep, self._log_omit = math.log1p(-probability), math.log(probability)
+        self._by_rank = sorted(self.ids.values(), key=lambda token: -self.scores[token])
+        self._rank = {token: rank for rank, token in enumerate(self._by_rank)}
+        self._pairs: dict[tuple[int, int], int] = {}
 
-    def read(self, best: tuple[int, ...]) -> _Merging:
-        return _Merging(self, tuple(self.symbols(best)))
+    def read(self, best: tuple[int, ...]) -> _Word:
+        symbols = self.symbols(best)
+        return _Word(symbols, [self._rank_of(*pair) for pair in pairwise(symbols)], best)
 
-    def draw(self, word: _Merging, generator: Random) -> Sequence[int]:
-        while True:
-            num_merges = int(math.log(1.0 - generator.random()) / self._log_keep)
-            if num_merges >= len(word.path) - 1:
-                return word.path[-1].symbols
-            word = word.path[num_merges]
+    def draw(self, word: _Word, generator: Random) -> Sequence[int]:
+        num_merges = int(math.log(1.0 - generator.random()) / self._log_keep)
+        if num_merges >= len(word.symbols) - len(word.best):
+            return word.best
+        symbols, ranks = word.symbols.copy(), word.ranks.copy()
+        while ranks:
+            if num_merges:
+                num_merges -= 1
+                rank = min(ranks)
+                if rank == _NO_MERGE:
+                    break
+                self._merge(symbols, ranks, ranks.index(rank))
+                continue
             num_omitted = 1 + int(math.log(1.0 - generator.random()) / self._log_omit)
-            if num_omitted >= len(word.merges):
-                return word.symbols
-            word = word.apply(num_omitted)
+            merges = sorted((rank, place) for place, rank in enumerate(ranks) if rank != _NO_MERGE)
+            if num_omitted >= len(merges):
+                break
+            self._merge(symbols, ranks, merges[num_omitted][1])
+            num_merges = int(math.log(1.0 - generator.random()) / self._log_keep)
+        return symbols
+
+    def _merge(self, symbols: list[int], ranks: list[int], place: int) -> None:
+        """Replace the symbol at a place and the next one by their merge."""
+        symbols[place : place + 2] = [self._by_rank[ranks.pop(place)]]
+        if place:
+            ranks[place - 1] = self._rank_of(symbols[place - 1], symbols[place])
+        if place < len(ranks):
+            ranks[place] = self._rank_of(symbols[place], symbols[place + 1])
+
+    def _rank_of(self, left: int, right: int) -> int:
+        """Return the place of the merge of two symbols in the order in which merges are applied."""
+        rank = self._pairs.get((left, right))
+        if rank is None:
+            token = self.merged((left, right))
+            rank = self._pairs[left, right] = _NO_MERGE if token is None else self._rank[token]
+        return rank
 
 
 class _Arrivals(NamedTuple):

@@ -84,8 +84,8 @@ class CTranslate2Engine:
             raise ModelError(str(folder), f"CTranslate2 cannot load it ({error})", "export the run again") from error
 
     def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        if settings.search == "sampling":
-            why = "found 'sampling', which CTranslate2 cannot reproduce sentence by sentence"
+        if settings.search in ("sampling", "mbr"):
+            why = f"found {settings.search!r}, which CTranslate2 cannot reproduce sentence by sentence"
             raise UsageError("decoding.search", why, "choose 'greedy' or 'beam', or --engine torch")
         if settings.search == "beam" and not settings.early_stopping:
             why = "found false, but CTranslate2 ends a sentence at beam_size finished translations"

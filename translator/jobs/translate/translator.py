@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from translator.config import Config
 from translator.decoding.forced import forced_log_probs
 from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.mbr import expected_utilities
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
 from translator.jobs.translate.build import count_parameters
@@ -253,10 +254,11 @@ class Translator:
         sources = self.tokenizer.encode_source(sentences)
         filled = [index for index, sentence in enumerate(sentences) if sentence]
         truncated = [sources[index][-self.max_source_tokens :] for index in filled]
-        results = self.engine.search(truncated, settings, batch_size=batch_size)
+        results = self.engine.search(truncated, settings.of_candidates, batch_size=batch_size)
         candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in sentences]
         for index, hypotheses in zip(filled, results, strict=True):
-            candidates[index] = self._decode(hypotheses, len(sources[index]) > self.max_source_tokens)
+            decoded = self._decode(hypotheses, len(sources[index]) > self.max_source_tokens)
+            candidates[index] = by_consensus(decoded, settings) if settings.search == "mbr" else decoded
         return candidates
 
     def _decode(self, hypotheses: list[Hypothesis], is_source_truncated: bool) -> list[Candidate]:
@@ -266,6 +268,15 @@ class Translator:
         for text, (ids, log_prob, score, is_finished) in zip(texts, hypotheses, strict=True):
             candidates.setdefault(text, Candidate(text, score, log_prob, is_finished, ids, is_source_truncated))
         return list(candidates.values())
+
+
+def by_consensus(candidates: list[Candidate], settings: DecodingSettings) -> list[Candidate]:
+    """Return the `num_best` candidates of highest expected utility, which becomes their score; finished ones first."""
+    texts, log_probs = zip(*((candidate.text, candidate.log_prob) for candidate in candidates), strict=True)
+    utilities = expected_utilities(texts, log_probs, settings.mbr_utility)
+    scored = [candidate._replace(score=score) for candidate, score in zip(candidates, utilities, strict=True)]
+    scored.sort(key=lambda candidate: (not candidate.is_finished, -candidate.score))
+    return scored[: settings.num_best]
 
 
 def _blocks(lines: Iterable[str], max_lines: int) -> Iterator[list[str]]:
