@@ -31,7 +31,10 @@ _Text = Annotated[
     list[str] | None,
     typer.Argument(metavar="TEXT", help="Text to translate.", show_default="--input or standard input"),
 ]
-_Run = Annotated[Path | None, typer.Option(help="Folder or name of a run.", show_default=options.LATEST)]
+_Run = Annotated[
+    list[str],
+    typer.Option(help="Folder or name of a run; several translate together (repeatable).", show_default=options.LATEST),
+]
 _Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line.")]
 _Output = Annotated[Path | None, typer.Option(help="File to write instead of standard output.")]
 _NumBest = Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")]
@@ -47,7 +50,7 @@ _Engine = Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inferen
 
 def translate(
     text: _Text = None,
-    run: _Run = None,
+    run: _Run = [],  # noqa: B006 - read by Typer, never changed
     input: _Input = None,  # noqa: A002
     output: _Output = None,
     beam_size: options.BeamSize = None,
@@ -73,6 +76,7 @@ def translate(
       echo "a dog" | translator translate --run runs/demo --json
       translator translate --input letter.en --paragraphs
       translator translate "a dog sleeps" --attention terminal
+      translator translate "a dog" --run runs/mine-seed1 --run runs/mine-seed2
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
     from translator.jobs.inspect.attention import AttentionViewer
@@ -81,7 +85,7 @@ def translate(
     from translator.jobs.translate.notices import TranslationNotices
     from translator.jobs.translate.options import decoding_settings
     from translator.jobs.translate.translator import BLOCK_LINES
-    from translator.runs.lookup import find_run
+    from translator.runs.lookup import ensemble_of, find_run
     from translator.text.sentences import paragraphs as join_paragraphs
 
     if text and input:
@@ -95,8 +99,8 @@ def translate(
         problem = "found together with --split-sentences or --paragraphs"
         raise UsageError("--attention", problem, "give one sentence per line to see its attention")
     json = json or attention == "json"
-    folder = find_run(run)
-    if run is None:
+    folder = ensemble_of([find_run(name) for name in run or [None]])
+    if not run:
         notify(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}

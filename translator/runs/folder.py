@@ -56,9 +56,15 @@ class HeldOut(NamedTuple):
 
 
 class RunFolder(NamedTuple):
-    """The paths and records of one run."""
+    """The paths and records of one run. Its `partners` are runs that translate together with it, as an ensemble."""
 
     path: Path
+    partners: "tuple[RunFolder, ...]" = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the folder; of an ensemble, all names joined by '+'."""
+        return "+".join(run.path.absolute().name for run in (self, *self.partners))
 
     @property
     def is_run(self) -> bool:

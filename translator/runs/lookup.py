@@ -1,5 +1,6 @@
 """Which run a command works on: by path, by name, or the latest one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from translator.errors import ModelError
@@ -11,13 +12,21 @@ from translator.storage.temporary import PREFIX
 def find_run(name: str | Path | None, root: Path = RUNS) -> RunFolder:
     """Return the run at a path or, if nothing is there, of this name below `root`; None means the latest run.
 
-    The folder may turn out not to be a run; see `RunFolder.require_run`.
+    "a+b" names the ensemble of the runs a and b. A folder may turn out not to be a run; see `RunFolder.require_run`.
     """
     if name is None:
         return latest_run(root)
     path = Path(name)
+    parts = str(name).split("+")
+    if len(parts) > 1 and all(parts) and not path.exists() and not (root / path).exists():
+        return ensemble_of([find_run(part, root) for part in parts])
     is_name = len(path.parts) == 1 and not path.exists()
     return RunFolder(root / path if is_name and (root / path).is_dir() else path)
+
+
+def ensemble_of(runs: Sequence[RunFolder]) -> RunFolder:
+    """Return the first run with the others as its partners."""
+    return runs[0]._replace(partners=tuple(runs[1:]))
 
 
 def latest_run(root: Path = RUNS) -> RunFolder:

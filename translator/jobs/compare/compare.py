@@ -77,11 +77,15 @@ def compare_runs(
     conditions are unequal.
     """
     for run in runs:
-        run.require_finished()
+        for member in (run, *run.partners):
+            member.require_finished()
     paths = [run.path.absolute() for run in runs]
-    folders = [path.name for path in paths]
+    folders = [run.name for run in runs]
     # If two runs share a name, the parent folder tells them apart.
-    names = ["/".join(path.parts[-2:]) if folders.count(path.name) > 1 else path.name for path in paths]
+    names = [
+        "/".join(path.parts[-2:]) if folders.count(name) > 1 else name
+        for path, name in zip(paths, folders, strict=True)
+    ]
     tests = [test or run.split("test") for run in runs]
     check_same(names, [split.target for split in tests], "references")
     check_same(names, [split.source for split in tests], "sources")

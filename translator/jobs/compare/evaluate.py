@@ -61,8 +61,15 @@ class RunFacts(NamedTuple):
 
     @classmethod
     def of(cls, run: RunFolder) -> "RunFacts":
-        config, end = run.config(), run.finish_record()
-        return cls(config.architecture, config.training.seed, end.step, end.final, end.num_parameters, end.seconds)
+        config, ends = run.config(), [member.finish_record() for member in (run, *run.partners)]
+        return cls(
+            architecture=config.architecture,
+            seed=config.training.seed,
+            steps=ends[0].step,
+            final=ends[0].final if len(ends) == 1 else f"ensemble of {len(ends)} runs",
+            num_parameters=sum(end.num_parameters for end in ends),
+            training_seconds=sum(end.seconds for end in ends),
+        )
 
 
 def read_test(source: Path, reference: Path) -> HeldOut:
@@ -87,7 +94,7 @@ def evaluate_run(
 
     Raises DataError if the run was trained on some of the test pairs, unless `allow_leaked`.
     """
-    leaked = leaked_lines(run, test)
+    leaked = sorted({line for member in (run, *run.partners) for line in leaked_lines(member, test)})
     if leaked and not allow_leaked:
         lines = ", ".join(map(str, leaked[:10])) + (f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else "")
         problem = f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: lines {lines}"
@@ -101,7 +108,7 @@ def evaluate_run(
     hypotheses = [candidate.text for candidate in best]
     counts = load_counts(run.path / COUNTS)
     return Evaluation(
-        run=run.path.name,
+        run=run.name,
         decoding=settings,
         scores=score_all(hypotheses, test.target),
         by_length=by_length(hypotheses, test.target, test.source),
