@@ -32,13 +32,14 @@ DEEP: list[dict[str, dict[str, Any]]] = [
     for cell, query, (residual, layer_norm, feeding) in product(
         CELLS, ("previous", "current", "conditional"), ((False, False, True), (True, True, False), (True, True, True))
     )
-] + [
+]
+READOUTS: list[dict[str, dict[str, Any]]] = [
     {"decoder": {"query": query, "readout": "tanh", "feeds": feeds}}
     for query, feeds in product(("previous", "current", "conditional"), ("context", "readout"))
 ]
 VARIANTS: list[tuple[str, dict[str, dict[str, Any]]]] = [
     *(("recurrent", {"decoder": decoder}) for decoder in RECURRENT),
-    *(("recurrent", tables) for tables in DEEP),
+    *(("recurrent", tables) for tables in [*DEEP, *READOUTS]),
     *(("recurrent", {"model": {"cell": cell}}) for cell in CELLS),
     *(
         (

@@ -18,6 +18,12 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option(help="Delete the run folder and start over.", show_default=False)] = False,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN[,RUN...]", help="Also train on the translations of the training sources by these runs."
+        ),
+    ] = None,
     made_by: Annotated[str, typer.Option(hidden=True)] = "train",
 ) -> None:
     """Train a model, or resume an interrupted run.
@@ -27,9 +33,12 @@ def train(
       translator train                                    the demo, takes about two minutes
       translator train demo-additive
       translator train my.toml --set training.steps=500
+      translator train my.toml --teacher runs/seed1,runs/seed2+runs/seed3
       translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
     """
     path = find_config(config)
+    if teacher is not None:
+        overrides = [*overrides, f"training.teacher={teacher}"]
     from translator.jobs.train.watchdog import supervise
 
     def work() -> None:

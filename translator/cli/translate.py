@@ -99,7 +99,7 @@ def translate(
         problem = "found together with --split-sentences or --paragraphs"
         raise UsageError("--attention", problem, "give one sentence per line to see its attention")
     json = json or attention == "json"
-    folder = ensemble_of([find_run(name) for name in run or [None]])
+    folder = ensemble_of([find_run(name) for name in run] or [find_run(None)])
     if not run:
         notify(f"translating with {folder.path}")
     translator = load(folder, device=choose_device(device), engine=engine)

@@ -89,6 +89,11 @@ class TrainingSettings(Settings):
     )
     samples: NoEffect[int] = Field(3, ge=0, le=10_000, description="validation sentences whose translation is shown")
     tensorboard: NoEffect[bool] = Field(False, description="also write event files into RUN/tensorboard")
+    teacher: str | None = Field(
+        None,
+        description="runs, separated by commas, whose translations of the training sources are trained on as well (Kim and Rush "
+        "2016); 'a+b' is the ensemble of a and b",
+    )
     initialise_from: str | None = Field(None, description="run whose final parameters are the initial ones")
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from translator.config import Config, differences, dump_config, flatten
 from translator.errors import DataError, MachineError, ModelError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
+from translator.jobs.train.distillation import find_teachers
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.ops.choice import Ops
 from translator.runs.folder import CONFIG, COUNTS, PAIRS, RECORD, WORDS, RunFolder
@@ -188,6 +189,7 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     if path := labels_path(config.corpus, "validation", _LABELS["validation"]):
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
     initial_parameters(config, tokenizer, run)  # for its errors, before an older run is replaced
+    find_teachers(config, run)
     pair_hashes = filtered.pair_hashes.astype("<u8").tobytes()
     prepared = Prepared(run, config, tokenizer, validation, filtered)
     record = _run_record(prepared, splits, revision=revision, unknown_share=unknown_share, pair_hashes=pair_hashes)
