@@ -10,7 +10,7 @@ from translator.errors import UsageError
 
 
 class OnceCommand(TyperCommand):
-    """A command whose options occur at most once; those that are lists may repeat, and `--set` with different keys."""
+    """A command whose options occur at most once; those that are lists with different values, `--set` with different keys."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line. Raises UsageError for the first option or key that is given twice."""
@@ -18,7 +18,10 @@ class OnceCommand(TyperCommand):
         for parameter, count in Counter(order).items():
             if getattr(parameter, "metavar", None) == "KEY=VALUE":
                 _reject_same_keys(parameter.opts[0], values[parameter.name])
-            elif count > 1 and not getattr(parameter, "multiple", False):
+            elif getattr(parameter, "multiple", False):
+                if repeated := [value for value, times in Counter(values[parameter.name]).items() if times > 1]:
+                    raise _given_twice(f"{parameter.opts[0]} {repeated[0]}")
+            elif count > 1:
                 raise _given_twice(parameter.opts[0])
         return super().parse_args(ctx, args)
 
