@@ -10,13 +10,21 @@ from translator.cli.attention import attention_file, parse_attention, reject_unu
 from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import check_output, read_given_test, write_lines
 from translator.cli.tables import number
+from translator.errors import UsageError
 
 if TYPE_CHECKING:
     from translator.jobs.compare.evaluate import Evaluation
+    from translator.jobs.compare.tune import Tuning
 
 
 _Output = Annotated[Path | None, typer.Option(help="File to write the translations to.")]
 _Alignments = Annotated[Path | None, typer.Option(help="Gold word alignments (0-0 1-2) to compare the attention with.")]
+_Tune = Annotated[
+    str | None,
+    typer.Option(
+        metavar="length_penalty|beam_size", help="Compare values of a decoding setting on the validation set."
+    ),
+]
 
 
 def evaluate(
@@ -32,6 +40,7 @@ def evaluate(
     head: options.Head = None,
     json: options.Json = False,
     force: options.Force = False,
+    tune: _Tune = None,
     allow_leaked: options.AllowLeaked = False,
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
@@ -42,10 +51,12 @@ def evaluate(
     Examples:
       translator evaluate
       translator evaluate runs/demo --beam-size 1
+      translator evaluate runs/demo --tune length_penalty
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
     from translator.jobs.compare.evaluate import evaluate_run
+    from translator.jobs.compare.tune import tune as tune_setting
     from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
     from translator.jobs.translate.load import load
@@ -61,7 +72,14 @@ def evaluate(
     folder = find_run(run)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
-    test, place, viewer = test or folder.split("test"), choose_device(device), None
+    place, viewer = choose_device(device), None
+    if tune is not None:
+        if test or output or alignments or request:
+            problem = "given together with an option for the test set"
+            raise UsageError("--tune", problem, "give it alone: it uses the validation set")
+        print_result(_tuning_text(tune_setting(folder, tune, settings, device=place, batch_size=batch_size), json=json))
+        return
+    test = test or folder.split("test")
     if request or alignments:
         viewer = AttentionViewer(load(folder, device=place), folder, layer=layer, head=head)
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
@@ -82,6 +100,14 @@ def evaluate(
         print_result(as_json(evaluation.as_record() | more, indent=1))
     else:
         print_result(_plain_text(evaluation))
+
+
+def _tuning_text(tuning: "Tuning", *, json: bool) -> str:
+    """Return the validation BLEU of each value, and how to use the best one."""
+    if json:
+        return as_json({"setting": f"decoding.{tuning.setting}", "validation_bleu": tuning.bleu, "best": tuning.best})
+    rows = [f"{tuning.setting} {value:<4g} validation BLEU {number(score, 2)}" for value, score in tuning.bleu.items()]
+    return "\n".join([*rows, f"best: --set decoding.{tuning.setting}={tuning.best:g}"])
 
 
 def _plain_text(evaluation: "Evaluation") -> str:
