@@ -83,7 +83,7 @@ def evaluate(
     if request or alignments:
         viewer = AttentionViewer(load(folder, device=place), folder, layer=layer, head=head)
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
-    notify(f"translating {len(test.source):,} sentences with {folder.path}")
+    notify(f"translating {len(test.source):,} sentences with {folder.place}")
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
     evaluation = evaluation._replace(alignment=agreement)
     if viewer and request:

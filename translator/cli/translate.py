@@ -101,7 +101,7 @@ def translate(
     json = json or attention == "json"
     folder = ensemble_of([find_run(name) for name in run] or [find_run(None)])
     if not run:
-        notify(f"translating with {folder.path}")
+        notify(f"translating with {folder.place}")
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)

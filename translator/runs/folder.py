@@ -67,6 +67,11 @@ class RunFolder(NamedTuple):
         return "+".join(run.path.absolute().name for run in (self, *self.partners))
 
     @property
+    def place(self) -> str:
+        """The path, for messages; of an ensemble, all paths."""
+        return " + ".join(str(run.path) for run in (self, *self.partners))
+
+    @property
     def is_run(self) -> bool:
         """Whether this program created the folder, in any run format."""
         return (self.path / RECORD).is_file()

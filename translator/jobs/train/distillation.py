@@ -47,7 +47,7 @@ def distilled(
 ) -> Iterator[Block]:
     """Yield the sources with the teacher's translations, without those that are blank."""
     translator, num_done = load(teacher, device=device), 0
-    notify(f"translating the training sources with {teacher.name}")
+    notify(f"translating the training sources with {teacher.place}")
     for block in blocks:
         targets = translator.translate(block.source)
         pairs = [pair for pair in zip(block.source, targets, strict=True) if pair[1].strip()]
