@@ -1,10 +1,13 @@
-"""A lost line and a shuffled file are found; an aligned corpus raises no alarm."""
+"""A lost line and a shuffled file are found; a correct corpus raises no alarm, whatever it consists of."""
 
+import os
 import random
+from pathlib import Path
 
 import pytest
 
 from tests.text.conftest import demo
+from tests.text.correct_corpora import KINDS, ORDERS, Pairs, correct_corpus
 from translator.text.lines import LineStats
 from translator.text.misalignment import find_misalignment, is_unrelated
 
@@ -66,3 +69,54 @@ def test_a_shuffled_file_is_unrelated_and_one_in_order_is_not() -> None:
         shuffled = random.Random(seed).sample(target_part, len(target_part))
         assert not is_unrelated(LineStats.of(source_part), LineStats.of(target_part))
         assert is_unrelated(LineStats.of(source_part), LineStats.of(shuffled))
+
+
+def alarms(pairs: Pairs) -> bool:
+    """Return whether anything is reported about these pairs."""
+    source, target = (LineStats.of(side) for side in zip(*pairs, strict=True))
+    return find_misalignment(source, target) is not None or is_unrelated(source, target)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_correct_corpus_raises_no_alarm(kind: str) -> None:
+    assert not [order for order in ORDERS for seed in (1, 2) if alarms(correct_corpus(kind, order, seed, 300))]
+
+
+@pytest.mark.parametrize("kind", ["dates", "clock times"])
+def test_a_large_corpus_whose_lengths_say_nothing_raises_no_alarm(kind: str) -> None:
+    assert not alarms(correct_corpus(kind, "random", 1, 10_000))
+
+
+def displaced(sides: tuple[list[str], list[str]], place: int, length: int, shift: int) -> list[list[str]]:
+    """Return both sides after `length` lines of one of them have moved up because lines before them were lost."""
+    changed = [list(side) for side in sides]
+    side = changed[0 if shift > 0 else 1]
+    lost = side[place : place + abs(shift)]
+    del side[place : place + abs(shift)]
+    side[place + length : place + length] = lost
+    return changed
+
+
+def num_found(sides: tuple[list[str], list[str]], length: int) -> int:
+    """Return how many of twelve displaced stretches are found, at three places by each of four shifts."""
+    found = 0
+    for share in (0.1, 0.45, 0.8):
+        place = int(share * len(sides[0]))
+        for shift in (1, -1, 2, -2):
+            misalignment = find_misalignment(*map(LineStats.of, displaced(sides, place, length, shift)))
+            is_near = misalignment is not None and abs(misalignment.line - 1 - place) <= 8
+            found += misalignment is not None and misalignment.shift == shift and is_near
+    return found
+
+
+@pytest.mark.parametrize("length", [30, 60, 100, 150])
+def test_displaced_lines_of_the_demo_corpus_are_found(length: int) -> None:
+    assert num_found(demo("valid"), length) == 12
+
+
+@pytest.mark.parametrize(("length", "expected"), [(10, 7), (30, 12), (60, 12), (100, 12), (150, 12)])
+def test_displaced_lines_of_multi30k_are_found(length: int, expected: int) -> None:
+    if not (folder := os.environ.get("TRANSLATOR_MULTI30K")):
+        pytest.skip("TRANSLATOR_MULTI30K does not name a folder with valid.en and valid.de")
+    english, german = (Path(folder, f"valid.{suffix}").read_text("utf-8").split("\n")[:-1] for suffix in ("en", "de"))
+    assert num_found((english, german), length) >= expected

@@ -15,6 +15,8 @@ _INVISIBLE_PATTERN = re.compile(f"[{_INVISIBLE}]")
 # Characters outside ASCII that `str.split` cuts at, or that `visible_words` ignores.
 _UNUSUAL = _INVISIBLE + "".join(chr(code) for code in range(0x80, 0x3001) if chr(code).isspace())
 _LF = 10
+_DIGIT_HASHES = np.array([73_471, 140_989, 211_681, 283_807, 352_069, 425_603, 494_407, 567_143, 638_353, 709_997])
+"""Numbers whose sums tell which digits a line has."""
 _PAIR_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a pair and the same pair swapped have different hashes
 
 
@@ -23,7 +25,7 @@ class LineStats(NamedTuple):
 
     num_words: NDArray[np.int32]  # words between spaces, invisible characters ignored
     num_bytes: NDArray[np.int32]  # in UTF-8
-    mark: NDArray[np.int32]  # sum of the digits, and final punctuation: a translation often keeps both
+    mark: NDArray[np.int32]  # which digits, in any order, and final punctuation: a translation often keeps both
     hash: NDArray[np.uint64]
 
     @classmethod
@@ -47,13 +49,13 @@ class LineStats(NamedTuple):
 
 
 def _marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return 256 times the sum of each line's digits, each plus one, plus the last byte if it is punctuation."""
+    """Return 256 times the sum of each line's digits, each hashed, plus the last byte if it is punctuation."""
     places = np.flatnonzero(data - ord("0") < 10)  # bytes below "0" wrap around to large numbers
     line = np.searchsorted(ends, places) - 1
-    sums = np.bincount(line, data[places] - (ord("0") - 1), minlength=len(ends) - 1)
+    sums = np.bincount(line, _DIGIT_HASHES[data[places] - ord("0")], minlength=len(ends) - 1)
     last = data[ends[1:] - 1].astype(np.int32)
     is_punctuation = (last > ord(" ")) & (last < ord("A")) & ~((last >= ord("0")) & (last <= ord("9")))
-    return np.minimum(sums, 2**20).astype(np.int32) * 256 + np.where(is_punctuation, last, 0)
+    return (sums % 2**22).astype(np.int32) * 256 + np.where(is_punctuation, last, 0)
 
 
 def visible_words(line: str) -> list[str]:

@@ -1,24 +1,39 @@
 """Detect a corpus whose sides are shifted against each other because a line was lost or added in one file.
 
-Translations of each other have correlated lengths, and often the same digits and final punctuation. For every pair and shift,
-the evidence is how much better the source fits the target line at the shift than the target line beside it. Many consecutive
-pairs with evidence for the same shift mean that the alignment is lost.
+Translations of each other have correlated lengths, and often the same digits and final punctuation. A stretch of lines is
+shifted if its sources fit the target lines at the shift much better than the lines beside them and than any line of the corpus.
+
+Correct corpora may have lengths and marks that say nothing, such as dates. So everything is compared with chance: the same
+figures for distances at which no line can be translated. Lengths and marks are evidence only if they agree more often than
+by chance, and a shift is reported only if no such distance explains the lines almost as well.
 """
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from translator.text.lines import LineStats
 
+_Floats: TypeAlias = NDArray[np.float32]
+_Lines: TypeAlias = NDArray[np.int64]
+
 _SHIFTS = (1, -1, 2, -2)
-_MIN_LINES = 20  # for find_misalignment
-_MIN_LINES_UNRELATED = 100  # for is_unrelated
-_STRETCH = 100  # lines over which a correlation is measured
-_MIN_EVIDENCE = 20.0  # nats; log(number of lines) is added, since any of the lines could be shifted by chance
+_MIN_LINES = 50  # for find_misalignment
+_MIN_EVIDENCE = 12.0  # nats; log(number of lines) is added, since any of the lines could be shifted by chance
+_MIN_MARGIN = 8.0  # nats by which a shift must explain its lines better than no shift
+_OVER_CHANCE = 1.1  # factor by which the evidence for a shift must exceed that for any distance of chance
+_WORTH_OVER_CHANCE = 1.25  # the same for the correlation of lengths
+_MIN_CORRELATION, _MIN_AGREEMENT = 0.25, 0.05  # of lengths; of marks, above chance
 _MAX_EVIDENCE_PER_PAIR = 4.0  # nats, so that a single odd pair does not decide
+_NUM_FAR = 50  # distances of chance
+_NEIGHBOURS = [sign * distance for distance in range(3, 13) for sign in (1, -1)]
+_STRETCH, _MAX_STRETCHES = 100, 100  # lines over which agreement is measured, and how many stretches are sampled
+
+_MIN_LINES_UNRELATED = 100  # for is_unrelated
+_MIN_LENGTHS = 55  # distinct pairs of lengths in words
+_SAMPLE_UNRELATED = 10_000
 
 
 class Misalignment(NamedTuple):
@@ -29,67 +44,125 @@ class Misalignment(NamedTuple):
     num_lines: int  # length of the shifted stretch
 
 
+class _Evidence(NamedTuple):
+    """What a target line at some distance says about being the translation of a source line."""
+
+    source: LineStats
+    target: LineStats
+    x: _Floats  # standardised lengths
+    y: _Floats
+    correlation: float = 0.0
+    agree: float = 0.0  # nats if the marks agree, and if they do not
+    disagree: float = 0.0
+
+    def of(self, distance: int) -> _Floats:
+        """Return log p(target at this distance | source) / p(target) of each line, in nats."""
+        y, c = np.roll(self.y, -distance), self.correlation
+        # Lengths are normally distributed with this correlation.
+        lengths = (2 * c * self.x * y - c**2 * (self.x**2 + y**2)) / (2 * (1 - c**2)) - np.log(1 - c**2) / 2
+        is_equal = self.source.mark == np.roll(self.target.mark, -distance)
+        return (lengths + np.where(is_equal, self.agree, self.disagree)).astype(np.float32)
+
+
 def find_misalignment(source: LineStats, target: LineStats) -> Misalignment | None:
     """Return the stretch of shifted lines with the strongest evidence, or None if the evidence is too weak."""
     count = len(source.num_bytes)
     if count < _MIN_LINES:
         return None
-    x, y = _standard_lengths(source), _standard_lengths(target)
-    correlation = min(_typical(x * _shifted(y, shift) for shift in (0, *_SHIFTS)), 0.9)
-    agreement = _typical((source.mark == _shifted(target.mark, shift)).astype(np.float32) for shift in (0, *_SHIFTS))
-    chance = float((source.mark == np.roll(target.mark, count // 2)).mean())
-    # The evidence, in nats, for two lines being translations if their marks agree, and if they do not.
-    true, false = np.clip((agreement, chance), 0.02, 0.98)
-    agree = float(np.log(true / false)) if true > false else 0.0
-    disagree = float(np.log((1 - true) / (1 - false))) if true > false else 0.0
-    stretches = []
-    for shift in _SHIFTS:
-        shifted_y = _shifted(y, shift)
-        # log p(x | shifted_y) - log p(x | y) for standard normal lengths with this correlation
-        gain = 2 * x * (shifted_y - y) - correlation * (shifted_y**2 - y**2)
-        evidence = correlation * gain / (2 * (1 - correlation**2))
-        evidence += np.where(source.mark == _shifted(target.mark, shift), agree, disagree)
-        evidence -= np.where(source.mark == target.mark, agree, disagree)
-        stretches.append((*_best_stretch(evidence.clip(-_MAX_EVIDENCE_PER_PAIR, _MAX_EVIDENCE_PER_PAIR)), shift))
-    total, first, last, shift = max(stretches)
+    far = _far_distances(count)
+    evidence = _measure(source, target, far)
+    unshifted = evidence.of(0)
+    is_new = source.hash != np.roll(source.hash, 1)  # a repeated line is no further evidence
+
+    def gains(distance: int) -> tuple[_Floats, _Floats]:
+        """Return how much better the lines at a distance fit than those beside the source, and that plus their own fit."""
+        shifted = evidence.of(distance)
+        limit = _MAX_EVIDENCE_PER_PAIR
+        gain = is_new * (shifted - unshifted).clip(-limit, limit)
+        return gain, gain + is_new * shifted.clip(-limit, limit)
+
+    total, first, last, shift = max((*_best_stretch(gains(shift)[1]), shift) for shift in _SHIFTS)
     if total < _MIN_EVIDENCE + np.log(count):
         return None
-    return Misalignment(first + 1, shift, last - first)
+    margin, begin, end = _best_stretch(gains(shift)[0][first:last])
+    chance = max(
+        *(_best_stretch(gains(distance)[1])[0] for distance in far[:20]),
+        *(_best_stretch(gains(distance)[1][first:last])[0] for distance in _NEIGHBOURS),
+    )
+    if margin < _MIN_MARGIN or total < _OVER_CHANCE * chance:
+        return None
+    return Misalignment(first + begin + 1, shift, end - begin)
+
+
+def _far_distances(count: int) -> list[int]:
+    """Return distances between a fifth and four fifths of the corpus, spread by the golden ratio."""
+    return [int(count * (0.2 + 0.6 * (0.618034 * number % 1))) for number in range(1, _NUM_FAR + 1)]
+
+
+def _measure(source: LineStats, target: LineStats, far: Sequence[int]) -> _Evidence:
+    """Return the evidence with its worth: nothing for lengths or marks that agree no better than by chance."""
+    x, y, count = _standard_lengths(source), _standard_lengths(target), len(source.num_bytes)
+    length = min(_STRETCH, count)
+    starts = np.linspace(0, count - length, min(-(-count // length), _MAX_STRETCHES)).astype(np.int64)
+    lines = starts[:, None] + np.arange(length)
+
+    def typical(agreement: Callable[[_Lines, _Lines], NDArray[np.generic]], distances: Sequence[int]) -> float:
+        """Return the median over stretches of the highest mean agreement at any of the distances."""
+        means = [agreement(lines, (lines + distance) % count).mean(1) for distance in distances]
+        return float(np.median(np.max(means, axis=0)))
+
+    def compare(agreement: Callable[[_Lines, _Lines], NDArray[np.generic]]) -> tuple[float, float]:
+        """Return the agreement at the shifts, and by chance at as many distances."""
+        near = (0, *_SHIFTS)
+        groups = [far[first : first + len(near)] for first in range(0, len(far), len(near))]
+        return typical(agreement, near), max(typical(agreement, group) for group in groups)
+
+    evidence = _Evidence(source, target, x, y)
+    correlation, chance = compare(lambda i, j: x[i] * y[j])
+    if correlation > max(_MIN_CORRELATION, _WORTH_OVER_CHANCE * chance):
+        evidence = evidence._replace(correlation=min(correlation, 0.9))
+    true, false = np.clip(compare(lambda i, j: source.mark[i] == target.mark[j]), 0.02, 0.98)
+    if true > false + _MIN_AGREEMENT:
+        agree, disagree = np.log(true / false), np.log((1 - true) / (1 - false))
+        evidence = evidence._replace(agree=float(agree), disagree=float(disagree))
+    return evidence
 
 
 def is_unrelated(source: LineStats, target: LineStats) -> bool:
     """Return whether the lengths of both sides are uncorrelated, as if one file was shuffled or belongs to another corpus.
 
     The test is whether the sum of the products of the lengths is below three standard deviations. About one shuffled file
-    in a thousand is missed.
+    in a thousand is missed. Marks that agree more often than by chance speak against it, and so do repeated lengths, as in
+    dates or templates: each pair of lengths counts once.
     """
-    products = _standard_lengths(source) * _standard_lengths(target)
+    count = len(source.num_bytes)
+    if count < _MIN_LINES_UNRELATED:
+        return False
+    agreement, *chance = ((source.mark == np.roll(target.mark, far)).mean() for far in (0, *_far_distances(count)))
+    pairs = np.stack([source.num_words, target.num_words])[:, :_SAMPLE_UNRELATED]
+    distinct = np.unique(pairs, axis=1)
+    products = _standardised(distinct[0]) * _standardised(distinct[1])
     deviation = float(np.sqrt((products**2).sum()))
-    return len(products) >= _MIN_LINES_UNRELATED and deviation > 0 and float(products.sum()) < 3 * deviation
+    is_natural = agreement < max(chance) + _MIN_AGREEMENT and distinct.shape[1] >= _MIN_LENGTHS and deviation > 0
+    return is_natural and float(products.sum()) < 3 * deviation
 
 
-def _standard_lengths(lines: LineStats) -> NDArray[np.float32]:
-    """Return the logarithms of the lengths, scaled to mean 0 and variance 1, with outliers clipped."""
-    logs = np.log1p(lines.num_bytes.astype(np.float32))
-    scaled: NDArray[np.float32] = (logs - logs.mean()) / max(float(logs.std()), 1e-6)
+def _standard_lengths(lines: LineStats) -> _Floats:
+    """Return the standardised logarithms of the lengths in bytes."""
+    return _standardised(lines.num_bytes)
+
+
+def _standardised(lengths: NDArray[np.int32]) -> _Floats:
+    """Return the logarithms, scaled to mean 0 and variance 1, with outliers clipped; all zero if they hardly vary."""
+    logs = np.log1p(lengths.astype(np.float32))
+    deviation = float(logs.std())
+    if deviation < 1e-3:
+        return np.zeros_like(logs)
+    scaled: _Floats = (logs - logs.mean()) / deviation
     return scaled.clip(-2.5, 2.5)
 
 
-def _shifted(values: NDArray[Any], shift: int) -> NDArray[Any]:
-    """Return values[i + shift] at index i. The ends are repeated."""
-    return values[np.clip(np.arange(len(values)) + shift, 0, len(values) - 1)]
-
-
-def _typical(products: Iterable[NDArray[np.float32]]) -> float:
-    """Return the median over stretches of the highest mean that any of the products has in the stretch."""
-    means = []
-    for product in products:
-        starts = np.arange(0, len(product), _STRETCH)
-        means.append(np.add.reduceat(product, starts) / np.diff(starts, append=len(product)))
-    return float(np.median(np.max(means, axis=0)))
-
-
-def _best_stretch(evidence: NDArray[np.float32]) -> tuple[float, int, int]:
+def _best_stretch(evidence: _Floats) -> tuple[float, int, int]:
     """Return (sum, first, last + 1) of the consecutive lines with the highest sum."""
     total = np.concatenate([[0.0], np.cumsum(evidence, dtype=np.float64)])
     rise = total - np.minimum.accumulate(total)
