@@ -61,7 +61,8 @@ class _Evidence(NamedTuple):
         # Lengths are normally distributed with this correlation.
         lengths = (2 * c * self.x * y - c**2 * (self.x**2 + y**2)) / (2 * (1 - c**2)) - np.log(1 - c**2) / 2
         is_equal = self.source.mark == np.roll(self.target.mark, -distance)
-        return (lengths + np.where(is_equal, self.agree, self.disagree)).astype(np.float32)
+        evidence: _Floats = (lengths + np.where(is_equal, self.agree, self.disagree)).astype(np.float32)
+        return evidence
 
 
 def find_misalignment(source: LineStats, target: LineStats) -> Misalignment | None:
