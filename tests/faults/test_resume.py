@@ -45,6 +45,27 @@ def test_a02_stopping_and_resuming_change_nothing(
     assert_equal(tmp_path / "run", trainings.whole(kind, override))
 
 
+METHODS = {
+    "bpe": ("tokenizer.kind=bpe", "training.bpe_dropout=0.2", "training.consistency=simcut", "training.ema=0.9"),
+    "unigram": (
+        "training.unigram_alpha=0.3",
+        "training.consistency=rdrop",
+        "training.both_directions=5",
+        "training.optimizer=muon",
+    ),
+}
+
+
+@pytest.mark.parametrize("methods", METHODS)
+def test_a15_a_stop_changes_nothing_with_methods_that_draw_or_change_on_the_way(
+    methods: str, trainings: Trainings, tmp_path: Path
+) -> None:
+    trainings.interrupted("transformer", tmp_path / "run", "twice", KILL, *METHODS[methods])
+    whole = trainings.whole("transformer", *METHODS[methods])
+    assert_equal(tmp_path / "run", whole)
+    assert losses(whole) != losses(trainings.whole("transformer"))
+
+
 @pytest.mark.parametrize("number", [TERM, KILL])
 def test_a02_a_stop_changes_nothing_where_parts_are_computed_side_by_side(
     number: int, trainings: Trainings, tmp_path: Path

@@ -7,10 +7,14 @@ from torch import Tensor
 from tests.tiny import tiny
 from translator.models import MODELS
 from translator.ops.choice import Ops
+from translator.ops.consistency import PairWeights
 from translator.text.batches import Batch, EncodedLines, EncodedPairs
+from translator.text.static_batches import StaticBatches
 from translator.text.tokenizer import EOS
 from translator.training.consistency import CONSISTENCIES, Consistency, rdrop, simcut
 from translator.training.objective import Objective
+
+WEIGHTS = PairWeights(0.7, 0.4, 3.0, 2.0)
 
 
 def batch() -> Batch:
@@ -65,3 +69,19 @@ def test_simcut_hides_tokens_of_both_sides_from_the_second_view_only() -> None:
         is_cut = cut != ids
         assert 0 < is_cut.sum() < is_cut.numel()
         assert not cut[is_cut].any()  # PAD is 0
+
+
+def test_both_views_of_a_static_batch_have_the_loss_and_gradients_of_the_dynamic_one() -> None:
+    torch.manual_seed(0)
+    ops = Ops(fast=True)
+    model = tiny("transformer", {"model": {"dropout": 0.0}}, ops)
+    objective = Objective(model, label_smoothing=0.1, ops=ops, consistency=Consistency(WEIGHTS, 0.0))
+    sides = [[[4 + n % 3] * (n % length + 1) + [EOS] for n in range(9)] for length in (5, 3)]
+    pairs = EncodedPairs(*(EncodedLines.of(side) for side in sides))
+    static = StaticBatches(pairs)
+    (rows,) = static.rows([torch.arange(9).numpy()])
+    results = []
+    for one in (pairs.batch(torch.arange(9).numpy()), static.batch(rows)):
+        loss = objective(one)
+        results.append([loss, *torch.autograd.grad(loss, list(objective.parameters()))])
+    torch.testing.assert_close(results[1], results[0], rtol=1e-4, atol=1e-5)
