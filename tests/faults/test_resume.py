@@ -229,10 +229,6 @@ def test_a14_another_run_s_unfinished_folder_is_left_alone(trainings: Trainings,
     assert leftovers(tmp_path) == [tmp_path / ".tmp-run-two"]
 
 
-@pytest.mark.skip(reason="void: subwords are not sampled")
-def test_a15_sampled_subwords() -> None: ...
-
-
 def test_a_command_typed_by_a_user_resumes(trainings: Trainings, tmp_path: Path) -> None:
     stop = ("send", int(TERM), "translator.training.loop.Report", 2)
     assert trainings.run("transformer", tmp_path / "run", sabotage=[stop]).code == 143

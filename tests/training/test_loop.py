@@ -67,7 +67,7 @@ def run(
 ) -> list[Report]:
     settings = SETTINGS.model_copy(update={"steps": steps})
     outcomes = train(
-        objective, updates, optimizer, lambda _: 0.01, settings=settings, progress=progress, average=average
+        objective, updates, optimizer, lambda step: 0.01 / step, settings=settings, progress=progress, average=average
     )
     return [outcome.read() for outcome in outcomes]
 

@@ -83,8 +83,12 @@ class Together(torch.optim.Optimizer):
 
     def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
         self.parts = parts
-        super().__init__([group for part in parts for group in part.param_groups], {})
-        self.param_groups = [group for part in parts for group in part.param_groups]
+        super().__init__(self._groups(), {})
+        self.param_groups = self._groups()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return the groups of the parts themselves, so that a learning rate that is set here is theirs."""
+        return [group for part in self.parts for group in part.param_groups]
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Update all parameters, or none if `found_inf` is set, as the fused optimizers of the library do."""
@@ -107,6 +111,7 @@ class Together(torch.optim.Optimizer):
                 number - first: state_dict["state"][number] for number in numbers if number in state_dict["state"]
             }
             part.load_state_dict({**part.state_dict(), "state": states})
+        self.param_groups = self._groups()  # the library has replaced them
 
     def _numbered(self) -> Iterator[tuple[int, torch.optim.Optimizer]]:
         """Yield each part with the number of its first parameter."""
