@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from translator.text import subword_sampling
 from translator.text.batches import EncodedPairs, encode_corpus
 from translator.text.corpus import Corpus
 from translator.text.subword_sampling import BPEDropout, Segmenter, SubwordSampler, UnigramSampling
@@ -61,6 +62,16 @@ def test_draws_depend_on_seed_epoch_and_sentence_only(kind: str) -> None:
         sampler(kind, 0.3, seed=2).sample(PAIRS[kind], ALL, 5),
     ):
         assert sentences(other) != sentences(whole)
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_forgetting_words_changes_no_draw(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = sentences(sampler(kind, 0.3).sample(PAIRS[kind], ALL, 0))
+    monkeypatch.setattr(subword_sampling, "_MAX_CACHED_TOKENS", 5)
+    monkeypatch.setattr(subword_sampling, "_MAX_WORD_TOKENS", 2)
+    forgetful = sampler(kind, 0.3)
+    assert sentences(forgetful.sample(PAIRS[kind], ALL, 0)) == expected
+    assert max(map(len, forgetful._segmenters[0]._words)) == 2
 
 
 def frequencies(segmenter: Segmenter[Any], best: list[int], draws: int) -> Counter[tuple[int, ...]]:

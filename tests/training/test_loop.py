@@ -267,7 +267,7 @@ def test_sampled_updates_depend_on_seed_epoch_and_position_only() -> None:
 
         def __init__(self) -> None:
             self.is_start = [True] * VOCAB_SIZE
-            self._words = {}
+            self._words, self._num_cached = {}, 0
 
         def read(self, best: tuple[int, ...]) -> tuple[int, ...]:
             return best

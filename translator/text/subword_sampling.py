@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.tokenizer import EOS
 
-_MAX_WORDS = 2**17
-"""Words that are remembered."""
+_MAX_CACHED_TOKENS = 2**18
+"""Tokens of all words that are remembered."""
+_MAX_WORD_TOKENS = 32
+"""Longer words, such as sentences in a script without spaces, are not remembered."""
 _NO_MERGE = 2**31
 """Rank of two symbols that no token spells."""
 
@@ -43,6 +45,7 @@ class Segmenter(ABC, Generic[WordT]):
         self.ids = {piece: token for token, piece in enumerate(self.pieces) if self.is_plain[token]}
         self.is_start = [piece.startswith("▁") for piece in self.pieces]
         self._words: dict[tuple[int, ...], WordT] = {}
+        self._num_cached = 0
 
     def sample(self, best: Sequence[int], generator: Random) -> list[int]:
         """Return a sentence with its words segmented afresh; both end in EOS."""
@@ -51,12 +54,19 @@ class Segmenter(ABC, Generic[WordT]):
         for start, end in pairwise([*starts, len(best) - 1]):
             ids = tuple(best[start:end])
             word = self._words.get(ids)
-            if word is None:
-                if len(self._words) == _MAX_WORDS:
-                    self._words.clear()
-                word = self._words[ids] = self.read(ids)
-            sentence += self.draw(word, generator)
+            sentence += self.draw(self._remember(ids) if word is None else word, generator)
         return [*sentence, EOS]
+
+    def _remember(self, ids: tuple[int, ...]) -> WordT:
+        """Return what `draw` needs to know about a new word, and keep it unless it is long."""
+        word = self.read(ids)
+        if len(ids) <= _MAX_WORD_TOKENS:
+            if self._num_cached > _MAX_CACHED_TOKENS:
+                self._words.clear()
+                self._num_cached = 0
+            self._words[ids] = word
+            self._num_cached += len(ids)
+        return word
 
     def symbols(self, best: Sequence[int]) -> list[int]:
         """Return the ids of the characters of a word, and of its bytes."""
