@@ -25,8 +25,9 @@ def find_run(name: str | Path | None, root: Path = RUNS) -> RunFolder:
 
 
 def ensemble_of(runs: Sequence[RunFolder]) -> RunFolder:
-    """Return the first run with the others as its partners."""
-    return runs[0]._replace(partners=tuple(runs[1:]))
+    """Return the first run with all others as its partners."""
+    first, *others = (member for run in runs for member in (run._replace(partners=()), *run.partners))
+    return first._replace(partners=tuple(others))
 
 
 def latest_run(root: Path = RUNS) -> RunFolder:

@@ -24,6 +24,8 @@ def test_an_ensemble_is_named_by_its_runs(pair: list[RunFolder], tmp_path: Path)
     assert ensemble == ensemble_of(pair)
     assert ensemble.name == "one+other"
     assert find_run(f"{pair[0].path}+{pair[1].path}") == ensemble
+    assert ensemble_of([ensemble]) == ensemble
+    assert ensemble_of([ensemble, pair[0]]).name == "one+other+one"
     (tmp_path / "a+b").mkdir()
     assert find_run("a+b", tmp_path).partners == ()
 

@@ -23,7 +23,7 @@ def find_teachers(config: Config, run: RunFolder) -> list[RunFolder]:
     Raises ModelError if one is not finished, and UsageError if it is the run itself or translates between other languages.
     """
     names = config.training.teacher.split(",") if config.training.teacher else []
-    teachers = [find_run(name.strip()) for name in names]
+    teachers = [find_run(name.strip()) for name in names if name.strip()]
     for teacher in teachers:
         for member in (teacher, *teacher.partners):
             if member.path.resolve() == run.path.resolve():
