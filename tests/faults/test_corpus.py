@@ -290,7 +290,7 @@ def test_e16_a_row_of_other_than_two_fields_is_named(commands: Commands, corpus:
     for row, number in ((good + "\tmore", 3), ("alone", 1)):
         alter(corpus / "train.tsv", 9, row)
         done = train(commands, corpus, "corpus.format=tsv")
-        refused(done, 3, f"train.tsv:9: found {number} fields, expected 2 separated by a tab")
+        refused(done, 3, f"train.tsv:9: found {number} field{'s' * (number > 1)}, expected 2; correct the row")
 
 
 def test_e17_quotes_and_the_word_null_are_text(commands: Commands, corpus: Path) -> None:

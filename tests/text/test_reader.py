@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translator.errors import DataError, MachineError
-from translator.text import reader
+from translator.text import opening, reader
 from translator.text.reader import OVERLONG, BlockReader, LineLimit, decode_lines, read_lines
 
 
@@ -221,7 +221,7 @@ def test_how_far_a_gzipped_file_may_expand_depends_on_its_size(
     ):
         with monkeypatch.context() as patch:
             for name, value in limits.items():
-                patch.setattr(reader, name, value)
+                patch.setattr(opening, name, value)
             if is_read:
                 assert len(READERS[reader_name](path, LineLimit())) == 1000
             else:

@@ -1,17 +1,35 @@
 """Every format gives all pairs in order, or an error with file and line."""
 
+import bz2
+import csv
+import gzip
 import json
+import lzma
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
 
+import openpyxl
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text import reader, sources
+from translator.text import reader
 from translator.text.corpus import Fingerprint, Split, join_lines
 from translator.text.filters import PairFilter
-from translator.text.sources import FORMATS, CorpusSettings, HubSettings, open_split, read_labels, read_split
+from translator.text.formats import table
+from translator.text.formats.hub import HubSettings
+from translator.text.sources import FORMATS, CorpusSettings, open_split, read_labels, read_split
 
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda content: pyarrow.Codec("zstd").compress(content, asbytes=True),
+}
 PAIRS = [("one", "eins"), ('a "quote', 'ein "Zitat'), ("NA", "null"), ("caf\u0065\u0301", "Café")]
 READ = [*PAIRS[:3], ("café", "Café")]  # NFC
 
@@ -33,12 +51,42 @@ def write_jsonl(folder: Path, pairs: Pairs) -> None:
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def write_csv(folder: Path, pairs: Pairs) -> None:
+    with (folder / "train.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(pairs)
+
+
+def write_xlsx(folder: Path, pairs: Pairs) -> None:
+    book = openpyxl.Workbook()
+    for row in pairs:
+        book.active.append(row)
+    book.save(folder / "train.xlsx")
+
+
+def write_tmx(folder: Path, pairs: Pairs) -> None:
+    units = "".join(
+        "<tu>"
+        + "".join(f'<tuv xml:lang="{language}"><seg>{escape(text)}</seg></tuv>' for language, text in sides)
+        + "</tu>\n"
+        for sides in (zip(("en", "de-DE"), pair, strict=True) for pair in pairs)
+    )
+    (folder / "train.tmx").write_text(f'<tmx version="1.4"><header srclang="en"/><body>{units}</body></tmx>')
+
+
+def write_parquet(folder: Path, pairs: Pairs) -> None:
+    columns = dict(zip(("en", "de"), zip(*pairs, strict=True), strict=True))
+    parquet.write_table(pyarrow.table(columns), folder / "train.parquet")
+
+
 def write_hub(folder: Path, pairs: Pairs) -> None:
     rows = [{"translation": {"en": source, "de": target}} for source, target in pairs]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-WRITERS = {"files": write_files, "tsv": write_tsv, "jsonl": write_jsonl, "hub": write_hub}
+WRITERS = {
+    "files": write_files, "tsv": write_tsv, "csv": write_csv, "jsonl": write_jsonl, "xlsx": write_xlsx, "tmx": write_tmx,
+    "parquet": write_parquet, "hub": write_hub,
+}  # fmt: skip
 """For every format a function that writes pairs as the training split."""
 
 
@@ -65,11 +113,73 @@ def test_every_format_rejects_a_split_without_text(format_name: str, tmp_path: P
         read_split(settings(format_name, tmp_path), "train")
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", sorted(FORMATS.keys() - {"xlsx", "tmx"}))  # these cannot contain NUL
 def test_every_format_gives_the_line_of_an_error(format_name: str, tmp_path: Path) -> None:
     WRITERS[format_name](tmp_path, [("a", "b"), ("a", "b\0")])
     with pytest.raises(DataError, match=r":2: found a NUL"):
         read_split(settings(format_name, tmp_path), "train")
+
+
+TEXT_FORMATS = ["files", "tsv", "csv", "jsonl", "tmx"]
+
+
+def changed(folder: Path, change: Callable[[bytes], bytes], suffix: str = "") -> None:
+    """Change the content of all files in a folder, and add a suffix to their names."""
+    for path in list(folder.iterdir()):
+        content = change(path.read_bytes())
+        path.unlink()
+        Path(f"{path}{suffix}").write_bytes(content)
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "CRLF": lambda content: content.replace(b"\n", b"\r\n"),
+    "BOM": lambda content: b"\xef\xbb\xbf" + content,
+    "no last LF": lambda content: content.removesuffix(b"\n"),
+}
+
+
+@pytest.mark.parametrize("format_name", TEXT_FORMATS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_text_format_ignores_how_its_lines_end(format_name: str, change: str, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path, PAIRS)
+    changed(tmp_path, CHANGES[change])
+    corpus = read_split(settings(format_name, tmp_path), "train")
+    assert list(zip(corpus.source, corpus.target, strict=True)) == READ
+
+
+@pytest.mark.parametrize("format_name", TEXT_FORMATS)
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_every_text_format_may_be_compressed(format_name: str, suffix: str, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path, PAIRS)
+    changed(tmp_path, COMPRESSORS[suffix], suffix)
+    corpus = read_split(settings(format_name, tmp_path), "train")
+    assert list(zip(corpus.source, corpus.target, strict=True)) == READ
+    changed(tmp_path, lambda content: content[: len(content) // 2])
+    with pytest.raises(DataError, match=rf"train\..*{suffix}: damaged \w+ file"):
+        read_split(settings(format_name, tmp_path), "train")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_finding_has_the_line_of_its_pair(format_name: str, tmp_path: Path) -> None:
+    WRITERS[format_name](tmp_path, [*PAIRS, ("x", " "), *PAIRS])
+    stream = open_split(settings(format_name, tmp_path), "train")
+    pair_filter = PairFilter(CorpusSettings(), stream.places, stream.line_of)
+    for block in stream.blocks:
+        pair_filter.filter(block)
+    result = pair_filter.result()
+    assert (result.counts.read, result.counts.blank) == (9, 1)
+    assert [finding.line for finding in result.findings if finding.what == "blank"] == [5]
+
+
+@pytest.mark.parametrize("format_name", sorted(FORMATS.keys() - {"files"}))
+def test_every_table_takes_null_and_empty_fields_as_blank_sides(format_name: str, tmp_path: Path) -> None:
+    rows: Any = [("one", "eins"), ("two", None), ("", "drei"), (None, None)]
+    if format_name in ("tsv", "csv", "tmx"):  # have no null
+        rows = [("one", "eins"), ("two", ""), ("", "drei"), ("", "")]
+    WRITERS[format_name](tmp_path, rows)
+    corpus = read_split(settings(format_name, tmp_path), "train")
+    pairs = list(zip(corpus.source, corpus.target, strict=True))
+    assert pairs == [("one", "eins"), ("two", ""), ("", "drei"), ("", "")][: 3 if format_name == "xlsx" else 4]
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -106,18 +216,17 @@ def test_no_side_is_in_memory_by_more_than_a_block(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("format_name", sorted(FORMATS.keys() - {"files"}))
 def test_a_block_of_long_rows_is_small(format_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_BLOCK_CHARACTERS", 100)
-    WRITERS[format_name](tmp_path, [("a", "long " * 20)] * 10)
+    monkeypatch.setattr(table, "_BLOCK_CHARACTERS", 100)
+    WRITERS[format_name](tmp_path, [("a", "long " * 21)] * 10)
     blocks = list(open_split(settings(format_name, tmp_path), "train").blocks)
     assert [len(block.source) for block in blocks] == [1] * 10
 
 
 def test_hub_columns_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(json.dumps({"english": "one", "german": "eins"}) + "\n")
-    hub = HubSettings(name=str(tmp_path), source_column="english", target_column="german")
-    assert read_split(CorpusSettings(format="hub", hub=hub), "train").target == ["eins"]
-    with pytest.raises(DataError, match="found fields english, german, expected text fields 'en' and 'de'"):
-        read_split(settings("hub", tmp_path), "train")
+    hub = HubSettings(name=str(tmp_path), source_column="german", target_column="english")
+    assert read_split(CorpusSettings(format="hub", hub=hub), "train").target == ["one"]
+    assert read_split(settings("hub", tmp_path), "train").target == ["eins"]
 
 
 def test_an_unknown_split_is_a_usage_error(tmp_path: Path) -> None:
@@ -150,15 +259,42 @@ def test_without_a_network_the_error_suggests_local_files(monkeypatch: pytest.Mo
     ("name", "content", "message"),
     [
         ("tsv", "a\tb\nx\ty\tz\n", r"train\.tsv:2: found 3 fields, expected 2"),
-        ("tsv", "a\n", r"train\.tsv:1: found 1 fields, expected 2"),
+        ("tsv", "a\n", r"train\.tsv:1: found 1 field, expected 2"),
         ("jsonl", '{"en": "a", "de": "b"}\n{"en": \n', r"train\.jsonl:2: not JSON"),
         ("jsonl", '{"en": "a", "de": "\\ud800"}\n', r"train\.jsonl:1: found half of a surrogate pair"),
         ("jsonl", '{"en": "a", "de": "b"}\n{"en": "a\\u0000", "de": "b"}\n', r"train\.jsonl:2: found a NUL character"),
         ("jsonl", "[" * 100_000, r"train\.jsonl:1: not JSON"),
         (
             "jsonl",
+            '{"en": "a", "de": "b"}\n{"en": "a"}\n',
+            r"train\.jsonl:2: found fields en, expected text fields 'en'",
+        ),
+        (
+            "jsonl",
+            '{"en": "a", "de": "b"}\n{"en": "a", "de": 5}\n',
+            r"train\.jsonl:2: found fields en, de, expected text",
+        ),
+        ("jsonl", '["a", "b"]\n"a b"\n', r"train\.jsonl:2: found str, expected an object"),
+        (
+            "jsonl",
+            '[{"en": "a", "de": "b"},\n{"en": "a", "de"}]\n',
+            r"train\.jsonl:2: not JSON \(Expecting ':' delimiter",
+        ),
+        ("jsonl", '[{"en": "a", "de": "b"},\n{"en": "a", "de": "b"}\n', r"train\.jsonl:3: not JSON \(Expecting value"),
+        ("jsonl", '[{"en": "a", "de": "b"}]\n[]\n', r"train\.jsonl:1: not JSON \(text after the end of the array"),
+        ("csv", "a,b\nc,d\ne,f,g\n", r"train\.csv:3: found 3 fields, expected 2"),
+        ("csv", 'a,b\n"c\nd",e\n"f,g\n', r"train\.csv:4: not CSV \(unexpected end of data"),
+        ("csv", 'a,b\nc,d\n"e"f,g\n', r"train\.csv:3: not CSV \(',' expected after '\"'"),
+        ("csv", "one word\nanother\n", r"train\.csv: found no comma, semicolon or tab that divides the lines"),
+        ("tmx", "<tmx><body><tu>\n</body></tmx>", r"train\.tmx:2: not TMX \(mismatched tag\)"),
+        ("tmx", '<!DOCTYPE x [<!ENTITY a "b">]><tmx/>', r"train\.tmx:1: declares an entity"),
+        ("tmx", "<tmx><tu><tuv lang='fr'><seg>a</seg></tuv></tu></tmx>", r"found the languages fr, expected en and de"),
+        ("parquet", "PAR1", r"train\.parquet: damaged Parquet file"),
+        ("xlsx", "PK", r"train\.xlsx: damaged zip archive"),
+        (
+            "jsonl",
             '{"en": "a", "fr": "b"}\n',
-            r"train\.jsonl:1: found fields en, fr, expected text fields 'en' and 'de'",
+            r"train\.jsonl:1: cannot tell which columns are 'en' and 'de': 1 'en' \('a'\), 2 'fr' \('b'\); choose two",
         ),
     ],
 )

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 Split: TypeAlias = Literal["train", "validation", "test"]
@@ -17,11 +17,18 @@ class Block(NamedTuple):
     target: list[str]
 
 
+def next_number(index: int) -> int:
+    """Return the line of a pair in a file with one pair per line; `index` counts from 0, lines from 1."""
+    return index + 1
+
+
 class Stream(NamedTuple):
     """A split as an iterator over blocks, which can be read once."""
 
     blocks: Iterator[Block]
     places: tuple[str, str]  # name of each side for `place:line` in messages
+    line_of: Callable[[int], int] = next_number  # line of a pair that has been read
+    notices: tuple[str, ...] = ()  # which columns hold the pairs, and what was left out
     revision: str | None = None  # commit of a hub data set, if known
 
 
@@ -31,6 +38,8 @@ class Corpus(NamedTuple):
     source: list[str]
     target: list[str]
     places: tuple[str, str] = ("source", "target")
+    line_of: Callable[[int], int] = next_number
+    notices: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:

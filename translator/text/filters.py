@@ -7,7 +7,7 @@ Duplicates and overlaps are found by 64-bit hashes, so two different lines count
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.text.corpus import Block, Corpus, Fingerprint, join_lines
+from translator.text.corpus import Block, Corpus, Fingerprint, join_lines, next_number
 from translator.text.lines import LineStats, distinct, find_known, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
 from translator.text.reader import OVERLONG
@@ -89,8 +89,10 @@ class FilterResult(NamedTuple):
 class PairFilter:
     """Filters pairs block by block. After the last block, `result` returns counts and findings about all pairs."""
 
-    def __init__(self, settings: CorpusSettings, places: tuple[str, str]) -> None:
-        self.settings, self.places = settings, places
+    def __init__(
+        self, settings: CorpusSettings, places: tuple[str, str], line_of: Callable[[int], int] = next_number
+    ) -> None:
+        self.settings, self.places, self._line_of = settings, places, line_of
         self._fingerprint = Fingerprint()
         self._findings: dict[str, Finding] = {}
         self._rules: list[NDArray[np.uint8]] = []
@@ -132,7 +134,7 @@ class PairFilter:
         example = block[side][first]
         if len(example) > _MAX_EXAMPLE_CHARACTERS:
             example = example[:_MAX_EXAMPLE_CHARACTERS] + "..."
-        new = Finding(what, 0, self.places[side], self._num_read + first + 1, example)
+        new = Finding(what, 0, self.places[side], self._line_of(self._num_read + first), example)
         finding = self._findings.get(what, new)
         self._findings[what] = finding._replace(num_lines=finding.num_lines + len(indices))
 
@@ -178,7 +180,8 @@ class PairFilter:
                 what = "whose lengths are unrelated to those of the other side, as if one file were shuffled"
                 self._findings[what] = Finding(what, len(source.num_bytes), self.places[0], 1, "")
             return
-        line, shift, num_lines = misalignment
+        first, shift, num_lines = misalignment
+        line = self._line_of(first - 1)
         distance = "one line" if abs(shift) == 1 else "two lines"
         what = f"seem to be translated {distance} {'later' if shift > 0 else 'earlier'} on the other side"
         if self.settings.misaligned == "stop":
@@ -218,7 +221,7 @@ def check_held_out(other: Corpus, settings: CorpusSettings, train: FilterResult,
 
     `sample` holds some of the training pairs. Raises DataError if the sentences are misaligned.
     """
-    pair_filter, block = PairFilter(settings, other.places), Block(other.source, other.target)
+    pair_filter, block = PairFilter(settings, other.places, other.line_of), Block(other.source, other.target)
     source, target = (hash_lines(side) for side in block)
     shared = find_known(pair_hashes(source, target), train.pair_hashes)
     pair_filter.note("also found in the training pairs", shared, block, 0)

@@ -4,39 +4,23 @@ Python's own line reading also cuts at CR, and `str.splitlines` at NEL and U+202
 CR before the LF, which is removed.
 
 Reading takes bounded memory for any content: of a line longer than its `LineLimit` only a part is ever
-held, and a gzipped file may not expand to much more than text does.
+held. `opening.py` decompresses files within limits.
 """
 
-import errno
-import gzip
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from translator.errors import DataError, MachineError
+from translator.errors import DataError
+from translator.text.opening import explain_errors, open_binary
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # UTF-16 and UTF-32
 _BLOCK_BYTES = 2**22
-_GZIP_BUFFER_BYTES = 2**17  # GzipFile is slow at lines and at small reads
 _SKIPPED_BYTES = 2**20  # of a line that is too long, at a time
 _EXTRA_BYTES = len(_BOM) + len(b"\r\n") + 1  # a BOM and a line end do not count, so read this far to judge a line
-MAX_EXPANSION = 20
-"""How many times larger than its gzipped file a text may be. Usual are 3 to 5, and about 10 for repetitive text."""
-MIN_EXPANDED_BYTES = 2**25
-"""A gzipped file may always expand to this size, so that short texts may be repetitive."""
-MAX_EXPANDED_BYTES = 10**11
-"""No gzipped file may expand to more. 5 million pairs are about 10**9 bytes."""
-GZIP_LIMITS = (
-    f"a gzipped file (.gz) may expand {MAX_EXPANSION}-fold, or to {MIN_EXPANDED_BYTES / 1e6:.0f} MB if that is more, "
-    f"but not to more than {MAX_EXPANDED_BYTES / 1e9:.0f} GB"
-)
-_MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
 class LineLimit(NamedTuple):
@@ -61,8 +45,8 @@ _USUAL_LIMIT = LineLimit()
 
 
 def read_lines(path: Path, limit: LineLimit = _USUAL_LIMIT) -> Iterator[str]:
-    """Yield the lines of a text file, which may be gzipped if its name ends in .gz. Raises DataError if it is not text."""
-    with _explain_errors(path), _open_binary(path) as stream:
+    """Yield the lines of a text file, which may be compressed. Raises DataError if it is not text."""
+    with explain_errors(path), open_binary(path) as stream:
         yield from decode_lines(bounded_lines(stream.readline, limit.max_bytes), str(path), limit=limit)
 
 
@@ -109,14 +93,14 @@ class BlockReader:
     def __init__(self, path: Path, limit: LineLimit = _USUAL_LIMIT) -> None:
         self.path, self.limit, self.num_lines = path, limit, 0
         self._waiting: list[str] = []
-        with _explain_errors(path):
-            self._stream = _open_binary(path)
+        with explain_errors(path):
+            self._stream = open_binary(path)
 
     def fill(self) -> int:
         """Read lines if none are waiting to be taken. Returns how many are waiting: 0 at the end of the file."""
         if self._waiting:
             return len(self._waiting)
-        with _explain_errors(self.path):
+        with explain_errors(self.path):
             raw = self._stream.read(_BLOCK_BYTES)
             raw += next(bounded_lines(self._stream.readline, self.limit.max_bytes), b"")
         if not raw:
@@ -156,45 +140,3 @@ def _has_longer_line(content: bytes, max_bytes: int) -> bool:
         if not start:  # not found
             return True
     return False
-
-
-@contextmanager
-def _explain_errors(path: Path) -> Iterator[None]:
-    """Turn errors about the file into a DataError, and errors of the machine into a MachineError."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(str(path), f"damaged gzip file ({error})", "copy it again") from error
-    except OSError as error:
-        found = f"cannot be read ({error.strerror})"
-        if error.errno in _MACHINE_ERRNOS:
-            raise MachineError(str(path), found, "this is not a problem of the file; run the command again") from error
-        raise DataError(str(path), found, "check its permissions") from error
-
-
-def _open_binary(path: Path) -> BufferedReader:
-    """Open the file, decompressing it if its name ends in .gz and its content is gzipped."""
-    if not path.exists():
-        raise DataError(str(path), "no such file", "check the name")
-    if not path.is_file():
-        raise DataError(str(path), "not a regular file", "give a text file")
-    with path.open("rb") as file:
-        is_gzip = path.suffix == ".gz" and file.read(2) == b"\x1f\x8b"
-    return BufferedReader(_GzippedText(path), _GZIP_BUFFER_BYTES) if is_gzip else path.open("rb")
-
-
-class _GzippedText(gzip.GzipFile):
-    """A gzipped file. Raises DataError once it has expanded to more than text would."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "rb")
-        self._path = path
-        self._max_bytes = min(max(MAX_EXPANSION * path.stat().st_size, MIN_EXPANDED_BYTES), MAX_EXPANDED_BYTES)
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Read decompressed bytes; `BufferedReader` calls this with the number of bytes that it has room for."""
-        content = super().read(size)
-        if self.tell() > self._max_bytes:
-            found = f"expands to more than {self._max_bytes / 1e6:,.0f} MB, which is too much for a text of its size"
-            raise DataError(str(self._path), found, "if this is intended, decompress it with gunzip")
-        return content

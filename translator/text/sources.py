@@ -1,45 +1,40 @@
-"""Where a corpus comes from: two text files, TSV, JSON Lines or the Hugging Face hub.
+"""Where a corpus comes from: aligned text files, tables in one of several formats, or the Hugging Face hub.
 
-FORMATS names the readers. Each maps (settings, split) to a `Stream` of aligned pairs and raises a DataError with file and line
-for input that it cannot use. To add a format: one reader here and one line in FORMATS.
+FORMATS names the formats. Each opener maps (settings, split) to a `Stream` of aligned pairs and raises a DataError with file and
+line for input that it cannot use. To add a format: a reader of rows in `formats/` and a line in TABLES.
 """
 
-import json
-import os
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 
-from translator.errors import DataError, MachineError, UsageError
+from translator.errors import DataError, UsageError
 from translator.settings import NameIn, Settings
 from translator.text.corpus import Block, Corpus, Split, Stream
-from translator.text.reader import GZIP_LIMITS, OVERLONG, BlockReader, LineLimit, read_lines
-
-_BLOCK_ROWS = 10_000
-_BLOCK_CHARACTERS = 2**22
-_HUB_TIMEOUT_SECONDS = 10
-_LOCAL_ADVICE = "use local files: --set corpus.format=files --set corpus.folder=FOLDER"
-
+from translator.text.formats.delimited import read_csv, read_tsv
+from translator.text.formats.hub import HubSettings, read_hub
+from translator.text.formats.json_rows import read_json
+from translator.text.formats.lines import paired_lines
+from translator.text.formats.parquet import read_parquet
+from translator.text.formats.spreadsheet import read_xlsx
+from translator.text.formats.table import Layout, Reader, open_table
+from translator.text.formats.tmx import read_tmx
+from translator.text.nearby import advice_for_missing, files_in
+from translator.text.opening import COMPRESSED_SUFFIXES, EXPANSION_LIMITS, is_there, uncompressed_name
+from translator.text.reader import LineLimit, read_lines
 
 _FileName: TypeAlias = str | tuple[str, str]
-
-
-class HubSettings(Settings):
-    """`[corpus.hub]`: a data set of the Hugging Face hub, or a local folder with the same layout."""
-
-    name: str = Field("", description="owner/name, or a local folder")
-    configuration: str | None = Field(None, description="configuration of the data set, if it has several")
-    revision: str | None = Field(None, description="commit or tag; the commit is recorded with the run")
-    train: str = Field("train", description="split to train on")
-    validation: str = Field("validation", description="split to validate on")
-    test: str | None = Field(None, description="split to report scores on; empty: none")
-    source_column: str | None = Field(None, description="column of the source; default: corpus.source_language")
-    target_column: str | None = Field(None, description="column of the target; default: corpus.target_language")
+_ColumnKey: TypeAlias = Annotated[int, Field(ge=1)] | str
+_LANGUAGE_SUFFIX = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")
+_WITHOUT = {
+    "validation": "hold some training pairs out: --set corpus.validation=",
+    "test": "train without a test set: --set corpus.test=",
+}
+"""What to type if a split does not exist."""
 
 
 class CorpusSettings(Settings):
@@ -50,10 +45,17 @@ class CorpusSettings(Settings):
     target_language: str = Field("de", min_length=1, description="suffix of target files, key of target fields")
     folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
     train: _FileName = Field(
-        "train", description=f"file name without the language, or a pair of file names; {GZIP_LIMITS}"
+        "train", description=f"file name without the language, or a pair of file names; {EXPANSION_LIMITS}"
     )
     validation: _FileName = Field("valid", description="the same for validation")
     test: _FileName | None = Field(None, description="the same for the test set; empty: none")
+    header: Literal["auto", True, False] = Field(
+        "auto", description="whether the first row of a table names the columns; auto: if it looks like names"
+    )
+    columns: tuple[_ColumnKey, _ColumnKey] | None = Field(
+        None,
+        description="source and target column of a table, by number or name; default: the columns of the languages",
+    )
     hub: HubSettings = Field(HubSettings(), description="data set for format = hub")
     max_line_bytes: int = Field(
         LineLimit().max_bytes,
@@ -81,80 +83,64 @@ class CorpusSettings(Settings):
         """Return how long the lines of a split may be. Only training pairs are skipped; other splits must be complete."""
         return LineLimit(self.max_line_bytes, skips=split == "train")
 
+    def layout(self, split: Split) -> Layout:
+        """Return what is known about the tables of a split."""
+        languages, hub, columns = (self.source_language, self.target_language), self.hub, self.columns
+        if columns is None and (hub.source_column or hub.target_column):
+            columns = hub.source_column or languages[0], hub.target_column or languages[1]
+        return Layout(languages, columns, self.header, self.line_limit(split))
+
 
 def open_files(settings: CorpusSettings, split: Split) -> Stream:
     """Open two text files, one per language."""
-    name: str | tuple[str, str] = getattr(settings, split)
+    name: _FileName = getattr(settings, split)
     if isinstance(name, str):
         languages = settings.source_language, settings.target_language
-        source, target = (_existing(settings.folder / f"{name}.{language}") for language in languages)
+        source, target = (_find(settings.folder / f"{name}.{language}") for language in languages)
     else:
         source, target = (settings.folder / file for file in name)
     if source == target or (source.exists() and target.exists() and source.samefile(target)):
         raise UsageError("[corpus]", f"found {source} for both sides, expected two files", f"change corpus.{split}")
-    if split == "test" and not source.exists():
-        advice = "check the name, or train without a test set: --set corpus.test="
-        raise DataError(str(source), "no such file", advice)
-    return Stream(_file_blocks(source, target, settings.line_limit(split)), (str(source), str(target)))
+    _require_files(settings, split, source=source, target=target)
+    return Stream(paired_lines(source, target, settings.line_limit(split)), (str(source), str(target)))
 
 
-def open_tsv(settings: CorpusSettings, split: Split) -> Stream:
-    """Open a file with a source, a tab and a target on each line. Quotes and the word NA have no special meaning."""
-
-    def parse(line: str, place: str) -> tuple[str, str]:
-        fields = line.split("\t")
-        if len(fields) != 2:
-            found = f"found {len(fields)} fields, expected 2 separated by a tab"
-            raise DataError(place, found, "a sentence cannot contain a tab")
-        return fields[0], fields[1]
-
-    return _open_rows(settings, split, parse)
-
-
-def open_jsonl(settings: CorpusSettings, split: Split) -> Stream:
-    """Open a file with a JSON object on each line."""
-
-    def parse(line: str, place: str) -> tuple[str, str]:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(place, f"not JSON ({error})", "write one object on each line") from error
-        return _pair_of_row(row, settings, split, place)
-
-    return _open_rows(settings, split, parse)
+def open_rows(settings: CorpusSettings, split: Split) -> Stream:
+    """Open a file that has both sides of a pair in each row."""
+    name: _FileName = getattr(settings, split)
+    if not isinstance(name, str):
+        advice = f"format = {settings.format!r} has both sides in one file"
+        raise UsageError(f"corpus.{split}", "found two file names, expected one", advice)
+    path = _find(settings.folder / name, TABLES[settings.format].suffixes)
+    _require_files(settings, split, table=path)
+    layout = settings.layout(split)
+    return open_table(TABLES[settings.format].read(path, layout.limit, layout.languages), str(path), layout)
 
 
 def open_hub(settings: CorpusSettings, split: Split) -> Stream:
-    """Open a hub data set, or a local folder with the same layout. Code that comes with a data set is never executed."""
-    hub = settings.hub
-    if not hub.name:
-        raise UsageError("corpus.hub.name", "found '', expected owner/name", f"set it, or {_LOCAL_ADVICE}")
-    revision = None if Path(hub.name).is_dir() else _resolve_revision(hub.name, hub.revision)
-    import datasets
-
-    datasets.disable_progress_bars()
-    name = getattr(hub, split)
-    try:
-        rows = datasets.load_dataset(hub.name, hub.configuration, split=name, revision=revision)
-    except (OSError, ConnectionError) as error:
-        raise MachineError(hub.name, f"cannot be loaded ({_first_line(error)})", _LOCAL_ADVICE) from error
-    except RuntimeError as error:
-        raise UsageError(hub.name, "needs code to be loaded, which is not supported", _LOCAL_ADVICE) from error
-    except datasets.exceptions.DatasetsError as error:
-        cause = error.__cause__ or error
-        kind = MachineError if isinstance(cause, OSError) else DataError
-        raise kind(hub.name, f"cannot be read ({_first_line(cause)})", _LOCAL_ADVICE) from error
-    except (ValueError, KeyError) as error:
-        raise UsageError("corpus.hub", f"{hub.name}: {_first_line(error)}", "check configuration and split") from error
-    place = f"{hub.name}:{name}"
-    pairs = (_pair_of_row(row, settings, split, f"{place}:{number}") for number, row in enumerate(rows, 1))
-    return Stream(_row_blocks(pairs), (place, place), revision)
+    """Open a data set of the hub."""
+    rows, place, revision = read_hub(settings.hub, getattr(settings.hub, split))
+    return open_table(rows, place, settings.layout(split))._replace(revision=revision)
 
 
+class Table(NamedTuple):
+    """A format with both sides of a pair in each row, and the suffixes of its files."""
+
+    read: Reader
+    suffixes: tuple[str, ...]
+
+
+TABLES = {
+    "tsv": Table(read_tsv, (".tsv", ".txt", ".tab")),
+    "csv": Table(read_csv, (".csv",)),
+    "jsonl": Table(read_json, (".jsonl", ".json", ".ndjson")),
+    "xlsx": Table(read_xlsx, (".xlsx",)),
+    "tmx": Table(read_tmx, (".tmx",)),
+    "parquet": Table(read_parquet, (".parquet",)),
+}
 FORMATS: dict[str, Callable[[CorpusSettings, Split], Stream]] = {
     "files": open_files,
-    "tsv": open_tsv,
-    "jsonl": open_jsonl,
+    **dict.fromkeys(TABLES, open_rows),
     "hub": open_hub,
 }
 
@@ -169,7 +155,7 @@ def read_split(settings: CorpusSettings, split: Split) -> Corpus:
     """Read a whole split into memory."""
     stream = open_split(settings, split)
     source, target = (list(chain.from_iterable(side)) for side in zip(*stream.blocks, strict=True))
-    return Corpus(source, target, stream.places)
+    return Corpus(source, target, stream.places, stream.line_of, stream.notices)
 
 
 def labels_path(settings: CorpusSettings, split: Split, suffix: str) -> Path | None:
@@ -191,54 +177,35 @@ def read_labels(settings: CorpusSettings, split: Split, suffix: str, *, num_pair
     return lines
 
 
-def _existing(path: Path, suffix: str = "") -> Path:
-    """Return the path itself, with the suffix, or gzipped: the first that exists."""
-    candidates = [path, Path(f"{path}{suffix}"), Path(f"{path}.gz"), Path(f"{path}{suffix}.gz")]
-    return next((path for path in candidates if path.exists() and not path.is_dir()), candidates[1])
+def _find(path: Path, suffixes: Sequence[str] = ()) -> Path:
+    """Return the first file that exists: the path itself, with a suffix, or compressed; if none does, the usual one."""
+    names = [path, *(Path(f"{path}{suffix}") for suffix in suffixes)]
+    compressed = [Path(f"{name}{suffix}") for name in names for suffix in COMPRESSED_SUFFIXES]
+    return next(filter(is_there, [*names, *compressed]), names[min(1, len(names) - 1)])
 
 
-def _open_rows(settings: CorpusSettings, split: Split, parse: Callable[[str, str], tuple[str, str]]) -> Stream:
-    """Open a file that has both sides of a pair on each line; `parse` gets the line and its place for errors."""
-    name: _FileName = getattr(settings, split)
-    if not isinstance(name, str):
-        advice = f"format = {settings.format!r} has both sides in one file"
-        raise UsageError(f"corpus.{split}", "found two file names, expected one", advice)
-    path = _existing(settings.folder / name, f".{settings.format}")
-    rows = (
-        (OVERLONG, OVERLONG) if line is OVERLONG else parse(line, f"{path}:{number}")
-        for number, line in enumerate(read_lines(path, settings.line_limit(split)), 1)
-    )
-    return Stream(_row_blocks(rows), (str(path), str(path)))
-
-
-def _file_blocks(source_path: Path, target_path: Path, limit: LineLimit) -> Iterator[Block]:
-    """Pair the lines of two files. Raises DataError if one file is longer."""
-    with closing(BlockReader(source_path, limit)) as source, closing(BlockReader(target_path, limit)) as target:
-        # Both sides are read by bytes and paired by lines, so that neither is in memory by more than a block.
-        while num_lines := min(source.fill(), target.fill()):
-            yield Block(source.take(num_lines), target.take(num_lines))
-        longer, shorter = (source, target) if source.fill() else (target, source)
-        advice = "remove the trailing blank line"
-        while longer.fill():  # count the lines without a partner
-            if any(map(str.strip, longer.take())):
-                advice = "line n of one file must translate line n of the other"
-        if longer.num_lines > shorter.num_lines:
-            found = f"found {longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
-            raise DataError(str(longer.path), found, advice)
-
-
-def _row_blocks(rows: Iterable[tuple[str, str]]) -> Iterator[Block]:
-    """Collect rows of (source, target) into blocks, which are smaller if the rows are long."""
-    block, num_characters = Block([], []), 0
-    for row in rows:
-        for side, text in zip(block, row, strict=True):
-            side.append(unicodedata.normalize("NFC", text.removesuffix("\r")))
-            num_characters += len(text)
-        if len(block.source) == _BLOCK_ROWS or num_characters > _BLOCK_CHARACTERS:
-            yield block
-            block, num_characters = Block([], []), 0
-    if block.source:
-        yield block
+def _require_files(settings: CorpusSettings, split: Split, **sides: Path) -> None:
+    """Raise DataError if a file of a split does not exist, with what to type for the files that are there."""
+    missing = {side: path for side, path in sides.items() if not (path.exists() or is_there(path))}
+    if not missing:
+        return
+    path, name = next(iter(missing.values())), getattr(settings, split)
+    folder, stem = path.parent, name if isinstance(name, str) else path.stem
+    expected = [side.name for side in sides.values()]
+    plain = {uncompressed_name(name): name for name in files_in(folder) if name not in expected}
+    tables = {name: key for name in plain for key, table in TABLES.items() if Path(name).suffix in table.suffixes}
+    suffixes = [name.removeprefix(f"{stem}.") for name in plain if name.startswith(f"{stem}.")]
+    languages = [suffix for suffix in suffixes if _LANGUAGE_SUFFIX.fullmatch(suffix)]
+    if settings.format == "files" and len(languages) == len(missing):
+        pairs = zip(missing, languages, strict=True)
+        advice = "type " + " ".join(f"--set corpus.{side}_language={language}" for side, language in pairs)
+    elif table := next((name for name in tables if Path(name).stem == stem), None):
+        advice = f"to read {folder / plain[table]}, type --set corpus.format={tables[table]}"
+    elif split == "train" and len(tables) == 1:
+        advice = f"type --corpus {folder / plain[next(iter(tables))]}"
+    else:
+        advice = advice_for_missing(path, list(plain.values()))
+    raise DataError(str(path), "no such file", ", or ".join([advice, *filter(None, [_WITHOUT.get(split)])]))
 
 
 def _require_text(stream: Stream) -> Iterator[Block]:
@@ -250,46 +217,3 @@ def _require_text(stream: Stream) -> Iterator[Block]:
     for place, is_filled in zip(stream.places, has_text, strict=True):
         if not is_filled:
             raise DataError(place, "found no text, expected a sentence on each line", "check the file")
-
-
-def _pair_of_row(row: Any, settings: CorpusSettings, split: Split, place: str) -> tuple[str, str]:
-    """Return source and target of a row, which may be nested as {"translation": {"en": ..., "de": ...}}."""
-    if isinstance(row, dict) and isinstance(row.get("translation"), dict):
-        row = row["translation"]
-    hub = settings.hub
-    names = hub.source_column or settings.source_language, hub.target_column or settings.target_language
-    fields = [row.get(name) if isinstance(row, dict) else None for name in names]
-    if not all(isinstance(field, str) for field in fields):
-        found = f"fields {', '.join(map(str, row))}" if isinstance(row, dict) else type(row).__name__
-        advice = "set corpus.hub.source_column and corpus.hub.target_column"
-        raise DataError(place, f"found {found}, expected text fields {names[0]!r} and {names[1]!r}", advice)
-    source, target = (str(field).replace("\r\n", " ").replace("\n", " ") for field in fields)
-    if "\0" in source + target:
-        raise DataError(place, "found a NUL character, expected text", "remove it")
-    try:
-        num_bytes = max(len(source.encode()), len(target.encode()))
-    except UnicodeEncodeError as error:
-        found = "found half of a surrogate pair, expected text"
-        raise DataError(place, found, "write the character itself") from error
-    limit = settings.line_limit(split)
-    return (source, target) if num_bytes <= limit.max_bytes else (limit.exceeded(place), OVERLONG)
-
-
-def _resolve_revision(name: str, revision: str | None) -> str | None:
-    """Return the commit that a revision of a data set points to. Raises MachineError if the hub cannot be reached."""
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(_HUB_TIMEOUT_SECONDS))
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    try:
-        return HfApi().dataset_info(name, revision=revision, timeout=_HUB_TIMEOUT_SECONDS).sha
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        found = f"no data set {name!r} at revision {revision or 'main'!r}"
-        raise UsageError("corpus.hub", found, "check the name") from error
-    except Exception as error:  # the hub client raises many different exceptions without a network
-        found = f"cannot reach the Hugging Face hub ({type(error).__name__})"
-        raise MachineError(name, found, _LOCAL_ADVICE) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -31,7 +32,7 @@ from translator.runs.records import (
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.text.arrow_words import WordCounts
-from translator.text.corpus import Block, Corpus, Split, join_lines
+from translator.text.corpus import Block, Corpus, Split, Stream, join_lines
 from translator.text.filters import (
     RULES,
     FilterResult,
@@ -51,6 +52,7 @@ from translator.version import __version__
 
 Notify: TypeAlias = Callable[[str], None]
 _UNFAMILIAR_SHARE = 0.01
+_NUM_EXAMPLES, _EXAMPLE_CHARACTERS = 2, 100
 _LABELS: dict[Split, str] = {"validation": ".align", "test": ".kind"}
 """Files that label each sentence of a split: with its gold alignment, or with its kind."""
 
@@ -94,7 +96,8 @@ def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
             "only the length of training, logging and checkpoints may change; give another --output, or --overwrite"
         )
         raise UsageError(str(run.path), f"was started with other settings: {changes}", advice)
-    (filtered, _), validation = _filter_training_pairs(config), read_split(config.corpus, "validation")
+    filtered, _ = _filter_training_pairs(config)
+    validation = read_split(config.corpus, "validation")
     recorded = run.record().corpus
     for split, found, expected in (
         ("training", filtered.fingerprint, recorded.train.fingerprint),
@@ -142,15 +145,15 @@ def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> 
 
 def _filter_training_pairs(
     config: Config, collect: Callable[[Block], None] = lambda _: None
-) -> tuple[FilterResult, str | None]:
-    """Filter all training pairs once without keeping them, and `collect` the blocks; returns result and revision."""
+) -> tuple[FilterResult, Stream]:
+    """Filter all training pairs once without keeping them, and `collect` the blocks; returns the result and the read stream."""
     stream = open_split(config.corpus, "train")
-    pair_filter = PairFilter(config.corpus, stream.places)
+    pair_filter = PairFilter(config.corpus, stream.places, stream.line_of)
     for block in threaded_map(pair_filter.filter, stream.blocks, 1):
         collect(block)
     result = pair_filter.result()
     require_pairs(result.counts)
-    return result, stream.revision
+    return result, stream
 
 
 class _HeldOut(NamedTuple):
@@ -174,9 +177,9 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         source_words.add(block.source)
         target_words.add(block.target)
 
-    filtered, revision = _filter_training_pairs(config, collect)
+    filtered, stream = _filter_training_pairs(config, collect)
     splits = _read_held_out(config.corpus, filtered, sample.corpus())
-    for line in _summary(filtered, splits):
+    for line in chain(_layout(config.corpus, stream, sample.corpus(), splits), _summary(filtered, splits)):
         notify(line)
     if sample.notice:
         notify(sample.notice)
@@ -192,7 +195,9 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     find_teachers(config, run)
     pair_hashes = filtered.pair_hashes.astype("<u8").tobytes()
     prepared = Prepared(run, config, tokenizer, validation, filtered)
-    record = _run_record(prepared, splits, revision=revision, unknown_share=unknown_share, pair_hashes=pair_hashes)
+    record = _run_record(
+        prepared, splits, revision=stream.revision, unknown_share=unknown_share, pair_hashes=pair_hashes
+    )
     with new_folder(run.path) as temporary:
         write_part(temporary / CONFIG, dump_config(config).encode())
         write_part(temporary / RECORD, record.as_json())
@@ -260,6 +265,17 @@ def _run_record(
 def _finding_records(findings: list[Finding]) -> list[FindingRecord]:
     """Return the findings with the names of their files only, because a run may be moved or shared."""
     return [FindingRecord(**finding._replace(place=Path(finding.place).name)._asdict()) for finding in findings]
+
+
+def _layout(settings: CorpusSettings, train: Stream, sample: Corpus, splits: dict[Split, _HeldOut]) -> Iterator[str]:
+    """Yield how the files of a table were understood, with two pairs as examples."""
+    yield from train.notices
+    for split in splits.values():
+        yield from split.corpus.notices[1:]  # the columns are the same in all files
+    if train.notices:
+        for pair in islice(zip(sample.source, sample.target, strict=True), _NUM_EXAMPLES):
+            for language, text in zip((settings.source_language, settings.target_language), pair, strict=True):
+                yield f"    {language:<6} {text if len(text) <= _EXAMPLE_CHARACTERS else text[:_EXAMPLE_CHARACTERS] + '...'}"
 
 
 def _summary(filtered: FilterResult, splits: dict[Split, _HeldOut]) -> Iterator[str]:

@@ -1,0 +1,225 @@
+"""Open files as streams of bytes: decompressed if their first bytes say so, also inside a zip archive, within limits.
+
+A path may lead into an archive as into a folder: `corpus.zip/train.en`. A file in a known format that is not text is an
+error that names the format and a command that converts it.
+"""
+
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import shlex
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from translator.errors import DataError, MachineError
+from translator.text.nearby import advice_for_missing
+
+MAX_EXPANSION = 20
+"""How many times larger than its compressed file a text may be. Usual are 3 to 5, and about 10 for repetitive text."""
+MIN_EXPANDED_BYTES = 2**25
+"""A compressed file may always expand to this size, so that short texts may be repetitive."""
+MAX_EXPANDED_BYTES = 10**11
+"""No compressed file may expand to more. 5 million pairs are about 10**9 bytes."""
+EXPANSION_LIMITS = (
+    f"a compressed file may expand {MAX_EXPANSION}-fold, or to {MIN_EXPANDED_BYTES / 1e6:.0f} MB if that is more, "
+    f"but not to more than {MAX_EXPANDED_BYTES / 1e9:.0f} GB"
+)
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+"""Usual ends of names. What counts is the content of a file."""
+_BUFFER_BYTES = 2**17  # decompressors are slow at lines and at small reads
+_MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
+
+
+class _Signature(NamedTuple):
+    """A format that is recognised by some bytes of a file, and the command that converts or unpacks it."""
+
+    name: str
+    magic: bytes
+    command: str
+    start: int = 0  # of the bytes in the file
+    decompress: Callable[[BinaryIO], Any] | None = None
+
+
+def _open_zstd(file: BinaryIO) -> Any:
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
+
+
+_COMPRESSED = (
+    _Signature("gzip", b"\x1f\x8b", "gunzip", decompress=lambda file: gzip.GzipFile(fileobj=file)),
+    _Signature("bzip2", b"1AY&SY", "bunzip2", 4, bz2.BZ2File),
+    _Signature("xz", b"\xfd7zXZ\0", "unxz", decompress=lzma.LZMAFile),
+    _Signature("zstd", b"\x28\xb5\x2f\xfd", "unzstd", decompress=_open_zstd),
+)
+_UNREADABLE = (
+    _Signature("a tar archive", b"ustar", "tar -xf", 257),
+    _Signature("a 7-Zip archive", b"7z\xbc\xaf\x27\x1c", "7z x"),
+    _Signature("a RAR archive", b"Rar!\x1a\x07", "unrar x"),
+    _Signature("a document of an old Office format", b"\xd0\xcf\x11\xe0", "soffice --convert-to xlsx"),
+    _Signature("a PDF document", b"%PDF-", "pdftotext"),
+    _Signature("an LZ4 file", b"\x04\x22\x4d\x18", "unlz4"),
+    _Signature("a file compressed by `compress`", b"\x1f\x9d", "uncompress"),
+)
+_ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_KINDS = {
+    "xl/workbook.xml": ("an Excel spreadsheet", "soffice --convert-to csv"),
+    "word/document.xml": ("a Word document", "soffice --convert-to txt"),
+    "content.xml": ("an OpenDocument file", "soffice --convert-to xlsx"),
+    "": ("a zip archive", "unzip"),
+}
+"""What a zip archive is, by a file inside."""
+
+
+def open_binary(path: Path) -> BufferedReader:
+    """Open a file and decompress it if it is compressed.
+
+    Raises DataError if there is no such file or if its format is known and not text. Reading raises DataError if the file
+    is damaged or expands too much.
+    """
+    stream, num_bytes = _open_raw(path)
+    try:
+        for name, magic, command, start, decompress in _COMPRESSED:
+            if decompress and stream.peek(start + len(magic)).startswith(magic, start):
+                expanding = _Expanding(path, name, command, num_bytes, (decompress(stream), stream))
+                stream = BufferedReader(expanding, _BUFFER_BYTES)
+                break
+        _require_readable(path, stream.peek(512))
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _require_readable(path: Path, head: bytes) -> None:
+    """Raise DataError if a file that starts with these bytes is in a known format that is not text."""
+    known = next((signature for signature in _UNREADABLE if head.startswith(signature.magic, signature.start)), None)
+    if known is None and not head.startswith(_ZIP_MAGIC):
+        return
+    name, command = (known.name, known.command) if known else _ZIP_KINDS[kind_of_zip(path)]
+    raise DataError(str(path), f"is {name}, expected text", f"convert it: {command} {shlex.quote(str(path))}")
+
+
+def kind_of_zip(path: Path) -> str:
+    """Return the file inside a zip archive that tells its kind: a key of `_ZIP_KINDS`, "" for a plain archive."""
+    names = file_names(path) if zipfile.is_zipfile(path) else []
+    return next((name for name in _ZIP_KINDS if name in names), "")
+
+
+def file_names(archive: Path) -> list[str]:
+    """Return the names of the files in a zip archive. Raises DataError if it is damaged."""
+    with explain_errors(archive), zipfile.ZipFile(archive) as opened:
+        return [info.filename for info in opened.infolist() if not info.is_dir()]
+
+
+def uncompressed_name(name: str) -> str:
+    """Return the name of a file without the suffix of its compression."""
+    return name.removesuffix(next(filter(name.endswith, COMPRESSED_SUFFIXES), ""))
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file at the path, on the disk or in a zip archive."""
+    if path.exists():
+        return not path.is_dir()
+    archive = _archive_of(path)
+    return archive is not None and path.relative_to(archive).as_posix() in file_names(archive)
+
+
+def _archive_of(path: Path) -> Path | None:
+    """Return the zip archive that a path leads into, or None."""
+    outer = next((parent for parent in path.parents if parent.exists()), None)
+    return outer if outer is not None and outer.is_file() and zipfile.is_zipfile(outer) else None
+
+
+def _open_raw(path: Path) -> tuple[BufferedReader, int]:
+    """Open a file on the disk or in an archive as it is; returns it with its size."""
+    archive = _archive_of(path) if not path.exists() else None
+    if archive is not None:
+        name, names = path.relative_to(archive), file_names(archive)
+        if name.as_posix() not in names:
+            beside = [Path(other).name for other in names if Path(other).parent == name.parent]
+            raise DataError(str(path), "no such file", advice_for_missing(path, beside))
+        opened = zipfile.ZipFile(archive)
+        member = opened.getinfo(name.as_posix())
+        try:
+            streams = (opened.open(member.filename), opened)
+        except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:  # encrypted, or an unknown method
+            opened.close()
+            raise DataError(str(path), f"cannot be unpacked ({error})", f"unpack it: unzip {archive}") from error
+        expanding = _Expanding(path, "zip", "unzip", member.compress_size, streams)
+        return BufferedReader(expanding, _BUFFER_BYTES), member.file_size
+    if not path.exists():
+        raise DataError(str(path), "no such file", advice_for_missing(path))
+    if not path.is_file():
+        raise DataError(str(path), "not a regular file", "give a text file")
+    return path.open("rb"), path.stat().st_size
+
+
+class _Expanding(io.RawIOBase):
+    """A decompressed file. Raises DataError if it is damaged or has expanded to more than text would."""
+
+    def __init__(self, path: Path, name: str, command: str, num_bytes: int, streams: tuple[Any, Any]) -> None:
+        self._path, self._name, self._command, self._streams = path, name, command, streams
+        self._max_bytes, self._num_read = _max_expanded(num_bytes), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read decompressed bytes; `BufferedReader` calls this with the room that it has."""
+        try:
+            content = self._streams[0].read(len(buffer))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise DataError(str(self._path), f"damaged {self._name} file ({error})", "copy it again") from error
+        self._num_read += len(content)
+        if self._num_read > self._max_bytes:
+            raise _expands_too_much(self._path, self._max_bytes, f"decompress it with {self._command}")
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        """Close the decompressor and the file."""
+        for stream in self._streams:
+            stream.close()
+        super().close()
+
+
+def require_bounded(archive: Path) -> None:
+    """Raise DataError if the files in a zip archive are together larger than a text of its size would be."""
+    max_bytes = _max_expanded(archive.stat().st_size)
+    with explain_errors(archive), zipfile.ZipFile(archive) as opened:
+        if sum(info.file_size for info in opened.infolist()) > max_bytes:
+            raise _expands_too_much(archive, max_bytes, "convert it to CSV")
+
+
+def _max_expanded(num_bytes: int) -> int:
+    """Return how large the content of a compressed file may be."""
+    return int(min(max(MAX_EXPANSION * num_bytes, MIN_EXPANDED_BYTES), MAX_EXPANDED_BYTES))
+
+
+def _expands_too_much(path: Path, max_bytes: int, advice: str) -> DataError:
+    found = f"expands to more than {max_bytes / 1e6:,.0f} MB, which is too much for a text of its size"
+    return DataError(str(path), found, f"if this is intended, {advice}")
+
+
+@contextmanager
+def explain_errors(path: Path) -> Iterator[None]:
+    """Turn errors about the file into a DataError, and errors of the machine into a MachineError."""
+    try:
+        yield
+    except zipfile.BadZipFile as error:
+        raise DataError(str(path), f"damaged zip archive ({error})", "copy it again") from error
+    except OSError as error:
+        found = f"cannot be read ({error.strerror})"
+        if error.errno in _MACHINE_ERRNOS:
+            raise MachineError(str(path), found, "this is not a problem of the file; run the command again") from error
+        raise DataError(str(path), found, "check its permissions") from error
