@@ -40,6 +40,11 @@ def tag_of(name: str) -> str:
     return _TAGS.get(name.casefold(), _TAGS.get(first, first))
 
 
+def is_known(name: str) -> bool:
+    """Return whether a name is that of a language, or its code with or without region and script."""
+    return tag_of(name) in _TAGS.values()
+
+
 def names_language(label: str, language: str) -> bool:
     """Return whether a label, such as the name of a column, names a language: alone, or as its first or last part."""
     return tag_of(language) in map(tag_of, _parts(label))

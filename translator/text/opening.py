@@ -107,9 +107,14 @@ def _require_readable(path: Path, head: bytes) -> None:
     raise DataError(str(path), f"is {name}, expected text", f"convert it: {command} {shlex.quote(str(path))}")
 
 
+def is_archive(path: Path) -> bool:
+    """Return whether there is a zip archive, of any kind, at the path."""
+    return path.is_file() and zipfile.is_zipfile(path)
+
+
 def kind_of_zip(path: Path) -> str:
     """Return the file inside a zip archive that tells its kind: a key of `_ZIP_KINDS`, "" for a plain archive."""
-    names = file_names(path) if zipfile.is_zipfile(path) else []
+    names = file_names(path) if is_archive(path) else []
     return next((name for name in _ZIP_KINDS if name in names), "")
 
 
@@ -135,7 +140,7 @@ def is_there(path: Path) -> bool:
 def _archive_of(path: Path) -> Path | None:
     """Return the zip archive that a path leads into, or None."""
     outer = next((parent for parent in path.parents if parent.exists()), None)
-    return outer if outer is not None and outer.is_file() and zipfile.is_zipfile(outer) else None
+    return outer if outer is not None and is_archive(outer) else None
 
 
 def _open_raw(path: Path) -> tuple[BufferedReader, int]:

@@ -17,7 +17,7 @@ from translator.text.reader import OVERLONG, LineLimit, read_lines
 
 _ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*[\[{]")
 _CHUNK_BYTES = 2**16
-_OPENING, _BETWEEN = re.compile(r"\s*\["), re.compile(r"[\s,]*")
+_OPENING, _BETWEEN = re.compile(r"\s*\[\s*"), re.compile(r"[\s,]*")
 
 
 def read_json(path: Path, limit: LineLimit, languages: Languages) -> Iterator[Row]:

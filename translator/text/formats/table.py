@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from translator.errors import DataError
 from translator.text.corpus import Block, Stream
 from translator.text.formats.columns import Column, Key, Languages, choose_columns, is_header
+from translator.text.language_names import language_of
 from translator.text.reader import OVERLONG, LineLimit
 
 Fields: TypeAlias = Sequence[Any] | dict[str, Any]
@@ -44,7 +45,8 @@ def open_table(rows: Iterator[Row], place: str, layout: Layout) -> Stream:
     if not columns:
         raise DataError(place, "found no text, expected a sentence on each line", "check the file")
     if len(columns) == 1:
-        raise DataError(first, "found 1 field, expected 2", "each row must have a source and a target")
+        name = f" ({columns[0].name})" if columns[0].name else ""
+        raise DataError(first, f"found 1 field{name}, expected 2", "each row must have a source and a target")
     source, target = choose_columns(columns, layout.languages, layout.columns, first)
     notices = [f"{place}: source = column {source.label}, target = column {target.label}"]
     if header:
@@ -106,6 +108,15 @@ def unnested(row: Any) -> Any:
 def as_text(field: Any) -> str:
     """Return a field as text; null is empty."""
     return "" if field is None else str(field)
+
+
+def named_languages(rows: Iterator[Row], place: str, layout: Layout) -> list[str]:
+    """Return the languages that the columns are named after, in their order; if columns are given, of these."""
+    head = _read_head(rows)
+    columns = columns_of(head, _find_header(head, layout))
+    if layout.columns:
+        columns = list(choose_columns(columns, layout.languages, layout.columns, place))
+    return list(dict.fromkeys(tag for column in columns if column.name and (tag := language_of(column.name))))
 
 
 class _Pairs:
