@@ -148,7 +148,7 @@ def _values(name: str, field: Mapping[str, Any]) -> str:
         return _listed(field.get("enum", [field.get("const")]))
     kinds = {
         "boolean": "`true`, `false`",
-        "array": "a pair of names",
+        "array": f"a pair of {'numbers or ' if 'anyOf' in field.get('prefixItems', [{}])[0] else ''}names",
         "string": "a path" if "format" in field else "text",
     }
     return kinds.get(field["type"]) or _range(field)

@@ -70,10 +70,10 @@ def test_a_damaged_or_huge_archive_is_rejected(tmp_path: Path, monkeypatch: pyte
         list(read_lines(tmp_path / "b.zip/train.en"))
     with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("train.en", b"one\n")
-    content = bytearray((tmp_path / "c.zip").read_bytes())
-    content[6] |= 1  # the flag of encryption, here and in the directory
-    content[content.index(b"PK\x01\x02") + 8] |= 1
-    (tmp_path / "c.zip").write_bytes(content)
+    encrypted = bytearray((tmp_path / "c.zip").read_bytes())
+    encrypted[6] |= 1  # the flag of encryption, here and in the directory
+    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "c.zip").write_bytes(encrypted)
     with pytest.raises(DataError, match=r"cannot be unpacked \(File 'train\.en' is encrypted.*unzip"):
         list(read_lines(tmp_path / "c.zip/train.en"))
 
