@@ -148,10 +148,17 @@ def _values(name: str, field: Mapping[str, Any]) -> str:
         return _listed(field.get("enum", [field.get("const")]))
     kinds = {
         "boolean": "`true`, `false`",
-        "array": f"a pair of {'numbers or ' if 'anyOf' in field.get('prefixItems', [{}])[0] else ''}names",
+        "array": _list_of(field),
         "string": "a path" if "format" in field else "text",
     }
     return kinds.get(field["type"]) or _range(field)
+
+
+def _list_of(field: Mapping[str, Any]) -> str:
+    if "maxItems" in field:
+        return f"a pair of {'numbers or ' if 'anyOf' in field['prefixItems'][0] else ''}names"
+    names = field.get("items", {}).get("enum")
+    return f"a list of {_listed(names)}" if names else "a list of strings"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -180,7 +180,7 @@ def portable(config: Config, *, without_none: bool = False) -> Table:
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: strip(inner) for key, inner in value.items()}
+            return {key: inner if key == "keep" else strip(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [strip(inner) for inner in value]
         is_outside = isinstance(value, str) and (Path(value).is_absolute() or value.startswith(".."))

@@ -17,6 +17,8 @@ _EXPECTED = {
     "path_type": "a path",
     "str": "a string",
     "tuple[str, str]": "a pair of strings",
+    "tuple_type": """a list, such as '["a", "b"]'""",
+    "string_pattern_mismatch": "text that is not blank",
     "bool": "true or false",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
@@ -68,7 +70,8 @@ def explain(error: ValidationError, prefix: str, settings: type[Settings], origi
     for detail in details:
         if detail["loc"][:depth] == first["loc"][:depth]:
             kind = str(detail["loc"][depth]) if len(detail["loc"]) > depth else detail["type"]
-            expected.append(_EXPECTED.get(kind, detail["msg"].removeprefix("Input should be ")))
+            message = detail["msg"].removeprefix("Input should be ")
+            expected.append(_EXPECTED.get(kind, _EXPECTED.get(detail["type"], message)))
     place = origin.place(".".join([prefix, *path[:depth]]))
     return UsageError(place, f"found {quoted(first['input'])}, expected {' or '.join(dict.fromkeys(expected))}")
 

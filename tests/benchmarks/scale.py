@@ -101,7 +101,7 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     torch.set_num_threads(threads)
     if tokenizer:
         models = [Path(tokenizer, f"{side}.model").read_bytes() for side in ("source", "target")]
-        patch("translator.jobs.train.prepare.train_tokenizer", lambda *_: Tokenizer(*models)).start()
+        patch("translator.jobs.train.prepare.train_tokenizer", lambda *_: Tokenizer(models[0], models[1])).start()
     config, overrides = Path(__file__).parents[2] / "configs" / "demo.toml", ["tokenizer.vocab_size=8000"]
     began = time.monotonic()
     training = begun(config, [f"corpus.folder={folder}", *overrides], run, notify=notify)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,23 @@ def test_a_run_can_start_from_the_parameters_of_another(here: Path, program: Pro
     result = program("train", "demo.toml", *sets(other))
     assert result.code == 4
     assert "training.initialise_from: runs/demo has another tokenizer" in result.errors
+
+
+def test_protected_strings_are_copied_by_a_trained_run(here: Path, program: Program) -> None:
+    for split in ("train", "valid", "test"):
+        for language in ("en", "de"):
+            lines = Path(f"{split}.{language}").read_text().splitlines()
+            Path(f"{split}.{language}").write_text("".join(f"{{{n}}} {line}\n" for n, line in enumerate(lines)))
+    keep = ['tokenizer.keep=["<b>", "</b>"]', 'tokenizer.keep_patterns=["placeholders", "emails"]']
+    result = program("train", "demo.toml", *sets([*TINY, *keep]), "--output", "runs/keep")
+    assert result.code == 0
+    assert "protected strings: in 300 training pairs on both sides" in result.errors
+    sentence = "{7} <b>dogs</b> sleep, {x} {7} a@b.c"
+    [translation] = program("translate", "--run", "keep", sentence).output.splitlines()
+    strings = sorted(re.findall(r"{\w+}|</?b>|a@b.c", translation))
+    assert strings == ["</b>", "<b>", "a@b.c", "{7}", "{7}", "{x}"]
+    assert "kept      100.00   per cent of 12 protected strings" in program("evaluate", "keep").output
+    assert json.loads(program("evaluate", "keep", "--json").output)["protected"] == {"num_kept": 12, "num_strings": 12}
 
 
 def test_a_run_translates_without_the_folders_that_may_be_deleted(here: Path, program: Program) -> None:

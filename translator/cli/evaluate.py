@@ -127,6 +127,11 @@ def _plain_text(evaluation: "Evaluation") -> str:
     if alignment := evaluation.alignment:
         detail = f"precision {alignment.precision:.3f}, recall {alignment.recall:.3f}   {alignment.view}"
         rows.append(("AER", number(alignment.error_rate, 3), detail))
+    if protected := evaluation.protected:
+        share = 100 * protected.num_kept / max(protected.num_strings, 1)
+        rows.append(
+            ("kept", number(share, 2), f"per cent of {protected.num_strings:,} protected strings in the sources")
+        )
     lines = [f"{metric:<9} {value:>6}   {detail}" for metric, value, detail in rows]
     if evaluation.leaked:
         from translator.jobs.compare.evaluate import leak_notice

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, length_penalty, make_hypothesis, ranked
-from translator.decoding.next_tokens import best_tokens, forbidden_tokens
+from translator.decoding.next_tokens import best_tokens
+from translator.decoding.rules import NextTokenRules
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel, Output
 from translator.text.tokenizer import BOS, EOS
@@ -23,13 +24,13 @@ from translator.text.tokenizer import BOS, EOS
 @torch.inference_mode()
 def beam(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
     """Return the `num_best` hypotheses of each sentence, best first."""
-    lengths, limit = mask_BS.sum(1).tolist(), model.max_target_length
-    searches = [_SentenceSearch(settings.max_target_length(length, limit), settings) for length in lengths]
+    rules = NextTokenRules(model, source_BS, mask_BS, settings)
+    searches = [_SentenceSearch(max_length, settings) for max_length in rules.max_lengths]
     live, beams = searches, _initial_beams(source_BS)
     state = model.start(model.encode(source_BS, mask_BS), 1)
     while live:
         hidden_BND, state = model.advance(beams.tokens[:, :, -1], state)
-        extensions = _extend(hidden_BND, beams, output=model.output, settings=settings)
+        extensions = _extend(hidden_BND, beams, output=model.output, rules=rules, beam_size=settings.beam_size)
         _finish(live, beams, extensions=extensions.first(settings.beam_size))
         extensions = _prune(extensions, settings.beam_size)
         rows = _unfinished_rows(live, beams, best_B=extensions.log_probs[:, 0])
@@ -62,6 +63,7 @@ class _Beams(NamedTuple):
 
     tokens: Tensor  # (B, N, T), BOS included
     log_probs: Tensor  # (B, N), minus infinity where a sentence has fewer than N
+    sentences: Tensor  # (B,), numbers of the sentences in the batch
 
     @property
     def length(self) -> int:
@@ -70,19 +72,20 @@ class _Beams(NamedTuple):
 
     def keep(self, row_B: Tensor) -> "_Beams":
         """Keep only these sentences."""
-        return _Beams(self.tokens[row_B], self.log_probs[row_B])
+        return _Beams(self.tokens[row_B], self.log_probs[row_B], self.sentences[row_B])
 
     def advance(self, extensions: _Extensions) -> "_Beams":
         """Replace the partial hypotheses by their extensions."""
         parent_BNT = extensions.parents.unsqueeze(2).expand(-1, -1, self.tokens.shape[2])
         token_BNT = torch.cat((self.tokens.gather(1, parent_BNT), extensions.tokens.unsqueeze(2)), 2)
-        return _Beams(token_BNT, extensions.log_probs)
+        return self._replace(tokens=token_BNT, log_probs=extensions.log_probs)
 
 
 def _initial_beams(source_BS: Tensor) -> _Beams:
     """Return one partial hypothesis per sentence that holds only BOS, so that the first step costs one row."""
     shape = (len(source_BS), 1)
-    return _Beams(source_BS.new_full((*shape, 1), BOS), torch.zeros(shape, device=source_BS.device))
+    sentence_B = torch.arange(len(source_BS), device=source_BS.device)
+    return _Beams(source_BS.new_full((*shape, 1), BOS), torch.zeros(shape, device=source_BS.device), sentence_B)
 
 
 @dataclass
@@ -113,14 +116,20 @@ class _SentenceSearch:
         return ranked([*self.finished, *self.truncated], self.settings.num_best)
 
 
-def _extend(hidden_BND: Tensor, beams: _Beams, *, output: Output, settings: DecodingSettings) -> _Extensions:
+def _extend(hidden_BND: Tensor, beams: _Beams, *, output: Output, rules: NextTokenRules, beam_size: int) -> _Extensions:
     """Return the best 2 x beam_size extensions of each sentence; at most half end in EOS, so enough remain."""
-    num_tokens = min(2 * settings.beam_size, len(output.bias))
-    forbidden = forbidden_tokens(beams.length, settings.min_length)
-    log_prob_RC, token_RC = best_tokens(hidden_BND.flatten(0, 1), output, num_tokens=num_tokens, forbidden=forbidden)
+    num_tokens = min(2 * beam_size, len(output.bias))
+    log_prob_RC, token_RC = best_tokens(
+        hidden_BND.flatten(0, 1),
+        output,
+        num_tokens=num_tokens,
+        rules=rules,
+        tokens_RT=beams.tokens[:, :, 1:].flatten(0, 1),
+        sentence_R=beams.sentences.repeat_interleave(beams.tokens.shape[1]),
+    )
     # All extensions of a sentence in one row, so an index divided by num_tokens is the parent's index.
     log_prob_BX = (log_prob_RC + beams.log_probs.view(-1, 1)).view(len(hidden_BND), -1)
-    log_prob_BC, index_BC = log_prob_BX.topk(min(2 * settings.beam_size, log_prob_BX.shape[1]), -1)
+    log_prob_BC, index_BC = log_prob_BX.topk(min(2 * beam_size, log_prob_BX.shape[1]), -1)
     return _Extensions(index_BC // num_tokens, token_RC.view(len(hidden_BND), -1).gather(1, index_BC), log_prob_BC)
 
 

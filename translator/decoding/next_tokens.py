@@ -4,38 +4,40 @@ Log-probabilities are normalised over the whole vocabulary, forbidden tokens inc
 log-probability as in a forced pass over it.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
+from translator.decoding.rules import NextTokenRules
 from translator.errors import NumericalError
 from translator.models.interface import Output
-from translator.text.tokenizer import BOS, EOS, PAD, UNK
+from translator.text.tokenizer import EOS
 
-SUPPRESSED = [PAD, UNK, BOS]
-"""Tokens that are never generated. UNK is among them: byte fallback spells every character, so a model never needs UNK."""
 _TABLE_ROWS = 8
 """Rows of the table into which `fast_topk` folds a vocabulary."""
 CHUNK_ELEMENTS = 2**20
 """Logits computed at a time, so that they are still in the cache when they are normalised."""
 
 
-def forbidden_tokens(length: int, min_length: int) -> list[int]:
-    """Return the tokens that may not follow a partial hypothesis of `length` tokens."""
-    return [*SUPPRESSED, EOS] if length < min_length else SUPPRESSED
-
-
-def best_tokens(hidden_RD: Tensor, output: Output, *, num_tokens: int, forbidden: list[int]) -> tuple[Tensor, Tensor]:
+def best_tokens(
+    hidden_RD: Tensor,
+    output: Output,
+    *,
+    num_tokens: int,
+    rules: NextTokenRules,
+    tokens_RT: Tensor,
+    sentence_R: Tensor,
+) -> tuple[Tensor, Tensor]:
     """Return (log_prob_RC, token_RC) of the `num_tokens` most probable tokens of each row, best first.
 
-    Forbidden tokens get minus infinity. Raises NumericalError if the model's logits are not finite.
+    Tokens that may not follow `tokens_RT` get minus infinity. Raises NumericalError if the model's logits are not finite.
     """
     num_rows = max(1, CHUNK_ELEMENTS // len(output.bias))
     best = []
-    for rows_RD in torch.split(hidden_RD, num_rows):
+    for rows_RD, history_RT, number_R in zip(
+        *(torch.split(rows, num_rows) for rows in (hidden_RD, tokens_RT, sentence_R)), strict=True
+    ):
         log_prob_RV = log_probs(output.logits(rows_RD))
-        log_prob_RV[:, forbidden] = -math.inf
+        rules.apply(log_prob_RV, history_RT, number_R)
         best.append(fast_topk(log_prob_RV, num_tokens))
     log_prob_chunks, token_chunks = zip(*best, strict=True)
     return torch.cat(log_prob_chunks), torch.cat(token_chunks)

@@ -87,11 +87,12 @@ class DecodingSettings(Settings):
         """The settings for a search engine: mbr needs all candidates."""
         return self.model_copy(update={"num_best": self.beam_size}) if self.search == "mbr" else self
 
-    def max_target_length(self, source_length: int, model_limit: int | None = None) -> int:
+    def max_target_length(self, source_length: int, model_limit: int | None = None, *, num_slots: int = 0) -> int:
         """Return the maximum output length for a source of this length; it does not depend on the batch.
 
-        `model_limit` is the longest output that the model can write, None if there is no limit.
+        `model_limit` is the longest output that the model can write, None if there is no limit. There is always room for the
+        slots of the source.
         """
         by_ratio = int(self.max_length_ratio * source_length) + self.max_length_extra
-        wanted = max(self.max_length or by_ratio, self.min_length, 1)
+        wanted = max(self.max_length or by_ratio, self.min_length, num_slots, 1)
         return wanted if model_limit is None else min(wanted, model_limit)

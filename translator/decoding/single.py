@@ -1,6 +1,5 @@
 """The loop that greedy search and sampling share: one hypothesis per sentence, extended by one token at a time."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -9,7 +8,8 @@ import torch
 from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis
-from translator.decoding.next_tokens import forbidden_tokens, log_probs
+from translator.decoding.next_tokens import log_probs
+from translator.decoding.rules import NextTokenRules
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS
@@ -47,24 +47,22 @@ def decode_single(
     model: AnyModel, source_BS: Tensor, *, mask_BS: Tensor, settings: DecodingSettings, choose: Choose
 ) -> list[Hypothesis]:
     """Return one hypothesis per sentence. Finished sentences leave the batch."""
-    lengths, limit = mask_BS.sum(1).tolist(), model.max_target_length
-    hypotheses = [
-        _PartialHypothesis(row, settings.max_target_length(length, limit)) for row, length in enumerate(lengths)
-    ]
-    live, length = hypotheses, 0
+    rules = NextTokenRules(model, source_BS, mask_BS, settings)
+    hypotheses = [_PartialHypothesis(row, max_length) for row, max_length in enumerate(rules.max_lengths)]
+    live, sentence_B = hypotheses, torch.arange(len(hypotheses), device=source_BS.device)
     state = model.start(model.encode(source_BS, mask_BS), 1)
-    token_B = source_BS.new_full((len(live),), BOS)
+    tokens_BT = source_BS.new_full((len(live), 1), BOS)
     while live:
-        hidden_B1D, state = model.advance(token_B.unsqueeze(1), state)
+        hidden_B1D, state = model.advance(tokens_BT[:, -1:], state)
         log_prob_BV = log_probs(model.output.logits(hidden_B1D.squeeze(1)))
-        log_prob_BV[:, forbidden_tokens(length, settings.min_length)] = -math.inf
+        rules.apply(log_prob_BV, tokens_BT[:, 1:], sentence_B)
         token_B = choose(log_prob_BV, [hypothesis.sentence for hypothesis in live])
         log_prob_B = log_prob_BV.gather(1, token_B.unsqueeze(1)).squeeze(1)
         extensions = zip(live, token_B.tolist(), log_prob_B.tolist(), strict=True)
         rows = [row for row, (partial, token, log_prob) in enumerate(extensions) if partial.extend(token, log_prob)]
+        tokens_BT = torch.cat((tokens_BT, token_B.unsqueeze(1)), 1)
         if 0 < len(rows) < len(live):
             row_B = torch.tensor(rows, device=source_BS.device)
-            token_B, state = token_B[row_B], state.keep(row_B)
+            tokens_BT, sentence_B, state = tokens_BT[row_B], sentence_B[row_B], state.keep(row_B)
         live = [live[row] for row in rows]
-        length += 1
     return [hypothesis.finish(settings.length_penalty) for hypothesis in hypotheses]

@@ -53,6 +53,7 @@ class Ensemble(Model[tuple[Any, ...], EnsembleState]):
         super().__init__()
         self.members = nn.ModuleList(members)
         self._members = tuple(members)
+        self.num_slots = members[0].num_slots
 
     @property
     def output(self) -> Output:

@@ -48,6 +48,9 @@ class Model(nn.Module, ABC, Generic[EncodedT, StateT]):
     may_compile: ClassVar[bool] = True
     """False if `forward` loops over tokens, since a compiler would unroll the loop for every length."""
 
+    num_slots: int = 0
+    """Tokens of both vocabularies that stand for protected strings, with the ids after EOS; see `text/protected.py`."""
+
     waits_for: ClassVar[str] = ""
     """What `forward` reads back from the device, so that an update cannot be captured; empty if nothing."""
 

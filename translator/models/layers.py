@@ -23,6 +23,7 @@ class Vocabularies(NamedTuple):
     source_size: int
     target_size: int
     is_joint: bool
+    num_slots: int = 0  # see `Model.num_slots`
 
 
 class Embeddings(nn.Module):

@@ -113,7 +113,7 @@ class RunFolder(NamedTuple):
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer of both languages. Raises ModelError if it is damaged."""
-        return Tokenizer.load(self.path / "tokenizer", self.record().tokenizer)
+        return Tokenizer.load(self.path / "tokenizer", self.record().tokenizer, self.config().tokenizer)
 
     def split(self, name: str) -> HeldOut:
         """Return the "validation" or "test" sentences. Raises ModelError if the run has none."""

@@ -158,8 +158,7 @@ class EncodedPairs(NamedTuple):
 
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
     """Encode a corpus in memory."""
-    source = EncodedLines.of(tokenizer.encode_source(corpus.source))
-    return EncodedPairs(source, EncodedLines.of(tokenizer.encode_target(corpus.target)))
+    return EncodedPairs(*map(EncodedLines.of, tokenizer.encode_pairs(corpus.source, corpus.target)))
 
 
 class TokenBatches:

@@ -36,7 +36,7 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
 
     def encode(block: Block) -> list[bytes]:
         parts: list[bytes] = []
-        for lines, encoder in zip(block, encoders, strict=True):
+        for lines, encoder in zip(tokenizer.mask_pairs(*block), encoders, strict=True):
             ids = encoder.encode(lines)
             lengths = np.diff(np.flatnonzero(ids == EOS), prepend=-1)
             parts += [ids.astype(_token_type(encoder.processor)).tobytes(), lengths.astype(np.int32).tobytes()]

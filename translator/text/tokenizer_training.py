@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from translator.errors import UsageError
 from translator.text.corpus import Block, Corpus
+from translator.text.protected import ProtectedPairs, Protection
 from translator.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerSettings
 
 _MAX_SENTENCE_BYTES = 2**30
@@ -81,15 +82,31 @@ def train_tokenizer(
 
     Raises UsageError if the vocabulary is too small for the characters of the corpus.
     """
-    texts = [[*corpus.source, *corpus.target]] if settings.joint else [corpus.source, corpus.target]
-    trained = [_train_model(lines, settings, settings.vocab_size) for lines in texts]
+    source, target, slots = corpus.source, corpus.target, []
+    if settings.keep or settings.keep_patterns:
+        protection = _protection(corpus, settings, notify)
+        pairs = [protection.mask_pair(*pair) for pair in zip(source, target, strict=True)]
+        (source, target), slots = ([pair[side] for pair in pairs] for side in (0, 1)), protection.slots
+    texts = [[*source, *target]] if settings.joint else [source, target]
+    trained = [_train_model(lines, settings, settings.vocab_size, slots) for lines in texts]
     if lowered := [str(size) for _, size in trained if size != settings.vocab_size]:
         sizes = " and ".join(lowered)
         notify(f"tokenizer.vocab_size: lowered from {settings.vocab_size} to {sizes}, the largest for this corpus")
-    return Tokenizer(trained[0][0], trained[-1][0])
+    return Tokenizer(trained[0][0], trained[-1][0], settings)
 
 
-def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int) -> tuple[bytes, int]:
+def _protection(corpus: Corpus, settings: TokenizerSettings, notify: Callable[[str], None]) -> Protection:
+    """Return what the settings protect, with as many slots as these pairs suffice for."""
+    pairs = zip(corpus.source, corpus.target, strict=True)
+    num_slots, num_pairs, num_others = ProtectedPairs.of(pairs, settings.keep, settings.keep_patterns)
+    others = f"; in {num_others:,} pairs the sides have different ones, which are trained as text" if num_others else ""
+    notify(f"protected strings: in {num_pairs:,} training pairs on both sides{others}")
+    if not num_pairs:
+        notify("warning: no training pair shows where a protected string stands in a translation")
+    return Protection(settings.keep, settings.keep_patterns, num_slots=num_slots)
+
+
+def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int, slots: list[str]) -> tuple[bytes, int]:
     """Return (SentencePiece model, vocabulary size). Only whitespace is normalised, so that decoding restores the text."""
     from sentencepiece import SentencePieceTrainer
 
@@ -102,6 +119,7 @@ def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int)
             vocab_size=vocab_size,
             character_coverage=settings.character_coverage,
             byte_fallback=settings.byte_fallback,
+            user_defined_symbols=slots,  # their ids follow those of the special tokens
             normalization_rule_name="identity",
             max_sentence_length=_MAX_SENTENCE_BYTES,
             pad_id=PAD,
@@ -114,7 +132,7 @@ def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int)
     except RuntimeError as error:
         message = str(error)
         if match := re.search(r"value <= (\d+)", message):
-            return _train_model(lines, settings, int(match[1]))
+            return _train_model(lines, settings, int(match[1]), slots)
         if match := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
             needed = f"at least {match[1]} for {len(set().union(*lines))} characters and the special tokens"
             advice = "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage"

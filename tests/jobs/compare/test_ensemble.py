@@ -9,9 +9,8 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import ModelError, UsageError
 from translator.jobs.compare.compare import compare_runs
 from translator.jobs.compare.evaluate import evaluate_run
-from translator.jobs.translate.candidates import Candidate
+from translator.jobs.translate.candidates import Candidate, by_consensus
 from translator.jobs.translate.load import load
-from translator.jobs.translate.translator import by_consensus
 from translator.models.ensemble import Ensemble
 from translator.runs.folder import RunFolder
 from translator.runs.lookup import ensemble_of, find_run

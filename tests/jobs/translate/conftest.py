@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from translator.config import Config, load_config
-from translator.decoding.next_tokens import SUPPRESSED
+from translator.decoding.rules import SUPPRESSED
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.engines import CTranslate2Engine, TorchEngine

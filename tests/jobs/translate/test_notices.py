@@ -6,13 +6,16 @@ import pytest
 
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.notices import TranslationNotices
+from translator.text.protected import Protection
 
 GOOD = Candidate("ein Hund", -1.0, -1.0, True, (7,))
 
 
 @pytest.fixture
 def notices() -> TranslationNotices:
-    translator = SimpleNamespace(known_words=frozenset({"a", "dog"}), max_source_tokens=9)
+    translator = SimpleNamespace(
+        known_words=frozenset({"a", "dog"}), max_source_tokens=9, tokenizer=SimpleNamespace(protection=Protection())
+    )
     return TranslationNotices(translator)  # type: ignore[arg-type]
 
 

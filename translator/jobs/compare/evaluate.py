@@ -23,6 +23,13 @@ from translator.text.reader import read_lines
 from translator.text.words import load_counts
 
 
+class Protected(NamedTuple):
+    """Protected strings of the sources (`tokenizer.keep`)."""
+
+    num_kept: int  # that the translations contain too
+    num_strings: int
+
+
 class Evaluation(NamedTuple):
     """The translations of a test set by a run, and their scores."""
 
@@ -37,6 +44,7 @@ class Evaluation(NamedTuple):
     leaked: list[int]  # numbers, from 1, of the test pairs that are also training pairs
     notices: list[str]
     alignment: Agreement | None = None  # if gold alignments were given
+    protected: Protected | None = None  # if the run protects strings
 
     @property
     def hypotheses(self) -> list[str]:
@@ -45,7 +53,7 @@ class Evaluation(NamedTuple):
 
     def as_record(self) -> dict[str, object]:
         """Return everything but sentences and decoding settings, by name."""
-        names = ("run", "scores", "by_length", "by_kind", "by_frequency", "leaked", "seconds", "alignment")
+        names = ("run", "scores", "by_length", "by_kind", "by_frequency", "leaked", "seconds", "alignment", "protected")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -105,7 +113,7 @@ def evaluate_run(
     started = time.monotonic()
     best = [candidates[0] for candidates in translator.candidates(test.source, settings, batch_size=batch_size)]
     seconds = time.monotonic() - started
-    hypotheses = [candidate.text for candidate in best]
+    hypotheses, protection = [candidate.text for candidate in best], translator.tokenizer.protection
     counts = load_counts(run.path / COUNTS)
     return Evaluation(
         run=run.name,
@@ -118,6 +126,7 @@ def evaluate_run(
         seconds=seconds,
         leaked=leaked,
         notices=notices(hypotheses, test.target),
+        protected=Protected(*protection.count_kept(test.source, hypotheses)) if protection.slots else None,
     )
 
 

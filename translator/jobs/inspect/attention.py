@@ -116,12 +116,18 @@ class Agreement(NamedTuple):
     view: str
 
 
+def encode_stripped(
+    tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the token ids of both sides of each pair, without spaces at the ends of the lines."""
+    return tokenizer.encode_pairs([line.strip() for line in source], [line.strip() for line in target])
+
+
 def word_counts(tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
     """Return the number of words of both sides of each pair, as alignments count them."""
-    sources = map(tokenizer.source_tokens, tokenizer.encode_source([line.strip() for line in source]))
-    targets = map(tokenizer.target_tokens, tokenizer.encode_target([line.strip() for line in target]))
-    pairs = zip(sources, targets, strict=True)
-    return [(Words.of(source).num_words, Words.of(target).num_words) for source, target in pairs]
+    sources, targets = encode_stripped(tokenizer, source, target)
+    tokens = zip(map(tokenizer.source_tokens, sources), map(tokenizer.target_tokens, targets), strict=True)
+    return [(Words.of(source).num_words, Words.of(target).num_words) for source, target in tokens]
 
 
 class AttentionViewer:
@@ -160,8 +166,18 @@ class AttentionViewer:
         targets = [[*candidate.ids, EOS] if candidate.is_finished else list(candidate.ids) for candidate in candidates]
         maps: list[AttentionMap | None] = [None] * len(translations)
         for index, (attention_map,) in self.view_pairs(sources, targets, [self.view]):
-            maps[filled[index]] = attention_map
+            maps[filled[index]] = self._with_strings(attention_map, translations[filled[index]][0].strip())
         return maps
+
+    def _with_strings(self, attention_map: AttentionMap, source: str) -> AttentionMap:
+        """Return a map whose words show protected strings instead of slots."""
+        protection = self._translator.tokenizer.protection
+        num_read = sum(token in protection.slots for token in attention_map.source.tokens)
+        read, written = (
+            words._replace(words=protection.fill(words.words, source, num_read)[0])
+            for words in (attention_map.source, attention_map.target)
+        )
+        return attention_map._replace(source=read, target=written)
 
     def agreement(self, test: HeldOut, gold: Path) -> Agreement:
         """Compare the links between sources and reference translations with a file of gold alignments."""
@@ -189,8 +205,7 @@ class AttentionViewer:
     def _score_views(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
         tokenizer = self._translator.tokenizer
         expected = read_gold(gold, word_counts(tokenizer, test.source, test.target))
-        sources = tokenizer.encode_source([line.strip() for line in test.source])
-        targets = tokenizer.encode_target([line.strip() for line in test.target])
+        sources, targets = encode_stripped(tokenizer, test.source, test.target)
         links_of_view: list[list[Links]] = [[frozenset()] * len(sources) for _ in views]
         for number, maps in self.view_pairs(sources, targets, views):
             for all_links, attention_map in zip(links_of_view, maps, strict=True):

@@ -18,7 +18,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from translator.config import Config
 from translator.errors import UsageError
-from translator.jobs.inspect.attention import NOTICE, AttentionViewer
+from translator.jobs.inspect.attention import NOTICE, AttentionViewer, encode_stripped
 from translator.jobs.translate.translator import Translator
 from translator.report.curves import measurements
 from translator.report.figure import render
@@ -101,10 +101,8 @@ class EventFiles:
         except UsageError:
             return None
         view = viewer.view._replace(layer=max(viewer.view.num_layers - 1, 1))
-        tokenizer = self.translator.tokenizer
-        source = tokenizer.encode_source([self.validation.source[0].strip()])
-        target = tokenizer.encode_target([self.validation.target[0].strip()])
-        ((_, (attention_map,)),) = viewer.view_pairs(source, target, [view])
+        pairs = encode_stripped(self.translator.tokenizer, self.validation.source[:1], self.validation.target[:1])
+        ((_, (attention_map,)),) = viewer.view_pairs(*pairs, [view])
         content = render([attention_map.heat_map], NOTICE, "png")
         width, height = struct.unpack(">II", content[16:24])  # where the header of a PNG has them
         return Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)  # 4: RGBA

@@ -59,13 +59,15 @@ def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[s
 
 def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
     """Return the sizes that a model needs to know of a tokenizer."""
-    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint)
+    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, tokenizer.num_slots)
 
 
 def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyModel:
     """Return a new model on the default device. Raise UsageError for settings that contradict each other."""
     architecture = MODELS[config.architecture]
-    return architecture.build(config.model, config.encoder, config.decoder, vocabularies=vocabularies, ops=ops)
+    model = architecture.build(config.model, config.encoder, config.decoder, vocabularies=vocabularies, ops=ops)
+    model.num_slots = vocabularies.num_slots
+    return model
 
 
 def check_model(config: Config) -> int:

@@ -4,6 +4,8 @@ from heapq import nlargest
 from itertools import product
 from typing import NamedTuple
 
+from translator.decoding.mbr import expected_utilities
+from translator.decoding.settings import DecodingSettings
 from translator.text.sentences import join_sentences
 
 
@@ -16,6 +18,15 @@ class Candidate(NamedTuple):
     is_finished: bool  # False if it was cut at the maximum length
     ids: tuple[int, ...]  # its tokens, without EOS
     is_source_truncated: bool = False  # True if only the end of a source that was too long was translated
+
+
+def by_consensus(candidates: list[Candidate], settings: DecodingSettings) -> list[Candidate]:
+    """Return the `num_best` candidates of highest expected utility, which becomes their score; finished ones first."""
+    texts, log_probs = zip(*((candidate.text, candidate.log_prob) for candidate in candidates), strict=True)
+    utilities = expected_utilities(texts, log_probs, settings.mbr_utility)
+    scored = [candidate._replace(score=score) for candidate, score in zip(candidates, utilities, strict=True)]
+    scored.sort(key=lambda candidate: (not candidate.is_finished, -candidate.score))
+    return scored[: settings.num_best]
 
 
 def combined(sentences: list[list[Candidate]], num_best: int, language: str) -> list[Candidate]:

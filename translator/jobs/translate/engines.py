@@ -3,8 +3,9 @@
 `torch` is the search of this package. `ctranslate2` runs the model that `export` wrote into the run folder.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress, groupby
+from operator import not_
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -12,7 +13,7 @@ import torch
 
 from translator.decoding import SEARCHES
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis, ranked
-from translator.decoding.next_tokens import SUPPRESSED
+from translator.decoding.rules import SUPPRESSED
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError, UsageError
 from translator.jobs.translate.conversion import MAX_POSITIONS, import_ctranslate2
@@ -22,7 +23,7 @@ from translator.runs.folder import RunFolder
 from translator.runs.records import ExportRecord, read_record
 from translator.storage.manifest import find_damage
 from translator.text.batches import SourceBatch, source_batches
-from translator.text.tokenizer import EOS, Tokenizer
+from translator.text.tokenizer import EOS, FIRST_SLOT, Tokenizer
 
 CTRANSLATE2, EXPORT = "ctranslate2", "export.json"
 _LENGTH_PENALTY = 1e-9
@@ -67,11 +68,13 @@ class CTranslate2Engine:
     returns the `beam_size` most probable ones, which are ranked here by our length penalty. The best one is always among
     them: for every hypothesis left out, a more probable one of at least its length is returned. The others among
     the `num_best` may differ. CTranslate2 removes tokens that may not come next before the softmax, we remove them after it;
-    a trained model gives them almost no probability, except to EOS before `min_length`.
+    a trained model gives them almost no probability, except to EOS before `min_length`. Sources with slots are translated
+    by `TorchEngine`, since CTranslate2 cannot be made to produce each slot as often as the source has it.
     """
 
     def __init__(self, folder: Path, model: AnyModel, tokenizer: Tokenizer) -> None:
         """Load the export in `folder`, which was made from `model`."""
+        self._model, self._suppressed = model, [*SUPPRESSED, *range(FIRST_SLOT, FIRST_SLOT + model.num_slots)]
         self._max_target_length = MAX_POSITIONS - 1 if model.max_target_length is None else model.max_target_length
         self._tokenizer, self._tokens = tokenizer, tokenizer.target_tokens(range(tokenizer.target_size))
         self._ids, self._end = {token: number for number, token in enumerate(self._tokens)}, self._tokens[EOS]
@@ -90,6 +93,17 @@ class CTranslate2Engine:
         if settings.search == "beam" and not settings.early_stopping:
             why = "found false, but CTranslate2 ends a sentence at beam_size finished translations"
             raise UsageError("decoding.early_stopping", why, "choose true, or --engine torch")
+        has_slots = [self._tokenizer.count_slots(source) > 0 for source in sources]
+        copied: Iterator[list[Hypothesis]] = iter(())
+        if any(has_slots):
+            copied = iter(
+                TorchEngine(self._model).search([*compress(sources, has_slots)], settings, batch_size=batch_size)
+            )
+        found = iter(self._search([*compress(sources, map(not_, has_slots))], settings, batch_size))
+        return [next(copied if is_copied else found) for is_copied in has_slots]
+
+    def _search(self, sources: Sequence[Ids], settings: DecodingSettings, batch_size: int) -> list[list[Hypothesis]]:
+        """Search for translations of sources without slots."""
         max_lengths = [settings.max_target_length(len(source), self._max_target_length) for source in sources]
         longest_first = sorted(range(len(sources)), key=max_lengths.__getitem__, reverse=True)
         pending: list[tuple[int, Any]] = []
@@ -127,7 +141,7 @@ class CTranslate2Engine:
             length_penalty=_LENGTH_PENALTY,
             min_decoding_length=settings.min_length,
             max_decoding_length=max_length,
-            suppress_sequences=[[self._tokens[number]] for number in SUPPRESSED],
+            suppress_sequences=[[self._tokens[number]] for number in self._suppressed],
             return_end_token=True,
             return_scores=True,
         )

@@ -12,6 +12,7 @@ class TranslationNotices:
 
     def __init__(self, translator: Translator) -> None:
         self._known_words, self._num_lines = translator.known_words, 0
+        self._protection = translator.tokenizer.protection
         self._unknown = "words that did not occur in training, so their translations are unreliable:"
         self._truncated = f"source longer than {translator.max_source_tokens} tokens, only its end was translated: line"
         self._unfinished = "the model did not end the translation, which was cut at its maximum length: line"
@@ -20,7 +21,9 @@ class TranslationNotices:
     def add(self, source: str, best: Candidate) -> None:
         """Check the next source and its best translation."""
         self._num_lines += 1
-        found = [(self._unknown, word) for word in words(source) if word not in self._known_words]
+        found = [
+            (self._unknown, word) for word in words(self._protection.without(source)) if word not in self._known_words
+        ]
         if best.is_source_truncated:
             found.append((self._truncated, str(self._num_lines)))
         if not best.is_finished:

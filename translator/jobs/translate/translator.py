@@ -1,6 +1,7 @@
 """The Python API for a trained model: load a run, translate text, score translations, look at attention weights."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple, Unpack, overload
 
@@ -11,11 +12,10 @@ from numpy.typing import NDArray
 from translator.config import Config
 from translator.decoding.forced import forced_log_probs
 from translator.decoding.hypothesis import Hypothesis
-from translator.decoding.mbr import expected_utilities
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
 from translator.jobs.translate.build import count_parameters
-from translator.jobs.translate.candidates import Candidate, combined
+from translator.jobs.translate.candidates import Candidate, by_consensus, combined
 from translator.jobs.translate.engines import Engine, TorchEngine
 from translator.jobs.translate.options import TranslateOptions, with_options
 from translator.models.interface import AnyModel
@@ -167,9 +167,9 @@ class Translator:
     def _score(self, sources: list[str], targets: list[str]) -> list[TargetScore]:
         if len(sources) != len(targets):
             raise DataError("score", f"{len(sources):,} sources, but {len(targets):,} targets", "give pairs")
-        encoded = self.tokenizer.encode_target([_one_line(target) for target in targets])
+        read, encoded = self._encode_pairs(sources, targets)
         scores: list[TargetScore | None] = [None] * len(targets)
-        for batch in self.batches(self._encode(sources), encoded):
+        for batch in self.batches(read, encoded):
             log_prob_BT = forced_log_probs(self.model, batch)
             for number, log_prob_T in zip(batch.sentence_B.tolist(), log_prob_BT.tolist(), strict=True):
                 log_probs = log_prob_T[: len(encoded[number])]
@@ -191,7 +191,7 @@ class Translator:
         True
         """
         text = self.translate(source) if target is None else target
-        sources, targets = self._encode([source]), self.tokenizer.encode_target([_one_line(text)])
+        sources, targets = self._encode_pairs([source], [text])
         [batch] = self.batches(sources, targets)
         with torch.inference_mode():
             weights = self.model.attention_weights(batch.source_BS, batch.mask_BS, batch.previous_BT)
@@ -202,10 +202,10 @@ class Translator:
             {name: weight_1HTS[0].float().cpu().numpy() for name, weight_1HTS in weights.items()},
         )
 
-    def _encode(self, sources: Sequence[str]) -> list[list[int]]:
-        """Return the source tokens as the model reads them: at most `max_source_tokens`, the last ones."""
-        encoded = self.tokenizer.encode_source([_one_line(source) for source in sources])
-        return [ids[-self.max_source_tokens :] for ids in encoded]
+    def _encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        """Return the tokens of both sides; of a source those that the model reads, the last `max_source_tokens`."""
+        read, encoded = self.tokenizer.encode_pairs(list(map(_one_line, sources)), list(map(_one_line, targets)))
+        return [ids[-self.max_source_tokens :] for ids in read], encoded
 
     def batches(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Iterator[Batch]:
         """Yield all pairs of token ids in batches on the model's device.
@@ -242,7 +242,8 @@ class Translator:
         for block in _blocks(lines, block_lines):
             sentences = [[_one_line(line)] for line in block]
             if split_sentences:
-                sentences = [sentences_of(line, corpus.source_language) for (line,) in sentences]
+                split = partial(sentences_of, language=corpus.source_language)
+                sentences = [self.tokenizer.protection.cut(line, split) for (line,) in sentences]
             found = iter(self._translate_sentences(list(chain(*sentences)), settings, batch_size))
             for parts in sentences:
                 yield combined(list(islice(found, len(parts))), settings.num_best, corpus.target_language)
@@ -256,27 +257,22 @@ class Translator:
         truncated = [sources[index][-self.max_source_tokens :] for index in filled]
         results = self.engine.search(truncated, settings.of_candidates, batch_size=batch_size)
         candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in sentences]
-        for index, hypotheses in zip(filled, results, strict=True):
-            decoded = self._decode(hypotheses, len(sources[index]) > self.max_source_tokens)
+        for index, read, hypotheses in zip(filled, truncated, results, strict=True):
+            is_truncated, num_slots = len(read) < len(sources[index]), self.tokenizer.count_slots(read)
+            restore = partial(self.tokenizer.protection.restore, source=sentences[index], num_read=num_slots)
+            decoded = self._decode(hypotheses, restore, is_source_truncated=is_truncated)
             candidates[index] = by_consensus(decoded, settings) if settings.search == "mbr" else decoded
         return candidates
 
-    def _decode(self, hypotheses: list[Hypothesis], is_source_truncated: bool) -> list[Candidate]:
+    def _decode(
+        self, hypotheses: list[Hypothesis], restore: Callable[[str], str], *, is_source_truncated: bool
+    ) -> list[Candidate]:
         """Return one candidate per distinct text: the best hypothesis that has it."""
         candidates: dict[str, Candidate] = {}
-        texts = self.tokenizer.decode_target([hypothesis.ids for hypothesis in hypotheses])
+        texts = map(restore, self.tokenizer.decode_target([hypothesis.ids for hypothesis in hypotheses]))
         for text, (ids, log_prob, score, is_finished) in zip(texts, hypotheses, strict=True):
             candidates.setdefault(text, Candidate(text, score, log_prob, is_finished, ids, is_source_truncated))
         return list(candidates.values())
-
-
-def by_consensus(candidates: list[Candidate], settings: DecodingSettings) -> list[Candidate]:
-    """Return the `num_best` candidates of highest expected utility, which becomes their score; finished ones first."""
-    texts, log_probs = zip(*((candidate.text, candidate.log_prob) for candidate in candidates), strict=True)
-    utilities = expected_utilities(texts, log_probs, settings.mbr_utility)
-    scored = [candidate._replace(score=score) for candidate, score in zip(candidates, utilities, strict=True)]
-    scored.sort(key=lambda candidate: (not candidate.is_finished, -candidate.score))
-    return scored[: settings.num_best]
 
 
 def _blocks(lines: Iterable[str], max_lines: int) -> Iterator[list[str]]:

@@ -1,0 +1,61 @@
+"""Which tokens may follow a partial hypothesis: what every search obeys, whatever the model finds probable.
+
+Special tokens are never generated, a minimum length is reached, and every translation has each slot (`text/protected.py`) exactly
+as often as its source.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from translator.decoding.settings import DecodingSettings
+from translator.models.interface import AnyModel
+from translator.text.tokenizer import BOS, EOS, FIRST_SLOT, PAD, UNK
+
+SUPPRESSED = [PAD, UNK, BOS]
+"""Tokens that are never generated. UNK is among them: byte fallback spells every character, so a model never needs UNK."""
+
+
+class NextTokenRules:
+    """Restricts what may follow the partial hypotheses of a batch of sources."""
+
+    def __init__(self, model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> None:
+        self._min_length = settings.min_length
+        self._slot_K = torch.arange(FIRST_SLOT, FIRST_SLOT + model.num_slots, device=source_BS.device)
+        self._required_BK = self._count_slots(source_BS)
+        limit = model.max_target_length
+        self.max_lengths = [
+            settings.max_target_length(length, limit, num_slots=num_slots)
+            for length, num_slots in zip(mask_BS.sum(1).tolist(), self._required_BK.sum(1).tolist(), strict=True)
+        ]
+        self._max_length_B = torch.tensor(self.max_lengths, device=source_BS.device)
+
+    def apply(self, log_prob_RV: Tensor, tokens_RT: Tensor, sentence_R: Tensor) -> None:
+        """Give minus infinity to the tokens that may not follow the partial hypotheses `tokens_RT` of these sentences."""
+        length = tokens_RT.shape[1]
+        log_prob_RV[:, [*SUPPRESSED, EOS] if length < self._min_length else SUPPRESSED] = -math.inf
+        if len(self._slot_K):
+            self._require_slots(
+                log_prob_RV,
+                self._required_BK[sentence_R] - self._count_slots(tokens_RT),
+                self._max_length_B[sentence_R] - length,
+            )
+
+    def _require_slots(self, log_prob_RV: Tensor, missing_RK: Tensor, num_left_R: Tensor) -> None:
+        """Forbid slots that are not missing, and EOS while others are.
+
+        Where EOS would be the most probable token, or only as many places as missing slots are left, a missing slot must follow.
+        Otherwise the model decides where slots stand and in which order.
+        """
+        slots = slice(FIRST_SLOT, FIRST_SLOT + len(self._slot_K))
+        log_prob_RV[:, slots].masked_fill_(missing_RK <= 0, -math.inf)
+        num_missing_R = missing_RK.sum(1)
+        is_forced_R = (num_missing_R > 0) & ((log_prob_RV.argmax(1) == EOS) | (num_missing_R >= num_left_R))
+        log_prob_RV[:, EOS].masked_fill_(num_missing_R > 0, -math.inf)
+        for others in (slice(0, slots.start), slice(slots.stop, None)):
+            log_prob_RV[:, others].masked_fill_(is_forced_R.unsqueeze(1), -math.inf)
+
+    def _count_slots(self, tokens_RT: Tensor) -> Tensor:
+        """Return count_RK, how often each slot occurs in each row."""
+        return (tokens_RT.unsqueeze(2) == self._slot_K).sum(1)
