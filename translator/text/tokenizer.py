@@ -37,6 +37,9 @@ class TokenizerSettings(Settings):
     max_characters: int = Field(
         50_000_000, ge=1, description="the same in characters; SentencePiece needs 20 bytes of memory for each"
     )
+    path: str | None = Field(
+        None, description="existing tokenizer: a SentencePiece model, or the folder of a run; empty: train one"
+    )
     keep: tuple[Annotated[str, Field(pattern=r"\S", max_length=1000)], ...] = Field(
         (), description="strings that are copied unchanged from the source to the translation"
     )

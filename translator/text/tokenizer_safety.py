@@ -35,28 +35,28 @@ def require_harmless(model: bytes) -> None:
     b" ".join(tokens).decode()
     if not (np.abs(np.frombuffer(b"".join(scores), "<f4")) < _MAX_SCORE).all():
         raise ValueError("score is not a finite number")
-    for number, content in _fields(model[position:]):
-        if number not in (_TRAINER, _NORMALIZER):
+    for number, content in fields(model[position:]):
+        if number not in (_TRAINER, _NORMALIZER) or isinstance(content, int):
             raise ValueError(f"unknown field {number}")
-        if number == _NORMALIZER and any(part for inner, part in _fields(content) if inner == _CHARACTER_MAP):
+        if number == _NORMALIZER and any(part for inner, part in fields(content) if inner == _CHARACTER_MAP):
             raise ValueError("the normalizer has a character map")
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (number, content) of each field of a protocol buffer. The content of numeric fields is left empty."""
-    position = 0
+def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Yield (number, value) of each field of a protocol buffer; numbers of a fixed size are left as their bytes."""
+    position = value = 0
     while position < len(message):
         tag, position = _varint(message, position)
         number, wire_type = tag >> 3, tag & 7
         if wire_type not in (0, 1, 2, 5):  # varint, 8 bytes, bytes with their length, 4 bytes
             raise ValueError(f"field {number} has wire type {wire_type}")
         if wire_type in (0, 2):
-            size, position = _varint(message, position)
-        else:
-            size = {1: 8, 5: 4}[wire_type]
-        content = message[position : position + size] if wire_type == 2 else b""
-        position += size if wire_type else 0  # a varint's value was read in place of a size
-        yield number, content
+            value, position = _varint(message, position)
+        size = {0: 0, 1: 8, 5: 4}.get(wire_type, value)
+        if position + size > len(message):
+            raise ValueError(f"field {number} is cut off")
+        yield number, message[position : position + size] if wire_type else value
+        position += size
 
 
 def _varint(message: bytes, position: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from translator.errors import UsageError
 from translator.text.corpus import Block, Corpus
 from translator.text.protected import ProtectedPairs, Protection
 from translator.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerSettings
+from translator.text.tokenizer_import import read_tokenizer
 
 _MAX_SENTENCE_BYTES = 2**30
 
@@ -78,15 +79,18 @@ class PairSample:
 def train_tokenizer(
     corpus: Corpus, settings: TokenizerSettings, notify: Callable[[str], None] = lambda _: None
 ) -> Tokenizer:
-    """Train the tokenizers of both languages. A vocabulary that is too large for the corpus is lowered, with a message.
+    """Train the tokenizers of both languages, or read the one at `tokenizer.path`.
 
-    Raises UsageError if the vocabulary is too small for the characters of the corpus.
+    A vocabulary that is too large for the corpus is lowered, with a message. Raises UsageError if it is too small for the
+    characters of the corpus.
     """
     source, target, slots = corpus.source, corpus.target, []
     if settings.keep or settings.keep_patterns:
         protection = _protection(corpus, settings, notify)
         pairs = [protection.mask_pair(*pair) for pair in zip(source, target, strict=True)]
         (source, target), slots = ([pair[side] for pair in pairs] for side in (0, 1)), protection.slots
+    if settings.path:
+        return read_tokenizer(settings, slots, notify)
     texts = [[*source, *target]] if settings.joint else [source, target]
     trained = [_train_model(lines, settings, settings.vocab_size, slots) for lines in texts]
     if lowered := [str(size) for _, size in trained if size != settings.vocab_size]:

@@ -53,6 +53,8 @@ from translator.version import __version__
 Notify: TypeAlias = Callable[[str], None]
 _UNFAMILIAR_SHARE = 0.01
 _NUM_EXAMPLES, _EXAMPLE_CHARACTERS = 2, 100
+_COUNTED_PAIRS = 10_000
+"""Training pairs in which characters unknown to an existing tokenizer are counted."""
 _LABELS: dict[Split, str] = {"validation": ".align", "test": ".kind"}
 """Files that label each sentence of a split: with its gold alignment, or with its kind."""
 
@@ -134,7 +136,7 @@ def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> 
     first.require_finished()
     if first.record().tokenizer != tokenizer.fingerprint:
         problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
-        advice = "train both runs on the same corpus with the same [tokenizer]"
+        advice = f"use that one: --set tokenizer.path={first.path}"
         raise ModelError("training.initialise_from", problem, advice)
     parameters = read_parameters(first.final / MODEL)
     with torch.device("meta"):
@@ -181,11 +183,18 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     splits = _read_held_out(config.corpus, filtered, sample.corpus())
     for line in chain(_layout(config.corpus, stream, sample.corpus(), splits), _summary(filtered, splits)):
         notify(line)
-    if sample.notice:
+    if sample.notice and not config.tokenizer.path:
         notify(sample.notice)
     tokenizer = train_tokenizer(sample.corpus(), config.tokenizer, notify)
     validation = splits["validation"].corpus
     unknown_share = tokenizer.unknown_share(validation)
+    if config.tokenizer.path:
+        every = max(1, len(sample.corpus().source) // _COUNTED_PAIRS)
+        share = tokenizer.unknown_share(Corpus(*(side[::every] for side in sample.corpus()[:2])))
+        percents = (
+            f"{100 * share:.2f} % of the training tokens and {100 * unknown_share:.2f} % of the validation tokens"
+        )
+        notify(f"{config.tokenizer.path}: {percents} are characters that it does not know")
     if unknown_share >= _UNFAMILIAR_SHARE:
         percent = f"{100 * unknown_share:.0f} %"
         notify(f"warning: {percent} of the validation tokens are characters that do not occur in the training pairs")
