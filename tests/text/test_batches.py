@@ -80,3 +80,13 @@ def test_source_batches_contain_all_sentences_longest_first(batch_size: int) -> 
     for batch in batches:
         for row, sentence in enumerate(batch.sentence_B.tolist()):
             assert batch.source_BS[row][batch.mask_BS[row]].tolist() == sources[sentence]
+
+
+def test_an_epoch_has_each_pair_as_often_as_its_weight_says() -> None:
+    pairs = pairs_of([(3, 4)] * 40)
+    weight_P = np.resize(np.array([0.0, 0.5, 1.0, 2.25], np.float32), 40)
+    batches = TokenBatches(pairs, batch_tokens=50, pool_size=20, seed=1, weight_P=weight_P)
+    counts_EP = [np.bincount(np.concatenate(batches.epoch(number)), minlength=40) for number in range(200)]
+    assert all((np.abs(count_P - weight_P) < 1).all() for count_P in counts_EP)
+    np.testing.assert_allclose(np.mean(counts_EP, 0), weight_P, atol=0.15)
+    assert all(map(np.array_equal, batches.epoch(3), batches.epoch(3)))

@@ -55,7 +55,7 @@ def evaluate(
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
     """
-    from translator.jobs.compare.evaluate import evaluate_run
+    from translator.jobs.compare.evaluate import evaluate_first, evaluate_run
     from translator.jobs.compare.tune import tune as tune_setting
     from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
@@ -79,7 +79,7 @@ def evaluate(
             raise UsageError("--tune", problem, "give it alone: it uses the validation set")
         print_result(_tuning_text(tune_setting(folder, tune, settings, device=place, batch_size=batch_size), json=json))
         return
-    test = test or folder.split("test")
+    has_files, test = test is not None, test or folder.split("test")
     if request or alignments:
         viewer = AttentionViewer(load(folder, device=place), folder, layer=layer, head=head)
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
@@ -95,11 +95,14 @@ def evaluate(
         write_lines(output, evaluation.hypotheses)
     for notice in evaluation.notices:
         warn(notice)
+    first = None if has_files else evaluate_first(folder, settings, device=place, batch_size=batch_size)
     if json:
         more = {"num_sentences": len(test.source), "decoding": settings.model_dump(mode="json")}
-        print_result(as_json(evaluation.as_record() | more, indent=1))
+        print_result(as_json(evaluation.as_record() | more | ({"first": first.as_record()} if first else {}), indent=1))
     else:
         print_result(_plain_text(evaluation))
+        if first:
+            print_result(f"\ntest set of the run that this one started from\n{_plain_text(first)}")
 
 
 def _tuning_text(tuning: "Tuning", *, json: bool) -> str:

@@ -12,10 +12,14 @@ The left column never changes; its hashes are in manifest.json. final/ has a man
 corpus/, checkpoints/ and prepared/ still translates.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from translator.config import Config, read_saved_config
 from translator.errors import MachineError, ModelError, TranslatorError
@@ -34,6 +38,8 @@ WORDS = "words.txt"
 COUNTS = "counts.tsv"
 _CORPUS = "corpus"
 PAIRS = "pairs.u64"
+FIRST_TEST = "first_test"
+"""Name of the test set of the run that this one started from."""
 VALIDATION_LINKS = f"{_CORPUS}/validation.align"
 """Gold alignments of the validation pairs, if the corpus has them."""
 
@@ -115,8 +121,12 @@ class RunFolder(NamedTuple):
         """Return the tokenizer of both languages. Raises ModelError if it is damaged."""
         return Tokenizer.load(self.path / "tokenizer", self.record().tokenizer, self.config().tokenizer)
 
+    def has_split(self, name: str) -> bool:
+        """Whether the run has these sentences."""
+        return (self.path / _CORPUS / f"{name}.source").is_file()
+
     def split(self, name: str) -> HeldOut:
-        """Return the "validation" or "test" sentences. Raises ModelError if the run has none."""
+        """Return the "validation", "test" or FIRST_TEST sentences. Raises ModelError if the run has none."""
         folder = self.path / _CORPUS
         source, target = folder / f"{name}.source", folder / f"{name}.target"
         if not source.is_file():
@@ -126,6 +136,17 @@ class RunFolder(NamedTuple):
         labels = list(read_lines(kinds)) if kinds.is_file() else None
         limit = LineLimit(3 * self.config().corpus.max_line_bytes)  # NFC may triple the length of a line
         return HeldOut(list(read_lines(source, limit)), list(read_lines(target, limit)), labels)
+
+    def pair_hashes(self) -> NDArray[np.uint64]:
+        """Return the sorted hashes of the training pairs. Raises ModelError if the file is missing or damaged."""
+        path = self.path / PAIRS
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
+        if hashlib.sha256(content).hexdigest() != self.record().pairs:
+            raise ModelError(str(path), "has changed since it was written (SHA-256 differs)", "restore the run folder")
+        return np.frombuffer(content, "<u8")
 
     def parameters_digest(self) -> str:
         """Return the SHA-256 of the final parameters, as their manifest has it."""

@@ -164,27 +164,42 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:
 class TokenBatches:
     """Batches of at most `batch_tokens` tokens, where each pair counts with its longer side.
 
-    Each epoch contains every pair once. Its order depends on (seed, epoch) alone, so that resuming needs only the epoch and
-    the position in it. With `few_shapes`, batches have few distinct sizes after rounding (see `static_batches.py`); without,
-    they contain less padding in the target.
+    Each epoch contains every pair once, or as often as its weight says: with weight 1.5, once or twice by chance. Its order
+    depends on (seed, epoch) alone, so that resuming needs only the epoch and the position in it. With `few_shapes`, batches
+    have few distinct sizes after rounding (see `static_batches.py`); without, they contain less padding in the target.
     """
 
     def __init__(
-        self, pairs: EncodedPairs, *, batch_tokens: int, pool_size: int, seed: int, few_shapes: bool = False
+        self,
+        pairs: EncodedPairs,
+        *,
+        batch_tokens: int,
+        pool_size: int,
+        seed: int,
+        few_shapes: bool = False,
+        weight_P: NDArray[np.float32] | None = None,
     ) -> None:
         self.pairs, self.batch_tokens, self.pool_size, self.seed = pairs, batch_tokens, pool_size, seed
-        self.few_shapes = few_shapes
+        self.few_shapes, self.weight_P = few_shapes, weight_P
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
         """Return the batches of an epoch as sentence numbers. A pair longer than `batch_tokens` is a batch of its own."""
         generator = np.random.default_rng((self.seed, number))
-        order = generator.permutation(self.pairs.num_pairs)
+        order = generator.permutation(self._drawn(generator))
         batches = [
             batch
             for first in range(0, len(order), self.pool_size)
             for batch in self.cut(order[first : first + self.pool_size])
         ]
         return [batches[index] for index in generator.permutation(len(batches))]
+
+    def _drawn(self, generator: np.random.Generator) -> int | NDArray[np.int64]:
+        """Return the numbers of the pairs in an epoch, a pair as often as it occurs; all of them if there are no weights."""
+        num_pairs = self.pairs.num_pairs
+        if self.weight_P is None:
+            return num_pairs
+        weight_P = np.resize(self.weight_P, num_pairs)  # pairs in both directions have the same weights
+        return np.repeat(np.arange(num_pairs), (weight_P + generator.random(num_pairs, np.float32)).astype(np.int64))
 
     def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Sort a pool by length and cut it into batches. Sentences of equal length stay shuffled."""

@@ -4,6 +4,7 @@ source.tokens, target.tokens     token ids, two bytes each if the vocabulary is 
 source.lengths, target.lengths   number of tokens of each sentence, EOS included, four bytes each
 """
 
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -47,6 +48,14 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
         for parts in threaded_map(encode, (block for block in blocks if block.source), num_threads):
             for file, part in zip(files, parts, strict=True):
                 file.write(part)
+
+
+def append_pairs(folder: Path, other: Path) -> int:
+    """Add the pairs of another folder, which were encoded with the same tokenizer, and return how many they are."""
+    for part in PARTS:
+        with (folder / part).open("ab") as file, (other / part).open("rb") as more:
+            shutil.copyfileobj(more, file)
+    return (other / PARTS[1]).stat().st_size // np.dtype(np.int32).itemsize
 
 
 def read_pairs(folder: Path, tokenizer: Tokenizer) -> EncodedPairs:

@@ -64,9 +64,8 @@ def _read_model(path: Path, slots: list[str], notify: Callable[[str], None]) -> 
         content = path.read_bytes()
         parsed: list[tuple[int, Any]] = [(number, dict(fields(part))) for number, part in fields(content)]  # type: ignore[arg-type]
         tokens = [part for number, part in parsed if number == _TOKEN]
-        trainer, normalizer = (
-            next((part for number, part in parsed if number == wanted), {}) for wanted in (_TRAINER, _NORMALIZER)
-        )
+        rest: dict[int, dict[int, Any]] = {_TRAINER: {}, _NORMALIZER: {}, **dict(parsed)}
+        trainer, normalizer = rest[_TRAINER], rest[_NORMALIZER]
         kind = _KINDS.get(trainer.get(_KIND, 1), "")
         if not tokens or not trainer or not kind or trainer.get(_SPACE_AT_END):
             raise ValueError("expected a unigram or BPE model that marks where words begin")

@@ -95,6 +95,15 @@ class TrainingSettings(Settings):
         "2016); 'a+b' is the ensemble of a and b",
     )
     initialise_from: str | None = Field(None, description="run whose final parameters are the initial ones")
+    mix: float = Field(
+        0.0, ge=0, lt=1, description="share of the training pairs of that run among the pairs of every epoch"
+    )
+
+    @model_validator(mode="after")
+    def _check_mix(self) -> Self:
+        if self.mix and self.initialise_from is None:
+            raise ValueError("mix needs a run whose pairs are mixed in, initialise_from; give it with --from")
+        return self
 
     @model_validator(mode="after")
     def _check_directions(self) -> Self:

@@ -39,6 +39,7 @@ class CorpusUpdates:
         processes: Processes,
         *,
         sampler: SubwordSampler | None = None,
+        weight_P: NDArray[np.float32] | None = None,
     ) -> None:
         pairs = _resident(pairs, device) if sampler is None else pairs
         self.pairs, self.device, self.processes = pairs, device, processes
@@ -50,6 +51,7 @@ class CorpusUpdates:
             pool_size=settings.pool_sentences,
             seed=settings.seed,
             few_shapes=settings.batch_by == "shape",
+            weight_P=weight_P,
         )
         self.accumulation = settings.accumulation
         self.static: StaticBatches | None = None

@@ -1,23 +1,21 @@
 """Score a run on sentences that it was not trained on: its own test set, or files."""
 
-import hashlib
 import time
 import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from translator.decoding.settings import DecodingSettings
-from translator.errors import DataError, ModelError
+from translator.errors import DataError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
 from translator.jobs.inspect.attention import Agreement
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
-from translator.runs.folder import COUNTS, PAIRS, HeldOut, RunFolder
+from translator.runs.folder import COUNTS, FIRST_TEST, HeldOut, RunFolder
 from translator.text.lines import find_known, hash_lines, pair_hashes
 from translator.text.reader import read_lines
 from translator.text.words import load_counts
@@ -130,21 +128,24 @@ def evaluate_run(
     )
 
 
+def evaluate_first(
+    run: RunFolder, settings: DecodingSettings, *, device: torch.device, batch_size: int | None = None
+) -> Evaluation | None:
+    """Score a fine-tuned run on the test set of the run that it started from. Returns None if it has no such test set."""
+    if not run.has_split(FIRST_TEST):
+        return None
+    test = run.split(FIRST_TEST)
+    return evaluate_run(run, test, settings, device=device, batch_size=batch_size, allow_leaked=True)
+
+
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
     """Return the numbers, from 1, of the test pairs that are also training pairs.
 
     Raises ModelError if the run's hashes of its training pairs are missing or damaged.
     """
-    path = run.path / PAIRS
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
-    if hashlib.sha256(content).hexdigest() != run.record().pairs:
-        raise ModelError(str(path), "has changed since it was written (SHA-256 differs)", "restore the run folder")
     sides = [[unicodedata.normalize("NFC", line) for line in side] for side in (test.source, test.target)]
     hashes = pair_hashes(hash_lines(sides[0]), hash_lines(sides[1]))
-    return [int(index) + 1 for index in find_known(hashes, np.frombuffer(content, "<u8"))]
+    return [int(index) + 1 for index in find_known(hashes, run.pair_hashes())]
 
 
 def leak_notice(leaked: list[int], num_sentences: int) -> str:

@@ -6,21 +6,26 @@ The folder is complete or absent, is checked by hash before each use, and may be
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import sentencepiece
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translator.errors import DataError, ModelError
 from translator.jobs.train.distillation import digest_of, distilled, find_teachers
+from translator.jobs.train.fine_tuning import first_run
 from translator.jobs.train.prepare import Prepared
+from translator.runs.folder import RunFolder
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.storage.manifest import find_damage
 from translator.text.batches import EncodedPairs
 from translator.text.corpus import Fingerprint
 from translator.text.sources import open_split
-from translator.text.store import PARTS, read_pairs, select_pairs, write_pairs
+from translator.text.store import PARTS, append_pairs, read_pairs, select_pairs, write_pairs
 
 PREPARED = "prepared"
 _ABOUT = "about.json"
@@ -36,6 +41,15 @@ class _About(BaseModel):
     tokenizer: str  # fingerprint
     sentencepiece: str  # version
     teachers: tuple[str, ...] = ()  # parameters and decoding of each
+    mixed_from: str | None = None  # run whose training pairs follow
+    num_mixed: int = 0
+
+
+class WeightedPairs(NamedTuple):
+    """Training pairs, and how often each of them occurs in an epoch; None: each once."""
+
+    pairs: EncodedPairs
+    weight_P: NDArray[np.float32] | None
 
 
 def encoded_pairs(
@@ -43,12 +57,13 @@ def encoded_pairs(
     notify: Callable[[str], None],
     *,
     device: torch.device = torch.device("cpu"),  # noqa: B008 - a value
-) -> EncodedPairs:
+) -> WeightedPairs:
     """Return the training pairs as ids, encoding them unless `prepared/` already holds them.
 
-    Pairs with the translations of the teachers, which run on `device`, follow those of the corpus. Call this only while the
-    run folder is locked. Encoded pairs are never taken from another run: anyone who can write to that run could choose what
-    this run learns. Raises DataError if the corpus has changed since it was filtered.
+    Pairs with the translations of the teachers, which run on `device`, follow those of the corpus, and then come those of the
+    run that `training.mix` refers to. From no other run are encoded pairs taken: anyone who can write to that run could choose
+    what this run learns. Call this only while the run folder is locked. Raises DataError if the corpus has changed since it
+    was filtered.
     """
     run, config, tokenizer, _, filtered = prepared
     teachers = find_teachers(config, run)
@@ -59,6 +74,7 @@ def encoded_pairs(
         tokenizer=tokenizer.fingerprint,
         sentencepiece=sentencepiece.__version__,
         teachers=tuple(map(digest_of, teachers)),
+        mixed_from=config.training.initialise_from if config.training.mix else None,
     )
     folder = run.path / PREPARED
     if reason := _reason_to_encode(folder, about):
@@ -71,11 +87,15 @@ def encoded_pairs(
                 again = select_pairs(open_split(config.corpus, "train").blocks, filtered.is_kept, Fingerprint())
                 blocks = chain(blocks, distilled(again, teacher, device, notify))
             write_pairs(blocks, tokenizer, temporary)
+            if first := first_run(config) if about.mixed_from else None:
+                about = about.model_copy(update={"num_mixed": append_pairs(temporary, _pairs_of(first))})
             if seen.hexdigest() != filtered.fingerprint:
                 raise DataError(stream.places[0], "changed while it was read", "start again")
             write_part(temporary / _ABOUT, about.model_dump_json(indent=1).encode())
     try:
-        return read_pairs(folder, tokenizer)
+        pairs = read_pairs(folder, tokenizer)
+        num_mixed = _About.model_validate_json((folder / _ABOUT).read_bytes()).num_mixed
+        return WeightedPairs(pairs, _weights(pairs.num_pairs, num_mixed, config.training.mix))
     except ValueError as error:
         raise ModelError(str(folder), str(error), "remove the folder; it is written again") from error
 
@@ -88,4 +108,24 @@ def _reason_to_encode(folder: Path, about: _About) -> str | None:
         found = _About.model_validate_json((folder / _ABOUT).read_bytes())
     except ValidationError:
         return f"{_ABOUT} is damaged"
-    return None if found == about else "made from another corpus, tokenizer or teacher"
+    return (
+        None if found.model_copy(update={"num_mixed": 0}) == about else "made from another corpus, tokenizer or teacher"
+    )
+
+
+def _pairs_of(run: RunFolder) -> Path:
+    """Return the folder with the encoded training pairs of a run. Raises ModelError if it is missing or damaged."""
+    folder = run.path / PREPARED
+    if reason := find_damage(folder, _ABOUT, *PARTS):
+        advice = "train without training.mix, or train that run again"
+        raise ModelError(str(folder), f"its pairs cannot be mixed in: {reason}", advice)
+    return folder
+
+
+def _weights(num_pairs: int, num_mixed: int, share: float) -> NDArray[np.float32] | None:
+    """Return how often each pair occurs in an epoch, if the last `num_mixed` are to be this share of it."""
+    if not num_mixed:
+        return None
+    weight_P = np.ones(num_pairs, np.float32)
+    weight_P[-num_mixed:] = share / (1 - share) * (num_pairs - num_mixed) / num_mixed
+    return weight_P

@@ -7,17 +7,17 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import sentencepiece
 import torch
 
 from translator.config import Config, differences, dump_config, flatten
-from translator.errors import DataError, MachineError, ModelError, UsageError
+from translator.errors import DataError, MachineError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
 from translator.jobs.train.distillation import find_teachers
-from translator.jobs.translate.build import build_model, vocabularies_of
-from translator.ops.choice import Ops
-from translator.runs.folder import CONFIG, COUNTS, PAIRS, RECORD, WORDS, RunFolder
+from translator.jobs.train.fine_tuning import first_test, initial_parameters, learned_before
+from translator.runs.folder import CONFIG, COUNTS, FIRST_TEST, PAIRS, RECORD, WORDS, RunFolder
 from translator.runs.records import (
     CorpusRecord,
     FindingRecord,
@@ -47,7 +47,6 @@ from translator.text.store import threaded_map
 from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import PairSample, train_tokenizer
 from translator.text.words import count_words, save_counts, save_words
-from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
 from translator.version import __version__
 
 Notify: TypeAlias = Callable[[str], None]
@@ -123,28 +122,6 @@ def _change_of_test(settings: CorpusSettings, expected: str) -> str | None:
     return None if found == expected else f"{places}: other test sentences (fingerprint {expected}, now {found})"
 
 
-def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> dict[str, torch.Tensor] | None:
-    """Return the final parameters of the run that `training.initialise_from` names, or None if it names no run.
-
-    Raises ModelError if they do not fit.
-    """
-    if config.training.initialise_from is None:
-        return None
-    first = RunFolder(Path(config.training.initialise_from))
-    if first.path.resolve() == run.path.resolve():
-        raise UsageError("training.initialise_from", f"{first.path} is the run itself", "give another --output")
-    first.require_finished()
-    if first.record().tokenizer != tokenizer.fingerprint:
-        problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
-        advice = f"use that one: --set tokenizer.path={first.path}"
-        raise ModelError("training.initialise_from", problem, advice)
-    parameters = read_parameters(first.final / MODEL)
-    with torch.device("meta"):
-        model = build_model(config, vocabularies_of(tokenizer), ops=Ops())
-    check_shapes(parameters, shapes_of(model), str(first.final / MODEL))
-    return parameters
-
-
 def _filter_training_pairs(
     config: Config, collect: Callable[[Block], None] = lambda _: None
 ) -> tuple[FilterResult, Stream]:
@@ -180,6 +157,8 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         target_words.add(block.target)
 
     filtered, stream = _filter_training_pairs(config, collect)
+    before = learned_before(config)
+    filtered = filtered._replace(pair_hashes=np.union1d(filtered.pair_hashes, before.pair_hashes))
     splits = _read_held_out(config.corpus, filtered, sample.corpus())
     for line in chain(_layout(config.corpus, stream, sample.corpus(), splits), _summary(filtered, splits)):
         notify(line)
@@ -189,8 +168,9 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     validation = splits["validation"].corpus
     unknown_share = tokenizer.unknown_share(validation)
     if config.tokenizer.path:
-        every = max(1, len(sample.corpus().source) // _COUNTED_PAIRS)
-        share = tokenizer.unknown_share(Corpus(*(side[::every] for side in sample.corpus()[:2])))
+        source, target, *_ = sample.corpus()
+        every = max(1, len(source) // _COUNTED_PAIRS)
+        share = tokenizer.unknown_share(Corpus(source[::every], target[::every]))
         percents = (
             f"{100 * share:.2f} % of the training tokens and {100 * unknown_share:.2f} % of the validation tokens"
         )
@@ -212,14 +192,19 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         write_part(temporary / RECORD, record.as_json())
         write_part(temporary / PAIRS, pair_hashes)
         tokenizer.save(temporary / "tokenizer")
-        save_words(count_words(source_words.total()), temporary / WORDS)
-        save_counts(count_words(target_words.total()), temporary / COUNTS)
+        save_words(before.words.union(count_words(source_words.total())), temporary / WORDS)
+        save_counts(before.counts + count_words(target_words.total()), temporary / COUNTS)
         (temporary / "corpus").mkdir()
+        files = {f"{FIRST_TEST}{suffix}": lines for suffix, lines in first_test(config).items()}
         for name, (corpus, _, labels) in splits.items():
-            sides = {".source": corpus.source, ".target": corpus.target, _LABELS[name]: labels}
-            for suffix, lines in sides.items():
-                if lines:
-                    write_part(temporary / "corpus" / f"{name}{suffix}", join_lines(lines).encode())
+            files |= {
+                f"{name}.source": corpus.source,
+                f"{name}.target": corpus.target,
+                f"{name}{_LABELS[name]}": labels,
+            }
+        for file, lines in files.items():
+            if lines:
+                write_part(temporary / "corpus" / file, join_lines(lines).encode())
     return prepared
 
 

@@ -12,7 +12,8 @@ from translator.config import MAY_CHANGE, flatten
 from translator.errors import DataError, MachineError, ModelError
 from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.events import TrainingObserver
-from translator.jobs.train.prepare import Prepared, initial_parameters
+from translator.jobs.train.fine_tuning import initial_parameters
+from translator.jobs.train.prepare import Prepared
 from translator.jobs.train.run_loop import Training
 from translator.jobs.train.watchdog import note_saved_step
 from translator.jobs.translate.build import (
@@ -61,7 +62,7 @@ def build_training(
     environment = environment_of(device, ops, processes.size)
     notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
-    pairs = processes.first_then_others(lambda: encoded_pairs(prepared, notify, device=device))
+    pairs, weight_P = processes.first_then_others(lambda: encoded_pairs(prepared, notify, device=device))
     _check_lengths(model, pairs, "training", np.resize(np.flatnonzero(prepared.filtered.is_kept), pairs.num_pairs))
     _check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
     batches = TokenBatches(validation, batch_tokens=settings.batch_tokens, pool_size=validation.num_pairs, seed=0)
@@ -76,7 +77,7 @@ def build_training(
     )
     optimizer = build_optimizer(model, settings)
     sampler = _sampler(settings, prepared.tokenizer, _limits(model))
-    updates = CorpusUpdates(pairs, settings, device, processes, sampler=sampler)
+    updates = CorpusUpdates(pairs, settings, device, processes, sampler=sampler, weight_P=weight_P)
     average = MovingAverage(model, settings.ema) if settings.ema else None
     return Training(
         run=prepared.run,

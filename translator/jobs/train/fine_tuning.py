@@ -1,0 +1,105 @@
+"""Fine-tuning: a run that starts from the final parameters of another one, its first run, and learns from other pairs.
+
+It has the tokenizer and the model of the first run, and knows what that one has learned from: the words, and the pairs that
+must not be among its test pairs. It keeps the test set of the first run too, so that `evaluate` shows
+what was gained and what was forgotten.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from translator.config import Config, override_config
+from translator.errors import ModelError, UsageError
+from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.ops.choice import Ops
+from translator.runs.folder import COUNTS, WORDS, RunFolder
+from translator.text.tokenizer import Tokenizer
+from translator.text.words import load_counts, load_words
+from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
+
+_LEARNING_RATE_FACTOR = 0.2
+_PATIENCE = 5
+
+
+class Learned(NamedTuple):
+    """What the first run has learned from; empty if there is none."""
+
+    pair_hashes: NDArray[np.uint64]
+    words: frozenset[str]  # of the sources
+    counts: Counter[str]  # of the words of the targets
+
+
+def first_run(config: Config) -> RunFolder | None:
+    """Return the run that `training.initialise_from` names, None if it names none. Raises ModelError if it is not finished."""
+    if config.training.initialise_from is None:
+        return None
+    first = RunFolder(Path(config.training.initialise_from))
+    first.require_finished()
+    return first
+
+
+def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> dict[str, torch.Tensor] | None:
+    """Return the final parameters of the run that `training.initialise_from` names, or None if it names no run.
+
+    Raises ModelError if they do not fit.
+    """
+    if (first := first_run(config)) is None:
+        return None
+    if first.path.resolve() == run.path.resolve():
+        raise UsageError("training.initialise_from", f"{first.path} is the run itself", "give another --output")
+    if first.record().tokenizer != tokenizer.fingerprint:
+        problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
+        advice = f"use that one: --set tokenizer.path={first.path}"
+        raise ModelError("training.initialise_from", problem, advice)
+    parameters = read_parameters(first.final / MODEL)
+    with torch.device("meta"):
+        model = build_model(config, vocabularies_of(tokenizer), ops=Ops())
+    check_shapes(parameters, shapes_of(model), str(first.final / MODEL))
+    return parameters
+
+
+def learned_before(config: Config) -> Learned:
+    """Return what the first run of a config has learned from."""
+    if (first := first_run(config)) is None:
+        return Learned(np.empty(0, np.uint64), frozenset(), Counter())
+    counts = Counter(load_counts(first.path / COUNTS) or {})
+    return Learned(first.pair_hashes(), load_words(first.path / WORDS), counts)
+
+
+def first_test(config: Config) -> dict[str, list[str] | None]:
+    """Return the lines of the first run's test set by the suffixes of their files; empty if there is none."""
+    first = first_run(config)
+    if first is None or not first.has_split("test"):
+        return {}
+    test = first.split("test")
+    return {".source": test.source, ".target": test.target, ".kind": test.kinds}
+
+
+def fine_tuning_config(first: RunFolder, overrides: Sequence[str]) -> Config:
+    """Return the settings of the first run for learning from another corpus, with overrides.
+
+    Learning is slower than before, ends when the validation BLEU no longer rises, and takes the best parameters. Raises
+    UsageError if no override says where the corpus is.
+    """
+    first.require_finished()
+    if not any(override.startswith("corpus.") for override in overrides):
+        raise UsageError("--from", "given without a corpus", "add --set corpus.folder=FOLDER")
+    training = first.config().training
+    defaults = {
+        "tokenizer.path": str(first.path),
+        "training.initialise_from": str(first.path),
+        "training.learning_rate": training.learning_rate * _LEARNING_RATE_FACTOR,
+        "training.patience": training.patience or _PATIENCE,
+        "training.average_of": "best",
+        "training.both_directions": 0,
+    }
+    return override_config(
+        first.config(), [*(f"{key}={json.dumps(value)}" for key, value in defaults.items()), *overrides]
+    )
