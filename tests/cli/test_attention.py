@@ -50,6 +50,17 @@ def test_json_has_words_and_attention_weights_that_imply_the_alignment(lines: Pa
         assert words[target] == source
 
 
+def test_attention_can_be_shown_between_tokens(lines: Path, program: Program) -> None:
+    result = program("translate", "A dog sleeps.", "--attention", "json", "--attention-unit", "token")
+    seen = json.loads(result.output)["attention"]
+    assert seen["source"]["words"] == seen["source"]["tokens"]
+    assert seen["weights"] == seen["token_weights"]
+    assert program("translate", "A dog sleeps.", "--attention", "json", "--attention-unit", "line").code == 2
+    refused = program("translate", "A dog sleeps.", "--attention-unit", "token")
+    assert (refused.code, refused.output) == (2, "")
+    assert "--attention-unit: has no effect without --attention" in refused.errors
+
+
 def test_the_terminal_heat_map_is_plain_text_within_80_columns(lines: Path, program: Program) -> None:
     result = program("translate", "--input", "lines.en", "--attention", "terminal")
     first, *picture = result.output.split("\n")

@@ -22,6 +22,7 @@ from translator.evaluation.alignment import (
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import Tokenizer, TokenizerSettings
 from translator.text.tokenizer_training import train_tokenizer
+from translator.text.words import divides
 
 TEXT = st.text(st.characters(exclude_characters="\0▁", exclude_categories=["Cs"]), max_size=12)
 GOLD = [Gold(frozenset({(0, 0), (1, 2)}), frozenset({(0, 0), (1, 2), (2, 1)}))]
@@ -34,9 +35,16 @@ def tokenizer() -> Tokenizer:
 
 
 @given(line=TEXT)
-def test_words_are_separated_by_spaces(tokenizer: Tokenizer, line: str) -> None:
+def test_words_are_separated_by_spaces_or_at_tokens_of_scripts_without_spaces(tokenizer: Tokenizer, line: str) -> None:
     words = Words.of(tokenizer.source_tokens(tokenizer.encode_source([line])[0]))
-    assert words.words == [word for word in unicodedata.normalize("NFC", line).split(" ") if word] + ["</s>"]
+    following = iter(words.words)
+    for part in filter(None, unicodedata.normalize("NFC", line).split(" ")):
+        joined = next(following)
+        while joined != part:
+            word = next(following)
+            assert divides(joined, word)
+            joined += word
+    assert [*following] == ["</s>"]
     assert words.num_words == len(words.words) - 1
     assert len(words.word_of_token) == len(words.tokens)
 
@@ -51,10 +59,19 @@ def test_words_are_separated_by_spaces(tokenizer: Tokenizer, line: str) -> None:
         ("▁</ s>", ["</s>"]),
         ("", []),
         ("</s>", ["</s>"]),
+        ("▁女孩 看见 iPhone 手机 。 </s>", ["女孩", "看见", "iPhone", "手机", "。", "</s>"]),
+        ("▁ <0xE7> <0x8B> <0x97> <0xE5> <0xA5> <0xB3> x y </s>", ["狗", "女", "xy", "</s>"]),
+        ("▁ผม อยู่ ที่ ▁25", ["ผม", "อยู่", "ที่", "25"]),
     ],
 )
 def test_lone_markers_and_bytes_are_not_words_of_their_own(tokens: str, words: list[str]) -> None:
     assert Words.of(tokens.split()).words == words
+
+
+def test_tokens_can_take_the_place_of_words() -> None:
+    words = Words.of(["▁a", "b", "</s>"], "token")
+    assert words == (["▁a", "b", "</s>"], ["▁a", "b", "</s>"], [0, 1, 2])
+    assert words.num_words == 2
 
 
 def test_text_that_looks_like_eos_is_a_word() -> None:

@@ -14,6 +14,7 @@ from translator.text.corpus import Corpus
 from translator.text.store import threaded_map
 from translator.text.tokenizer import TokenizerSettings, encode_lines
 from translator.text.tokenizer_training import train_tokenizer
+from translator.text.words import spaced
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=30)
 TEXT = TEXT.map(lambda text: unicodedata.normalize("NFC", text))  # the reader does so
@@ -34,7 +35,7 @@ def test_words_are_counted_over_all_blocks(blocks: list[list[str]]) -> None:
     counts = WordCounts()
     for lines in blocks:
         counts.add(lines)
-    assert counts.total() == Counter(word for lines in blocks for word in " ".join(lines).split(" "))
+    assert counts.total() == Counter(word for lines in blocks for word in spaced(" ".join(lines)).split(" "))
 
 
 @pytest.mark.parametrize("num_blocks", [0, 1, arrow_words._BLOCKS_TOGETHER, 2 * arrow_words._BLOCKS_TOGETHER + 1])

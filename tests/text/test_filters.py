@@ -16,11 +16,10 @@ def filtered(
     rows: list[tuple[str, str]], settings: CorpusSettings | None = None, size: int = 3
 ) -> tuple[list[str], FilterResult]:
     """Return (sources kept, result)."""
-    pair_filter, kept = PairFilter(settings or CorpusSettings(), ("a.en", "a.de")), []
-    for first in range(0, len(rows), size):
-        source, target = zip(*rows[first : first + size], strict=True)
-        kept += pair_filter.filter(Block(list(source), list(target))).source
-    return kept, pair_filter.result()
+    pair_filter = PairFilter(settings or CorpusSettings(), ("a.en", "a.de"))
+    parts = (rows[first : first + size] for first in range(0, len(rows), size))
+    blocks = (Block(*(list(side) for side in zip(*part, strict=True))) for part in parts)
+    return [line for block in pair_filter.filter_all(blocks) for line in block.source], pair_filter.result()
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
@@ -111,3 +110,28 @@ def test_a_lost_line_is_an_error_or_a_warning() -> None:
     kept, result = filtered(rows, CorpusSettings(misaligned="warn"))
     assert len(kept) == len(rows)
     assert any("that seem to be translated one line later" in str(finding) for finding in result.findings)
+
+
+def unspaced(count: int) -> list[tuple[str, str]]:
+    """Return English sentences of one to 30 words, and as many times four Thai letters."""
+    rng = random.Random(1)
+    lengths = [rng.randint(1, 30) for _ in range(count)]
+    return [(f"see {'red ' * length}", "".join(rng.choices("กขคงจฉชซญฎฏฐ", k=4 * length + 3))) for length in lengths]
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_lengths_of_a_script_without_spaces_are_relative_to_the_corpus(size: int) -> None:
+    rows = [*unspaced(300), ("one", "ก" * 130), ("see " * 40, "ก")]
+    kept, result = filtered(rows, size=size)
+    assert (result.counts.ratio, result.counts.too_long, len(kept)) == (2, 0, 300)
+    kept, result = filtered([(target, source) for source, target in rows], size=size)
+    assert (result.counts.ratio, result.counts.too_long, len(kept)) == (2, 0, 300)
+    assert filtered(rows, CorpusSettings(max_words=20), size=size)[1].counts.too_long > 50
+
+
+@pytest.mark.parametrize(("num_blank", "is_warning"), [(4, False), (5, True)])
+def test_a_rule_that_skips_many_pairs_is_a_warning(num_blank: int, is_warning: bool) -> None:
+    rows = [*[("a dog", "ein Hund")] * (100 - num_blank), *[("", "eine Katze")] * num_blank]
+    (finding,) = (finding for finding in filtered(rows)[1].findings if finding.what == "blank")
+    assert finding.is_warning == is_warning
+    assert f"{num_blank} lines skipped because a side is blank ({num_blank} %), the first at a.en:" in str(finding)

@@ -55,9 +55,9 @@ def parse_attention(
     return AttentionRequest(file_format, file)
 
 
-def reject_unused(layer: int | None, head: int | None) -> None:
-    """Raise UsageError for --layer or --head in a command that computes no attention."""
-    for name, value in (("--layer", layer), ("--head", head)):
+def reject_unused(layer: int | None, head: int | None, unit: str | None) -> None:
+    """Raise UsageError for an option about attention in a command that computes none."""
+    for name, value in (("--layer", layer), ("--head", head), ("--attention-unit", unit)):
         if value is not None:
             raise UsageError(name, "has no effect without --attention", "add --attention, see --help for its formats")
 

@@ -38,6 +38,7 @@ def evaluate(
     attention: options.Attention = None,
     layer: options.Layer = None,
     head: options.Head = None,
+    attention_unit: options.AttentionUnit = None,
     json: options.Json = False,
     force: options.Force = False,
     tune: _Tune = None,
@@ -68,7 +69,7 @@ def evaluate(
     other_files = (source, reference, output, alignments)
     request = parse_attention(attention, other_files=other_files, force=force, formats=())
     if not request and not alignments:
-        reject_unused(layer, head)
+        reject_unused(layer, head, attention_unit)
     folder = find_run(run)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
@@ -81,7 +82,9 @@ def evaluate(
         return
     has_files, test = test is not None, test or folder.split("test")
     if request or alignments:
-        viewer = AttentionViewer(load(folder, device=place), folder, layer=layer, head=head)
+        viewer = AttentionViewer(
+            load(folder, device=place), folder, layer=layer, head=head, unit=attention_unit or "word"
+        )
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
     notify(f"translating {len(test.source):,} sentences with {folder.place}")
     evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)

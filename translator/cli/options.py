@@ -1,7 +1,7 @@
 """The options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,6 +47,12 @@ Layer = Annotated[
 ]
 Head = Annotated[
     int | None, typer.Option(metavar="N", help="Attention head to show.", show_default="the average of all heads")
+]
+AttentionUnit = Annotated[
+    Literal["word", "token"] | None,
+    typer.Option(
+        help="What attention is shown between; words of scripts without spaces are tokens.", show_default="word"
+    ),
 ]
 Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False)]
 Force = Annotated[bool, typer.Option(help="Overwrite existing output files.", show_default=False)]

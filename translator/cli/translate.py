@@ -61,6 +61,7 @@ def translate(
     attention: options.Attention = None,
     layer: options.Layer = None,
     head: options.Head = None,
+    attention_unit: options.AttentionUnit = None,
     json: options.Json = False,
     force: options.Force = False,
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
@@ -94,7 +95,7 @@ def translate(
     formats = ("json",) if json else FORMATS
     request = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
     if not request:
-        reject_unused(layer, head)
+        reject_unused(layer, head, attention_unit)
     elif split_sentences or paragraphs:
         problem = "found together with --split-sentences or --paragraphs"
         raise UsageError("--attention", problem, "give one sentence per line to see its attention")
@@ -105,7 +106,9 @@ def translate(
     translator = load(folder, device=choose_device(device), engine=engine)
     flags = {"beam_size": beam_size, "num_best": num_best}
     settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
-    viewer = AttentionViewer(translator, folder, layer=layer, head=head) if request else None
+    viewer = (
+        AttentionViewer(translator, folder, layer=layer, head=head, unit=attention_unit or "word") if request else None
+    )
     notices = TranslationNotices(translator)
     given = input_lines(text, input)
     lines, sources = tee(join_paragraphs(given, translator.config.corpus.source_language) if paragraphs else given)

@@ -1,24 +1,27 @@
 """Which words translate which: from attention weights between tokens to links between words, and how good the links are.
 
-Words are separated by spaces (U+0020). A link (s, t) says that target word t translates source word s, both counted from
-0; EOS is not a word. In Pharaoh format the links of a sentence are written `0-0 1-2`, source word first.
+Words are separated by spaces (U+0020), in scripts without spaces by tokens. A link (s, t) says that target word t translates
+source word s, both counted from 0; EOS is not a word. In Pharaoh format the links of a sentence are written `0-0 1-2`, source
+word first. Instead of words, the tokens themselves can be linked.
 """
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
 from translator.text.reader import read_lines
+from translator.text.words import divides
 
 _SPACE, _END = "▁", "</s>"
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _LINK = re.compile(r"(\d{1,9})([-:?p])(\d{1,9})")
 
+Unit: TypeAlias = Literal["word", "token"]
 Links: TypeAlias = frozenset[tuple[int, int]]
 Weights: TypeAlias = NDArray[np.float64]
 
@@ -31,20 +34,26 @@ class Words(NamedTuple):
     word_of_token: list[int]
 
     @classmethod
-    def of(cls, tokens: Sequence[str]) -> Self:
-        """Group tokens into words: a word starts at a space marker, but a marker without text belongs to the word before."""
+    def of(cls, tokens: Sequence[str], unit: Unit = "word") -> Self:
+        """Group tokens into words: a word starts at a space marker, but a marker without text belongs to the word before.
+
+        In scripts without spaces, a word starts at each token. With the unit "token", this holds for all scripts.
+        """
+        if unit == "token":
+            return cls(list(tokens), list(tokens), list(range(len(tokens))))
         spelled, word_of_token, num_starts = list[bytes](), list[int](), 0
+        contents = [bytes.fromhex(byte[1]) if (byte := _BYTE.fullmatch(token)) else token.encode() for token in tokens]
         for index, token in enumerate(tokens):
             if token.strip(_SPACE):
-                num_starts += index == 0 or token == _END or token.startswith(_SPACE)
+                starts = index == 0 or token == _END or token.startswith(_SPACE)
+                num_starts += starts or _divides(b"".join(spelled[-1:]), b"".join(contents[index : index + 4]))
             else:  # a lone marker starts the word of the next token, unless that has a marker of its own
                 following = tokens[index + 1] if index + 1 < len(tokens) else _END
                 num_starts += following != _END and not following.startswith(_SPACE)
             word_of_token.append(max(num_starts - 1, 0))
             if word_of_token[-1] == len(spelled):
                 spelled.append(b"")
-            byte = _BYTE.fullmatch(token)
-            spelled[-1] += bytes.fromhex(byte[1]) if byte else token.encode()
+            spelled[-1] += contents[index]
         words = [word.decode(errors="replace").replace(_SPACE, "") for word in spelled]
         return cls(words, list(tokens), word_of_token)
 
@@ -52,6 +61,13 @@ class Words(NamedTuple):
     def num_words(self) -> int:
         """The number of words without EOS."""
         return len(self.words) - (self.tokens[-1:] == [_END])
+
+
+def _divides(before: bytes, after: bytes) -> bool:
+    """Return whether a word ends between the UTF-8 of a word and that of the next tokens, which may be parts of a character."""
+    is_inside_character = after[0] & 0xC0 == 0x80
+    left, right = (content.decode(errors="ignore").replace(_SPACE, " ") for content in (before, after))
+    return not is_inside_character and divides(left, right)
 
 
 def word_weights(weight_TS: Weights, target: Words, source: Words) -> Weights:

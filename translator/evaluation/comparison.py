@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from translator.errors import DataError
 from translator.evaluation.metrics import Score, bleu, check_counts, make_bleu, one_line, rounded
+from translator.text.words import split_words
 
 SIGNIFICANT = 0.05
 MIN_DIFFERING = 10
@@ -85,7 +86,7 @@ def fingerprint(references: Sequence[str]) -> str:
 
 def by_length(hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str]) -> list[GroupScore]:
     """Return BLEU of sentences whose source has under 10, 10 to 17, 18 to 24, and 25 or more words."""
-    lengths = [len(source.split()) for source in sources]
+    lengths = [len(split_words(source)) for source in sources]
     groups = []
     for low, high in pairwise((0, *_LENGTH_EDGES, math.inf)):
         name = f"{low}+ words" if high == math.inf else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"

@@ -7,8 +7,8 @@ Duplicates and overlaps are found by 64-bit hashes, so two different lines count
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from itertools import compress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, compress
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +20,16 @@ from translator.text.lines import LineStats, distinct, find_known, hash_lines, p
 from translator.text.misalignment import find_misalignment, is_unrelated
 from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
+from translator.text.store import threaded_map
+from translator.text.words import is_unspaced, split_words
 
 RULES = {"blank": 1, "too_long": 2, "ratio": 3}
 """Number of each rule that skips pairs; 0 stands for pairs that are kept."""
+_RULE_TEXTS = {
+    "blank": "skipped because a side is blank",
+    "too_long": "skipped as longer than corpus.max_words or corpus.max_characters",
+    "ratio": "skipped because their lengths differ by more than corpus.max_ratio",
+}
 
 _CONTROL = "".join(map(chr, [*range(1, 9), *range(11, 32), *range(127, 160)]))
 _SUSPECT_TEXT = {
@@ -36,7 +43,9 @@ _SUSPECT_TEXT = {
 """Patterns of suspect lines. Only a block that contains one of the characters is searched line by line."""
 _IDENTICAL = "identical on both sides"
 _OVERLONG_HASH = hash_lines([OVERLONG])[0]
-_SUSPICIOUS_SHARE = 0.1  # of identical sides
+_SUSPICIOUS_SHARES = {_IDENTICAL: 0.1, **dict.fromkeys(RULES, 0.05)}
+"""Shares of the pairs from which a finding is a warning, if it is not always one."""
+_CALIBRATION_PAIRS = 10_000
 _MAX_EXAMPLE_CHARACTERS = 60
 _SWAP_SAMPLE_LINES = 10_000  # enough to recognise a language by its words
 _SWAP_MARGIN = 0.25  # difference between shares of words
@@ -53,14 +62,16 @@ class Finding(NamedTuple):
     share: float | None = None  # of the pairs, if the finding is a warning only from some share on
 
     def __str__(self) -> str:
-        what = self.what if self.share is None else f"{self.what} ({100 * self.share:.0f} %)"
+        what = _RULE_TEXTS.get(self.what, self.what)
+        if self.share is not None:
+            what = f"{what} ({100 * self.share:.0f} %)"
         lines = "line" if self.num_lines == 1 else "lines"
         return f"{self.num_lines:,} {lines} {what}, the first at {self.place}:{self.line}: {self.example}"
 
     @property
     def is_warning(self) -> bool:
-        """Whether to show it as a warning. Findings of a rule are already part of the counts."""
-        return self.what not in RULES and (self.share is None or self.share >= _SUSPICIOUS_SHARE)
+        """Whether to show it as a warning. What a rule skips is already part of the counts, so that only many pairs are."""
+        return self.share is None or self.share >= _SUSPICIOUS_SHARES[self.what]
 
 
 class Counts(NamedTuple):
@@ -98,6 +109,16 @@ class PairFilter:
         self._rules: list[NDArray[np.uint8]] = []
         self._stats: list[tuple[LineStats, LineStats]] = []
         self._num_read = 0
+        self._target_words = 1.0
+
+    def filter_all(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield the pairs of all blocks that may be used for training; the first pairs decide how lengths are compared."""
+        blocks, first = iter(blocks), list[Block]()
+        while sum(len(block.source) for block in first) < _CALIBRATION_PAIRS and (block := next(blocks, None)):
+            first.append(block)
+        sample = [list(chain.from_iterable(block[side] for block in first))[:_CALIBRATION_PAIRS] for side in (0, 1)]
+        self._target_words = typical_words(*sample)
+        yield from threaded_map(self.filter, chain(first, blocks), 1)
 
     def filter(self, block: Block) -> Block:
         """Return the pairs of a block that may be used for training."""
@@ -153,9 +174,10 @@ class PairFilter:
             duplicates=len(hashes) - len(pairs),
             identical=int(np.count_nonzero((source.hash == target.hash)[is_kept])),
         )
-        if _IDENTICAL in self._findings:
-            share = counts.identical / max(counts.kept, 1)
-            self._findings[_IDENTICAL] = self._findings[_IDENTICAL]._replace(share=share)
+        totals = {_IDENTICAL: counts.kept, **dict.fromkeys(RULES, counts.read)}
+        for what in totals.keys() & self._findings.keys():
+            finding = self._findings[what]
+            self._findings[what] = finding._replace(share=finding.num_lines / max(totals[what], 1))
         self._check_alignment(source, target)
         findings = list(self._findings.values())
         sources = distinct(source.hash[is_kept])
@@ -164,7 +186,9 @@ class PairFilter:
     def _apply_rules(self, block: Block, source: LineStats, target: LineStats) -> NDArray[np.uint8]:
         """Return the number of the first rule that skips each pair, or 0."""
         settings = self.settings
-        shorter, longer = np.minimum(source.num_words, target.num_words), np.maximum(source.num_words, target.num_words)
+        source_length = source.num_words * min(self._target_words, 1)
+        target_length = target.num_words / max(self._target_words, 1)
+        shorter, longer = np.minimum(source_length, target_length), np.maximum(source_length, target_length)
         too_long = (longer > settings.max_words) | (source.hash == _OVERLONG_HASH) | (target.hash == _OVERLONG_HASH)
         # Characters are counted only in lines whose number of bytes leaves a doubt.
         for index in np.flatnonzero(np.maximum(source.num_bytes, target.num_bytes) > settings.max_characters):
@@ -190,6 +214,19 @@ class PairFilter:
         self._findings[what] = Finding(f"that {what}", num_lines, self.places[0], line, "")
 
 
+def typical_words(source: Sequence[str], target: Sequence[str]) -> float:
+    """Return how many words a target has for each word of its source, if they are letters on a side; otherwise 1.
+
+    A Chinese sentence has about twice as many characters as its translation has words, a Thai one five times as many. The
+    median of the corpus makes the two comparable.
+    """
+    if not (is_unspaced(source) or is_unspaced(target)):
+        return 1.0
+    source_words, target_words = (LineStats.of(side).num_words for side in (source, target))
+    is_filled = (source_words > 0) & (target_words > 0)
+    return float(np.median(target_words[is_filled] / source_words[is_filled])) if is_filled.any() else 1.0
+
+
 def require_pairs(counts: Counts) -> None:
     """Raise DataError if no training pairs are left."""
     if not counts.kept:
@@ -200,8 +237,8 @@ def require_pairs(counts: Counts) -> None:
 
 def looks_swapped(train: Corpus, other: Corpus) -> bool:
     """Return whether the words of each side of `other` occur mostly on the opposite side of the training pairs."""
-    vocabularies = [set(" ".join(side[:_SWAP_SAMPLE_LINES]).split()) for side in (train.source, train.target)]
-    sides = [" ".join(side[:_SWAP_SAMPLE_LINES]).split() for side in (other.source, other.target)]
+    vocabularies = [set(split_words(" ".join(side[:_SWAP_SAMPLE_LINES]))) for side in (train.source, train.target)]
+    sides = [split_words(" ".join(side[:_SWAP_SAMPLE_LINES])) for side in (other.source, other.target)]
     share = [
         [sum(word in vocabulary for word in side) / max(len(side), 1) for vocabulary in vocabularies] for side in sides
     ]
@@ -228,5 +265,7 @@ def check_held_out(other: Corpus, settings: CorpusSettings, train: FilterResult,
     if looks_swapped(sample, other):
         pair_filter.note("whose source and target look swapped", range(len(other.source)), block, 0)
     pair_filter.filter(block)
-    findings = [finding for finding in pair_filter.result().findings if finding.is_warning]
+    findings = [
+        finding for finding in pair_filter.result().findings if finding.is_warning and finding.what not in RULES
+    ]
     return HeldOutCheck(findings, len(shared), len(find_known(source, train.source_hashes)))

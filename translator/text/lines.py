@@ -1,6 +1,5 @@
 """Statistics and hashes of many lines at once, computed by NumPy without a Python loop over the lines."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,11 +8,8 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from translator.text.corpus import join_lines
+from translator.text.words import spaced
 
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-_INVISIBLE_PATTERN = re.compile(f"[{_INVISIBLE}]")
-# Characters outside ASCII that `str.split` cuts at, or that `visible_words` ignores.
-_UNUSUAL = _INVISIBLE + "".join(chr(code) for code in range(0x80, 0x3001) if chr(code).isspace())
 _LF = 10
 _DIGIT_HASHES = np.array([73_471, 140_989, 211_681, 283_807, 352_069, 425_603, 494_407, 567_143, 638_353, 709_997])
 """Numbers whose sums tell which digits a line has."""
@@ -23,7 +19,7 @@ _PAIR_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a pair and the same
 class LineStats(NamedTuple):
     """Statistics of some lines, with one entry per line."""
 
-    num_words: NDArray[np.int32]  # words between spaces, invisible characters ignored
+    num_words: NDArray[np.int32]  # as many as `split_words` returns
     num_bytes: NDArray[np.int32]  # in UTF-8
     mark: NDArray[np.int32]  # which digits, in any order, and final punctuation: a translation often keeps both
     hash: NDArray[np.uint64]
@@ -38,14 +34,19 @@ class LineStats(NamedTuple):
         """Return the statistics of the lines of a text made by `join_lines`; `content` is the encoded text."""
         data = np.frombuffer(b"\n" + content, np.uint8)
         ends = np.flatnonzero(data == _LF)
-        # The ASCII characters that `str.split` cuts at: 9 to 13 and 28 to 32. Smaller bytes wrap around to large numbers.
-        is_space = (data - 9 < 5) | (data - 28 < 5)
-        # A word ends wherever a space follows another character. reduceat counts these places line by line.
-        num_words = np.add.reduceat(is_space[:-1] > is_space[1:], ends[:-1], dtype=np.int32)
-        if not text.isascii() and any(character in text for character in _UNUSUAL):
-            num_words = np.array([len(visible_words(line)) for line in text.split("\n")[:-1]], np.int32)
+        words = spaced(text)
+        num_words = _count_words(data if words is text else np.frombuffer(f"\n{words}".encode(), np.uint8))
         num_bytes = (np.diff(ends) - 1).astype(np.int32)
         return cls(num_words, num_bytes, _marks(data, ends), _hash_content(content))
+
+
+def _count_words(data: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the number of words of each line, given a text made by `spaced`."""
+    # The ASCII characters that `str.split` cuts at: 9 to 13 and 28 to 32. Smaller bytes wrap around to large numbers.
+    is_space = (data - 9 < 5) | (data - 28 < 5)
+    # A word ends wherever a space follows another character. reduceat counts these places line by line.
+    ends = np.flatnonzero(data == _LF)
+    return np.add.reduceat(is_space[:-1] > is_space[1:], ends[:-1], dtype=np.int32)
 
 
 def _marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -56,11 +57,6 @@ def _marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32
     last = data[ends[1:] - 1].astype(np.int32)
     is_punctuation = (last > ord(" ")) & (last < ord("A")) & ~((last >= ord("0")) & (last <= ord("9")))
     return (sums % 2**22).astype(np.int32) * 256 + np.where(is_punctuation, last, 0)
-
-
-def visible_words(line: str) -> list[str]:
-    """Return the words between spaces after invisible characters have been removed."""
-    return _INVISIBLE_PATTERN.sub("", line).split()
 
 
 def hash_lines(lines: Sequence[str]) -> NDArray[np.uint64]:

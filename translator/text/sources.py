@@ -63,12 +63,19 @@ class CorpusSettings(Settings):
         lt=2**30,
         description="bytes in the longest line that is read, without its end; longer training lines are skipped",
     )
-    max_words: int = Field(200, ge=1, description="words between spaces in the longest sentence that is trained on")
+    max_words: int = Field(
+        200,
+        ge=1,
+        description="words in the longest sentence that is trained on; see corpus.max_ratio",
+    )
     max_characters: int = Field(
         5000, ge=1, description="characters in the longest sentence that is trained on, for text without spaces"
     )
     max_ratio: float = Field(
-        9.0, ge=0, description="highest ratio of the words of one side to those of the other plus 2; 0: no limit"
+        9.0,
+        ge=0,
+        description="highest ratio of the words of one side to those of the other plus 2; 0: no limit; in scripts without "
+        "spaces a word is a letter, and both sides are compared relative to the median of the corpus",
     )
     misaligned: Literal["stop", "warn"] = Field(
         "stop", description="what to do if line n no longer seems to translate line n"

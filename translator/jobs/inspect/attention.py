@@ -17,6 +17,7 @@ from translator.errors import UsageError
 from translator.evaluation.alignment import (
     AlignmentScore,
     Links,
+    Unit,
     Weights,
     Words,
     pharaoh,
@@ -136,11 +137,13 @@ class AttentionViewer:
     Without `layer`, a model of several layers is viewed in the one with the lowest alignment error on the run's
     validation pairs, if the corpus has alignments for them, else in the last but one, which often aligns best (Garg et
     al. 2019). Without `head`, heads are averaged. Raises UsageError for a layer or head that does not exist, and if the
-    mechanism has no attention weights.
+    mechanism has no attention weights. Translations are shown by `unit`; gold alignments are always between words.
     """
 
-    def __init__(self, translator: Translator, run: RunFolder, *, layer: int | None, head: int | None) -> None:
-        self._translator, self._device = translator, translator.model.output.weight.device
+    def __init__(
+        self, translator: Translator, run: RunFolder, *, layer: int | None, head: int | None, unit: Unit = "word"
+    ) -> None:
+        self._translator, self._unit, self._device = translator, unit, translator.model.output.weight.device
         token_11 = torch.full((1, 1), EOS, device=self._device)
         probe = self._cross_attention(token_11, token_11 == EOS, torch.full_like(token_11, BOS))
         num_layers, _, num_heads, *_ = probe.shape
@@ -165,7 +168,7 @@ class AttentionViewer:
         candidates = [translations[number][1] for number in filled]
         targets = [[*candidate.ids, EOS] if candidate.is_finished else list(candidate.ids) for candidate in candidates]
         maps: list[AttentionMap | None] = [None] * len(translations)
-        for index, (attention_map,) in self.view_pairs(sources, targets, [self.view]):
+        for index, (attention_map,) in self.view_pairs(sources, targets, [self.view], self._unit):
             maps[filled[index]] = self._with_strings(attention_map, translations[filled[index]][0].strip())
         return maps
 
@@ -184,7 +187,7 @@ class AttentionViewer:
         return Agreement(*self._score_views(test, gold, [self.view])[0], self.view.title)
 
     def view_pairs(
-        self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View]
+        self, sources: Sequence[list[int]], targets: Sequence[list[int]], views: Sequence[View], unit: Unit = "word"
     ) -> Iterator[tuple[int, list[AttentionMap]]]:
         """Yield (number of the pair, its map in each view), in order of length; finished targets end in EOS."""
         tokenizer = self._translator.tokenizer
@@ -195,9 +198,9 @@ class AttentionViewer:
             batch = pairs.batch(sentences).to(self._device)
             weight_BLHTS = self._cross_attention(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
             for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
-                source = Words.of(tokenizer.source_tokens(read[number]))
-                target = Words.of(tokenizer.target_tokens(targets[number]))
-                num_truncated = len(Words.of(tokenizer.source_tokens(sources[number])).words) - len(source.words)
+                source = Words.of(tokenizer.source_tokens(read[number]), unit)
+                target = Words.of(tokenizer.target_tokens(targets[number]), unit)
+                num_truncated = len(Words.of(tokenizer.source_tokens(sources[number]), unit).words) - len(source.words)
                 weight_LHTS = weight_LHTS[..., : len(targets[number]), : len(read[number])]  # without padding
                 maps = [AttentionMap(source, target, view.select(weight_LHTS), view, num_truncated) for view in views]
                 yield number, maps

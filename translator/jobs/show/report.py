@@ -28,6 +28,7 @@ from translator.report.chart import Chart, Line, text_of
 from translator.report.curves import CURVES, learning_curves
 from translator.report.page import Table, render
 from translator.runs.folder import JOURNAL, HeldOut, RunFolder
+from translator.text.words import split_words
 from translator.training.journal import read_journal
 
 Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
@@ -182,7 +183,7 @@ def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
         ]
         sentence = {
             "number": number + 1,
-            "length": len(source.split()),
+            "length": len(split_words(source)),
             "source": source,
             "reference": test.target[number],
             "kind": test.kinds[number] if test.kinds else None,

@@ -43,7 +43,6 @@ from translator.text.filters import (
     require_pairs,
 )
 from translator.text.sources import CorpusSettings, labels_path, open_split, read_labels, read_split
-from translator.text.store import threaded_map
 from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import PairSample, train_tokenizer
 from translator.text.words import count_words, save_counts, save_words
@@ -128,7 +127,7 @@ def _filter_training_pairs(
     """Filter all training pairs once without keeping them, and `collect` the blocks; returns the result and the read stream."""
     stream = open_split(config.corpus, "train")
     pair_filter = PairFilter(config.corpus, stream.places, stream.line_of)
-    for block in threaded_map(pair_filter.filter, stream.blocks, 1):
+    for block in pair_filter.filter_all(stream.blocks):
         collect(block)
     result = pair_filter.result()
     require_pairs(result.counts)
