@@ -42,7 +42,7 @@ test: install
 test-long: install
 	$(BIN)/python -m tests.long
 
-# Test the page of `translator report` in Chromium, which must be installed.
+# Test the pages of `translator report` and `serve` in Chromium, which must be installed.
 test-browser: install
 	$(BIN)/pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/pytest tests/browser

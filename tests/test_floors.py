@@ -15,7 +15,17 @@ FLOORS = {
     "cli": 7,
     "api": 8,
 }  # fmt: skip
-JOBS = ["translate", "inspect", "train", "compare", "show", "export", "story"]  # from the bottom to the top
+JOBS = [
+    "translate",
+    "inspect",
+    "train",
+    "compare",
+    "show",
+    "share",
+    "export",
+    "serve",
+    "story",
+]  # from the bottom to the top
 BEDROCK = {"errors", "settings", "version"}  # files on the ground floor that its rooms may use
 
 

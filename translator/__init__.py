@@ -13,7 +13,7 @@ The rooms of the package by floor; a file imports from floors below or from its 
     3  evaluation/                  metrics, paired tests, word alignments
     4  config, report/              all settings in one file; pictures, curves and pages
     5  runs/                        the run folder
-    6  jobs/                        whole jobs: translate, inspect, train, compare, show, export, story
+    6  jobs/                        whole jobs: translate, inspect, train, compare, show, share, export, serve, story
     7  cli/                         the commands
     8  api                          training from Python
 

@@ -14,7 +14,7 @@ from translator.report.page import FOLDER, json_block, shown, source_hash
 from translator.text.visible import CONTROL
 
 NAMES = ["demo-additive", "demo"]
-OURS = (FOLDER / "page.js").read_text(), (FOLDER / "style.css").read_text()
+OURS = (FOLDER / "map.js").read_text() + (FOLDER / "page.js").read_text(), (FOLDER / "style.css").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli import compare, evaluate, export, report, story, train, translate, watch
+from translator.cli import compare, evaluate, export, pack, report, serve, story, train, translate, watch
 from translator.cli.console import discard_output, notify, print_error
 from translator.cli.once import OnceCommand
 from translator.errors import MachineError, TranslatorError, UsageError, is_out_of_memory, is_out_of_threads
@@ -30,6 +30,8 @@ for _command in (
     story.story,
     watch.watch,
     export.export,
+    pack.pack,
+    serve.serve,
 ):
     app.command(cls=OnceCommand)(_command)
 

@@ -100,14 +100,16 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
     from translator.jobs.compare.train_missing import PlannedRun, plan_runs, train_missing
     from translator.runs.folder import RunFolder
     from translator.runs.lookup import find_run
+    from translator.runs.packed import SUFFIX
 
     if len(names) < 2:
         raise UsageError("compare", f"found {len(names)} run, expected at least 2", "name two runs or configs")
     models: list[RunFolder | Path] = []
     for name, path in zip(names, map(Path, names), strict=True):
-        is_run = path.is_dir() or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
+        is_file = path.suffix == SUFFIX
+        is_run = path.is_dir() or is_file or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
         is_ensemble = "+" in name and not path.exists()
-        models.append(find_run(name) if is_ensemble else RunFolder(path) if is_run else find_config(name))
+        models.append(find_run(name) if is_ensemble or is_run else find_config(name))
     if seeds > 1 and (run := next((model for model in models if isinstance(model, RunFolder)), None)):
         raise UsageError(str(run.path), "is a run, which has one seed", "name configs, or omit --seeds")
     usable = [model for model in models if isinstance(model, Path) or _is_usable(model, skip_missing=skip_missing)]

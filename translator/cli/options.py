@@ -55,6 +55,12 @@ AttentionUnit = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False)]
+Licence = Annotated[
+    str | None,
+    typer.Option(
+        "--license", metavar="ID", help="Licence of the model, e.g. apache-2.0.", show_default="to be filled in"
+    ),
+]
 Force = Annotated[bool, typer.Option(help="Overwrite existing output files.", show_default=False)]
 AllowLeaked = Annotated[
     bool, typer.Option(help="Score even if test pairs occur in the training data.", show_default=False)

@@ -103,7 +103,7 @@ def screen(watched: "WatchedRun", state: "State", width: int, height: int) -> "l
 
 
 def _title(watched: "WatchedRun", state: "State") -> str:
-    return unbroken(visible(f"{watched.run.path}: {state.text}"))
+    return unbroken(visible(f"{watched.run.place}: {state.text}"))
 
 
 def _sample_lines(watched: "WatchedRun", width: int) -> list[str]:

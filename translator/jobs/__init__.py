@@ -5,6 +5,8 @@ inspect/    what a run attends to
 train/      prepare the corpus and tokenizer, train, resume, save the final parameters; events and TensorBoard
 compare/    evaluate a run, compare runs under equal conditions
 show/       the report page and the live view of a run
+share/      pack a run into one file, with a model card
 export/     write a run for other programs
+serve/      translate over HTTP
 story/      train and describe the models that tell the story of attention
 """

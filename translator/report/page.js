@@ -1,21 +1,12 @@
 // The list of sentences: search, sort, pages, and the attention map of each translation.
 // Data is only ever inserted as text nodes.
-"use strict";
-
 const data = JSON.parse(document.getElementById("data").textContent);
 const [search, sort, list, status, map] = ["search", "sort", "sentences", "status", "map"].map((id) => document.getElementById(id));
 const aside = map.parentNode;
 const isWide = () => matchMedia("(min-width: 64rem)").matches;
 const PAGE_SIZE = 20;
 const MAX_COMPARED = 1_000_000; // cells of the table that finds common words
-const HIGH = 64; // from this percentage on, the number in a cell needs the colour that contrasts with a full cell
 let first = 0; // index of the first sentence on the page, in the order shown
-
-function element(name, properties, ...children) {
-  const node = Object.assign(document.createElement(name), properties);
-  node.append(...children);
-  return node;
-}
 
 // Which words of a belong to a longest common subsequence with b.
 function common(a, b) {
@@ -67,22 +58,9 @@ function sentenceNode(sentence) {
   );
 }
 
-// A table with one row per target word and one column per source word: weights in percent, also as shades.
-function heatMap({ source, target, weights }) {
-  const columns = source.split(" "), rows = target.split(" "), percent = Array.from(atob(weights), (byte) => byte.charCodeAt(0));
-  const head = columns.map((word) => element("th", { scope: "col", title: word }, element("span", { textContent: word })));
-  const body = rows.map((word, row) => {
-    const cells = columns.map((other, column) => {
-      const weight = percent[row * columns.length + column];
-      const cell = element("td", { className: weight >= HIGH ? "high" : "", title: `${word} attends to ${other}: ${weight} %`, textContent: weight || "" });
-      cell.style.setProperty("--weight", weight);
-      return cell;
-    });
-    return element("tr", {}, element("th", { scope: "row", title: word, textContent: word }), ...cells);
-  });
-  const table = element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...head)), element("tbody", {}, ...body));
-  table.style.setProperty("--cell", `clamp(1.1rem, ${27 / columns.length}rem, 1.8rem)`);
-  return table;
+// The map of a translation, whose weights are bytes in base64.
+function mapOf({ source, target, weights }) {
+  return heatMap(source.split(" "), target.split(" "), Array.from(atob(weights), (byte) => byte.charCodeAt(0)));
 }
 
 function show(output, sentence, number) {
@@ -90,7 +68,7 @@ function show(output, sentence, number) {
   const how = `${view}. Each row: the attention weights of a word of the translation over the source, in percent`;
   const caption = `${run}, sentence ${sentence.number}: ${typeof attention === "string" ? attention : how}.`;
   map.replaceChildren(element("figcaption", { textContent: caption }));
-  if (typeof attention !== "string") map.append(element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, heatMap(attention)));
+  if (typeof attention !== "string") map.append(element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, mapOf(attention)));
   map.hidden = false;
   for (const other of document.querySelectorAll(".selected")) other.classList.remove("selected");
   output.classList.add("selected");

@@ -8,6 +8,7 @@ and script, by their hashes.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from markupsafe import Markup
 from translator.text.visible import plain_value, visible
 
 FOLDER = Path(__file__).parent
-_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}"
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}; connect-src {}"
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
@@ -30,8 +31,11 @@ class Table(NamedTuple):
     note: str = ""
 
 
-def render(template: str, page: object, data: object, *, script: str = "") -> str:
-    """Return the page that a template of this folder makes of `page`; its script, if any, reads `data`."""
+def render(template: str, page: object, data: object, *, scripts: Sequence[str] = (), connects: bool = False) -> str:
+    """Return the page that a template of this folder makes of `page`; its scripts, if any, read `data`.
+
+    Only with `connects` may they send requests, to the server that the page came from.
+    """
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -40,8 +44,9 @@ def render(template: str, page: object, data: object, *, script: str = "") -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, code = ((FOLDER / name).read_text("utf-8") if name else "" for name in ("style.css", script))
-    policy = _POLICY.format(source_hash(style), source_hash(code))
+    style, *parts = ((FOLDER / name).read_text("utf-8") for name in ("style.css", *scripts))
+    code = "".join(parts)
+    policy = _POLICY.format(source_hash(style), source_hash(code), "'self'" if connects else "'none'")
     return environment.get_template(template).render(
         page=page, policy=policy, style=Markup(style), script=Markup(code), data=Markup(json_block(data))
     )

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.config import Config, read_saved_config
-from translator.errors import MachineError, ModelError, TranslatorError
+from translator.errors import MachineError, ModelError, TranslatorError, UsageError
 from translator.runs.records import FinishRecord, RunRecord, read_record
 from translator.storage.folders import walk
-from translator.storage.manifest import find_damage, recorded_hash
+from translator.storage.manifest import find_damage, lists, recorded_hash
 from translator.text.reader import LineLimit, read_lines
 from translator.text.tokenizer import Tokenizer
 from translator.training.checkpoint import MODEL
@@ -40,10 +40,12 @@ _CORPUS = "corpus"
 PAIRS = "pairs.u64"
 FIRST_TEST = "first_test"
 """Name of the test set of the run that this one started from."""
+CARD = "README.md"
+"""The model card of a packed run, which its reader may edit."""
 VALIDATION_LINKS = f"{_CORPUS}/validation.align"
 """Gold alignments of the validation pairs, if the corpus has them."""
 
-_FIXED = (CONFIG, RECORD, WORDS, "tokenizer/source.model", "tokenizer/target.model")
+_FIXED = (CONFIG, RECORD, "tokenizer/source.model", "tokenizer/target.model")
 _ILLEGAL: dict[str, Callable[[Path], bool]] = {
     "a symbolic link": Path.is_symlink,
     "a pipe": Path.is_fifo,
@@ -66,6 +68,7 @@ class RunFolder(NamedTuple):
 
     path: Path
     partners: "tuple[RunFolder, ...]" = ()
+    packed_in: Path | None = None  # the file that was unpacked into the folder
 
     @property
     def name(self) -> str:
@@ -74,8 +77,13 @@ class RunFolder(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The path, for messages; of an ensemble, all paths."""
-        return " + ".join(str(run.path) for run in (self, *self.partners))
+        """The path that names the run on the command line; of an ensemble, all paths."""
+        return " + ".join(str(run.packed_in or run.path) for run in (self, *self.partners))
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether `translator pack` wrote the run, without corpus and journal. Raises ModelError if it is damaged."""
+        return not lists(self.path, PAIRS)
 
     @property
     def is_run(self) -> bool:
@@ -129,9 +137,9 @@ class RunFolder(NamedTuple):
         """Return the "validation", "test" or FIRST_TEST sentences. Raises ModelError if the run has none."""
         folder = self.path / _CORPUS
         source, target = folder / f"{name}.source", folder / f"{name}.target"
-        if not source.is_file():
+        if not self.has_split(name):
             problem = f"the run has no {name} sentences"
-            raise ModelError(str(folder), problem, "give files with --source and --reference")
+            raise ModelError(self.place, problem, "give files with --source and --reference")
         kinds = folder / f"{name}.kind"
         labels = list(read_lines(kinds)) if kinds.is_file() else None
         limit = LineLimit(3 * self.config().corpus.max_line_bytes)  # NFC may triple the length of a line
@@ -157,6 +165,11 @@ class RunFolder(NamedTuple):
         unread = () if with_parameters else (MODEL,)
         return find_damage(self.final, MODEL, Path(FINISHED).name, unread=unread)
 
+    def require_single(self, use: str) -> None:
+        """Raise UsageError for an ensemble, which cannot be `use`."""
+        if self.partners:
+            raise UsageError(self.place, f"is an ensemble, which cannot be {use}", "name one run")
+
     def require_run(self) -> None:
         """Raise ModelError unless this version of the program can read the run."""
         if not self.is_run:
@@ -171,8 +184,8 @@ class RunFolder(NamedTuple):
         for path in walk(self.path):
             if kind := next((kind for kind, is_kind in _ILLEGAL.items() if is_kind(path)), None):
                 raise ModelError(str(path), f"illegal path: {kind} inside a run folder", "put the file itself there")
-        if reason := find_damage(self.path, *_FIXED, unread=(PAIRS,), removable=(_CORPUS,)):
-            raise ModelError(str(self.path), reason, "restore the run folder, or train the run again")
+        if reason := find_damage(self.path, *_FIXED, unread=(PAIRS, CARD), removable=(_CORPUS,)):
+            raise ModelError(self.place, reason, "restore the run folder, or train the run again")
 
     def require_finished(self) -> None:
         """Raise ModelError unless the run is intact and finished, with undamaged parameters."""
@@ -180,7 +193,7 @@ class RunFolder(NamedTuple):
         if not self.is_finished:
             raise ModelError(str(self.path), "its training has not finished", "resume it with `translator train`")
         if reason := self.find_final_damage():
-            raise ModelError(str(self.final), reason, "train the run again")
+            raise ModelError(str(self.packed_in or self.final), reason, "train the run again")
         self.finish_record()
 
     def require_replaceable(self) -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 from translator.errors import ModelError
 from translator.runs import RUNS
 from translator.runs.folder import RunFolder
+from translator.runs.packed import SUFFIX, unpack
 from translator.storage.temporary import PREFIX
 
 
 def find_run(name: str | Path | None, root: Path = RUNS) -> RunFolder:
     """Return the run at a path or, if nothing is there, of this name below `root`; None means the latest run.
 
-    "a+b" names the ensemble of the runs a and b. A folder may turn out not to be a run; see `RunFolder.require_run`.
+    "a+b" names the ensemble of the runs a and b. The path may be that of a packed run, which is unpacked. Raises
+    ModelError if that is damaged. A folder may turn out not to be a run; see `RunFolder.require_run`.
     """
     if name is None:
         return latest_run(root)
@@ -20,6 +22,8 @@ def find_run(name: str | Path | None, root: Path = RUNS) -> RunFolder:
     parts = str(name).split("+")
     if len(parts) > 1 and all(parts) and not path.exists() and not (root / path).exists():
         return ensemble_of([find_run(part, root) for part in parts])
+    if path.suffix == SUFFIX and path.is_file():
+        return RunFolder(unpack(path), packed_in=path)
     is_name = len(path.parts) == 1 and not path.exists()
     return RunFolder(root / path if is_name and (root / path).is_dir() else path)
 

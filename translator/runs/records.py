@@ -70,10 +70,18 @@ class HeldOutPairs(Record):
     findings: list[FindingRecord]
 
 
+class AlignedLayer(Record):
+    """The layer whose cross-attention agrees best with the gold alignments."""
+
+    layer: Annotated[int, Field(ge=1)]
+    error_rate: float
+
+
 class ValidationPairs(HeldOutPairs):
     """The same for the validation pairs, and how well the tokenizer covers them."""
 
     unknown_share: float  # share of their tokens that are unknown or single bytes
+    aligned_layer: AlignedLayer | None = None  # in the record of a packed run, which has no pairs to find it with
 
 
 class CorpusRecord(Record):

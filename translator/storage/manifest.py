@@ -71,6 +71,14 @@ def find_damage(
     return f"{MANIFEST} does not list {missing[0]}" if missing else None
 
 
+def lists(folder: Path, name: str) -> bool:
+    """Return whether the manifest lists a part. Raises ModelError if the manifest is damaged."""
+    try:
+        return name in _read_manifest(folder).parts
+    except (OSError, ValueError) as error:
+        raise ModelError(str(folder / MANIFEST), "is damaged", "restore the folder") from error
+
+
 def recorded_hash(folder: Path, name: str) -> str:
     """Return the SHA-256 of a part as the manifest has it. Raises ModelError if the manifest is damaged."""
     try:

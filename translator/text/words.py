@@ -111,11 +111,9 @@ def save_words(known: Iterable[str], path: Path) -> None:
     path.write_bytes("".join(f"{word}\n" for word in sorted(known)).encode())
 
 
-def load_words(path: Path) -> frozenset[str]:
-    """Read the words that `save_words` wrote. Raises ModelError if there is no such file."""
-    if not path.is_file():
-        raise ModelError(str(path), "no such file", "restore the run folder")
-    return frozenset(read_lines(path, UNLIMITED))
+def load_words(path: Path) -> frozenset[str] | None:
+    """Read the words that `save_words` wrote, or return None if there is no such file."""
+    return frozenset(read_lines(path, UNLIMITED)) if path.is_file() else None
 
 
 def count_words(line_counts: Mapping[str, int]) -> Counter[str]:

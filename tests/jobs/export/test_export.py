@@ -1,24 +1,18 @@
 """An exported run translates the same, is checked before it is used, and replaces nothing but an older export."""
 
 import json
-import random
-import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
-from translator.cli.app import run as run_program
-from translator.config import Config, load_config
+from tests.jobs.export.conftest import Program
+from translator.config import Config
 from translator.errors import MachineError, ModelError, UsageError
 from translator.jobs.export import export
 from translator.jobs.export.export import Export, export_run
-from translator.jobs.train.events import TrainingObservers
-from translator.jobs.train.train import train_run
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.load import load
 from translator.models.interface import AnyModel
@@ -26,56 +20,6 @@ from translator.runs.folder import RunFolder
 from translator.text.tokenizer import Tokenizer
 
 pytest.importorskip("ctranslate2", reason="needs the library: pip install ctranslate2")
-
-DEMO = Path(__file__).parents[3] / "configs" / "demo.toml"
-SETTINGS = [
-    "model.dim=32", "model.feed_forward_dim=48", "encoder.num_layers=1", "decoder.num_layers=1",
-    "tokenizer.vocab_size=320", "tokenizer.max_sentences=300",
-    "training.steps=200", "training.batch_tokens=600", "training.validate_every=200", "training.save_every=200",
-    "training.label_smoothing=0.0", "training.learning_rate=1e-2", "training.warmup_steps=20",
-]  # fmt: skip
-WORDS = {"dog": "hund", "cat": "katze", "sees": "sieht", "likes": "mag", "man": "mann", "old": "alter", "not": "nicht"}
-
-Program = Callable[..., tuple[int, str, str]]
-
-
-def write_corpus(folder: Path) -> None:
-    """Write pairs of random words and their translations, word by word."""
-    generator = random.Random(1)
-    for split, count in (("train", 400), ("valid", 60), ("test", 20)):
-        lines = [generator.choices(list(WORDS), k=generator.randint(1, 6)) for _ in range(count)]
-        for suffix, texts in (("en", lines), ("de", [[WORDS[word] for word in line] for line in lines])):
-            (folder / f"{split}.{suffix}").write_text("".join(" ".join(words) + "\n" for words in texts))
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Return a run that has learned to translate word by word."""
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder)
-    config = load_config(DEMO, [*SETTINGS, f"corpus.folder={folder}"])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    run = train_run(config, folder / "demo", device=torch.device("cpu"), observer=TrainingObservers())
-    torch.set_num_threads(threads)
-    return run
-
-
-@pytest.fixture
-def run(trained: RunFolder, tmp_path: Path) -> RunFolder:
-    """Return a copy of the trained run, which may be changed."""
-    return RunFolder(Path(shutil.copytree(trained.path, tmp_path / "demo")))
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    """Return a function that runs the command line: (exit code, standard output, standard error)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["translator", *map(str, arguments)])
-        return run_program(), *capsys.readouterr()
-
-    return call
 
 
 def exported(run: RunFolder, **options: Any) -> Export:
@@ -85,8 +29,8 @@ def exported(run: RunFolder, **options: Any) -> Export:
 def test_an_exported_run_translates_the_same(run: RunFolder, program: Program, tmp_path: Path) -> None:
     code, output, errors = program("export", run.path, "--to", "ctranslate2")
     assert (code, output) == (0, f"{run.path / 'ctranslate2'}\n")
-    assert "greedy: 60 of 60 validation translations are identical" in errors
-    assert "beam 5: 60 of 60 validation translations are identical" in errors
+    assert "greedy: 60 of 60 translations are identical" in errors
+    assert "beam 5: 60 of 60 translations are identical" in errors
     source = tmp_path / "test.en"
     source.write_text("\n".join(["the old dog", "", *run.split("test").source]) + "\n")
     arguments = ("translate", "--run", run.path, "--input", source)

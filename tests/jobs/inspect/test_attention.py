@@ -85,7 +85,7 @@ def test_without_a_head_the_weights_are_the_average_of_all_heads() -> None:
 
 
 def test_words_of_a_truncated_source_are_not_shown_but_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("translator.jobs.translate.translator._MAX_SOURCE_TOKENS", 6)
+    monkeypatch.setattr("translator.jobs.translate.translator.MAX_SOURCE_TOKENS", 6)
     attention_map = view(translator("demo"), LINES[3])
     assert 0 < attention_map.num_truncated == len(LINES[3].split()) - attention_map.source.num_words
     assert attention_map.token_weight.shape[1] == 6

@@ -20,6 +20,8 @@ from translator.text.lines import find_known, hash_lines, pair_hashes
 from translator.text.reader import read_lines
 from translator.text.words import load_counts
 
+_UNCHECKED = "a packed run has no hashes of its training pairs, so test pairs among them are not noticed"
+
 
 class Protected(NamedTuple):
     """Protected strings of the sources (`tokenizer.keep`)."""
@@ -105,7 +107,7 @@ def evaluate_run(
         lines = ", ".join(map(str, leaked[:10])) + (f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else "")
         problem = f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: lines {lines}"
         advice = "use other test sentences, or add --allow-leaked, which is noted in the result"
-        raise DataError(str(run.path), problem, advice)
+        raise DataError(run.place, problem, advice)
     translator = load(run, device=device)
     settings = settings or translator.config.decoding
     started = time.monotonic()
@@ -123,7 +125,7 @@ def evaluate_run(
         best=best,
         seconds=seconds,
         leaked=leaked,
-        notices=notices(hypotheses, test.target),
+        notices=[*([_UNCHECKED] if run.is_packed else []), *notices(hypotheses, test.target)],
         protected=Protected(*protection.count_kept(test.source, hypotheses)) if protection.slots else None,
     )
 
@@ -139,10 +141,12 @@ def evaluate_first(
 
 
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
-    """Return the numbers, from 1, of the test pairs that are also training pairs.
+    """Return the numbers, from 1, of the test pairs that are also training pairs, none for a packed run.
 
     Raises ModelError if the run's hashes of its training pairs are missing or damaged.
     """
+    if run.is_packed:
+        return []
     sides = [[unicodedata.normalize("NFC", line) for line in side] for side in (test.source, test.target)]
     hashes = pair_hashes(hash_lines(sides[0]), hash_lines(sides[1]))
     return [int(index) + 1 for index in find_known(hashes, run.pair_hashes())]

@@ -30,6 +30,7 @@ from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.translator import Translator
 from translator.report.heat_map import HeatMap
 from translator.runs.folder import VALIDATION_LINKS, HeldOut, RunFolder
+from translator.runs.records import AlignedLayer
 from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
 from translator.text.tokenizer import BOS, EOS, Tokenizer
 
@@ -135,9 +136,10 @@ class AttentionViewer:
     """Computes attention maps of a loaded run, in one layer and head.
 
     Without `layer`, a model of several layers is viewed in the one with the lowest alignment error on the run's
-    validation pairs, if the corpus has alignments for them, else in the last but one, which often aligns best (Garg et
-    al. 2019). Without `head`, heads are averaged. Raises UsageError for a layer or head that does not exist, and if the
-    mechanism has no attention weights. Translations are shown by `unit`; gold alignments are always between words.
+    validation pairs, if the corpus has alignments for them or the record of a packed run names it. Otherwise it is viewed
+    in the last layer but one, which often aligns best (Garg et al. 2019). Without `head`, heads are averaged. Raises
+    UsageError for a layer or head that does not exist, and if the mechanism has no attention weights. Translations are shown
+    by `unit`; gold alignments are always between words.
     """
 
     def __init__(
@@ -151,13 +153,17 @@ class AttentionViewer:
             if number is not None and not 1 <= number <= count:
                 raise UsageError(name, f"found {number}, expected 1 to {count}", "the run has no other")
         views = [View(number, num_layers, head, num_heads) for number in range(1, num_layers + 1)]
-        gold = run.path / VALIDATION_LINKS
+        gold, self.aligned_layer = run.path / VALIDATION_LINKS, run.record().corpus.validation.aligned_layer
         if layer is not None or num_layers == 1:
             self.view = views[(layer or 1) - 1]
-        elif gold.is_file():
+            return
+        if gold.is_file():
             scores = self._score_views(run.split("validation"), gold, views)
             error_rate, best = min(zip((score.error_rate for score in scores), views, strict=True))
-            self.view = best._replace(reason=f"lowest alignment error on validation, {error_rate:.3f}")
+            self.aligned_layer = AlignedLayer(layer=best.layer, error_rate=error_rate)
+        if self.aligned_layer is not None and self.aligned_layer.layer <= num_layers:
+            reason = f"lowest alignment error on validation, {self.aligned_layer.error_rate:.3f}"
+            self.view = views[self.aligned_layer.layer - 1]._replace(reason=reason)
         else:
             self.view = views[-2]._replace(reason="the last but one")
 

@@ -87,7 +87,7 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
         "curves": curve_charts,
         "attention_notice": NOTICE,
     }
-    return render("page.html", page, data_of(comparison, curves, attention), script="page.js")
+    return render("page.html", page, data_of(comparison, curves, attention), scripts=("map.js", "page.js"))
 
 
 def _score_tables(comparison: Comparison) -> list[Table]:

@@ -8,7 +8,6 @@ what was gained and what was forgotten.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from translator.errors import ModelError, UsageError
 from translator.jobs.translate.build import build_model, vocabularies_of
 from translator.ops.choice import Ops
 from translator.runs.folder import COUNTS, WORDS, RunFolder
+from translator.runs.lookup import find_run
 from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_counts, load_words
 from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
@@ -40,8 +40,12 @@ def first_run(config: Config) -> RunFolder | None:
     """Return the run that `training.initialise_from` names, None if it names none. Raises ModelError if it is not finished."""
     if config.training.initialise_from is None:
         return None
-    first = RunFolder(Path(config.training.initialise_from))
+    first = find_run(config.training.initialise_from)
+    first.require_single("the start of another run")
     first.require_finished()
+    if first.is_packed:
+        problem = f"{first.place} is a packed run, which does not know the pairs that it has learned from"
+        raise UsageError("training.initialise_from", problem, "name the run folder that it was made from")
     return first
 
 
@@ -70,7 +74,7 @@ def learned_before(config: Config) -> Learned:
     if (first := first_run(config)) is None:
         return Learned(np.empty(0, np.uint64), frozenset(), Counter())
     counts = Counter(load_counts(first.path / COUNTS) or {})
-    return Learned(first.pair_hashes(), load_words(first.path / WORDS), counts)
+    return Learned(first.pair_hashes(), load_words(first.path / WORDS) or frozenset(), counts)
 
 
 def first_test(config: Config) -> dict[str, list[str] | None]:

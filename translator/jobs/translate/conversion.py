@@ -44,7 +44,7 @@ def convert(config: Config, model: AnyModel, tokenizer: Tokenizer) -> Any:
     """
     check_convertible(config)
     transformer, specs = cast(Transformer, model), import_ctranslate2().specs
-    settings, tables = cast(TransformerSettings, config.model), _attention_tables(config)
+    settings, tables = cast(TransformerSettings, config.model), attention_tables(config)
     activation = specs.Activation[_ACTIVATIONS[settings.activation]]
     options = {"pre_norm": settings.norm == "pre", "activation": activation}
     encoder_heads, decoder_heads, _ = (table.num_heads for table in tables.values())
@@ -56,27 +56,27 @@ def convert(config: Config, model: AnyModel, tokenizer: Tokenizer) -> Any:
     spec.register_target_vocabulary(tokenizer.target_tokens(range(tokenizer.target_size)))
     spec.config.unk_token, spec.config.bos_token, spec.config.eos_token = tokenizer.target_tokens([UNK, BOS, EOS])
     spec.config.decoder_start_token, spec.config.add_source_eos = spec.config.bos_token, True
-    _fill(spec, transformer, settings, [_dot_scale(table, settings.dim) for table in tables.values()])
+    _fill(spec, transformer, settings, [dot_scale(table, settings.dim) for table in tables.values()])
     spec.validate()
     return spec
 
 
-def check_convertible(config: Config) -> None:
-    """Raise UsageError about the first setting that CTranslate2 does not support."""
+def check_convertible(config: Config, library: str = "CTranslate2") -> None:
+    """Raise UsageError about the first setting that CTranslate2, or a library with the same attention, does not support."""
     if config.architecture != "transformer":
-        raise _unsupported("model.architecture", config.architecture, "CTranslate2 runs Transformers only")
-    tables, dim = _attention_tables(config), cast(TransformerSettings, config.model).dim
+        raise _unsupported("model.architecture", config.architecture, f"{library} runs Transformers only")
+    tables, dim = attention_tables(config), cast(TransformerSettings, config.model).dim
     for key, table in tables.items():
         if table.mechanism not in _DOT_PRODUCT_MECHANISMS:
-            raise _unsupported(f"{key}.mechanism", table.mechanism, "CTranslate2 has only full attention (full, flash)")
-        if _dot_scale(table, dim) is None:
-            why = "CTranslate2 has only dot-product scores (scaled_dot, dot, general)"
+            raise _unsupported(f"{key}.mechanism", table.mechanism, f"{library} has only full attention (full, flash)")
+        if dot_scale(table, dim) is None:
+            why = f"{library} has only dot-product scores (scaled_dot, dot, general)"
             raise _unsupported(f"{key}.score", table.score, why)
         if table.dim not in (None, dim):
-            raise _unsupported(f"{key}.dim", table.dim, f"in CTranslate2 queries have the width of the model, {dim}")
+            raise _unsupported(f"{key}.dim", table.dim, f"in {library} queries have the width of the model, {dim}")
     _, own, cross = (table.num_heads for table in tables.values())
     if own != cross:
-        why = f"CTranslate2 uses that of decoder.self_attention, {own}"
+        why = f"{library} uses that of decoder.self_attention, {own}"
         raise _unsupported("decoder.cross_attention.num_heads", cross, why)
 
 
@@ -84,19 +84,19 @@ def _unsupported(key: str, value: object, why: str) -> UsageError:
     return UsageError(key, f"the run was trained with {value!r}, but {why}", "use --engine torch for this run")
 
 
-def _attention_tables(config: Config) -> dict[str, AttentionSettings]:
+def attention_tables(config: Config) -> dict[str, AttentionSettings]:
     """Return the settings of encoder self-attention, decoder self-attention and cross-attention by their keys."""
     keys = (("encoder", "self_attention"), ("decoder", "self_attention"), ("decoder", "cross_attention"))
     return {f"{half}.{name}": getattr(getattr(config, half), name) for half, name in keys}
 
 
-def _dot_scale(table: AttentionSettings, dim: int) -> float | None:
+def dot_scale(table: AttentionSettings, dim: int) -> float | None:
     """Return the factor on query . key, None if the score is not a dot product."""
     return SCORES[table.score](table.num_heads, dim // table.num_heads, dim // table.num_heads).dot_scale
 
 
 def _fill(spec: Any, model: Transformer, settings: TransformerSettings, scales: Sequence[float | None]) -> None:
-    """Copy all parameters; `scales` are in the order of `_attention_tables`."""
+    """Copy all parameters; `scales` are in the order of `attention_tables`."""
     encoder, decoder, embeddings = spec.encoder, spec.decoder, model.embeddings
     encoder.embeddings[0].weight, decoder.embeddings.weight = _array(embeddings.source_VD), _array(embeddings.target_VD)
     _fill_linear(decoder.projection, model.output)

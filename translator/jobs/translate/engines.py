@@ -164,6 +164,8 @@ class CTranslate2Engine:
 def _load_export(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
     """Load the export of a run. Raise ModelError if it is missing, damaged or made from other parameters."""
     folder, advice = run.path / CTRANSLATE2, f"type: translator export {run.path}"
+    if run.packed_in:
+        raise ModelError(run.place, "is packed, so it has no export", "unpack it and export the folder")
     if not folder.is_dir():
         raise ModelError(str(folder), "no such folder", advice)
     if reason := find_damage(folder):

@@ -21,9 +21,11 @@ class TranslationNotices:
     def add(self, source: str, best: Candidate) -> None:
         """Check the next source and its best translation."""
         self._num_lines += 1
-        found = [
-            (self._unknown, word) for word in words(self._protection.without(source)) if word not in self._known_words
-        ]
+        known_words = self._known_words
+        if known_words is None:
+            found = []
+        else:
+            found = [(self._unknown, word) for word in words(self._protection.without(source)) if word not in known_words]
         if best.is_source_truncated:
             found.append((self._truncated, str(self._num_lines)))
         if not best.is_finished:

@@ -23,7 +23,7 @@ from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatc
 from translator.text.sentences import sentences_of
 from translator.text.tokenizer import BOS, Tokenizer
 
-_MAX_SOURCE_TOKENS = 1024
+MAX_SOURCE_TOKENS = 1024
 """Of longer sources only the last tokens are translated, with a notice: models are not trained on such lengths."""
 BLOCK_LINES = 2000
 """Lines that are sorted by length and translated together. Output starts after the first block."""
@@ -76,14 +76,14 @@ class Translator:
         model: AnyModel,
         tokenizer: Tokenizer,
         config: Config,
-        known_words: frozenset[str],
+        known_words: frozenset[str] | None,  # None if they are not known
         engine: Engine | None = None,
         *,
         validation_bleu: float | None = None,
     ) -> None:
         self.model, self.tokenizer, self.config, self.known_words = model.eval(), tokenizer, config, known_words
         self.engine, self.validation_bleu = engine or TorchEngine(self.model), validation_bleu
-        self.max_source_tokens = min(_MAX_SOURCE_TOKENS, model.max_source_length or _MAX_SOURCE_TOKENS)
+        self.max_source_tokens = min(MAX_SOURCE_TOKENS, model.max_source_length or MAX_SOURCE_TOKENS)
 
     def __repr__(self) -> str:
         corpus, score = self.config.corpus, self.validation_bleu

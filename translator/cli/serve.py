@@ -1,0 +1,66 @@
+"""`translator serve`: translate over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from translator.cli import options
+from translator.cli.console import notify, warn
+from translator.errors import MachineError, UsageError
+
+_Host = Annotated[str, typer.Option(help="Address to listen on.")]
+_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")]
+
+
+def serve(
+    run: options.FinishedRun = None,
+    host: _Host = "127.0.0.1",
+    port: _Port = 8000,
+    layer: options.Layer = None,
+    head: options.Head = None,
+    overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
+    device: options.Device = "auto",
+    engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine.")] = "torch",
+) -> None:
+    """Translate over HTTP: a page for visitors, and JSON for programs.
+
+    Only this machine can connect, unless --host says otherwise. SIGTERM and Ctrl-C finish the answers in flight. Requires
+    starlette and uvicorn: pip install starlette uvicorn
+
+    \b
+    Examples:
+      translator serve
+      translator serve demo.zip --port 9000
+      curl http://127.0.0.1:8000/translate --json '{"text": ["A dog sleeps."], "num_best": 3, "attention": true}'
+    """
+    try:
+        from translator.jobs.serve.app import Limits, Service
+        from translator.jobs.serve.server import address_of, listen, new_server
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        raise MachineError(error.name, "is not installed", "type: pip install starlette uvicorn") from error
+    from translator.jobs.inspect.attention import AttentionViewer
+    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.load import load
+    from translator.jobs.translate.options import decoding_settings
+    from translator.runs.lookup import find_run
+
+    folder = find_run(run)
+    listener = listen(host, port)
+    translator = load(folder, device=choose_device(device), engine=engine)
+    settings = decoding_settings(translator.config, overrides, {}, many_allowed=True)
+    viewer: AttentionViewer | str
+    try:
+        viewer = AttentionViewer(translator, folder, layer=layer, head=head)
+    except UsageError as error:
+        if error.place != "attention":
+            raise
+        viewer = error.problem
+    limits = Limits()
+    service = Service(translator, viewer, settings, name=folder.name, limits=limits)
+    if listener.getsockname()[0] in ("0.0.0.0", "::"):
+        warn("everyone who can reach this machine can connect, without encryption")
+    server = new_server(service, listener, limits)
+    notify(f"serving {folder.place} on {address_of(listener)}")
+    server.run(sockets=[listener])

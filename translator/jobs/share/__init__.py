@@ -1,0 +1,1 @@
+"""Share a finished run: pack it into one file, with a model card."""
