@@ -47,20 +47,20 @@ def serve(
     from translator.runs.lookup import find_run
 
     folder = find_run(run)
-    listener = listen(host, port)
-    translator = load(folder, device=choose_device(device), engine=engine)
-    settings = decoding_settings(translator.config, overrides, {}, many_allowed=True)
-    viewer: AttentionViewer | str
-    try:
-        viewer = AttentionViewer(translator, folder, layer=layer, head=head)
-    except UsageError as error:
-        if error.place != "attention":
-            raise
-        viewer = error.problem
-    limits = Limits()
-    service = Service(translator, viewer, settings, name=folder.name, limits=limits)
-    if listener.getsockname()[0] in ("0.0.0.0", "::"):
-        warn("everyone who can reach this machine can connect, without encryption")
-    server = new_server(service, listener, limits)
-    notify(f"serving {folder.place} on {address_of(listener)}")
-    server.run(sockets=[listener])
+    with listen(host, port) as listener:
+        translator = load(folder, device=choose_device(device), engine=engine)
+        settings = decoding_settings(translator.config, overrides, {}, many_allowed=True)
+        viewer: AttentionViewer | str
+        try:
+            viewer = AttentionViewer(translator, folder, layer=layer, head=head)
+        except UsageError as error:
+            if error.place != "attention":
+                raise
+            viewer = error.problem
+        limits = Limits()
+        service = Service(translator, viewer, settings, name=folder.name, limits=limits)
+        if listener.getsockname()[0] in ("0.0.0.0", "::"):
+            warn("everyone who can reach this machine can connect, without encryption")
+        server = new_server(service, listener, limits)
+        notify(f"serving {folder.place} on {address_of(listener)}")
+        server.run(sockets=[listener])
