@@ -61,11 +61,9 @@ def score_on_test_set(run: RunFolder, *, device: torch.device) -> Evaluation | N
 def public_config(run: RunFolder) -> Config:
     """Return the config without names of files, folders and other runs; a data set of the Hugging Face hub stays named."""
     config, default = run.config(), CorpusSettings()
-    corpus: dict[str, object] = {
-        "train": default.train,
-        "validation": default.validation,
-        "test": "test" if config.corpus.test else None,
-    }
+    named = ("train", "validation", "columns")
+    corpus: dict[str, object] = {name: getattr(default, name) for name in named}
+    corpus["test"] = "test" if config.corpus.test else None
     if run.record().corpus.train.revision is None:  # not from the hub
         corpus["hub"] = default.hub
     names = [name for name, field in TrainingSettings.model_fields.items() if field.annotation == str | None]
