@@ -19,9 +19,9 @@ from translator.errors import UsageError
 from translator.jobs.compare.evaluate import Evaluation, evaluate_run, leak_notice
 from translator.jobs.inspect.attention import NOTICE
 from translator.runs.folder import RunFolder
+from translator.settings import Settings
 from translator.text.sources import CorpusSettings
 from translator.text.visible import unbroken, visible
-from translator.training.settings import TrainingSettings
 from translator.version import __version__
 
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]{1,60}")
@@ -60,15 +60,17 @@ def score_on_test_set(run: RunFolder, *, device: torch.device) -> Evaluation | N
 
 def public_config(run: RunFolder) -> Config:
     """Return the config without names of files, folders and other runs; a data set of the Hugging Face hub stays named."""
-    config, default = run.config(), CorpusSettings()
-    named = ("train", "validation", "columns")
+    config, default, named = run.config(), CorpusSettings(), ("train", "validation", "columns")
     corpus: dict[str, object] = {name: getattr(default, name) for name in named}
     corpus["test"] = "test" if config.corpus.test else None
     if run.record().corpus.train.revision is None:  # not from the hub
         corpus["hub"] = default.hub
-    names = [name for name, field in TrainingSettings.model_fields.items() if field.annotation == str | None]
-    training = config.training.model_copy(update=dict.fromkeys(names))
-    return config.model_copy(update={"corpus": config.corpus.model_copy(update=corpus), "training": training})
+    changes: dict[str, Settings] = {"corpus": config.corpus.model_copy(update=corpus)}
+    for name, settings in (("tokenizer", config.tokenizer), ("training", config.training)):
+        fields = type(settings).model_fields.items()
+        paths = [key for key, field in fields if field.annotation == str | None]
+        changes[name] = settings.model_copy(update=dict.fromkeys(paths))
+    return config.model_copy(update=changes)
 
 
 def model_card(run: RunFolder, scores: Evaluation | None, *, usage: Usage, licence: str | None) -> str:

@@ -25,7 +25,9 @@ class TranslationNotices:
         if known_words is None:
             found = []
         else:
-            found = [(self._unknown, word) for word in words(self._protection.without(source)) if word not in known_words]
+            found = [
+                (self._unknown, word) for word in words(self._protection.without(source)) if word not in known_words
+            ]
         if best.is_source_truncated:
             found.append((self._truncated, str(self._num_lines)))
         if not best.is_finished:
