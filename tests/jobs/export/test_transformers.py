@@ -106,6 +106,7 @@ def test_the_tokenizer_reads_and_writes_the_same(tmp_path: Path, overrides: list
         ("encoder.self_attention.mechanism=window", "encoder.self_attention.mechanism"),
         ("decoder.cross_attention.num_heads=2", "decoder.cross_attention.num_heads"),
         (LEARNED_POSITIONS[0], "model.positions"),
+        ('tokenizer.keep=["XY"]', "tokenizer.keep"),
     ],
 )
 def test_an_unsupported_setting_is_rejected_by_its_name(override: str, place: str) -> None:

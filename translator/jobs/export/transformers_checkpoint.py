@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from translator.attention.core import Attention
 from translator.config import Config
-from translator.decoding.next_tokens import SUPPRESSED
+from translator.decoding.rules import SUPPRESSED
 from translator.errors import UsageError
 from translator.jobs.translate.conversion import MAX_POSITIONS, attention_tables, check_convertible, dot_scale
 from translator.jobs.translate.translator import MAX_SOURCE_TOKENS, Translator
@@ -47,6 +47,10 @@ def check_exportable(config: Config) -> None:
     """Raise UsageError about the first setting that transformers does not support."""
     check_convertible(config, "transformers")
     model = cast(TransformerSettings, config.model)
+    for key in ("keep", "keep_patterns"):
+        if found := getattr(config.tokenizer, key):
+            problem = f"the run was trained with {found!r}, but transformers does not protect strings"
+            raise UsageError(f"tokenizer.{key}", problem, "train the run again without protected strings")
     if model.positions != "sinusoidal":
         problem = f"the run was trained with {model.positions!r}, but transformers has only sinusoidal positions here"
         raise UsageError("model.positions", problem, "train the run again with sinusoidal positions")
