@@ -49,7 +49,7 @@ def test_a_run_is_fine_tuned_and_evaluated_on_both_test_sets(here: Path, new_cor
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--from", "demo"], "--from: given without a corpus; add --set corpus.folder=FOLDER"),
+        (["--from", "demo"], "--from: given without a corpus; add --corpus FILE or --set corpus.folder=FOLDER"),
         (["demo.toml", "--from", "demo"], "--from: given together with demo.toml"),
         (
             ["demo.toml", "--mix", "0.5"],

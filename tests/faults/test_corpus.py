@@ -557,6 +557,23 @@ def test_a_corpus_without_a_test_set_is_trained_on(commands: Commands, corpus: P
     refused(commands.run(corpus, "evaluate"), 4, "the run has no test sentences", "--source and --reference")
 
 
+def test_one_file_with_a_header_is_split_trained_on_and_evaluated(commands: Commands, corpus: Path) -> None:
+    rows = zip(lines_of(corpus / "train.en"), lines_of(corpus / "train.de"), strict=True)
+    write(corpus / "sheet.csv", ["English;Deutsch", *(f"{one};{two}" for one, two in rows)])
+    words = ["train", "demo.toml", "--corpus", "sheet.csv", *sets(*ONE_STEP)]
+    done = commands.run(corpus, *words)
+    assert done.code == 0, done.error_text
+    assert "sheet.csv:1: left out the header 'English', 'Deutsch'" in done.error_text
+    assert "200 pairs: 160 for training, 20 for validation, 20 for testing" in done.error_text
+    (run,) = done.lines
+    assert run.startswith("runs/demo-sheet-en-de")
+    assert commands.run(corpus, "evaluate", run).code == 0
+    assert "already finished" in commands.run(corpus, *words).error_text
+    write(corpus / "small.tsv", ["a\tb"] * 9)
+    done = commands.run(corpus, "train", "demo.toml", "--corpus", "small.tsv", *sets(*ONE_STEP))
+    refused(done, 3, "small.tsv: found 9 pairs, expected at least 10 to hold some out")
+
+
 def test_e19_a_carriage_return_at_the_end_of_a_field_hides_no_leak(commands: Commands, corpus: Path) -> None:
     for split in ("train", "valid", "test"):
         sides = (lines_of(corpus / f"{split}.{language}") for language in ("en", "de"))

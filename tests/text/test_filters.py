@@ -30,7 +30,7 @@ def test_each_rule_is_counted_with_its_first_line_and_the_rest_stays_aligned(siz
     ]  # fmt: skip
     kept, result = filtered(rows, size=size)
     assert result.counts._asdict() == {
-        "read": 8, "blank": 2, "too_long": 2, "ratio": 1, "kept": 3, "duplicates": 1, "identical": 1,
+        "read": 8, "blank": 2, "too_long": 2, "ratio": 1, "kept": 3, "duplicates": 1, "identical": 1, "held_out": 0,
     }  # fmt: skip
     assert kept == ["a", "a", "s"]
     assert result.is_kept.tolist() == [True, False, False, False, False, True, True, False]

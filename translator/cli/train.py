@@ -12,12 +12,33 @@ from translator.config_files import find_config
 from translator.errors import UsageError
 from translator.runs import RUNS
 
+_Corpus = Annotated[
+    list[Path],
+    typer.Option(
+        "--corpus",
+        metavar="FILE|FOLDER",
+        help="Corpus in any format; give it twice for two aligned files.",
+        show_default=False,
+    ),
+]
+_Columns = Annotated[
+    str | None,
+    typer.Option(metavar="SOURCE,TARGET", help="Columns of the corpus, by number or name.", show_default=False),
+]
+_Language = Annotated[
+    str | None, typer.Option(metavar="TAG", help="Language tag, e.g. de.", show_default="from the corpus")
+]
+
 
 def train(
     config: Annotated[
         str | None,
         typer.Argument(metavar="CONFIG", help="TOML file, or name of a shipped config.", show_default="demo"),
     ] = None,
+    corpus: _Corpus = [],  # noqa: B006 - read by Typer, never changed
+    source_language: _Language = None,
+    target_language: _Language = None,
+    columns: _Columns = None,
     output: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/<name of the config>")] = None,
     overrides: Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: Device = "auto",
@@ -53,7 +74,8 @@ def train(
       translator train my.toml --set training.steps=500
       translator train --from runs/demo --set corpus.folder=medical --mix 0.5
       translator train my.toml --teacher runs/seed1,runs/seed2+runs/seed3
-      translator train multi30k-transformer --set corpus.format=files --set corpus.folder=multi30k
+      translator train multi30k-transformer --corpus my_corpus
+      translator train --corpus sentences.csv --source-language en --target-language de
     """
     if config and start_from:
         raise UsageError("--from", f"given together with {config}", "give one; --set changes single settings")
@@ -65,16 +87,22 @@ def train(
     def work() -> None:
         from translator.config import flatten, load_config, run_name
         from translator.jobs.train.fine_tuning import fine_tuning_config
+        from translator.jobs.train.given_corpus import given_corpus
         from translator.jobs.train.train import train_run
         from translator.jobs.translate.build import choose_device
         from translator.runs.lookup import find_run
         from translator.training.processes import join_processes
 
         chosen = choose_device(device)
-        loaded = fine_tuning_config(find_run(path), overrides) if start_from else load_config(path, overrides)
-        folder = output or RUNS / run_name(f"{path.name}-tuned" if start_from else path.stem, overrides)
+        given = given_corpus(corpus, source_language, target_language, columns)
+        changes = [*given.overrides, *overrides]
+        loaded = fine_tuning_config(find_run(path), changes) if start_from else load_config(path, changes)
+        name = "-".join(filter(None, [f"{path.name}-tuned" if start_from else path.stem, given.name]))
+        folder = output or RUNS / run_name(name, [*given.named, *overrides])
         settings = {**flatten(loaded), "--output": folder.name}
         with join_processes(chosen, settings) as processes, TrainingDisplay() as display:
+            if given.description and processes.is_first:
+                display.notify(given.description)
             train_run(
                 loaded,
                 folder,

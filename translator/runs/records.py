@@ -55,6 +55,7 @@ class TrainingPairs(Record):
     kept: Count
     duplicates: Count
     identical: Count
+    held_out: Count = 0  # for validation and testing, not among the kept
     revision: str | None = None  # commit of a Hugging Face data set
     fingerprint: Digest
     findings: list[FindingRecord]

@@ -4,6 +4,7 @@ The settings are found once, before training, and stored with the run like all o
 error that says what to type.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,6 +93,29 @@ def discover(paths: Sequence[Path], wanted: Wanted) -> Found:
         found = "found plain text without columns, expected two aligned files or a table"
         raise DataError(str(path), found, f"give both files: --corpus {path} --corpus TRANSLATION")
     return _in_table(folder, {"train": path.name}, wanted)
+
+
+def corpus_name(path: Path, found: Found) -> str:
+    """Return a name for runs on a corpus, such as `sheet-en-de`: of the file, or of its folder if that says more."""
+    path = path.resolve()
+    label = _label(path.name, Wanted(found["source_language"], found["target_language"]))
+    name = path.name if path.is_dir() else (label[0] if label else uncompressed_name(path.name)).split(".")[0]
+    name = name.strip("._-") if name.strip("._-") and _split_of(name) is None else path.parent.name
+    return f"{name}-{found['source_language']}-{found['target_language']}"
+
+
+def describe(found: Found) -> str:
+    """Return what was found, on one line."""
+    splits = [
+        f"{split} {name if isinstance(name, str) else ' + '.join(name)}" for split in _SPLITS if (name := found[split])
+    ]
+    languages = f"{found['source_language']} to {found['target_language']}"
+    return f"corpus: {found['folder']}, format {found['format']}, {languages}, {', '.join(splits)}"
+
+
+def as_overrides(found: Found) -> list[str]:
+    """Return the settings as `--set` takes them."""
+    return [f"corpus.{name}={json.dumps(value, ensure_ascii=False)}" for name, value in found.items()]
 
 
 def _in_two_files(source: Path, target: Path, wanted: Wanted) -> Found:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.text.corpus import Block, Corpus, Fingerprint, join_lines, next_number
+from translator.text.corpus import Block, Corpus, Fingerprint, Split, join_lines, next_number
+from translator.text.held_out import choose_held_out
 from translator.text.lines import LineStats, distinct, find_known, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
 from translator.text.reader import OVERLONG
@@ -84,6 +85,7 @@ class Counts(NamedTuple):
     kept: int
     duplicates: int
     identical: int
+    held_out: int = 0  # for validation and testing, not among the kept
 
 
 class FilterResult(NamedTuple):
@@ -95,6 +97,7 @@ class FilterResult(NamedTuple):
     pair_hashes: NDArray[np.uint64]  # of the pairs kept, sorted and distinct
     source_hashes: NDArray[np.uint64]  # of their sources, sorted and distinct
     fingerprint: str
+    split: NDArray[np.uint8]  # for each pair read: the code of the split that it is held out for; 0 otherwise
 
 
 class PairFilter:
@@ -159,12 +162,18 @@ class PairFilter:
         finding = self._findings.get(what, new)
         self._findings[what] = finding._replace(num_lines=finding.num_lines + len(indices))
 
-    def result(self) -> FilterResult:
-        """Return counts and findings. Raises DataError if the sides are misaligned and `corpus.misaligned` is "stop"."""
+    def result(self, held_out: Sequence[Split] = ()) -> FilterResult:
+        """Return counts and findings, and which pairs to hold out for these splits.
+
+        Raises DataError if the sides are misaligned and `corpus.misaligned` is "stop", or if no pairs can be held out.
+        """
         rules = np.concatenate(self._rules)
         sides = zip(*self._stats, strict=True)
         source, target = (LineStats(*map(np.concatenate, zip(*side, strict=True))) for side in sides)
-        is_kept = rules == 0
+        is_kept, split = rules == 0, np.zeros(len(rules), np.uint8)
+        if held_out and is_kept.any():
+            split[is_kept] = choose_held_out(source.hash[is_kept], target.hash[is_kept], held_out, self.places[0])
+            is_kept &= split == 0
         hashes = pair_hashes(source.hash[is_kept], target.hash[is_kept])
         pairs = distinct(hashes)
         counts = Counts(
@@ -173,15 +182,16 @@ class PairFilter:
             kept=len(hashes),
             duplicates=len(hashes) - len(pairs),
             identical=int(np.count_nonzero((source.hash == target.hash)[is_kept])),
+            held_out=int(np.count_nonzero(split)),
         )
-        totals = {_IDENTICAL: counts.kept, **dict.fromkeys(RULES, counts.read)}
+        totals = {_IDENTICAL: counts.kept + counts.held_out, **dict.fromkeys(RULES, counts.read)}
         for what in totals.keys() & self._findings.keys():
             finding = self._findings[what]
             self._findings[what] = finding._replace(share=finding.num_lines / max(totals[what], 1))
         self._check_alignment(source, target)
         findings = list(self._findings.values())
         sources = distinct(source.hash[is_kept])
-        return FilterResult(counts, findings, is_kept, pairs, sources, self._fingerprint.hexdigest())
+        return FilterResult(counts, findings, is_kept, pairs, sources, self._fingerprint.hexdigest(), split)
 
     def _apply_rules(self, block: Block, source: LineStats, target: LineStats) -> NDArray[np.uint8]:
         """Return the number of the first rule that skips each pair, or 0."""

@@ -47,7 +47,10 @@ class CorpusSettings(Settings):
     train: _FileName = Field(
         "train", description=f"file name without the language, or a pair of file names; {EXPANSION_LIMITS}"
     )
-    validation: _FileName = Field("valid", description="the same for validation")
+    validation: _FileName = Field(
+        "valid",
+        description="the same for validation; empty: hold training pairs out, and for testing too without a test set",
+    )
     test: _FileName | None = Field(None, description="the same for the test set; empty: none")
     header: Literal["auto", True, False] = Field(
         "auto", description="whether the first row of a table names the columns; auto: if it looks like names"
@@ -85,6 +88,13 @@ class CorpusSettings(Settings):
     def has_test(self) -> bool:
         """Whether there is a test set."""
         return bool(self.hub.test if self.format == "hub" else self.test)
+
+    @property
+    def held_out_splits(self) -> tuple[Split, ...]:
+        """The splits whose pairs are held out of the training pairs, because there are no files for them."""
+        if self.hub.validation if self.format == "hub" else self.validation:
+            return ()
+        return ("validation",) if self.has_test else ("validation", "test")
 
     def line_limit(self, split: Split) -> LineLimit:
         """Return how long the lines of a split may be. Only training pairs are skipped; other splits must be complete."""

@@ -94,7 +94,7 @@ def fine_tuning_config(first: RunFolder, overrides: Sequence[str]) -> Config:
     """
     first.require_finished()
     if not any(override.startswith("corpus.") for override in overrides):
-        raise UsageError("--from", "given without a corpus", "add --set corpus.folder=FOLDER")
+        raise UsageError("--from", "given without a corpus", "add --corpus FILE or --set corpus.folder=FOLDER")
     training = first.config().training
     defaults = {
         "tokenizer.path": str(first.path),

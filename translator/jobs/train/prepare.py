@@ -15,6 +15,7 @@ from translator.config import Config, differences, dump_config, flatten
 from translator.errors import DataError, MachineError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
+from translator.jobs.train.corpus_splits import read_splits
 from translator.jobs.train.distillation import find_teachers
 from translator.jobs.train.fine_tuning import first_test, initial_parameters, learned_before
 from translator.runs.folder import CONFIG, COUNTS, FIRST_TEST, PAIRS, RECORD, WORDS, RunFolder
@@ -38,11 +39,10 @@ from translator.text.filters import (
     FilterResult,
     Finding,
     HeldOutCheck,
-    PairFilter,
     check_held_out,
-    require_pairs,
 )
-from translator.text.sources import CorpusSettings, labels_path, open_split, read_labels, read_split
+from translator.text.held_out import CODES
+from translator.text.sources import CorpusSettings, labels_path, read_labels, read_split
 from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import PairSample, train_tokenizer
 from translator.text.words import count_words, save_counts, save_words
@@ -53,6 +53,7 @@ _UNFAMILIAR_SHARE = 0.01
 _NUM_EXAMPLES, _EXAMPLE_CHARACTERS = 2, 100
 _COUNTED_PAIRS = 10_000
 """Training pairs in which characters unknown to an existing tokenizer are counted."""
+_USES: dict[Split, str] = {"validation": "validation", "test": "testing"}
 _LABELS: dict[Split, str] = {"validation": ".align", "test": ".kind"}
 """Files that label each sentence of a split: with its gold alignment, or with its kind."""
 
@@ -96,8 +97,8 @@ def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
             "only the length of training, logging and checkpoints may change; give another --output, or --overwrite"
         )
         raise UsageError(str(run.path), f"was started with other settings: {changes}", advice)
-    filtered, _ = _filter_training_pairs(config)
-    validation = read_split(config.corpus, "validation")
+    filtered, _, held_out = read_splits(config.corpus, reads_test=False)
+    validation = held_out["validation"]
     recorded = run.record().corpus
     for split, found, expected in (
         ("training", filtered.fingerprint, recorded.train.fingerprint),
@@ -106,7 +107,8 @@ def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         if found != expected:
             problem = f"was started with other {split} sentences (fingerprint {expected}, now {found})"
             raise DataError(str(run.path), problem, "restore the files, or give another --output, or --overwrite")
-    if recorded.test is not None and (change := _change_of_test(config.corpus, recorded.test.fingerprint)):
+    test = recorded.test if "test" not in held_out else None
+    if test is not None and (change := _change_of_test(config.corpus, test.fingerprint)):
         notify(f"warning: {change}; this run still reports scores on the test sentences that it was started with")
     return Prepared(run, config, run.tokenizer(), validation, filtered)
 
@@ -119,19 +121,6 @@ def _change_of_test(settings: CorpusSettings, expected: str) -> str | None:
         return str(error)
     places, found = " and ".join(dict.fromkeys(test.places)), test.fingerprint
     return None if found == expected else f"{places}: other test sentences (fingerprint {expected}, now {found})"
-
-
-def _filter_training_pairs(
-    config: Config, collect: Callable[[Block], None] = lambda _: None
-) -> tuple[FilterResult, Stream]:
-    """Filter all training pairs once without keeping them, and `collect` the blocks; returns the result and the read stream."""
-    stream = open_split(config.corpus, "train")
-    pair_filter = PairFilter(config.corpus, stream.places, stream.line_of)
-    for block in pair_filter.filter_all(stream.blocks):
-        collect(block)
-    result = pair_filter.result()
-    require_pairs(result.counts)
-    return result, stream
 
 
 class _HeldOut(NamedTuple):
@@ -155,10 +144,10 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         source_words.add(block.source)
         target_words.add(block.target)
 
-    filtered, stream = _filter_training_pairs(config, collect)
+    filtered, stream, held_out = read_splits(config.corpus, collect)
     before = learned_before(config)
     filtered = filtered._replace(pair_hashes=np.union1d(filtered.pair_hashes, before.pair_hashes))
-    splits = _read_held_out(config.corpus, filtered, sample.corpus())
+    splits = _check_held_out(config.corpus, held_out, filtered, sample.corpus())
     for line in chain(_layout(config.corpus, stream, sample.corpus(), splits), _summary(filtered, splits)):
         notify(line)
     if sample.notice and not config.tokenizer.path:
@@ -207,14 +196,15 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     return prepared
 
 
-def _read_held_out(settings: CorpusSettings, filtered: FilterResult, sample: Corpus) -> dict[Split, _HeldOut]:
-    """Read and check the validation sentences and, if there are any, the test sentences."""
+def _check_held_out(
+    settings: CorpusSettings, held_out: dict[Split, Corpus], filtered: FilterResult, sample: Corpus
+) -> dict[Split, _HeldOut]:
+    """Check the validation sentences and, if there are any, the test sentences, and read their labels."""
     splits: dict[Split, _HeldOut] = {}
-    for name, suffix in _LABELS.items():
-        if name == "validation" or settings.has_test:
-            corpus = read_split(settings, name)
-            labels = read_labels(settings, name, suffix, num_pairs=len(corpus.source))
-            splits[name] = _HeldOut(corpus, check_held_out(corpus, settings, filtered, sample), labels)
+    for name, corpus in held_out.items():
+        has_file = name not in settings.held_out_splits
+        labels = read_labels(settings, name, _LABELS[name], num_pairs=len(corpus.source)) if has_file else None
+        splits[name] = _HeldOut(corpus, check_held_out(corpus, settings, filtered, sample), labels)
     return splits
 
 
@@ -276,8 +266,16 @@ def _summary(filtered: FilterResult, splits: dict[Split, _HeldOut]) -> Iterator[
     counts = filtered.counts._asdict()
     first = {finding.what: f"{finding.place}:{finding.line}" for finding in filtered.findings}
     skipped = [f"{counts[rule]:,} {rule.replace('_', ' ')} (first {first[rule]})" for rule in RULES if counts[rule]]
-    line = f"training pairs: {counts['read']:,} read, {counts['kept']:,} kept"
+    num_pairs = counts["kept"] + counts["held_out"]
+    line = f"training pairs: {counts['read']:,} read, {num_pairs:,} kept"
     yield line + (f"; skipped: {', '.join(skipped)}" if skipped else "")
+    if counts["held_out"]:
+        sizes = {name: int(np.count_nonzero(filtered.split == code)) for name, code in CODES.items() if code}
+        parts = [
+            f"{counts['kept']:,} for training",
+            *(f"{size:,} for {_USES[name]}" for name, size in sizes.items() if size),
+        ]
+        yield f"{num_pairs:,} pairs: {', '.join(parts)}"
     if noticed := [f"{counts[what]:,} {what}" for what in ("duplicates", "identical") if counts[what]]:
         yield f"among the pairs kept: {', '.join(noticed)}"
     for name, (corpus, check, _) in splits.items():

@@ -1,0 +1,61 @@
+"""Read the corpus of a run: filter the training pairs, and read the other splits or hold them out."""
+
+from collections.abc import Callable
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+
+from translator.text.corpus import Block, Corpus, Split, Stream
+from translator.text.filters import FilterResult, PairFilter, require_pairs
+from translator.text.held_out import CODES
+from translator.text.sources import CorpusSettings, open_split, read_split
+
+
+class CorpusSplits(NamedTuple):
+    """What was found in the training pairs, and the other splits."""
+
+    filtered: FilterResult
+    train: Stream  # has been read
+    held_out: dict[Split, Corpus]  # validation pairs and, if there are any, test pairs
+
+
+def read_splits(
+    settings: CorpusSettings, collect: Callable[[Block], None] = lambda _: None, *, reads_test: bool = True
+) -> CorpusSplits:
+    """Filter all training pairs without keeping them, `collect` their blocks, and read the other splits.
+
+    If pairs are held out, the corpus is read twice: which ones is known only after all hashes.
+    """
+    stream = open_split(settings, "train")
+    pair_filter, splits = PairFilter(settings, stream.places, stream.line_of), settings.held_out_splits
+    for block in pair_filter.filter_all(stream.blocks):
+        if not splits:
+            collect(block)
+    filtered = pair_filter.result(splits)
+    require_pairs(filtered.counts)
+    held_out = _hold_out(settings, filtered, collect) if splits else {}
+    if "validation" not in splits:
+        held_out["validation"] = read_split(settings, "validation")
+    if reads_test and settings.has_test:
+        held_out["test"] = read_split(settings, "test")
+    return CorpusSplits(filtered, stream, held_out)
+
+
+def _hold_out(
+    settings: CorpusSettings, filtered: FilterResult, collect: Callable[[Block], None]
+) -> dict[Split, Corpus]:
+    """Read the training file again: collect the training pairs, and return the pairs of the other splits."""
+    stream = open_split(settings, "train")
+    found: dict[Split, tuple[Block, list[int]]] = {split: (Block([], []), []) for split in settings.held_out_splits}
+    first = 0
+    for block in stream.blocks:
+        here = slice(first, first + len(block.source))
+        first = here.stop
+        collect(Block(*(list(compress(side, filtered.is_kept[here])) for side in block)))
+        for split, (pairs, numbers) in found.items():
+            for index in np.flatnonzero(filtered.split[here] == CODES[split]):
+                pairs.source.append(block.source[index])
+                pairs.target.append(block.target[index])
+                numbers.append(stream.line_of(here.start + int(index)))
+    return {split: Corpus(*pairs, stream.places, numbers.__getitem__) for split, (pairs, numbers) in found.items()}
