@@ -157,6 +157,8 @@ def _values(name: str, field: Mapping[str, Any]) -> str:
 def _list_of(field: Mapping[str, Any]) -> str:
     if "maxItems" in field:
         return f"a pair of {'numbers or ' if 'anyOf' in field['prefixItems'][0] else ''}names"
+    if "$ref" in field.get("items", {}):
+        return "a list of tables"
     names = field.get("items", {}).get("enum")
     return f"a list of {_listed(names)}" if names else "a list of strings"
 

@@ -29,6 +29,8 @@ Table: TypeAlias = dict[str, Any]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
+_FOLDERS: Any = {"corpus": {"folder": True, "sources": {"__all__": {"folder"}}}}
+"""Settings that are not compared or stored with a run, because a corpus may be moved."""
 _LONG_INTEGER = re.compile(r"[0-9_]{4301}")
 """More digits than Python converts to an integer."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -75,6 +77,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     corpus = table.get("corpus")
     if isinstance(corpus, dict) and isinstance(folder := corpus.get("folder", "."), str):
         corpus["folder"] = str(path.parent / folder)
+        for source in corpus.get("sources", ()):
+            if isinstance(source, dict) and isinstance(folder := source.get("folder", "."), str):
+                source["folder"] = str(path.parent / folder)
     for override in overrides:
         apply_override(table, override)
     return _check_config(table, Origin(str(path), text, tuple(overrides)))
@@ -186,7 +191,7 @@ def portable(config: Config, *, without_none: bool = False) -> Table:
         is_outside = isinstance(value, str) and (Path(value).is_absolute() or value.startswith(".."))
         return Path(value).name if is_outside else value
 
-    table: Table = strip(config.model_dump(mode="json", exclude_none=without_none, exclude={"corpus": {"folder"}}))
+    table: Table = strip(config.model_dump(mode="json", exclude_none=without_none, exclude=_FOLDERS))
     return table
 
 

@@ -37,6 +37,15 @@ _WITHOUT = {
 """What to type if a split does not exist."""
 
 
+class CorpusSource(Settings):
+    """A corpus of `corpus.sources`; what is not given is as in [corpus]."""
+
+    folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
+    weight: float = Field(1.0, gt=0, le=1000, description="how often each pair occurs in an epoch, on average")
+    format: Annotated[str, NameIn(lambda: FORMATS)] | None = Field(None, description="format of the corpus")
+    train: _FileName | None = Field(None, description="name of the training file or files")
+
+
 class CorpusSettings(Settings):
     """`[corpus]`: where the sentences come from, and which training pairs are skipped."""
 
@@ -52,6 +61,9 @@ class CorpusSettings(Settings):
         description="the same for validation; empty: hold training pairs out, and for testing too without a test set",
     )
     test: _FileName | None = Field(None, description="the same for the test set; empty: none")
+    sources: tuple[CorpusSource, ...] = Field(
+        (), description="several weighted corpora to train on, in place of `train`; see the guide to the commands"
+    )
     header: Literal["auto", True, False] = Field(
         "auto", description="whether the first row of a table names the columns; auto: if it looks like names"
     )
@@ -164,8 +176,19 @@ FORMATS: dict[str, Callable[[CorpusSettings, Split], Stream]] = {
 
 def open_split(settings: CorpusSettings, split: Split) -> Stream:
     """Open a split with all its pairs in order. Input errors are raised while the stream is read."""
+    if split == "train" and settings.sources:
+        streams = open_sources(settings)
+        notices = tuple(chain(*(stream.notices for stream in streams)))
+        blocks = chain.from_iterable(stream.blocks for stream in streams)
+        return Stream(blocks, ("corpus.sources", "corpus.sources"), notices=notices)
     stream = FORMATS[settings.format](settings, split)
     return stream._replace(blocks=_require_text(stream))
+
+
+def open_sources(settings: CorpusSettings) -> list[Stream]:
+    """Open the training pairs of each corpus of `corpus.sources`, or of the only corpus."""
+    given = [source.model_dump(exclude={"weight"}, exclude_none=True) for source in settings.sources]
+    return [open_split(settings.model_copy(update={"sources": (), **source}), "train") for source in given or [{}]]
 
 
 def read_split(settings: CorpusSettings, split: Split) -> Corpus:

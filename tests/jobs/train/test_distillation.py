@@ -44,17 +44,17 @@ def test_translations_of_the_teacher_follow_the_references(
     plain = prepared(corpus, "runs/plain")
     monkeypatch.setattr(distillation, "load", lambda _run, device: SimpleNamespace(translate=translate))
     taught, notices = prepared(corpus, "runs/taught", f"training.teacher={teacher.path}"), []
-    expected, found = encoded_pairs(plain, print), encoded_pairs(taught, notices.append)
+    expected, found = encoded_pairs(plain, print).pairs, encoded_pairs(taught, notices.append).pairs
     count = expected.num_pairs
     assert sentences(found.source) == [*sentences(expected.source), *sentences(expected.source)[1:]]  # one was blank
     assert sentences(found.target)[:count] == sentences(expected.target)
     decoded = taught.tokenizer.decode_target(sentences(found.target)[count:])
     assert decoded == [text.upper() for text in taught.tokenizer.decode_target(sentences(expected.source)[1:])]
     twice = prepared(corpus, "runs/twice", f"training.teacher={teacher.path},{teacher.path}+{teacher.path}")
-    assert encoded_pairs(twice, print).num_pairs == 2 * found.num_pairs - count
+    assert encoded_pairs(twice, print).pairs.num_pairs == 2 * found.num_pairs - count
     assert any("translating the training sources with" in notice for notice in notices)
     monkeypatch.setattr(distillation, "load", pytest.fail)  # the pairs are kept
-    assert encoded_pairs(taught, print).num_pairs == found.num_pairs
+    assert encoded_pairs(taught, print).pairs.num_pairs == found.num_pairs
 
 
 def test_a_teacher_must_be_finished_and_translate_between_the_same_languages(corpus: Path, teacher: RunFolder) -> None:

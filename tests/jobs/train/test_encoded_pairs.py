@@ -23,7 +23,7 @@ def prepared(corpus: Path, output: str, *overrides: str, notices: list[str] | No
 def ids(run: Prepared, notices: list[str] | None = None) -> list[list[int]]:
     """All ids of both sides."""
     notices = [] if notices is None else notices
-    return [side[0].tolist() for side in encoded_pairs(run, notices.append)]
+    return [side[0].tolist() for side in encoded_pairs(run, notices.append).pairs]
 
 
 @pytest.fixture

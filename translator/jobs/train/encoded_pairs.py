@@ -3,7 +3,7 @@
 The folder is complete or absent, is checked by hash before each use, and may be deleted: it is written again when needed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from translator.config import Config
 from translator.errors import DataError, ModelError
 from translator.jobs.train.distillation import digest_of, distilled, find_teachers
 from translator.jobs.train.fine_tuning import first_run
@@ -23,8 +24,8 @@ from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.storage.manifest import find_damage
 from translator.text.batches import EncodedPairs
-from translator.text.corpus import Fingerprint
-from translator.text.sources import open_split
+from translator.text.corpus import Block, Fingerprint, Stream
+from translator.text.sources import open_sources, open_split
 from translator.text.store import PARTS, append_pairs, read_pairs, select_pairs, write_pairs
 
 PREPARED = "prepared"
@@ -43,6 +44,12 @@ class _About(BaseModel):
     teachers: tuple[str, ...] = ()  # parameters and decoding of each
     mixed_from: str | None = None  # run whose training pairs follow
     num_mixed: int = 0
+    num_of_sources: tuple[int, ...] = ()  # pairs of each corpus
+
+    @property
+    def before_encoding(self) -> "_About":
+        """The record without the counts, which are known only after encoding."""
+        return self.model_copy(update={"num_mixed": 0, "num_of_sources": ()})
 
 
 class WeightedPairs(NamedTuple):
@@ -81,21 +88,23 @@ def encoded_pairs(
         if folder.exists():
             notify(f"{folder} cannot be used and is written again: {reason}")
         with new_folder(folder) as temporary:
-            seen, stream = Fingerprint(), open_split(config.corpus, "train")
-            blocks = select_pairs(stream.blocks, filtered.is_kept, seen)
+            seen, streams, num_read = Fingerprint(), open_sources(config.corpus), list[int]()
+            blocks = select_pairs(_counted(streams, num_read), filtered.is_kept, seen)
             for teacher in teachers:
                 again = select_pairs(open_split(config.corpus, "train").blocks, filtered.is_kept, Fingerprint())
                 blocks = chain(blocks, distilled(again, teacher, device, notify))
             write_pairs(blocks, tokenizer, temporary)
             if first := first_run(config) if about.mixed_from else None:
                 about = about.model_copy(update={"num_mixed": append_pairs(temporary, _pairs_of(first))})
+            kept = np.split(filtered.is_kept, np.cumsum(num_read)[:-1])
+            about = about.model_copy(update={"num_of_sources": tuple(int(is_kept.sum()) for is_kept in kept)})
             if seen.hexdigest() != filtered.fingerprint:
-                raise DataError(stream.places[0], "changed while it was read", "start again")
+                raise DataError(streams[0].places[0], "changed while it was read", "start again")
             write_part(temporary / _ABOUT, about.model_dump_json(indent=1).encode())
     try:
         pairs = read_pairs(folder, tokenizer)
-        num_mixed = _About.model_validate_json((folder / _ABOUT).read_bytes()).num_mixed
-        return WeightedPairs(pairs, _weights(pairs.num_pairs, num_mixed, config.training.mix))
+        found = _About.model_validate_json((folder / _ABOUT).read_bytes())
+        return WeightedPairs(pairs, _weights(config, pairs.num_pairs, found))
     except ValueError as error:
         raise ModelError(str(folder), str(error), "remove the folder; it is written again") from error
 
@@ -108,9 +117,7 @@ def _reason_to_encode(folder: Path, about: _About) -> str | None:
         found = _About.model_validate_json((folder / _ABOUT).read_bytes())
     except ValidationError:
         return f"{_ABOUT} is damaged"
-    return (
-        None if found.model_copy(update={"num_mixed": 0}) == about else "made from another corpus, tokenizer or teacher"
-    )
+    return None if found.before_encoding == about else "made from another corpus, tokenizer or teacher"
 
 
 def _pairs_of(run: RunFolder) -> Path:
@@ -122,10 +129,24 @@ def _pairs_of(run: RunFolder) -> Path:
     return folder
 
 
-def _weights(num_pairs: int, num_mixed: int, share: float) -> NDArray[np.float32] | None:
-    """Return how often each pair occurs in an epoch, if the last `num_mixed` are to be this share of it."""
-    if not num_mixed:
+def _counted(streams: list[Stream], num_read: list[int]) -> Iterator[Block]:
+    """Yield the blocks of all streams, and append to `num_read` how many pairs each stream has."""
+    for stream in streams:
+        num_read.append(0)
+        for block in stream.blocks:
+            num_read[-1] += len(block.source)
+            yield block
+
+
+def _weights(config: Config, num_pairs: int, about: _About) -> NDArray[np.float32] | None:
+    """Return how often each pair occurs in an epoch: by the weights of its corpus, and for mixed pairs by their share."""
+    sources, mix = config.corpus.sources, config.training.mix
+    if not about.num_mixed and not sources:
         return None
-    weight_P = np.ones(num_pairs, np.float32)
-    weight_P[-num_mixed:] = share / (1 - share) * (num_pairs - num_mixed) / num_mixed
+    weight_P, last = np.ones(num_pairs, np.float32), num_pairs - about.num_mixed
+    if sources:
+        weights = np.repeat([source.weight for source in sources], about.num_of_sources)
+        weight_P[: len(weights)] = weights
+    if about.num_mixed:
+        weight_P[last:] = mix / (1 - mix) * weight_P[:last].sum() / about.num_mixed
     return weight_P
