@@ -62,7 +62,11 @@ def write_page() -> str:
             *_section("tokenizer", _class_of(Config, "tokenizer")),
             *_architectures(),
             *_attention(),
-            *(line for name in ("training", "decoding", "ops") for line in _section(name, _class_of(Config, name))),
+            *(
+                line
+                for name in ("training", "decoding", "ops", "evaluation")
+                for line in _section(name, _class_of(Config, name))
+            ),
         ]
     )
 

@@ -1,7 +1,7 @@
 """The whole config, made of the settings tables of all rooms: load, override, check, save, compare.
 
-A config is a TOML file with the tables [corpus], [tokenizer], [model], [encoder], [decoder], [training], [decoding]
-and [ops]. `model.architecture` decides which settings [model], [encoder] and [decoder] have.
+A config is a TOML file with the tables [corpus], [tokenizer], [model], [encoder], [decoder], [training], [decoding],
+[ops] and [evaluation]. `model.architecture` decides which settings [model], [encoder] and [decoder] have.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from pydantic import SerializeAsAny, ValidationError
 from translator.config_errors import Origin, explain, quoted, suggestion
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
+from translator.evaluation.settings import EvaluationSettings
 from translator.models import MODELS
 from translator.ops.choice import OpsSettings
 from translator.settings import Freedom, Settings, expected_name
@@ -48,6 +49,7 @@ class Config(Settings):
     training: TrainingSettings
     decoding: DecodingSettings
     ops: OpsSettings
+    evaluation: EvaluationSettings
 
     @property
     def architecture(self) -> str:

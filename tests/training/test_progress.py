@@ -47,12 +47,29 @@ def test_the_best_validation_is_the_first_of_the_highest_with_a_finite_loss() ->
     assert (progress.best_bleu, progress.best_step, progress.validated_step) == (4.0, 4, 4)
 
 
+def test_chrf_and_then_the_loss_decide_between_validations_of_equal_bleu() -> None:
+    progress = Progress()
+    measured = [
+        (3.0, 0.0, 10.0),
+        (2.0, 0.0, 9.0),
+        (2.0, 0.0, 12.0),
+        (1.5, 0.0, 12.0),
+        (1.5, 0.0, 12.0),
+        (9.0, 0.1, 1.0),
+    ]
+    is_best = [count_validation(progress, loss, bleu, chrf) for loss, bleu, chrf in measured]
+    assert is_best == [True, False, True, True, False, True]
+
+
 @pytest.mark.parametrize(
     ("progress", "reason"),
     [
         (Progress(step=8, validations_since_best=1, seconds=59.0), None),
         (Progress(step=9), "all steps done"),
-        (Progress(step=8, validations_since_best=2), "no better validation BLEU in 2 validations"),
+        (
+            Progress(step=8, validations_since_best=2),
+            "no better validation BLEU, chrF or cross-entropy in 2 validations; the best is BLEU 0.00 at step 0",
+        ),
         (Progress(step=8, seconds=60.0), "training.max_minutes = 1 have passed"),
     ],
 )

@@ -84,42 +84,56 @@ def fingerprint(references: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(references).encode()).hexdigest()
 
 
-def by_length(hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str]) -> list[GroupScore]:
+def by_length(
+    hypotheses: Sequence[str], references: Sequence[str], sources: Sequence[str], *, tokenizer: str = "13a"
+) -> list[GroupScore]:
     """Return BLEU of sentences whose source has under 10, 10 to 17, 18 to 24, and 25 or more words."""
     lengths = [len(split_words(source)) for source in sources]
     groups = []
     for low, high in pairwise((0, *_LENGTH_EDGES, math.inf)):
         name = f"{low}+ words" if high == math.inf else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
         members = [index for index, length in enumerate(lengths) if low <= length < high]
-        groups.append(_group_score(name, members, hypotheses, references))
+        groups.append(_group_score(name, members, hypotheses, references, tokenizer))
     return groups
 
 
-def by_kind(hypotheses: Sequence[str], references: Sequence[str], kinds: Sequence[str]) -> list[GroupScore]:
+def by_kind(
+    hypotheses: Sequence[str], references: Sequence[str], kinds: Sequence[str], *, tokenizer: str = "13a"
+) -> list[GroupScore]:
     """Return BLEU of the sentences of each kind; `kinds` labels every sentence."""
     check_counts(kinds, references)
     groups: dict[str, list[int]] = {}
     for index, kind in enumerate(kinds):
         groups.setdefault(kind, []).append(index)
-    return [_group_score(kind, members, hypotheses, references) for kind, members in groups.items()]
+    return [_group_score(kind, members, hypotheses, references, tokenizer) for kind, members in groups.items()]
 
 
-def _group_score(name: str, members: Sequence[int], hypotheses: Sequence[str], references: Sequence[str]) -> GroupScore:
-    score = bleu([hypotheses[n] for n in members], [references[n] for n in members]) if members else None
+def _group_score(
+    name: str, members: Sequence[int], hypotheses: Sequence[str], references: Sequence[str], tokenizer: str
+) -> GroupScore:
+    if not members:
+        return GroupScore(name, 0, None)
+    score = bleu([hypotheses[n] for n in members], [references[n] for n in members], tokenizer=tokenizer)
     return GroupScore(name, len(members), score)
 
 
-def paired_tests(systems: Sequence[Sequence[str]], references: Sequence[str]) -> list[Difference]:
+def paired_tests(
+    systems: Sequence[Sequence[str]], references: Sequence[str], *, tokenizer: str = "13a"
+) -> list[Difference]:
     """Compare the system with the highest BLEU with every system, itself included, by `paired_bootstrap`."""
-    scores = [bleu(hypotheses, references) for hypotheses in systems]
+    scores = [bleu(hypotheses, references, tokenizer=tokenizer) for hypotheses in systems]
     best = scores.index(max(scores))
     others = [index for index in range(len(systems)) if index != best]
-    tests = paired_bootstrap(systems, references, [(best, other) for other in others])
+    tests = paired_bootstrap(systems, references, [(best, other) for other in others], tokenizer=tokenizer)
     return [*tests[:best], NO_DIFFERENCE, *tests[best:]]
 
 
 def paired_bootstrap(
-    systems: Sequence[Sequence[str]], references: Sequence[str], pairs: Sequence[tuple[int, int]]
+    systems: Sequence[Sequence[str]],
+    references: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    *,
+    tokenizer: str = "13a",
 ) -> list[Difference]:
     """Compare pairs of systems on the same resampled test sets (Koehn 2004).
 
@@ -130,7 +144,7 @@ def paired_bootstrap(
     """
     for hypotheses in systems:
         check_counts(hypotheses, references)
-    counts = [_sentence_counts(hypotheses, references) for hypotheses in systems]
+    counts = [_sentence_counts(hypotheses, references, tokenizer) for hypotheses in systems]
     scores = [_corpus_bleu(system.sum(0)) for system in counts]
     draws = np.random.default_rng(_SEED).integers(0, len(references), (_RESAMPLES, len(references)))
     resampled = np.array([[_corpus_bleu(system[draw].sum(0)) for draw in draws] for system in counts])
@@ -164,9 +178,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _sentence_counts(hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.int64]:
+def _sentence_counts(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> NDArray[np.int64]:
     """Return what BLEU is computed from, one row per sentence: both lengths, matches and totals of n-grams 1 to 4."""
-    metric = make_bleu()
+    metric = make_bleu(tokenizer=tokenizer)
     return np.array(metric._extract_corpus_statistics(one_line(hypotheses), [one_line(references)]), dtype=np.int64)
 
 
@@ -175,9 +189,9 @@ def _corpus_bleu(counts: NDArray[np.int64]) -> float:
     return float(make_bleu()._compute_score_from_stats(counts.tolist()).score)
 
 
-def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+def sentence_scores(hypotheses: Sequence[str], references: Sequence[str], *, tokenizer: str = "13a") -> list[float]:
     """Return the smoothed BLEU of each sentence from sacreBLEU, with as many n-gram orders as its length allows."""
-    metric = make_bleu(effective_order=True)
+    metric = make_bleu(effective_order=True, tokenizer=tokenizer)
     pairs = zip(one_line(hypotheses), one_line(references), strict=True)
     return [rounded(metric.sentence_score(hypothesis, [reference]).score) for hypothesis, reference in pairs]
 

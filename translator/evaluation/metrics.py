@@ -30,14 +30,14 @@ class Score(NamedTuple):
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
-def make_bleu(*, lowercase: bool = False, effective_order: bool = False) -> Any:
+def make_bleu(*, lowercase: bool = False, effective_order: bool = False, tokenizer: str = "13a") -> Any:
     """Return BLEU: the share of n-grams (n = 1 to 4) that the reference also has, less if too short (Papineni et al. 2002).
 
-    `effective_order` leaves out n-gram orders that a single sentence is too short for.
+    `effective_order` leaves out n-gram orders that a single sentence is too short for. `tokenizer` is one of sacreBLEU's.
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU(lowercase=lowercase, effective_order=effective_order)
+    return BLEU(lowercase=lowercase, effective_order=effective_order, tokenize=tokenizer)
 
 
 def make_chrf(*, lowercase: bool = False) -> Any:
@@ -57,7 +57,7 @@ def make_ter(*, lowercase: bool = True) -> Any:
     return TER(case_sensitive=not lowercase)
 
 
-METRICS: dict[str, Callable[[], Any]] = {
+METRICS: dict[str, Callable[..., Any]] = {
     "BLEU": make_bleu,
     "BLEU lc": partial(make_bleu, lowercase=True),
     "chrF2": make_chrf,
@@ -69,21 +69,26 @@ _MAXIMUM = {"TER": math.inf, "TER cased": math.inf}
 """The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+def bleu(hypotheses: Sequence[str], references: Sequence[str], *, tokenizer: str = "13a") -> float:
     """Return corpus BLEU without an interval, as used for validation."""
     check_counts(hypotheses, references)
-    return rounded(make_bleu().corpus_score(one_line(hypotheses), [one_line(references)]).score)
+    return rounded(make_bleu(tokenizer=tokenizer).corpus_score(one_line(hypotheses), [one_line(references)]).score)
 
 
-def score_all(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
+def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Return corpus chrF2 without an interval, as used for validation where BLEU does not decide."""
+    return rounded(make_chrf().corpus_score(one_line(hypotheses), [one_line(references)]).score)
+
+
+def score_all(hypotheses: Sequence[str], references: Sequence[str], *, tokenizer: str = "13a") -> list[Score]:
     """Return every metric, cased and lowercased, with intervals. Raise DataError for different counts or an empty test set."""
     check_counts(hypotheses, references)
-    return [_score(name, hypotheses, references) for name in METRICS]
+    return [_score(name, hypotheses, references, tokenizer) for name in METRICS]
 
 
-def _score(name: str, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def _score(name: str, hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> Score:
     """Return one metric with its 95 % bootstrap interval (Koehn 2004); the signature includes the bootstrap's seed."""
-    metric = _with_plain_floats(METRICS[name]())
+    metric = _with_plain_floats(METRICS[name](**({"tokenizer": tokenizer} if name.startswith("BLEU") else {})))
     result = metric.corpus_score(one_line(hypotheses), [one_line(references)], n_bootstrap=_BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
@@ -142,3 +147,14 @@ def notices(hypotheses: Sequence[str], references: Sequence[str]) -> list[str]:
     if empty := sum(not reference.strip() for reference in references):
         warnings.append(f"{empty} reference lines are empty")
     return warnings
+
+
+def useless_output(hypotheses: Sequence[str]) -> str | None:
+    """Return a warning if all translations are empty or equal, with what to try, else None."""
+    if len(hypotheses) < 2 or len(set(hypotheses)) > 1:
+        return None
+    what = f"equal ({hypotheses[0][:60]!r})" if hypotheses[0].strip() else "empty"
+    return (
+        f"warning: all {len(hypotheses):,} validation translations are {what}; if this stays so, lower "
+        "training.learning_rate, train for more steps, or check that line n of the target translates line n of the source"
+    )

@@ -38,7 +38,12 @@ class OverSeeds(NamedTuple):
 
 
 def over_seeds(
-    configs: Sequence[str], scores: Sequence[float], *, systems: Sequence[Sequence[str]], references: Sequence[str]
+    configs: Sequence[str],
+    scores: Sequence[float],
+    *,
+    systems: Sequence[Sequence[str]],
+    references: Sequence[str],
+    tokenizer: str = "13a",
 ) -> OverSeeds:
     """Compare each config with the one of the highest mean, with p-values corrected by Holm.
 
@@ -53,7 +58,7 @@ def over_seeds(
     tests = corrected([welch(samples[best], samples[other]) for other in others])
     tests.insert(best, NO_DIFFERENCE)
     pairs = [pair for other in others for pair in zip(rows[best], rows[other], strict=True)]
-    run_tests = paired_bootstrap(systems, references, pairs)
+    run_tests = paired_bootstrap(systems, references, pairs, tokenizer=tokenizer)
     deviations = map(statistics.stdev, samples)
     return OverSeeds(
         num_seeds,

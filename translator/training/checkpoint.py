@@ -42,6 +42,7 @@ class CheckpointRecord:
     bleu: float | None  # of a validation at this step
     in_passing: bool  # saved because training was stopped, not because a checkpoint was due
     environment: dict[str, str]  # what must be equal to resume exactly
+    chrf: float | None = None
 
 
 _RECORD = TypeAdapter(CheckpointRecord)
@@ -54,6 +55,7 @@ class Checkpoint(NamedTuple):
     step: int
     bleu: float | None
     in_passing: bool
+    chrf: float | None = None
 
 
 def save_checkpoint(
@@ -88,7 +90,7 @@ def save_checkpoint(
     with new_folder(target, num_bytes=sum(map(len, parts.values()))) as temporary:
         for name, content in parts.items():
             write_part(temporary / name, content)
-    return Checkpoint(target, step, record.bleu, record.in_passing)
+    return Checkpoint(target, step, record.bleu, record.in_passing, record.chrf)
 
 
 def restore_checkpoint(
@@ -189,7 +191,7 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoi
         try:
             if reason is None:
                 record = _read_record(path)
-                checkpoints.append(Checkpoint(path, record.progress.step, record.bleu, record.in_passing))
+                checkpoints.append(Checkpoint(path, record.progress.step, record.bleu, record.in_passing, record.chrf))
         except ModelError as error:
             reason = str(error)
         if reason is not None:
@@ -198,9 +200,9 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoi
 
 
 def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
-    """Return the checkpoints that were due and have a score, the best last; of equal ones, the newest last."""
+    """Return the checkpoints that were due and have a score, the best last; equal ones by chrF, then the newest last."""
     scored = (checkpoint for checkpoint in checkpoints if checkpoint.bleu is not None and not checkpoint.in_passing)
-    return sorted(scored, key=lambda checkpoint: (checkpoint.bleu or 0.0, checkpoint.step))
+    return sorted(scored, key=lambda checkpoint: (checkpoint.bleu or 0.0, checkpoint.chrf or 0.0, checkpoint.step))
 
 
 def existing(checkpoints: Iterable[Checkpoint], warn: Callable[[str], None]) -> list[Checkpoint]:

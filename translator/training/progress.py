@@ -34,6 +34,8 @@ class Progress:
     num_tokens: Count = 0
     seconds: float = 0.0  # spent in updates, before and after any stop
     best_bleu: float | None = None
+    best_chrf: float | None = None
+    best_cross_entropy: float | None = None
     best_step: Count = 0
     validated_step: Count = 0  # of the last validation
     validations_since_best: Count = 0
@@ -82,7 +84,8 @@ def reason_to_end(settings: TrainingSettings, progress: Progress) -> str | None:
     if progress.step >= settings.steps:
         return "all steps done"
     if settings.patience and progress.validations_since_best >= settings.patience:
-        return f"no better validation BLEU in {settings.patience} validations"
+        best = f"the best is BLEU {progress.best_bleu or 0:.2f} at step {progress.best_step}"
+        return f"no better validation BLEU, chrF or cross-entropy in {settings.patience} validations; {best}"
     # The first update always runs, however short the time: without one there is nothing to save.
     if settings.max_minutes is not None and progress.step and progress.seconds >= 60 * settings.max_minutes:
         return f"training.max_minutes = {settings.max_minutes:g} have passed"
@@ -111,11 +114,17 @@ def examine(report: Report, progress: Progress) -> str | None:
     return f"step {report.step}: the loss jumped to {report.loss:.3g} from about {usual:.3g}"
 
 
-def count_validation(progress: Progress, cross_entropy: float, bleu: float) -> bool:
-    """Count a validation; returns whether it is the best so far, which one without a finite cross-entropy never is."""
-    is_best = math.isfinite(cross_entropy) and (progress.best_bleu is None or bleu > progress.best_bleu)
+def count_validation(progress: Progress, cross_entropy: float, bleu: float, chrf: float = 0.0) -> bool:
+    """Count a validation; returns whether it is the best so far, which one without a finite cross-entropy never is.
+
+    Equal BLEU, such as 0 at the start, is decided by chrF, and equal chrF by the cross-entropy.
+    """
+    best_loss = math.inf if progress.best_cross_entropy is None else progress.best_cross_entropy
+    best = progress.best_bleu, progress.best_chrf or 0.0, -best_loss
+    is_best = math.isfinite(cross_entropy) and (progress.best_bleu is None or (bleu, chrf, -cross_entropy) > best)
     if is_best:
         progress.best_bleu, progress.best_step = bleu, progress.step
+        progress.best_chrf, progress.best_cross_entropy = chrf, cross_entropy
     progress.validated_step = progress.step
     progress.validations_since_best = 0 if is_best else progress.validations_since_best + 1
     return is_best

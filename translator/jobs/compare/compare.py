@@ -99,9 +99,10 @@ def compare_runs(
     ]
     references, hypotheses = tests[0].target, [evaluation.hypotheses for evaluation in evaluations]
     scores = [evaluation.scores[0] for evaluation in evaluations]
-    differences = paired_tests(hypotheses, references)
+    tokenizer = evaluations[0].tokenizer
+    differences = paired_tests(hypotheses, references, tokenizer=tokenizer)
     best = max(range(len(runs)), key=lambda index: scores[index].value)
-    by_sentence = [sentence_scores(lines, references) for lines in hypotheses]
+    by_sentence = [sentence_scores(lines, references, tokenizer=tokenizer) for lines in hypotheses]
     rows = []
     for index, run in enumerate(runs):
         evaluation = evaluations[index]._replace(run=names[index])
@@ -133,5 +134,6 @@ def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
         [row.evaluation.scores[0].value for row in comparison.rows],
         systems=[row.evaluation.hypotheses for row in comparison.rows],
         references=comparison.test.target,
+        tokenizer=comparison.rows[0].evaluation.tokenizer,
     )
     return comparison._replace(seeds=seeds, verdict=verdict_over_seeds(seeds))

@@ -12,6 +12,7 @@ from translator.errors import DataError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
+from translator.evaluation.settings import choose_tokenizer
 from translator.jobs.inspect.attention import Agreement
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
@@ -45,6 +46,7 @@ class Evaluation(NamedTuple):
     notices: list[str]
     alignment: Agreement | None = None  # if gold alignments were given
     protected: Protected | None = None  # if the run protects strings
+    tokenizer: str = "13a"  # of BLEU
 
     @property
     def hypotheses(self) -> list[str]:
@@ -114,18 +116,24 @@ def evaluate_run(
     best = [candidates[0] for candidates in translator.candidates(test.source, settings, batch_size=batch_size)]
     seconds = time.monotonic() - started
     hypotheses, protection = [candidate.text for candidate in best], translator.tokenizer.protection
-    counts = load_counts(run.path / COUNTS)
+    counts, config = load_counts(run.path / COUNTS), translator.config
+    tokenizer, notice = choose_tokenizer(config.evaluation, config.corpus.target_language)
     return Evaluation(
         run=run.name,
         decoding=settings,
-        scores=score_all(hypotheses, test.target),
-        by_length=by_length(hypotheses, test.target, test.source),
-        by_kind=by_kind(hypotheses, test.target, test.kinds) if test.kinds else [],
+        scores=score_all(hypotheses, test.target, tokenizer=tokenizer),
+        by_length=by_length(hypotheses, test.target, test.source, tokenizer=tokenizer),
+        by_kind=by_kind(hypotheses, test.target, test.kinds, tokenizer=tokenizer) if test.kinds else [],
         by_frequency=[] if counts is None else by_frequency(hypotheses, test.target, counts),
         best=best,
         seconds=seconds,
         leaked=leaked,
-        notices=[*([_UNCHECKED] if run.is_packed else []), *notices(hypotheses, test.target)],
+        notices=[
+            *([_UNCHECKED] if run.is_packed else []),
+            *notices(hypotheses, test.target),
+            *([notice] if notice else []),
+        ],
+        tokenizer=tokenizer,
         protected=Protected(*protection.count_kept(test.source, hypotheses)) if protection.slots else None,
     )
 

@@ -174,7 +174,10 @@ def _as_data(attention_map: AttentionMap | None, max_weights: int) -> object:
 def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> object:
     """Return the data of the page, as described at the top of this file."""
     test, evaluations = comparison.test, [row.evaluation for row in comparison.rows]
-    scores = [sentence_scores(evaluation.hypotheses, test.target) for evaluation in evaluations]
+    scores = [
+        sentence_scores(evaluation.hypotheses, test.target, tokenizer=evaluation.tokenizer)
+        for evaluation in evaluations
+    ]
     sentences = []
     for number, source in enumerate(test.source):
         outputs = [

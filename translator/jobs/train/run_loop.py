@@ -11,7 +11,8 @@ import torch
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError, NumericalError, TranslatorError
-from translator.evaluation.metrics import bleu
+from translator.evaluation.metrics import bleu, chrf, useless_output
+from translator.evaluation.settings import choose_tokenizer
 from translator.jobs.train.compilation import compile_first
 from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.final_parameters import Ending, choose_parameters, save_final_parameters
@@ -172,8 +173,10 @@ class Training:
         except Stop:
             self._save(None, in_passing=True)
             raise
-        score = bleu(hypotheses, self.validation.target)
-        is_best = count_validation(self.progress, cross_entropy, score)
+        score, letters = self._bleu(hypotheses), chrf(hypotheses, self.validation.target)
+        is_best = count_validation(self.progress, cross_entropy, score, letters)
+        if is_finite and (notice := useless_output(hypotheses)):
+            self.observer.notify(f"step {step}: {notice}")
         num_samples = self.config.training.samples
         spread = sorted({sample * len(sources) // num_samples for sample in range(num_samples)})  # evenly, each once
         samples = [Sample(sources[index], hypotheses[index], self.validation.target[index]) for index in spread]
@@ -181,10 +184,14 @@ class Training:
         validation = Validation(step, cross_entropy, perplexity(cross_entropy), score, is_best, seconds, samples)
         journal.write(validation)
         journal.sync()
-        self._save(score if is_finite else None)
+        self._save(score if is_finite else None, letters)
         self.observer.validated(validation)
 
-    def _save(self, score: float | None, *, in_passing: bool = False) -> None:
+    def _bleu(self, hypotheses: list[str]) -> float:
+        tokenizer = choose_tokenizer(self.config.evaluation, self.config.corpus.target_language).name
+        return bleu(hypotheses, self.validation.target, tokenizer=tokenizer)
+
+    def _save(self, score: float | None, letters: float | None = None, *, in_passing: bool = False) -> None:
         """Save a checkpoint of this step unless an equally good one exists, and prune the older ones."""
         self._require_folder()
         self.checkpoints = existing(self.checkpoints, self.warn)
@@ -193,7 +200,7 @@ class Training:
             return
         if last and last.step == step and (in_passing or (not last.in_passing and score in (None, last.bleu))):
             return
-        record = CheckpointRecord(self.progress, score, in_passing, self.environment)
+        record = CheckpointRecord(self.progress, score, in_passing, self.environment, letters)
         self.failed_to_save = True
         with grace(UPDATE_SECONDS):
             checkpoint = save_checkpoint(
@@ -221,7 +228,7 @@ class Training:
         def score_of(parameters: dict[str, torch.Tensor]) -> float:
             load_parameters(self.objective.model, parameters, "average")
             self.objective.eval()
-            return bleu(self.translator.translate(self.validation.source, _GREEDY), self.validation.target)
+            return self._bleu(self.translator.translate(self.validation.source, _GREEDY))
 
         self.checkpoints = undamaged(existing(self.checkpoints, self.warn), self.warn)
         if not self.checkpoints:

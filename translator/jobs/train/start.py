@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from translator.config import MAY_CHANGE, flatten
 from translator.errors import DataError, MachineError, ModelError
+from translator.evaluation.settings import choose_tokenizer
 from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.fine_tuning import initial_parameters
@@ -60,6 +61,8 @@ def build_training(
         if parameters is not None:
             load_parameters(model, parameters, "training.initialise_from")
     environment = environment_of(device, ops, processes.size)
+    if notice := choose_tokenizer(config.evaluation, config.corpus.target_language).notice:
+        notify(notice)
     notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
     pairs, weight_P = processes.first_then_others(lambda: encoded_pairs(prepared, notify, device=device))
