@@ -153,7 +153,8 @@ class AttentionViewer:
             if number is not None and not 1 <= number <= count:
                 raise UsageError(name, f"found {number}, expected 1 to {count}", "the run has no other")
         views = [View(number, num_layers, head, num_heads) for number in range(1, num_layers + 1)]
-        gold, self.aligned_layer = run.path / VALIDATION_LINKS, run.record().corpus.validation.aligned_layer
+        gold = run.path / VALIDATION_LINKS
+        self.aligned_layer: AlignedLayer | None = None
         if layer is not None or num_layers == 1:
             self.view = views[(layer or 1) - 1]
             return
@@ -161,6 +162,8 @@ class AttentionViewer:
             scores = self._score_views(run.split("validation"), gold, views)
             error_rate, best = min(zip((score.error_rate for score in scores), views, strict=True))
             self.aligned_layer = AlignedLayer(layer=best.layer, error_rate=error_rate)
+        elif run.is_run:
+            self.aligned_layer = run.record().corpus.validation.aligned_layer
         if self.aligned_layer is not None and self.aligned_layer.layer <= num_layers:
             reason = f"lowest alignment error on validation, {self.aligned_layer.error_rate:.3f}"
             self.view = views[self.aligned_layer.layer - 1]._replace(reason=reason)
