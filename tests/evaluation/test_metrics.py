@@ -73,6 +73,16 @@ def test_different_unicode_normalisation_is_reported() -> None:
     assert not notices(["Café"], ["Café"])
 
 
+def test_text_in_the_form_of_another_program_is_reported() -> None:
+    plain = ["ein Hund", "a < b & c", "50 % @ home", "R&D; AT&T"] * 50
+    assert notices(plain, plain) == []
+    (warning,) = notices(plain, ["ein Hu@@ nd", *plain[1:], "ein Hu@@ nd", "Ka@@"])
+    assert "3 of 202 references with BPE marks (@@) of another program, the first in line 1: ein Hu@@ nd;" in warning
+    assert notices(["Hu@@ nd", *plain], [*plain, "x"]) == []  # under 1 %
+    (warning,) = notices(["\u2581ein \u2581Hund"], ["ein Hund"])
+    assert "1 of 1 translations with SentencePiece marks" in warning
+
+
 def test_translations_that_sometimes_match_nothing_still_have_an_interval() -> None:
     references = [f"der Satz Nummer {n} ist ganz und gar gut" for n in range(12)]
     hypotheses = [references[0], *("x" for _ in range(11))]

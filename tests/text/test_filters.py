@@ -135,3 +135,27 @@ def test_a_rule_that_skips_many_pairs_is_a_warning(num_blank: int, is_warning: b
     (finding,) = (finding for finding in filtered(rows)[1].findings if finding.what == "blank")
     assert finding.is_warning == is_warning
     assert f"{num_blank} lines skipped because a side is blank ({num_blank} %), the first at a.en:" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("der Hu@@ nd", "BPE marks"),
+        ("\u2581der \u2581Hund", "SentencePiece marks"),
+        ("O &apos;Neill", "Moses"),
+        ("rot @-@ grün", "Moses"),
+        ("&quot;ja&quot;", "HTML entities"),
+        ("a&#160;b", "HTML entities"),
+        ("ein <b>Hund</b>", "HTML tags"),
+        ('<a href="x">y</a>', "HTML tags"),
+    ],
+)
+def test_text_in_the_form_of_another_program_is_a_warning_or_refused(line: str, what: str) -> None:
+    rows = [*[("a dog", "ein Hund < 3 & 4 @ home")] * 100, ("a cow", line), ("a cat", line)]
+    (finding,) = (finding for finding in filtered(rows)[1].findings if finding.is_warning)
+    assert what in finding.what
+    assert (finding.num_lines, finding.place, finding.line, finding.example) == (2, "a.de", 101, line)
+    assert not any(finding.is_warning for finding in filtered([*rows[:100] * 2, rows[100]])[1].findings)
+    assert filtered(rows, CorpusSettings(preprocessed="allow"))[1].findings == []
+    with pytest.raises(DataError, match=r"a\.de:101: 2 lines with .*restore the plain text"):
+        filtered(rows, CorpusSettings(preprocessed="refuse"))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from translator.errors import DataError
+from translator.text.preprocessing import form_warnings
 from translator.text.visible import LINE_ENDS
 
 _BOOTSTRAP_SAMPLES = 1000
@@ -146,7 +147,7 @@ def notices(hypotheses: Sequence[str], references: Sequence[str]) -> list[str]:
         )
     if empty := sum(not reference.strip() for reference in references):
         warnings.append(f"{empty} reference lines are empty")
-    return warnings
+    return [*warnings, *form_warnings(hypotheses, "translations"), *form_warnings(references, "references")]
 
 
 def useless_output(hypotheses: Sequence[str]) -> str | None:

@@ -19,6 +19,7 @@ from translator.text.corpus import Block, Corpus, Fingerprint, Split, join_lines
 from translator.text.held_out import choose_held_out
 from translator.text.lines import LineStats, distinct, find_known, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
+from translator.text.preprocessing import FORMS, MIN_SHARE, find_forms
 from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
 from translator.text.store import threaded_map
@@ -44,7 +45,7 @@ _SUSPECT_TEXT = {
 """Patterns of suspect lines. Only a block that contains one of the characters is searched line by line."""
 _IDENTICAL = "identical on both sides"
 _OVERLONG_HASH = hash_lines([OVERLONG])[0]
-_SUSPICIOUS_SHARES = {_IDENTICAL: 0.1, **dict.fromkeys(RULES, 0.05)}
+_SUSPICIOUS_SHARES = {_IDENTICAL: 0.1, **dict.fromkeys(RULES, 0.05), **dict.fromkeys(FORMS, MIN_SHARE)}
 """Shares of the pairs from which a finding is a warning, if it is not always one."""
 _CALIBRATION_PAIRS = 10_000
 _MAX_EXAMPLE_CHARACTERS = 60
@@ -136,6 +137,8 @@ class PairFilter:
             for what, (characters, pattern) in _SUSPECT_TEXT.items():
                 if any(character in text for character in characters):
                     self.note(what, [index for index, line in enumerate(lines) if pattern.search(line)], block, side)
+            for form in find_forms(lines, text) if self.settings.preprocessed != "allow" else ():
+                self.note(*form, block, side)
         self._fingerprint.update(contents)
         self._rules.append(rules)
         self._stats.append((source, target))
@@ -184,10 +187,11 @@ class PairFilter:
             identical=int(np.count_nonzero((source.hash == target.hash)[is_kept])),
             held_out=int(np.count_nonzero(split)),
         )
-        totals = {_IDENTICAL: counts.kept + counts.held_out, **dict.fromkeys(RULES, counts.read)}
+        totals = {_IDENTICAL: counts.kept + counts.held_out, **dict.fromkeys([*RULES, *FORMS], counts.read)}
         for what in totals.keys() & self._findings.keys():
             finding = self._findings[what]
             self._findings[what] = finding._replace(share=finding.num_lines / max(totals[what], 1))
+        self._refuse_preprocessed()
         self._check_alignment(source, target)
         findings = list(self._findings.values())
         sources = distinct(source.hash[is_kept])
@@ -205,6 +209,13 @@ class PairFilter:
             too_long[index] |= max(len(block.source[index]), len(block.target[index])) > settings.max_characters
         ratio = (longer > settings.max_ratio * (shorter + 2)) & (settings.max_ratio > 0)
         return np.select([shorter == 0, too_long, ratio], list(RULES.values()), 0).astype(np.uint8)
+
+    def _refuse_preprocessed(self) -> None:
+        """Raise DataError for text in another program's form if `corpus.preprocessed` is "refuse"."""
+        for what in FORMS.keys() & self._findings.keys() if self.settings.preprocessed == "refuse" else ():
+            if (finding := self._findings[what]).is_warning:
+                advice = "restore the plain text, or set corpus.preprocessed=warn"
+                raise DataError(f"{finding.place}:{finding.line}", str(finding), advice)
 
     def _check_alignment(self, source: LineStats, target: LineStats) -> None:
         """Note lines that no longer translate each other. Raises DataError if `corpus.misaligned` is "stop"."""

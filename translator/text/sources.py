@@ -92,6 +92,10 @@ class CorpusSettings(Settings):
         description="highest ratio of the words of one side to those of the other plus 2; 0: no limit; in scripts without "
         "spaces a word is a letter, and both sides are compared relative to the median of the corpus",
     )
+    preprocessed: Literal["refuse", "warn", "allow"] = Field(
+        "warn",
+        description="what to do if 1 % of the lines or more have subword marks, Moses tokenisation, HTML entities or tags",
+    )
     misaligned: Literal["stop", "warn"] = Field(
         "stop", description="what to do if line n no longer seems to translate line n"
     )
