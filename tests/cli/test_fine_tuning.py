@@ -26,7 +26,7 @@ def new_corpus(here: Path) -> Path:
 
 
 def test_a_run_is_fine_tuned_and_evaluated_on_both_test_sets(here: Path, new_corpus: Path, program: Program) -> None:
-    options = ["--from", "demo", "--mix", "0.75", "--set", "corpus.folder=new", *SHORT, "--output", "runs/tuned"]
+    options = ["--from", "demo", "--mix", "0.75", "--corpus", "new", *SHORT, "--output", "runs/tuned"]
     result = program("train", *options)
     assert result.code == 0, result.errors
     assert re.search(r"runs/demo: \d+\.\d+ % of the training tokens and \d+\.\d+ % of the validation", result.errors)

@@ -72,7 +72,7 @@ def train(
       translator train                                    the demo, takes about two minutes
       translator train demo-additive
       translator train my.toml --set training.steps=500
-      translator train --from runs/demo --set corpus.folder=medical --mix 0.5
+      translator train --from runs/demo --corpus medical.tsv --mix 0.5
       translator train my.toml --teacher runs/seed1,runs/seed2+runs/seed3
       translator train multi30k-transformer --corpus my_corpus
       translator train --corpus sentences.csv --source-language en --target-language de
