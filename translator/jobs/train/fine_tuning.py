@@ -24,7 +24,7 @@ from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_counts, load_words
 from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
 
-_LEARNING_RATE_FACTOR = 0.2
+_LEARNING_RATE_FACTOR = 0.5
 _PATIENCE = 5
 
 
