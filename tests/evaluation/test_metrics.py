@@ -7,6 +7,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from translator.errors import DataError
+from translator.evaluation.comparison import by_length, paired_tests, sentence_scores
 from translator.evaluation.metrics import bleu, notices, score_all
 
 REFERENCES = [
@@ -99,3 +100,17 @@ def test_intervals_stay_in_the_range_of_the_metric() -> None:
     assert weak[0].low == 0.0
     assert good[0].high == 100.0
     assert max(score.high for score in score_all(["x " * 30] * 20, REFERENCES)) > 100.0
+
+
+def test_all_references_are_used() -> None:
+    other = [*HYPOTHESES[:10], *REFERENCES[10:]]
+    scores = {score.metric: score for score in score_all(HYPOTHESES, REFERENCES, others=[other])}
+    assert scores["BLEU"].value == pytest.approx(sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCES, other]).score)
+    assert scores["BLEU"].value > bleu(HYPOTHESES, REFERENCES)
+    assert all("nrefs:2" in score.signature for score in scores.values())
+    assert paired_tests([HYPOTHESES, REFERENCES], REFERENCES, others=[HYPOTHESES])[0].delta == 0.0
+    groups = by_length(HYPOTHESES, REFERENCES, REFERENCES, others=[HYPOTHESES])
+    assert [group.bleu for group in groups if group.num_sentences] == [100.0]
+    assert sentence_scores(HYPOTHESES, REFERENCES, others=[HYPOTHESES]) == [100.0] * 20
+    with pytest.raises(DataError, match="20 lines, but 19"):
+        score_all(HYPOTHESES, REFERENCES, others=[other[1:]])

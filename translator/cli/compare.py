@@ -41,7 +41,7 @@ _SkipMissing = Annotated[bool, typer.Option(help="Skip runs that are missing or 
 def compare(
     names: _Names = None,
     source: options.Source = None,
-    reference: options.Reference = None,
+    reference: options.Reference = [],  # noqa: B006 - read by Typer, never changed
     seeds: _Seeds = 1,
     strict: _Strict = False,
     sentences: _Sentences = False,

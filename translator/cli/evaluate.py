@@ -15,10 +15,14 @@ from translator.errors import UsageError
 if TYPE_CHECKING:
     from translator.jobs.compare.evaluate import Evaluation
     from translator.jobs.compare.tune import Tuning
+    from translator.runs.folder import HeldOut, RunFolder
 
 
 _Output = Annotated[Path | None, typer.Option(help="File to write the translations to.")]
 _Alignments = Annotated[Path | None, typer.Option(help="Gold word alignments (0-0 1-2) to compare the attention with.")]
+_WithoutLeaked = Annotated[
+    bool, typer.Option(help="Leave out test pairs that occur in the training data.", show_default=False)
+]
 _Tune = Annotated[
     str | None,
     typer.Option(
@@ -30,7 +34,7 @@ _Tune = Annotated[
 def evaluate(
     run: options.FinishedRun = None,
     source: options.Source = None,
-    reference: options.Reference = None,
+    reference: options.Reference = [],  # noqa: B006 - read by Typer, never changed
     output: _Output = None,
     beam_size: options.BeamSize = None,
     batch_size: options.BatchSize = None,
@@ -43,6 +47,7 @@ def evaluate(
     force: options.Force = False,
     tune: _Tune = None,
     allow_leaked: options.AllowLeaked = False,
+    without_leaked: _WithoutLeaked = False,
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
@@ -66,7 +71,7 @@ def evaluate(
 
     test = read_given_test(source, reference, output, force=force)
     check_output(output, alignments, force=force)
-    other_files = (source, reference, output, alignments)
+    other_files = (source, *reference, output, alignments)
     request = parse_attention(attention, other_files=other_files, force=force, formats=())
     if not request and not alignments:
         reject_unused(layer, head, attention_unit)
@@ -81,6 +86,8 @@ def evaluate(
         print_result(_tuning_text(tune_setting(folder, tune, settings, device=place, batch_size=batch_size), json=json))
         return
     has_files, test = test is not None, test or folder.split("test")
+    if without_leaked:
+        test = _leave_out_leaked(folder, test)
     if request or alignments:
         viewer = AttentionViewer(
             load(folder, device=place), folder, layer=layer, head=head, unit=attention_unit or "word"
@@ -106,6 +113,15 @@ def evaluate(
         print_result(_plain_text(evaluation))
         if first:
             print_result(f"\ntest set of the run that this one started from\n{_plain_text(first)}")
+
+
+def _leave_out_leaked(run: "RunFolder", test: "HeldOut") -> "HeldOut":
+    """Return the test pairs that were not trained on, and tell how many were left out."""
+    from translator.jobs.compare.evaluate import all_leaked_lines
+
+    leaked = all_leaked_lines(run, test)
+    notify(f"left out {len(leaked):,} of {len(test.source):,} test pairs, which are also training pairs")
+    return test.without(leaked)
 
 
 def _tuning_text(tuning: "Tuning", *, json: bool) -> str:

@@ -34,7 +34,7 @@ def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None
 
 
 def read_given_test(
-    source: Path | None, reference: Path | None, output: Path | None, *, force: bool
+    source: Path | None, references: list[Path], output: Path | None, *, force: bool
 ) -> "HeldOut | None":
     """Return the test set of --source and --reference, or None without them; check the output first.
 
@@ -42,10 +42,10 @@ def read_given_test(
     """
     from translator.jobs.compare.evaluate import read_test
 
-    if (source is None) != (reference is None):
+    if (source is None) != (not references):
         raise UsageError("--source and --reference", "only one of them is given", "give both or neither")
-    check_output(output, source, reference, force=force)
-    return read_test(source, reference) if source and reference else None
+    check_output(output, source, *references, force=force)
+    return read_test(source, *references) if source and references else None
 
 
 def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  # noqa: A002

@@ -34,7 +34,10 @@ BatchSize = Annotated[
     ),
 ]
 Source = Annotated[Path | None, typer.Option(help="Source sentences, one per line.", show_default="the run's test set")]
-Reference = Annotated[Path | None, typer.Option(help="Reference translations of --source, line by line.")]
+Reference = Annotated[
+    list[Path],
+    typer.Option(help="Reference translations of --source, line by line; several are scored together (repeatable)."),
+]
 Attention = Annotated[
     str | None,
     typer.Option(

@@ -23,7 +23,7 @@ def report(
     ] = None,
     output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     source: options.Source = None,
-    reference: options.Reference = None,
+    reference: options.Reference = [],  # noqa: B006 - read by Typer, never changed
     beam_size: options.BeamSize = None,
     batch_size: options.BatchSize = None,
     force: options.Force = False,

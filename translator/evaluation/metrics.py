@@ -9,13 +9,16 @@ import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 
 from translator.errors import DataError
 from translator.text.preprocessing import form_warnings
 from translator.text.visible import LINE_ENDS
 
 _BOOTSTRAP_SAMPLES = 1000
+References: TypeAlias = Sequence[Sequence[str]]
+"""Several reference translations of each sentence: a list of all sentences for each translator."""
 
 
 class Score(NamedTuple):
@@ -70,10 +73,14 @@ _MAXIMUM = {"TER": math.inf, "TER cased": math.inf}
 """The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str], *, tokenizer: str = "13a") -> float:
+def bleu(
+    hypotheses: Sequence[str], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
+) -> float:
     """Return corpus BLEU without an interval, as used for validation."""
     check_counts(hypotheses, references)
-    return rounded(make_bleu(tokenizer=tokenizer).corpus_score(one_line(hypotheses), [one_line(references)]).score)
+    return rounded(
+        make_bleu(tokenizer=tokenizer).corpus_score(one_line(hypotheses), all_references(references, others)).score
+    )
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -81,16 +88,18 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     return rounded(make_chrf().corpus_score(one_line(hypotheses), [one_line(references)]).score)
 
 
-def score_all(hypotheses: Sequence[str], references: Sequence[str], *, tokenizer: str = "13a") -> list[Score]:
+def score_all(
+    hypotheses: Sequence[str], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
+) -> list[Score]:
     """Return every metric, cased and lowercased, with intervals. Raise DataError for different counts or an empty test set."""
     check_counts(hypotheses, references)
-    return [_score(name, hypotheses, references, tokenizer) for name in METRICS]
+    return [_score(name, hypotheses, all_references(references, others), tokenizer) for name in METRICS]
 
 
-def _score(name: str, hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> Score:
+def _score(name: str, hypotheses: Sequence[str], references: References, tokenizer: str) -> Score:
     """Return one metric with its 95 % bootstrap interval (Koehn 2004); the signature includes the bootstrap's seed."""
     metric = _with_plain_floats(METRICS[name](**({"tokenizer": tokenizer} if name.startswith("BLEU") else {})))
-    result = metric.corpus_score(one_line(hypotheses), [one_line(references)], n_bootstrap=_BOOTSTRAP_SAMPLES)
+    result = metric.corpus_score(one_line(hypotheses), references, n_bootstrap=_BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
     # sacreBLEU sets the mean to -1 if there is no interval.
@@ -124,6 +133,13 @@ def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
         raise DataError("references", "no sentences", "give a test set with at least one")
 
 
+def all_references(references: Sequence[str], others: References) -> list[list[str]]:
+    """Return the references and further ones of the same sentences, as sacreBLEU takes them. Raise DataError for other counts."""
+    for more in others:
+        check_counts(more, references)
+    return [one_line(references), *map(one_line, others)]
+
+
 def one_line(sentences: Sequence[str]) -> list[str]:
     """Replace line breaks inside sentences, so that scores are the same before and after writing them to a file."""
     return [sentence.translate(LINE_ENDS) for sentence in sentences]
@@ -134,12 +150,13 @@ def rounded(value: float) -> float:
     return round(value, 10)
 
 
-def notices(hypotheses: Sequence[str], references: Sequence[str]) -> list[str]:
+def notices(hypotheses: Sequence[str], *several: Sequence[str]) -> list[str]:
     """Return warnings about test data that makes scores misleading."""
 
     def is_composed(lines: Sequence[str]) -> bool:
         return all(unicodedata.is_normalized("NFC", line) for line in lines)
 
+    references = [*chain.from_iterable(several)]
     warnings = []
     if is_composed(hypotheses) != is_composed(references):
         warnings.append(

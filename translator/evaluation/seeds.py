@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from translator.evaluation.comparison import NO_DIFFERENCE, SIGNIFICANT, Difference, corrected, paired_bootstrap
+from translator.evaluation.metrics import References
 
 
 class ConfigScore(NamedTuple):
@@ -43,6 +44,7 @@ def over_seeds(
     *,
     systems: Sequence[Sequence[str]],
     references: Sequence[str],
+    others: References = (),
     tokenizer: str = "13a",
 ) -> OverSeeds:
     """Compare each config with the one of the highest mean, with p-values corrected by Holm.
@@ -54,11 +56,11 @@ def over_seeds(
     samples = [[scores[row] for row in config_rows] for config_rows in rows]
     means = [statistics.fmean(sample) for sample in samples]
     best = means.index(max(means))
-    others = [index for index in range(len(configs)) if index != best]
-    tests = corrected([welch(samples[best], samples[other]) for other in others])
+    worse = [index for index in range(len(configs)) if index != best]
+    tests = corrected([welch(samples[best], samples[other]) for other in worse])
     tests.insert(best, NO_DIFFERENCE)
-    pairs = [pair for other in others for pair in zip(rows[best], rows[other], strict=True)]
-    run_tests = paired_bootstrap(systems, references, pairs, tokenizer=tokenizer)
+    pairs = [pair for other in worse for pair in zip(rows[best], rows[other], strict=True)]
+    run_tests = paired_bootstrap(systems, references, pairs, others=others, tokenizer=tokenizer)
     deviations = map(statistics.stdev, samples)
     return OverSeeds(
         num_seeds,

@@ -42,7 +42,7 @@ function outputNode(sentence, number) {
   const others = sentence.outputs.filter((_, other) => other !== number).map((other) => other.text);
   const key = document.querySelectorAll(".legend .key")[number].cloneNode(true);
   const label = element("span", { className: "label" }, key, ` ${run} · BLEU ${score.toFixed(1)}`);
-  const marked = element("span", { className: "text" }, ...compared(text, others.length ? others : [sentence.reference]));
+  const marked = element("span", { className: "text", dir: "auto" }, ...compared(text, others.length ? others : [sentence.reference]));
   const node = element("p", { className: `output colour-${number % 6}`, tabIndex: 0 }, label, marked);
   for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => show(node, sentence, number));
   return node;
@@ -51,7 +51,7 @@ function outputNode(sentence, number) {
 function sentenceNode(sentence) {
   const about = [`No. ${sentence.number}`, `${sentence.length} words`, sentence.kind].filter(Boolean).join(" · ");
   const line = (label, text) =>
-    element("p", {}, element("span", { className: "label", textContent: label }), element("span", { className: "text", textContent: text }));
+    element("p", {}, element("span", { className: "label", textContent: label }), element("span", { className: "text", dir: "auto", textContent: text }));
   return element(
     "li", {}, element("p", { className: "about", textContent: about }), line("Source", sentence.source), line("Reference", sentence.reference),
     ...sentence.outputs.map((_, number) => outputNode(sentence, number)),

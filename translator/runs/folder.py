@@ -14,7 +14,8 @@ corpus/, checkpoints/ and prepared/ still translates.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,13 @@ class HeldOut(NamedTuple):
     source: list[str]
     target: list[str]
     kinds: list[str] | None  # a label per sentence, if the corpus has them
+    others: tuple[list[str], ...] = ()  # further reference translations
+
+    def without(self, numbers: Collection[int]) -> "HeldOut":
+        """Return the sentences except those with these numbers, which count from 1."""
+        keep = [number not in numbers for number in range(1, len(self.source) + 1)]
+        source, target, *others = ([*compress(lines, keep)] for lines in (self.source, self.target, *self.others))
+        return HeldOut(source, target, self.kinds and [*compress(self.kinds, keep)], tuple(others))
 
 
 class RunFolder(NamedTuple):

@@ -64,4 +64,9 @@ def test_a_test_set_has_as_many_references_as_sources(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("eins\n")
     with pytest.raises(DataError, match=r"b: 1 lines, but .*a has 2; line n must translate line n"):
         read_test(tmp_path / "a", tmp_path / "b")
-    assert read_test(tmp_path / "a", tmp_path / "a") == (["one", "two"], ["one", "two"], None)
+    assert read_test(tmp_path / "a", tmp_path / "a") == HeldOut(["one", "two"], ["one", "two"], None)
+    several = read_test(tmp_path / "a", tmp_path / "a", tmp_path / "a")
+    assert several.others == (["one", "two"],)
+    assert several.without([1]) == HeldOut(["two"], ["two"], None, (["two"],))
+    with pytest.raises(DataError, match="b: 1 lines, but"):
+        read_test(tmp_path / "a", tmp_path / "a", tmp_path / "b")

@@ -99,10 +99,10 @@ def compare_runs(
     ]
     references, hypotheses = tests[0].target, [evaluation.hypotheses for evaluation in evaluations]
     scores = [evaluation.scores[0] for evaluation in evaluations]
-    tokenizer = evaluations[0].tokenizer
-    differences = paired_tests(hypotheses, references, tokenizer=tokenizer)
+    tokenizer, others = evaluations[0].tokenizer, tests[0].others
+    differences = paired_tests(hypotheses, references, others=others, tokenizer=tokenizer)
     best = max(range(len(runs)), key=lambda index: scores[index].value)
-    by_sentence = [sentence_scores(lines, references, tokenizer=tokenizer) for lines in hypotheses]
+    by_sentence = [sentence_scores(lines, references, others=others, tokenizer=tokenizer) for lines in hypotheses]
     rows = []
     for index, run in enumerate(runs):
         evaluation = evaluations[index]._replace(run=names[index])
@@ -134,6 +134,7 @@ def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
         [row.evaluation.scores[0].value for row in comparison.rows],
         systems=[row.evaluation.hypotheses for row in comparison.rows],
         references=comparison.test.target,
+        others=comparison.test.others,
         tokenizer=comparison.rows[0].evaluation.tokenizer,
     )
     return comparison._replace(seeds=seeds, verdict=verdict_over_seeds(seeds))

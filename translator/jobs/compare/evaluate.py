@@ -82,13 +82,14 @@ class RunFacts(NamedTuple):
         )
 
 
-def read_test(source: Path, reference: Path) -> HeldOut:
-    """Read a test set from two files. Raise DataError if they have different numbers of lines."""
-    sources, references = list(read_lines(source)), list(read_lines(reference))
-    if len(sources) != len(references):
-        problem = f"{len(references):,} lines, but {source} has {len(sources):,}"
-        raise DataError(str(reference), problem, "line n must translate line n")
-    return HeldOut(sources, references, None)
+def read_test(source: Path, *references: Path) -> HeldOut:
+    """Read a test set with one or more references. Raise DataError if the files have different numbers of lines."""
+    sources, (target, *others) = list(read_lines(source)), (list(read_lines(path)) for path in references)
+    for path, lines in zip(references, (target, *others), strict=True):
+        if len(sources) != len(lines):
+            problem = f"{len(lines):,} lines, but {source} has {len(sources):,}"
+            raise DataError(str(path), problem, "line n must translate line n")
+    return HeldOut(sources, target, None, tuple(others))
 
 
 def evaluate_run(
@@ -104,7 +105,7 @@ def evaluate_run(
 
     Raises DataError if the run was trained on some of the test pairs, unless `allow_leaked`.
     """
-    leaked = sorted({line for member in (run, *run.partners) for line in leaked_lines(member, test)})
+    leaked = all_leaked_lines(run, test)
     if leaked and not allow_leaked:
         lines = ", ".join(map(str, leaked[:10])) + (f" and {len(leaked) - 10:,} more" if len(leaked) > 10 else "")
         problem = f"{len(leaked):,} of {len(test.source):,} test pairs are also training pairs: lines {lines}"
@@ -118,19 +119,20 @@ def evaluate_run(
     hypotheses, protection = [candidate.text for candidate in best], translator.tokenizer.protection
     counts, config = load_counts(run.path / COUNTS), translator.config
     tokenizer, notice = choose_tokenizer(config.evaluation, config.corpus.target_language)
+    target, others = test.target, test.others
     return Evaluation(
         run=run.name,
         decoding=settings,
-        scores=score_all(hypotheses, test.target, tokenizer=tokenizer),
-        by_length=by_length(hypotheses, test.target, test.source, tokenizer=tokenizer),
-        by_kind=by_kind(hypotheses, test.target, test.kinds, tokenizer=tokenizer) if test.kinds else [],
+        scores=score_all(hypotheses, target, others=others, tokenizer=tokenizer),
+        by_length=by_length(hypotheses, target, test.source, others=others, tokenizer=tokenizer),
+        by_kind=by_kind(hypotheses, target, test.kinds, others=others, tokenizer=tokenizer) if test.kinds else [],
         by_frequency=[] if counts is None else by_frequency(hypotheses, test.target, counts),
         best=best,
         seconds=seconds,
         leaked=leaked,
         notices=[
             *([_UNCHECKED] if run.is_packed else []),
-            *notices(hypotheses, test.target),
+            *notices(hypotheses, target, *others),
             *([notice] if notice else []),
         ],
         tokenizer=tokenizer,
@@ -146,6 +148,11 @@ def evaluate_first(
         return None
     test = run.split(FIRST_TEST)
     return evaluate_run(run, test, settings, device=device, batch_size=batch_size, allow_leaked=True)
+
+
+def all_leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
+    """Return the `leaked_lines` of a run and its partners."""
+    return sorted({line for member in (run, *run.partners) for line in leaked_lines(member, test)})
 
 
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:

@@ -175,7 +175,7 @@ def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
     """Return the data of the page, as described at the top of this file."""
     test, evaluations = comparison.test, [row.evaluation for row in comparison.rows]
     scores = [
-        sentence_scores(evaluation.hypotheses, test.target, tokenizer=evaluation.tokenizer)
+        sentence_scores(evaluation.hypotheses, test.target, others=test.others, tokenizer=evaluation.tokenizer)
         for evaluation in evaluations
     ]
     sentences = []

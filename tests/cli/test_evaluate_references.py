@@ -1,0 +1,32 @@
+"""`evaluate` with several references, and without leaked pairs."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Program
+
+
+def test_several_references_are_scored_together(here: Path, program: Program) -> None:
+    files = ["--source", "test.en", "--reference", "test.de", "--reference", "train.de"]
+    lines = (here / "train.de").read_text().splitlines(keepends=True)
+    (here / "train.de").write_text("".join(lines[:12]))
+    result = program("evaluate", "runs/demo", *files, "--json")
+    assert result.code == 0, result.errors
+    assert all("nrefs:2" in score["signature"] for score in json.loads(result.output)["scores"])
+    (here / "train.de").write_text("".join(lines[:11]))
+    refused = program("evaluate", "runs/demo", *files)
+    assert (refused.code, refused.output) == (3, "")
+    assert "train.de: 11 lines, but test.en has 12" in refused.errors
+
+
+def test_leaked_pairs_can_be_left_out(here: Path, program: Program) -> None:
+    for suffix in ("en", "de"):
+        training = (here / f"train.{suffix}").read_text().splitlines(keepends=True)[:5]
+        (here / f"mixed.{suffix}").write_text((here / f"test.{suffix}").read_text() + "".join(training))
+    files = ["--source", "mixed.en", "--reference", "mixed.de"]
+    assert program("evaluate", "runs/demo", *files).code == 3
+    result = program("evaluate", "runs/demo", *files, "--without-leaked", "--json")
+    assert result.code == 0, result.errors
+    assert "left out 5 of 17 test pairs, which are also training pairs" in result.errors
+    whole = program("evaluate", "runs/demo", "--json")
+    assert json.loads(result.output)["scores"] == json.loads(whole.output)["scores"]
