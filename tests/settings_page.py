@@ -11,7 +11,7 @@ from typing import Any, cast
 from translator.attention import MECHANISMS, SCORES
 from translator.attention.build import read_attention
 from translator.attention.interface import AttentionSettings
-from translator.config import Config
+from translator.config import Config, flatten, load_config
 from translator.models import MODELS
 from translator.settings import Freedom, Settings
 
@@ -39,6 +39,14 @@ A run can be resumed with other values of the settings marked † and of `[decod
 
 ## Shipped configs
 """
+BY_PAIRS = """
+## Settings by number of pairs
+
+`translator train --corpus FILE` uses the config `auto`, whose tables `[[by_pairs]]` choose these settings: each column holds
+from the number of training pairs in its head on. The chosen values are printed and stored with the run; `--set` replaces any of
+them. Training ends after `training.epochs` passes, or earlier when ten validations have brought no better BLEU. Small
+vocabularies, small batches, much dropout and many passes suit small corpora (Sennrich and Zhang 2019; Araabi and Monz 2020).
+"""
 ATTENTION = """\
 ## Attention
 
@@ -57,6 +65,7 @@ def write_page() -> str:
         [
             INTRODUCTION,
             *_table(("config", "description"), _shipped_configs()),
+            *_by_pairs(),
             *_section("corpus", _class_of(Config, "corpus"), skip={"hub"}),
             *_section("corpus.hub", _class_of(_class_of(Config, "corpus"), "hub")),
             *_section("tokenizer", _class_of(Config, "tokenizer")),
@@ -80,6 +89,15 @@ def _shipped_configs() -> Iterator[tuple[str, str]]:
     """Yield (name, description) of each config; the description is the first line of the file."""
     for path in sorted(CONFIGS.glob("*.toml"), key=lambda path: path.stem):
         yield f"[`{path.stem}`]({path.name})", path.read_text("utf-8").splitlines()[0].removeprefix("# ")
+
+
+def _by_pairs() -> Iterator[str]:
+    """Yield the settings of `auto` by number of training pairs."""
+    config = load_config(CONFIGS / "auto.toml")
+    rows = [(pairs, flatten(row)) for pairs, row in config._by_pairs]
+    yield BY_PAIRS
+    table = ((f"`{key}`", *(str(row[key]) for _, row in rows)) for key in config.depends_on_pairs)
+    yield from _table(("setting", *(f"{pairs:,}" for pairs, _ in rows)), table)
 
 
 def _architectures() -> Iterator[str]:

@@ -34,6 +34,40 @@ def test_every_shipped_config_builds_and_can_be_saved_and_read(path: Path, tmp_p
     assert str(path.parent) not in dump_config(config)
 
 
+AUTO = load_config(FOLDER / "auto.toml")
+
+
+@pytest.mark.parametrize("num_pairs", [pairs for pairs, _ in AUTO._by_pairs])
+def test_every_size_of_auto_builds_and_can_be_saved_and_read(num_pairs: int, tmp_path: Path) -> None:
+    config = AUTO.for_pairs(num_pairs)
+    assert check_model(config) > 0
+    (tmp_path / "config.toml").write_text(dump_config(config))
+    assert flatten(read_saved_config(tmp_path / "config.toml")) == flatten(config)
+
+
+def test_auto_follows_the_number_of_pairs_and_set_replaces_all_its_values() -> None:
+    def sizes(*overrides: str) -> list[int]:
+        config = load_config(FOLDER / "auto.toml", overrides)
+        return [config.for_pairs(pairs).tokenizer.vocab_size for pairs in (10, 999, 1000, 29_000, 10**7)]
+
+    assert sizes() == [500, 500, 1000, 4000, 16_000]
+    assert sizes("tokenizer.vocab_size=300") == [300] * 5
+    assert load_config(DEMO).for_pairs(10**7) == load_config(DEMO)
+
+
+def test_a_table_by_pairs_needs_a_number_of_pairs(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[[by_pairs]]\nmodel.dim = 8\n")
+    with pytest.raises(UsageError, match=r"a\.toml.*by_pairs: expected tables that each have a number of pairs"):
+        load_config(tmp_path / "a.toml")
+
+
+def test_steps_and_epochs_are_alternatives() -> None:
+    by_epochs = load_config(DEMO, ["training.epochs=3"]).training
+    assert (by_epochs.epochs, by_epochs.with_steps_of(7).steps) == (3, 21)
+    by_steps = load_config(FOLDER / "auto.toml", ["training.steps=5"]).training
+    assert (by_steps.epochs, by_steps.with_steps_of(7).steps) == (None, 5)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import tomli_w
-from pydantic import SerializeAsAny, ValidationError
+from pydantic import PrivateAttr, SerializeAsAny, ValidationError
 
 from translator.config_errors import Origin, explain, quoted, suggestion
 from translator.decoding.settings import DecodingSettings
@@ -32,6 +32,8 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 _FOLDERS: Any = {"corpus": {"folder": True, "sources": {"__all__": {"folder"}}}}
 """Settings that are not compared or stored with a run, because a corpus may be moved."""
+_BY_PAIRS = "by_pairs"
+"""Tables of a config file whose settings replace others from a number of training pairs on."""
 _LONG_INTEGER = re.compile(r"[0-9_]{4301}")
 """More digits than Python converts to an integer."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -50,6 +52,18 @@ class Config(Settings):
     decoding: DecodingSettings
     ops: OpsSettings
     evaluation: EvaluationSettings
+
+    _by_pairs: tuple[tuple[int, "Config"], ...] = PrivateAttr(())
+
+    def for_pairs(self, num_pairs: int) -> "Config":
+        """Return the config for this many training pairs: of the last table `by_pairs` that is not above it, if there are any."""
+        return next((config for pairs, config in reversed(self._by_pairs) if pairs <= num_pairs), self)
+
+    @property
+    def depends_on_pairs(self) -> list[str]:
+        """The settings that differ between the tables `by_pairs`."""
+        flat = [flatten(config) for _, config in self._by_pairs]
+        return [key for key in (flat[0] if flat else {}) if len({str(config.get(key)) for config in flat}) > 1]
 
     @property
     def architecture(self) -> str:
@@ -82,9 +96,33 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         for source in corpus.get("sources", ()):
             if isinstance(source, dict) and isinstance(folder := source.get("folder", "."), str):
                 source["folder"] = str(path.parent / folder)
-    for override in overrides:
-        apply_override(table, override)
-    return _check_config(table, Origin(str(path), text, tuple(overrides)))
+    rows, origin = table.pop(_BY_PAIRS, []), Origin(str(path), text, tuple(overrides))
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and isinstance(row.get("pairs"), int) for row in rows
+    ):
+        raise UsageError(
+            origin.place(_BY_PAIRS), "expected tables that each have a number of pairs", "see configs/auto.toml"
+        )
+    by_pairs = []
+    for row in rows or [{"pairs": 0}]:
+        adapted = _merged(table, {key: value for key, value in row.items() if key != "pairs"})
+        for override in overrides:
+            apply_override(adapted, override)
+            if override.partition("=")[0].strip() == "training.steps" and isinstance(adapted["training"], dict):
+                adapted["training"].pop("epochs", None)
+        by_pairs.append((row["pairs"], _check_config(adapted, origin)))
+    config = by_pairs[0][1].model_copy()
+    config._by_pairs = tuple(by_pairs) if rows else ()
+    return config
+
+
+def _merged(table: Table, changes: Table) -> Table:
+    """Return a copy of nested tables with changes."""
+    merged = {key: _merged(value, {}) if isinstance(value, dict) else value for key, value in table.items()}
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old if isinstance(old, dict) else {}, value) if isinstance(value, dict) else value
+    return merged
 
 
 def override_config(config: Config, overrides: Sequence[str]) -> Config:

@@ -33,7 +33,9 @@ _Language = Annotated[
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(metavar="CONFIG", help="TOML file, or name of a shipped config.", show_default="demo"),
+        typer.Argument(
+            metavar="CONFIG", help="TOML file, or name of a shipped config.", show_default="demo; auto with --corpus"
+        ),
     ] = None,
     corpus: _Corpus = [],  # noqa: B006 - read by Typer, never changed
     source_language: _Language = None,
@@ -79,7 +81,7 @@ def train(
     """
     if config and start_from:
         raise UsageError("--from", f"given together with {config}", "give one; --set changes single settings")
-    path = Path(start_from) if start_from else find_config(config or "demo")
+    path = Path(start_from) if start_from else find_config(config or ("auto" if corpus else "demo"))
     options = {"training.teacher": teacher, "training.mix": mix}
     overrides = [*overrides, *(f"{key}={value}" for key, value in options.items() if value is not None)]
     from translator.jobs.train.watchdog import supervise
@@ -97,7 +99,8 @@ def train(
         given = given_corpus(corpus, source_language, target_language, columns)
         changes = [*given.overrides, *overrides]
         loaded = fine_tuning_config(find_run(path), changes) if start_from else load_config(path, changes)
-        name = "-".join(filter(None, [f"{path.name}-tuned" if start_from else path.stem, given.name]))
+        model = f"{path.name}-tuned" if start_from else path.stem if config or not corpus else ""
+        name = "-".join(filter(None, [model, given.name]))
         folder = output or RUNS / run_name(name, [*given.named, *overrides])
         settings = {**flatten(loaded), "--output": folder.name}
         with join_processes(chosen, settings) as processes, TrainingDisplay() as display:

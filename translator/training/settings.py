@@ -1,6 +1,6 @@
 """`[training]`: how a model is trained. The defaults suit a small corpus and one machine."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,9 @@ class TrainingSettings(Settings):
         1, ge=0, lt=2**63, description="seed of the initial parameters, the order of the pairs, and dropout"
     )
     steps: MayChange[int] = Field(8000, ge=1, description="optimizer updates in total")
+    epochs: MayChange[int | None] = Field(
+        None, ge=1, le=100_000, description="passes over the training pairs in total, instead of steps"
+    )
     max_minutes: MayChange[float | None] = Field(None, gt=0, description="training time after which no update starts")
     batch_tokens: int = Field(4096, ge=1, description="tokens of an update, counting the longer side of each pair")
     accumulation: MayDiffer[int] = Field(
@@ -98,6 +101,17 @@ class TrainingSettings(Settings):
     mix: float = Field(
         0.0, ge=0, lt=1, description="share of the training pairs of that run among the pairs of every epoch"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prefer_epochs(cls, table: Any) -> Any:
+        """Leave out the steps if epochs are given: how many steps these are is known only with the tokens of the corpus."""
+        has_epochs = isinstance(table, dict) and table.get("epochs") is not None
+        return {key: value for key, value in table.items() if key != "steps"} if has_epochs else table
+
+    def with_steps_of(self, updates_per_epoch: int) -> Self:
+        """Return the settings with the steps that the epochs take; without epochs, the same settings."""
+        return self.model_copy(update={"steps": self.epochs * updates_per_epoch}) if self.epochs else self
 
     @model_validator(mode="after")
     def _check_mix(self) -> Self:

@@ -38,6 +38,17 @@ def test_more_steps_resume_a_finished_run(train: Train) -> None:
     assert heard.steps == [13, 14]
 
 
+def test_epochs_are_passes_over_the_corpus_and_more_of_them_resume_a_run(train: Train) -> None:
+    _, heard = train("epochs", "training.epochs=1")
+    assert [heard.lines.index(line) for line in heard.lines if " 1 passes over the corpus, roughly" in line]
+    num_updates = len(heard.steps)
+    assert train("epochs", "training.epochs=1")[1].steps == []
+    _, heard = train("epochs", "training.epochs=2")
+    assert heard.steps[0] == num_updates + 1
+    assert heard.steps[-1] == 2 * num_updates
+    assert "started with training.epochs 1, now 2" in heard.lines
+
+
 def test_a_crash_resumes_from_the_last_checkpoint(train: Train) -> None:
     class Crash(BaseException):
         """Not an Exception, since training saves its state before it raises one."""

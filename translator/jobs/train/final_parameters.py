@@ -120,7 +120,10 @@ def is_done(run: RunFolder, config: Config) -> bool:
     if not run.is_finished or run.find_final_damage():
         return False
     finished = run.finish_record()
-    return finished.training == _portable_training(config) or finished.step >= config.training.steps
+    if finished.training == _portable_training(config):
+        return True
+    epochs = config.training.epochs
+    return finished.epochs >= epochs if epochs else finished.step >= config.training.steps
 
 
 def _portable_training(config: Config) -> TrainingSettings:

@@ -91,6 +91,7 @@ def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     The run keeps its test sentences, so a changed test set is only reported.
     """
     run.require_intact()
+    config = config.for_pairs(run.record().corpus.train.kept)
     if changed := differences(flatten(run.config()), flatten(config)):
         changes = ", ".join(f"{key} was {old!r}, is now {new!r}" for key, old, new in changed)
         advice = (
@@ -145,6 +146,10 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         target_words.add(block.target)
 
     filtered, stream, held_out = read_splits(config.corpus, collect)
+    if by_pairs := config.depends_on_pairs:
+        config = config.for_pairs(filtered.counts.kept)
+        chosen = ", ".join(f"{key} = {flatten(config)[key]}" for key in by_pairs)
+        notify(f"settings for {filtered.counts.kept:,} training pairs: {chosen}")
     before = learned_before(config)
     filtered = filtered._replace(pair_hashes=np.union1d(filtered.pair_hashes, before.pair_hashes))
     splits = _check_held_out(config.corpus, held_out, filtered, sample.corpus())

@@ -12,6 +12,7 @@ from translator.config import MAY_CHANGE, flatten
 from translator.errors import DataError, MachineError, ModelError
 from translator.evaluation.settings import choose_tokenizer
 from translator.jobs.train.encoded_pairs import encoded_pairs
+from translator.jobs.train.estimate import estimate
 from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.fine_tuning import initial_parameters
 from translator.jobs.train.prepare import Prepared
@@ -82,6 +83,8 @@ def build_training(
     sampler = _sampler(settings, prepared.tokenizer, _limits(model))
     updates = CorpusUpdates(pairs, settings, device, processes, sampler=sampler, weight_P=weight_P)
     average = MovingAverage(model, settings.ema) if settings.ema else None
+    config = config.model_copy(update={"training": settings.with_steps_of(updates.num_updates(0))})
+    notify(estimate(config.training, updates, model, device=device).text())
     return Training(
         run=prepared.run,
         config=config,
@@ -200,11 +203,13 @@ def _changes(training: Training, old_environment: dict[str, str]) -> Iterator[st
     if differences:
         yield f"not bit-exact: {', '.join(differences)}"
     before, after = flatten(training.run.config()), flatten(training.config)
+    if after["training.epochs"]:
+        before["training.steps"] = after["training.steps"]  # follows from the epochs
     changed = [key for key in sorted(MAY_CHANGE) if before.get(key) != after.get(key)]
     if changed:
         yield "started with " + ", ".join(f"{key} {before.get(key)}, now {after.get(key)}" for key in changed)
     schedule = training.config.training.schedule
-    if "training.steps" in changed and schedule in ("cosine", "linear"):
+    if {"training.steps", "training.epochs"} & {*changed} and schedule in ("cosine", "linear"):
         yield (
             f"the {schedule} schedule ends at training.steps, so the learning rate jumps here: "
             "the result differs from a run that had this many steps from the start"

@@ -59,7 +59,7 @@ def train_run(
                 request.raise_if_due()  # SentencePiece turns a Stop raised in its callback into an error of its own
                 raise
             processes.first(lock.hold_folder)
-            if is_done(run, config):
+            if is_done(run, prepared.config):
                 notify(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
             training = build_training(prepared, device, observers, processes)
