@@ -159,3 +159,9 @@ def test_text_in_the_form_of_another_program_is_a_warning_or_refused(line: str, 
     assert filtered(rows, CorpusSettings(preprocessed="allow"))[1].findings == []
     with pytest.raises(DataError, match=r"a\.de:101: 2 lines with .*restore the plain text"):
         filtered(rows, CorpusSettings(preprocessed="refuse"))
+
+
+def test_a_side_in_another_script_than_its_language_is_a_warning() -> None:
+    (finding,) = filtered([("a dog", "Пас спава")] * 4)[1].findings
+    assert finding.is_warning
+    assert str(finding).startswith("4 lines whose letters are mostly Cyrillic, but the language de is written in Latin")
