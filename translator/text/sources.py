@@ -50,8 +50,12 @@ class CorpusSettings(Settings):
     """`[corpus]`: where the sentences come from, and which training pairs are skipped."""
 
     format: Annotated[str, NameIn(lambda: FORMATS)] = Field("files", description="format of the corpus")
-    source_language: str = Field("en", min_length=1, description="BCP 47 tag; suffix of source files, key of source fields")
-    target_language: str = Field("de", min_length=1, description="BCP 47 tag; suffix of target files, key of target fields")
+    source_language: str = Field(
+        "en", min_length=1, description="BCP 47 tag; suffix of source files, key of source fields"
+    )
+    target_language: str = Field(
+        "de", min_length=1, description="BCP 47 tag; suffix of target files, key of target fields"
+    )
     folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
     train: _FileName = Field(
         "train", description=f"file name without the language, or a pair of file names; {EXPANSION_LIMITS}"
