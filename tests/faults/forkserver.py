@@ -14,18 +14,14 @@ import select
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import Any
 
 
 def main() -> None:
     """Import the slow modules, then fork a child for each request."""
+
     import translator.cli.app
     import translator.jobs.compare.compare  # noqa: F401 - brings torch and every room with it
-    from translator.config import load_config
-    from translator.jobs.translate.build import check_model
-
-    check_model(load_config(Path(__file__).parents[2] / "configs" / "demo.toml"))  # brings what torch imports late
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import pickle
 import re
 import shutil
@@ -92,6 +93,45 @@ def test_s03_hostile_parameters_are_refused_early(commands: Commands, work: Path
         assert time.monotonic() - began < 1
     limits = {"RLIMIT_DATA": 1 << 30}
     refused(commands.run(work, "translate", "--run", "runs/demo", "a dog", limits=limits), 4, "final/model.safetensors")
+
+
+def inflate(folder: Path, name: str) -> None:
+    """Make a file sparse and 40 GB long. If it has parameters, its header declares a tensor of that size."""
+    path, num_bytes = folder / name, 40_000_000_000
+    if path.suffix == ".safetensors":
+        entry = {"dtype": "F32", "shape": [num_bytes // 4], "data_offsets": [0, num_bytes]}
+        path.write_bytes(header({"embeddings.bias_V": entry})[:-64])
+        num_bytes += path.stat().st_size
+    os.truncate(path, num_bytes)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["parts"][name] = {"bytes": num_bytes, "sha256": "0" * 64}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("final", "model.safetensors"), ("final", "finished.json"), ("", "config.toml"), ("", "tokenizer/target.model")],
+)
+def test_s03_a_huge_file_is_refused_without_being_read(commands: Commands, work: Path, folder: str, name: str) -> None:
+    inflate(work / "runs/demo" / folder, name)
+    began = time.monotonic()
+    done = commands.run(work, "translate", "--run", "runs/demo", "a dog", limits={"RLIMIT_DATA": 1 << 30})
+    refused(done, 4, Path(name).name)
+    assert time.monotonic() - began < 10  # to hash it takes more than 20 s
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "progress.json"])
+def test_s03_a_checkpoint_with_a_huge_file_is_skipped_without_being_read(
+    commands: Commands, work: Path, name: str
+) -> None:
+    newest = max((work / "runs/demo/checkpoints").glob("step-*"))
+    inflate(newest, name)
+    more = [*SETTINGS["demo"], "training.steps=14"]
+    began = time.monotonic()
+    done = commands.run(work, "train", "demo.toml", *sets(*more), "--output", "runs/demo")
+    assert done.code == 0, done.error_text
+    assert f"{newest.name} is damaged and was skipped: {name}" in done.error_text
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("name", ["../../../secret", "/etc/passwd", "tokenizer/../../secret", "link", "."])
@@ -296,15 +336,35 @@ def test_s13_code_of_a_data_set_is_not_run(commands: Commands, corpus: Path) -> 
     assert not (corpus / "created").exists()
 
 
-def test_s14_an_output_that_is_a_link_is_replaced_and_not_followed(commands: Commands, work: Path) -> None:
+@pytest.mark.parametrize("force", [[], ["--force"]])
+@pytest.mark.parametrize("target", ["precious", "not-there", "/dev/stdout", "/proc/self/fd/1", "/dev/null"])
+def test_s14_an_output_that_is_a_link_is_refused(commands: Commands, work: Path, target: str, force: list[str]) -> None:
     (work / "precious").write_text("precious")
-    for target in ("precious", "not-there"):
-        (work / "out.de").unlink(missing_ok=True)
-        (work / "out.de").symlink_to(target)
-        done = commands.run(work, "translate", "--output", "out.de", "--force", stdin=b"a dog\n")
-        assert (done.code, (work / "out.de").is_symlink()) == (0, False)
+    (work / "out.de").symlink_to(target)
+    outputs = ["out.de", target] if target.startswith("/") else ["out.de"]
+    for output in outputs:
+        done = commands.run(work, "translate", "--output", output, *force, stdin=b"a dog\n")
+        refused(done, 5, f"{output}: is ")
+        assert "--force" not in done.error_text
+    assert (work / "out.de").is_symlink()
     assert (work / "precious").read_text() == "precious"
     assert not (work / "not-there").exists()
+
+
+@pytest.mark.parametrize("name", ["config.toml", "final/model.safetensors", "corpus/test.target", "checkpoints/new"])
+def test_s14_a_part_of_a_run_is_not_overwritten(commands: Commands, work: Path, name: str) -> None:
+    (work / "linked").symlink_to("runs")
+    before = snapshot(work / "runs/demo")
+    words = ["translate", "--run", "runs/demo", "--force", "a dog", "--output"]
+    for folder in ("runs/demo", "linked/demo", "runs/demo-additive/../demo"):
+        done = commands.run(work, *words, f"{folder}/{name}")
+        refused(done, 5, f"belongs to the run {work / 'runs/demo'}; choose a file outside the run folder")
+    assert snapshot(work / "runs/demo") == before
+    for _ in range(2):
+        assert commands.run(work, *words, "runs/demo/dog.de").code == 0
+
+
+def test_s14_a_run_folder_that_is_a_link_is_not_replaced(commands: Commands, work: Path) -> None:
     (work / "planted").symlink_to("runs/demo")
     before = snapshot(work / "runs/demo")
     done = commands.run(work, "train", "demo.toml", *sets(*SHORT), "--output", "planted", "--overwrite")

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import torch
+from safetensors.torch import save
+
 from translator.config import Config, dump_config, load_config, portable
+from translator.models.layers import Vocabularies
 from translator.runs.folder import CONFIG, FINISHED, RECORD, RunFolder
+from translator.runs.model import sketch_model
 from translator.runs.records import (
     CorpusRecord,
     FinishRecord,
@@ -70,11 +75,13 @@ def write_run(folder: Path, config: Config | None = None) -> RunFolder:
 
 
 def finish_run(folder: Path, config: Config | None = None, **changes: object) -> RunFolder:
-    """Write the records of a finished run."""
+    """Write the records of a finished run, whose parameters are zeros."""
     run = write_run(folder, config)
     run.final.mkdir(exist_ok=True)
     (folder / FINISHED).write_bytes(finish_record(config, **changes).as_json())
-    (run.final / "model.safetensors").write_bytes(b"")
+    model = sketch_model(run.config(), Vocabularies(8, 8, is_joint=True))
+    zeros = {name: torch.zeros(parameter.shape) for name, parameter in model.named_parameters()}
+    (run.final / "model.safetensors").write_bytes(save(zeros))
     (run.final / MANIFEST).unlink(missing_ok=True)
     write_manifest(run.final)
     return run

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.example import finish_run, write_run
+from tests.runs.example import CONFIGS, finish_run, write_run
+from translator.config import load_config
 from translator.errors import MachineError, ModelError
 from translator.runs.folder import RECORD, RunFolder
 from translator.storage.manifest import MANIFEST, write_manifest
@@ -92,7 +93,7 @@ def test_an_unfinished_run_says_how_to_continue(tmp_path: Path) -> None:
 
 def test_damaged_final_parameters_are_named(run: RunFolder) -> None:
     (run.final / "model.safetensors").write_bytes(b"x")
-    with pytest.raises(ModelError, match=r"final: model\.safetensors has 1 bytes, expected 0; train the run again"):
+    with pytest.raises(ModelError, match=r"final: model\.safetensors has 1 bytes, expected \d+; train the run again"):
         run.require_finished()
     assert run.find_final_damage(with_parameters=False) is None
 
@@ -120,6 +121,16 @@ def test_a_folder_that_is_not_a_run_is_not_overwritten(tmp_path: Path, run: RunF
     for name in ("other", "file", "link"):
         with pytest.raises(MachineError, match=f"{name}: is not a run folder, so it is not overwritten"):
             RunFolder(tmp_path / name).require_replaceable()
+
+
+def test_the_search_that_a_run_asks_for_is_limited(tmp_path: Path) -> None:
+    asked = ["beam_size=512", "num_best=300", "min_length=9000", "max_length=10000", "max_length_ratio=99"]
+    config = load_config(CONFIGS / "demo.toml", [f"decoding.{setting}" for setting in asked])
+    decoding = write_run(tmp_path / "theirs", config).config().decoding
+    assert (decoding.beam_size, decoding.num_best, decoding.max_target_length(1)) == (128, 128, 1024)
+    assert (decoding.min_length, decoding.max_length_ratio) == (512, 10)
+    usual = load_config(CONFIGS / "demo.toml")
+    assert write_run(tmp_path / "ours", usual).config().decoding == usual.decoding
 
 
 def test_a_run_without_test_sentences_says_so(run: RunFolder) -> None:

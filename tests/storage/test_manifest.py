@@ -34,6 +34,20 @@ def test_every_part_is_hashed_unless_it_is_not_read(name: str, unread: tuple[str
     assert find_damage(folder, unread=unread) is not None
 
 
+def test_nothing_is_hashed_if_a_part_is_too_large_or_the_check_fails(folder: Path) -> None:
+    os.truncate(folder / "a", 2**40)  # hashing it would take hours
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["parts"]["a"]["bytes"] = 2**40
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+    def check() -> None:
+        raise ModelError("a", "is too large")
+
+    assert find_damage(folder, max_bytes={"a": 100}) == f"a has {2**40} bytes, expected at most 100"
+    with pytest.raises(ModelError, match="a: is too large"):
+        find_damage(folder, check=check)
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', '{"format": 0, "parts": {}}', '{"format": true, "parts": {}}',

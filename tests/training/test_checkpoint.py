@@ -106,7 +106,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "deep progress": (lambda folder: replace(folder, PROGRESS, b"[" * 60_000), "is not the progress of a training run"),
     "huge progress": (
         lambda folder: replace(folder, PROGRESS, b" " * 100_000),
-        "is not the progress of a training run",
+        "progress.json has 100000 bytes, expected at most 65536",
     ),
     "strange progress": (
         lambda folder: replace(folder, PROGRESS, b'{"progress": 3}'),

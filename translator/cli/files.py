@@ -17,20 +17,40 @@ if TYPE_CHECKING:
 
 
 def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None:
-    """Raise UsageError if the output is also an input, MachineError if it exists (without `force`) or cannot be written."""
+    """Raise UsageError if the output is also an input, MachineError if it exists (without `force`) or cannot be written.
+
+    Links and files of a run folder are refused even with `force`.
+    """
     if output is None:
         return
     for path in inputs:
         if path is not None and path.exists() and output.exists() and output.samefile(path):
             raise UsageError("--output", f"{output} is the same file as the input {path}", "choose another name")
-    if output.exists() and not output.is_file():
+    folder = output.absolute().parent.resolve()
+    is_regular = output.is_file() or not output.exists()
+    if not is_regular or folder == Path("/dev") or folder.is_relative_to("/proc") or folder.is_relative_to("/sys"):
         raise MachineError(str(output), "is not a regular file", "choose another name, or omit --output")
+    if output.is_symlink():
+        raise MachineError(str(output), "is a symbolic link", "name the file that it leads to, or remove the link")
+    if run := _run_with(folder / output.name):
+        raise MachineError(str(output), f"belongs to the run {run}", "choose a file outside the run folder")
     if output.exists() and not force:
         raise MachineError(str(output), "already exists", "choose another name, or pass --force")
-    if not output.absolute().parent.is_dir():
+    if not folder.is_dir():
         raise MachineError(str(output.parent), "no such folder", "create it first")
-    if not os.access(output.absolute().parent, os.W_OK):
+    if not os.access(folder, os.W_OK):
         raise MachineError(str(output.parent), "folder is not writable", "choose another folder")
+
+
+def _run_with(path: Path) -> Path | None:
+    """Return the run folder that a resolved path is a part of, or None."""
+    for folder in path.parents:
+        if (folder / "run.json").is_file():
+            from translator.runs.folder import PARTS
+
+            if path.relative_to(folder).parts[0] in PARTS:
+                return folder
+    return None
 
 
 def read_given_test(

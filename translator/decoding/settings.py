@@ -23,6 +23,17 @@ def _utilities() -> Mapping[str, object]:
     return UTILITIES
 
 
+_OF_A_RUN = {
+    "beam_size": 128,
+    "num_best": 128,
+    "min_length": 512,
+    "max_length": 1024,
+    "max_length_ratio": 10.0,
+    "max_length_extra": 512,
+}
+"""The highest values that a run folder may ask for: a run of somebody else must not keep the machine busy for days."""
+
+
 class DecodingSettings(Settings):
     """Which search, how wide, how long."""
 
@@ -81,6 +92,13 @@ class DecodingSettings(Settings):
         stopping = "" if self.early_stopping else ", no early stopping"
         by = f" by {self.mbr_utility} ({self.mbr_candidates})" if self.search == "mbr" else ""
         return f"{self.search} search{by}, beam size {self.beam_size}, length penalty {self.length_penalty:g}{stopping}"
+
+    @property
+    def of_a_run(self) -> Self:
+        """The settings with values that may come from somebody else's run folder limited."""
+        values = {name: getattr(self, name) for name in _OF_A_RUN}
+        limited = {name: min(value, _OF_A_RUN[name]) for name, value in values.items() if value is not None}
+        return self.model_copy(update=limited)
 
     @property
     def of_candidates(self) -> Self:

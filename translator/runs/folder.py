@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from translator.config import Config, read_saved_config
 from translator.errors import MachineError, ModelError, TranslatorError, UsageError
-from translator.runs.records import FinishRecord, RunRecord, read_record
+from translator.models.layers import Vocabularies
+from translator.runs.model import check_parameters
+from translator.runs.records import MAX_RECORD_BYTES, FinishRecord, RunRecord, read_record
 from translator.storage.folders import walk
-from translator.storage.manifest import find_damage, lists, recorded_hash
+from translator.storage.manifest import MANIFEST, find_damage, lists, recorded_hash
 from translator.text.reader import LineLimit, read_lines
 from translator.text.tokenizer import Tokenizer
 from translator.training.checkpoint import MODEL
@@ -46,7 +48,15 @@ CARD = "README.md"
 VALIDATION_LINKS = f"{_CORPUS}/validation.align"
 """Gold alignments of the validation pairs, if the corpus has them."""
 
-_FIXED = (CONFIG, RECORD, "tokenizer/source.model", "tokenizer/target.model")
+PARTS = (
+    *(CONFIG, RECORD, WORDS, COUNTS, PAIRS, JOURNAL, CARD, MANIFEST),
+    *(_CORPUS, "tokenizer", "checkpoints", "final", "prepared", "ctranslate2", "tensorboard"),
+)
+"""Files and folders of a run; others that a user puts beside them are ignored."""
+
+_TOKENIZERS = ("tokenizer/source.model", "tokenizer/target.model")
+_FIXED = (CONFIG, RECORD, *_TOKENIZERS)
+_MAX_BYTES = {CONFIG: 2**20, RECORD: MAX_RECORD_BYTES, **dict.fromkeys(_TOKENIZERS, 2**28)}
 _ILLEGAL: dict[str, Callable[[Path], bool]] = {
     "a symbolic link": Path.is_symlink,
     "a pipe": Path.is_fifo,
@@ -118,12 +128,13 @@ class RunFolder(NamedTuple):
         return (journal if journal.exists() else self.path / RECORD).stat().st_mtime
 
     def config(self) -> Config:
-        """Return the config that the run was started with. Raises ModelError if it is damaged."""
+        """Return the config that the run was started with, with limits on its [decoding]. Raises ModelError if it is damaged."""
         try:
-            return read_saved_config(self.path / CONFIG)
+            config = read_saved_config(self.path / CONFIG)
         except (OSError, ValueError, TranslatorError) as error:
             problem = f"cannot be read ({error})"
             raise ModelError(str(self.path / CONFIG), problem, "the run folder is damaged") from error
+        return config.model_copy(update={"decoding": config.decoding.of_a_run})
 
     def record(self) -> RunRecord:
         """Return what was known when the run was prepared. Raises ModelError if the record is damaged."""
@@ -170,8 +181,20 @@ class RunFolder(NamedTuple):
 
     def find_final_damage(self, *, with_parameters: bool = True) -> str | None:
         """Return what is wrong with the folder of the final parameters, or None."""
-        unread = () if with_parameters else (MODEL,)
-        return find_damage(self.final, MODEL, Path(FINISHED).name, unread=unread)
+        record = Path(FINISHED).name
+        unread, check = ((), self._check_parameters) if with_parameters else ((MODEL,), lambda: None)
+        try:
+            return find_damage(
+                self.final, MODEL, record, unread=unread, max_bytes={record: MAX_RECORD_BYTES}, check=check
+            )
+        except ModelError as error:
+            return str(error)
+
+    def _check_parameters(self) -> None:
+        config, sizes = self.config(), self.record().vocab_sizes
+        hashes = {recorded_hash(self.path, name) for name in _TOKENIZERS}
+        vocabularies = Vocabularies(sizes.source, sizes.target, is_joint=len(hashes) == 1)
+        check_parameters(self.final / MODEL, config, vocabularies)
 
     def require_single(self, use: str) -> None:
         """Raise UsageError for an ensemble, which cannot be `use`."""
@@ -192,8 +215,9 @@ class RunFolder(NamedTuple):
         for path in walk(self.path):
             if kind := next((kind for kind, is_kind in _ILLEGAL.items() if is_kind(path)), None):
                 raise ModelError(str(path), f"illegal path: {kind} inside a run folder", "put the file itself there")
-        if reason := find_damage(self.path, *_FIXED, unread=(PAIRS, CARD), removable=(_CORPUS,)):
-            raise ModelError(self.place, reason, "restore the run folder, or train the run again")
+        damage = find_damage(self.path, *_FIXED, unread=(PAIRS, CARD), removable=(_CORPUS,), max_bytes=_MAX_BYTES)
+        if damage:
+            raise ModelError(self.place, damage, "restore the run folder, or train the run again")
 
     def require_finished(self) -> None:
         """Raise ModelError unless the run is intact and finished, with undamaged parameters."""

@@ -16,7 +16,7 @@ from translator.training.settings import TrainingSettings
 FORMAT: Literal[2] = 2
 """Of run folders. Raise it when a record or a file changes its meaning; runs of another format are rejected."""
 
-_MAX_BYTES = 2**20
+MAX_RECORD_BYTES = 2**20
 _MAX_QUOTED = 100
 """Characters of a key that an error quotes."""
 
@@ -171,8 +171,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 def read_record(path: Path, kind: type[RecordT]) -> RecordT:
     """Read a record. Raises ModelError if the file is missing, damaged or of another format."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES:,} bytes")
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            raise ValueError(f"more than {MAX_RECORD_BYTES:,} bytes")
         content = path.read_bytes()
         written_in = _FormatOnly.model_validate_json(content, strict=True).format
         if written_in == FORMAT:

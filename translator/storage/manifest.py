@@ -3,8 +3,9 @@
 import hashlib
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,29 +47,37 @@ def write_manifest(folder: Path) -> None:
 
 
 def find_damage(
-    folder: Path, *expected: str, unread: Collection[str] = (), removable: Collection[str] = ()
+    folder: Path,
+    *expected: str,
+    unread: Collection[str] = (),
+    removable: Collection[str] = (),
+    max_bytes: Mapping[str, int] = MappingProxyType({}),
+    check: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Return what is wrong with a folder that should have the parts `expected`, or None if it is as it was written.
 
-    `unread` names parts whose hash is not checked, because they are large and not used now; `removable` names folders
-    that may have been deleted as a whole. Raises ModelError for a folder that a later version of this program wrote.
+    `unread` names parts that are not checked, because they are large and not used now; `removable` names folders that may
+    have been deleted as a whole. Since hashing a huge file takes minutes, `max_bytes` limits the size of parts, and `check`
+    is called before anything is hashed. Raises ModelError for a folder that a later version of this program wrote.
     """
     try:
-        parts = _read_manifest(folder).parts
+        listed = _read_manifest(folder).parts
         removed = tuple(f"{name}/" for name in removable if not os.path.lexists(folder / name))
+        parts = {name: listed[name] for name in listed if name not in unread and not name.startswith(removed)}
         for name, part in parts.items():
-            if (
-                name not in unread
-                and not name.startswith(removed)
-                and (reason := _find_damaged_part(folder, name, part))
-            ):
+            if reason := _find_wrong_file(folder, name, part, max_bytes.get(name)):
                 return reason
+        if missing := [name for name in expected if name not in listed]:
+            return f"{MANIFEST} does not list {missing[0]}"
+        check()
+        for name, part in parts.items():
+            if _sha256(folder / name) != part.sha256:
+                return f"{name} has changed since it was written (SHA-256 differs)"
     except OSError as error:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
     except ValueError:
         return f"{MANIFEST} is damaged"
-    missing = [name for name in expected if name not in parts]
-    return f"{MANIFEST} does not list {missing[0]}" if missing else None
+    return None
 
 
 def lists(folder: Path, name: str) -> bool:
@@ -101,7 +110,7 @@ def _read_manifest(folder: Path) -> _Manifest:
     return manifest
 
 
-def _find_damaged_part(folder: Path, name: str, part: _Part) -> str | None:
+def _find_wrong_file(folder: Path, name: str, part: _Part, max_bytes: int | None) -> str | None:
     path = folder / name
     if Path(name).is_absolute() or ".." in Path(name).parts or path.resolve() != folder.resolve() / name:
         return f"illegal path {name!r} in {MANIFEST}"
@@ -110,7 +119,9 @@ def _find_damaged_part(folder: Path, name: str, part: _Part) -> str | None:
         return f"{name} is not a file"
     if status.st_size != part.bytes:
         return f"{name} has {status.st_size} bytes, expected {part.bytes}"
-    return None if _sha256(path) == part.sha256 else f"{name} has changed since it was written (SHA-256 differs)"
+    if max_bytes is not None and part.bytes > max_bytes:
+        return f"{name} has {part.bytes} bytes, expected at most {max_bytes}"
+    return None
 
 
 def _sha256(path: Path) -> str:

@@ -7,14 +7,15 @@ The newest checkpoint is found by listing the folder; no file points to it. A da
 training resumes from the previous one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import torch
 from pydantic import ConfigDict, TypeAdapter
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -30,6 +31,11 @@ MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "prog
 AVERAGE = "average.safetensors"
 _MAX_HEADER_BYTES = 2**24
 _MAX_RECORD_BYTES = 2**16
+_DTYPES = {"F32": "float32", "I64": "int64", "U8": "uint8"}
+"""torch's names of the types in our safetensors files."""
+
+Layout: TypeAlias = dict[str, str]
+"""Shape and type of each tensor of a file, such as `(500, 128)` or, unless the type is float32, `() of int64`."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ def restore_checkpoint(
     place, tensors = str(checkpoint.path / OPTIMIZER), read_parameters(checkpoint.path / OPTIMIZER)
     random = {name: tensors.pop(name) for name in ("random", "random_cuda") if name in tensors}
     record = _read_record(checkpoint.path)
-    check_shapes(tensors, state_shapes(optimizer) if record.progress.step > 0 else {}, place)
+    expected = state_shapes(optimizer) if record.progress.step > 0 else {}
+    check_layout(layout_of(tensors), {name: str(shape) for name, shape in expected.items()}, place)
     states: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         number, key = name.split(".", 1)
@@ -117,7 +124,7 @@ def restore_checkpoint(
     if average is not None:
         path = checkpoint.path / AVERAGE
         saved = read_parameters(path)
-        check_shapes(saved, {name: tuple(tensor.shape) for name, tensor in average.tensors.items()}, str(path))
+        check_layout(layout_of(saved), layout_of(average.tensors), str(path))
         for name, tensor in average.tensors.items():
             tensor.copy_(saved[name])
     try:
@@ -134,8 +141,6 @@ def _read_record(folder: Path) -> CheckpointRecord:
     """Raise ModelError if `progress.json` is damaged or belongs to another step."""
     path = folder / PROGRESS
     try:
-        if path.stat().st_size > _MAX_RECORD_BYTES:
-            raise ValueError("too long")
         record = _RECORD.validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(str(path), "is not the progress of a training run") from error
@@ -149,18 +154,35 @@ def parameters_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
 
 
-def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter; tied ones have the first of their names."""
-    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+def layout_of(tensors: Mapping[str, Tensor]) -> Layout:
+    return {name: _described(str(x.dtype).removeprefix("torch."), x.shape) for name, x in tensors.items()}
+
+
+def _described(dtype: str, shape: Iterable[int]) -> str:
+    return f"{tuple(shape)}" if dtype == "float32" else f"{tuple(shape)} of {dtype}"
+
+
+def read_layout(path: Path) -> Layout:
+    """Return what a safetensors file declares to hold; reads only its header, and raises ModelError if that is damaged."""
+    try:
+        with path.open("rb") as file:
+            num_bytes = int.from_bytes(file.read(8), "little")
+        if num_bytes > _MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {num_bytes} bytes")
+        with safe_open(path, framework="numpy") as tensors:
+            parts = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
+            return {
+                name: _described(_DTYPES.get(part.get_dtype(), part.get_dtype()), part.get_shape())
+                for name, part in parts.items()
+            }
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(str(path), f"cannot be read as safetensors ({error})") from error
 
 
 def read_parameters(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file. Raises ModelError, before it reads much, if the file is something else."""
+    read_layout(path)
     try:
-        with path.open("rb") as file:
-            num_bytes = int.from_bytes(file.read(8), "little")
-            if num_bytes > _MAX_HEADER_BYTES:
-                raise ValueError(f"a header of {num_bytes} bytes")
         return load(path.read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
         raise ModelError(str(path), f"cannot be read as safetensors ({error})") from error
@@ -168,27 +190,30 @@ def read_parameters(path: Path) -> dict[str, Tensor]:
 
 def load_parameters(model: nn.Module, parameters: dict[str, Tensor], place: str) -> None:
     """Copy parameters into a model. Raises ModelError naming the first that does not fit, with both shapes."""
-    check_shapes(parameters, shapes_of(model), place)
+    check_layout(layout_of(parameters), layout_of(dict(model.named_parameters())), place)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(parameters[name])
 
 
-def check_shapes(tensors: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], place: str) -> None:
-    """Raise ModelError unless there are exactly these tensors, in these shapes."""
-    for name in [*shapes, *(tensors.keys() - shapes.keys())]:
-        shape = tuple(tensors[name].shape) if name in tensors else "missing"
-        expected = shapes.get(name, "nothing")
-        if shape != expected:
-            raise ModelError(place, f"parameters of another model: {name} is {shape}, expected {expected}")
+def check_layout(found: Layout, expected: Layout, place: str) -> None:
+    """Raise ModelError, naming the first difference, unless there are exactly these tensors."""
+    for name in [*expected, *(found.keys() - expected.keys())]:
+        pair = found.get(name, "missing"), expected.get(name, "nothing")
+        if pair[0] != pair[1]:
+            raise ModelError(place, f"parameters of another model: {name} is {pair[0]}, expected {pair[1]}")
 
 
-def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoint]:
-    """Return all undamaged checkpoints, oldest first. Each damaged one is reported to `warn` and not touched."""
+def find_checkpoints(folder: Path, warn: Callable[[str], None], layout: Layout | None = None) -> list[Checkpoint]:
+    """Return all undamaged checkpoints, oldest first. Each damaged one is reported to `warn` and not touched.
+
+    If the layout of the model is given, checkpoints of other models count as damaged.
+    """
     checkpoints = []
     for path in sorted(folder.glob("step-*")):
-        reason = find_damage(path, MODEL, OPTIMIZER, PROGRESS)
         try:
+            check = partial(_check_headers, path, layout)
+            reason = find_damage(path, MODEL, OPTIMIZER, PROGRESS, max_bytes={PROGRESS: _MAX_RECORD_BYTES}, check=check)
             if reason is None:
                 record = _read_record(path)
                 checkpoints.append(Checkpoint(path, record.progress.step, record.bleu, record.in_passing, record.chrf))
@@ -197,6 +222,19 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None]) -> list[Checkpoi
         if reason is not None:
             warn(f"{path.name} is damaged and was skipped: {reason}")
     return checkpoints
+
+
+def _check_headers(folder: Path, layout: Layout | None) -> None:
+    """Raise ModelError if the files cannot be those of a model with this layout."""
+    if layout is None:
+        return
+    check_layout(read_layout(folder / MODEL), layout, MODEL)
+    expected = 3 * (folder / MODEL).stat().st_size + 2**20  # Adam has two moments per parameter
+    for path in (folder / OPTIMIZER, folder / AVERAGE):
+        if path.exists() and path.stat().st_size > expected:
+            raise ModelError(
+                path.name, f"has {path.stat().st_size} bytes, expected less than {expected} for this model"
+            )
 
 
 def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:

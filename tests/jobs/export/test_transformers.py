@@ -22,10 +22,11 @@ from translator.errors import MachineError, UsageError
 from translator.jobs.export import transformers_checkpoint, transformers_export
 from translator.jobs.export.transformers_checkpoint import check_exportable, write_checkpoint
 from translator.jobs.export.transformers_export import export_checkpoint
-from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.translator import Translator
 from translator.ops.choice import Ops
 from translator.runs.folder import RunFolder
+from translator.runs.model import build_model
 from translator.text.batches import EncodedLines
 from translator.text.tokenizer import BOS, EOS
 

@@ -13,10 +13,11 @@ from translator.errors import DataError, UsageError
 from translator.evaluation.alignment import pharaoh
 from translator.jobs.inspect import attention
 from translator.jobs.inspect.attention import AttentionViewer
-from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.translator import Translator
 from translator.ops.choice import Ops
 from translator.runs.folder import CONFIG, VALIDATION_LINKS, HeldOut, RunFolder
+from translator.runs.model import build_model
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import TokenizerSettings
 from translator.text.tokenizer_training import train_tokenizer

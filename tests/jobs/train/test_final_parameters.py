@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.runs.example import write_run
+from tests.runs.test_folder import sealed
 from tests.tiny import tiny
 from translator.config import Config, load_config
 from translator.jobs.train.final_parameters import (
@@ -18,7 +20,10 @@ from translator.jobs.train.final_parameters import (
     is_done,
     save_final_parameters,
 )
+from translator.models.layers import Vocabularies
+from translator.ops.choice import Ops
 from translator.runs.folder import RunFolder
+from translator.runs.model import build_model
 from translator.training.checkpoint import Checkpoint
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
@@ -99,7 +104,8 @@ def test_parameters_and_record_are_saved_together(tmp_path: Path, config: Config
 def test_a_run_is_done_until_more_steps_are_asked_for_or_its_parameters_are_damaged(
     tmp_path: Path, config: Config
 ) -> None:
-    model, run = tiny("transformer"), RunFolder(tmp_path)
+    run = sealed(write_run(tmp_path / "run", config))
+    model = build_model(config, Vocabularies(8, 8, is_joint=True), ops=Ops())
     assert not is_done(run, config)
     final = FinalParameters("step 7", dict(model.named_parameters()), None)
     save_final_parameters(run, config, model, final, Ending(Progress(step=7), "", "train", {}))
@@ -108,5 +114,5 @@ def test_a_run_is_done_until_more_steps_are_asked_for_or_its_parameters_are_dama
     fewer = config.model_copy(update={"training": config.training.model_copy(update={"steps": 7})})
     assert not is_done(run, more)
     assert is_done(run, fewer)
-    (tmp_path / "final/model.safetensors").write_bytes(b"")
+    (run.final / "model.safetensors").write_bytes(b"")
     assert not is_done(run, config)

@@ -8,10 +8,11 @@ import torch
 
 from translator.config import Config, load_config
 from translator.decoding.rules import SUPPRESSED
-from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.engines import CTranslate2Engine, TorchEngine
 from translator.ops.choice import Ops
+from translator.runs.model import build_model
 from translator.text.sources import read_split
 from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import train_tokenizer

@@ -8,14 +8,13 @@ import torch
 from translator.config import load_config
 from translator.errors import MachineError, UsageError
 from translator.jobs.translate.build import (
-    build_model,
     check_model,
     choose_device,
-    count_parameters,
     environment_of,
 )
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
+from translator.runs.model import build_model, count_parameters
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 

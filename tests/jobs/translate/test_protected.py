@@ -12,12 +12,13 @@ from translator.decoding import SEARCHES
 from translator.decoding.settings import DecodingSettings
 from translator.errors import TranslatorError
 from translator.jobs.inspect.attention import AttentionViewer
-from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.engines import CTranslate2Engine
 from translator.jobs.translate.translator import Translator
 from translator.ops.choice import Ops
 from translator.runs.folder import RunFolder
+from translator.runs.model import build_model
 from translator.text.corpus import Corpus
 from translator.text.tokenizer_training import train_tokenizer
 

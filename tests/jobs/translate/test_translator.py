@@ -10,10 +10,11 @@ from translator.config import load_config
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.jobs.translate import translator as translator_module
-from translator.jobs.translate.build import build_model, vocabularies_of
+from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.engines import Ids
 from translator.jobs.translate.translator import Translator, default_batch_size
 from translator.ops.choice import Ops
+from translator.runs.model import build_model
 from translator.text.corpus import Corpus
 from translator.text.tokenizer import TokenizerSettings
 from translator.text.tokenizer_training import train_tokenizer

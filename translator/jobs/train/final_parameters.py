@@ -13,9 +13,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from translator.config import Config, portable
-from translator.jobs.translate.build import count_parameters
 from translator.models.interface import AnyModel
 from translator.runs.folder import FINISHED, RunFolder
+from translator.runs.model import count_parameters
 from translator.runs.records import FinishRecord, now
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder

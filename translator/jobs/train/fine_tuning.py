@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from translator.config import Config, override_config
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate.build import build_model, vocabularies_of
-from translator.ops.choice import Ops
+from translator.jobs.translate.build import vocabularies_of
 from translator.runs.folder import COUNTS, WORDS, RunFolder
 from translator.runs.lookup import find_run
+from translator.runs.model import check_parameters
 from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_counts, load_words
-from translator.training.checkpoint import MODEL, check_shapes, read_parameters, shapes_of
+from translator.training.checkpoint import MODEL, read_parameters
 
 _LEARNING_RATE_FACTOR = 0.5
 _PATIENCE = 5
@@ -62,11 +62,8 @@ def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> 
         problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
         advice = f"use that one: --set tokenizer.path={first.path}"
         raise ModelError("training.initialise_from", problem, advice)
-    parameters = read_parameters(first.final / MODEL)
-    with torch.device("meta"):
-        model = build_model(config, vocabularies_of(tokenizer), ops=Ops())
-    check_shapes(parameters, shapes_of(model), str(first.final / MODEL))
-    return parameters
+    check_parameters(first.final / MODEL, config, vocabularies_of(tokenizer))
+    return read_parameters(first.final / MODEL)
 
 
 def learned_before(config: Config) -> Learned:

@@ -19,9 +19,7 @@ from translator.jobs.train.prepare import Prepared
 from translator.jobs.train.run_loop import Training
 from translator.jobs.train.watchdog import note_saved_step
 from translator.jobs.translate.build import (
-    build_model,
     configure_library,
-    count_parameters,
     environment_of,
     vocabularies_of,
 )
@@ -29,6 +27,7 @@ from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops, choose_workers
 from translator.runs.folder import JOURNAL, WORDS
+from translator.runs.model import build_model, count_parameters
 from translator.storage.temporary import recover_partial_writes
 from translator.text.batches import EncodedPairs, TokenBatches, encode_corpus
 from translator.text.static_batches import StaticBatches
@@ -36,7 +35,7 @@ from translator.text.subword_sampling import BPEDropout, Segmenter, SubwordSampl
 from translator.text.tokenizer import Tokenizer
 from translator.text.words import load_words
 from translator.training.capture import CapturedUpdates
-from translator.training.checkpoint import find_checkpoints, load_parameters, restore_checkpoint
+from translator.training.checkpoint import find_checkpoints, layout_of, load_parameters, restore_checkpoint
 from translator.training.consistency import CONSISTENCIES
 from translator.training.journal import truncate_after
 from translator.training.loop import Replay, build_optimizer
@@ -166,7 +165,8 @@ def resume(training: Training) -> None:
     run, notify, processes = training.run, training.observer.notify, training.processes
     for folder in (run.path, run.checkpoints):
         processes.first(partial(recover_partial_writes, folder))
-    training.checkpoints = find_checkpoints(run.checkpoints, notify)
+    layout = layout_of(dict(training.objective.model.named_parameters()))
+    training.checkpoints = find_checkpoints(run.checkpoints, notify, layout)
     record = None
     while training.checkpoints and record is None:
         newest = training.checkpoints[-1]

@@ -1,4 +1,4 @@
-"""Build what a config describes: device, model and the checks that need a model but no data."""
+"""Devices, and the checks that need a model but no data."""
 
 import re
 
@@ -6,14 +6,10 @@ import torch
 
 from translator.config import Config
 from translator.errors import MachineError, UsageError
-from translator.models import MODELS
-from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
+from translator.runs.model import count_parameters, sketch_model
 from translator.text.tokenizer import Tokenizer
-
-_MAX_PARAMETERS = 2_000_000_000
-
 
 _DEVICE = r"cpu|cuda(:\d+)?"
 
@@ -62,33 +58,7 @@ def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
     return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, tokenizer.num_slots)
 
 
-def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyModel:
-    """Return a new model on the default device. Raise UsageError for settings that contradict each other."""
-    architecture = MODELS[config.architecture]
-    model = architecture.build(config.model, config.encoder, config.decoder, vocabularies=vocabularies, ops=ops)
-    model.num_slots = vocabularies.num_slots
-    return model
-
-
 def check_model(config: Config) -> int:
-    """Build the model on the meta device, before any data is read, and return its number of parameters.
-
-    Raises UsageError if it cannot be built or has more than two billion parameters.
-    """
+    """Return the number of parameters of the model, before any data is read. Raise UsageError if it cannot be built."""
     size = config.tokenizer.vocab_size
-    try:
-        with torch.device("meta"):
-            model = build_model(config, Vocabularies(size, size, config.tokenizer.joint), ops=Ops())
-        num_parameters = count_parameters(model)
-    except (RuntimeError, OverflowError) as error:
-        problem = f"cannot be built ({str(error).splitlines()[0]})"
-        raise UsageError("[model]", problem, "choose smaller sizes") from error
-    if num_parameters > _MAX_PARAMETERS:
-        problem = f"would have {num_parameters:,} parameters, expected at most {_MAX_PARAMETERS:,}"
-        raise UsageError("[model]", problem, "choose smaller sizes")
-    return num_parameters
-
-
-def count_parameters(model: torch.nn.Module) -> int:
-    """Return the number of trainable parameters; tied ones count once."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return count_parameters(sketch_model(config, Vocabularies(size, size, config.tokenizer.joint)))

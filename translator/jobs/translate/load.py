@@ -4,19 +4,18 @@ from pathlib import Path
 
 import torch
 
-from translator.config import Config, flatten
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate.build import build_model, choose_device, configure_library, vocabularies_of
+from translator.jobs.translate.build import choose_device, configure_library, vocabularies_of
 from translator.jobs.translate.engines import ENGINES
 from translator.jobs.translate.translator import Translator
 from translator.models.ensemble import Ensemble
 from translator.models.interface import AnyModel
-from translator.models.layers import Vocabularies
-from translator.ops.choice import Ops, choose_ops
-from translator.runs.folder import CONFIG, WORDS, RunFolder
+from translator.ops.choice import choose_ops
+from translator.runs.folder import WORDS, RunFolder
 from translator.runs.lookup import find_run
+from translator.runs.model import build_model, check_parameters
 from translator.text.words import load_words
-from translator.training.checkpoint import MODEL, check_shapes, load_parameters, read_parameters, shapes_of
+from translator.training.checkpoint import MODEL, load_parameters, read_parameters
 
 
 def load(
@@ -63,32 +62,10 @@ def _load_model(folder: RunFolder, device: torch.device) -> AnyModel:
     precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
     ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)
     configure_library(device, ops)
-    path = folder.final / MODEL
+    path, vocabularies = folder.final / MODEL, vocabularies_of(tokenizer)
+    check_parameters(path, config, vocabularies)
     parameters = read_parameters(path)
-    vocabularies = vocabularies_of(tokenizer)
-    _check_sizes(folder, config, vocabularies, parameters)
     with device:
         model = build_model(config, vocabularies, ops=ops)
     load_parameters(model, parameters, str(path))
     return model
-
-
-def _check_sizes(
-    folder: RunFolder, config: Config, vocabularies: Vocabularies, parameters: dict[str, torch.Tensor]
-) -> None:
-    """Raise ModelError if the config has sizes that the parameters do not have, before memory is allocated for them.
-
-    Building the model on the meta device takes a second, so it is only done if a size exceeds all sizes of parameters.
-    """
-    tables, settings = ("model.", "encoder.", "decoder."), flatten(config).items()
-    sizes = [value for key, value in settings if key.startswith(tables) and isinstance(value, int)]
-    largest = max([len(parameters), *(size for parameter in parameters.values() for size in parameter.shape)])
-    if max(sizes) <= largest:
-        return
-    try:
-        with torch.device("meta"):
-            model = build_model(config, vocabularies, ops=Ops())
-        check_shapes(parameters, shapes_of(model), str(folder.final / MODEL))
-    except (RuntimeError, OverflowError, UsageError) as error:
-        problem = f"does not describe a valid model ({error})"
-        raise ModelError(str(folder.path / CONFIG), problem, "restore the run folder") from error

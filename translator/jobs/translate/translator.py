@@ -14,11 +14,11 @@ from translator.decoding.forced import forced_log_probs
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
-from translator.jobs.translate.build import count_parameters
 from translator.jobs.translate.candidates import Candidate, by_consensus, combined
 from translator.jobs.translate.engines import Engine, TorchEngine
 from translator.jobs.translate.options import TranslateOptions, with_options
 from translator.models.interface import AnyModel
+from translator.runs.model import count_parameters
 from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatches
 from translator.text.sentences import sentences_of
 from translator.text.tokenizer import BOS, Tokenizer
