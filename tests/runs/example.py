@@ -75,13 +75,14 @@ def write_run(folder: Path, config: Config | None = None) -> RunFolder:
 
 
 def finish_run(folder: Path, config: Config | None = None, **changes: object) -> RunFolder:
-    """Write the records of a finished run, whose parameters are zeros."""
+    """Write the records of a finished run, whose parameters are random."""
     run = write_run(folder, config)
     run.final.mkdir(exist_ok=True)
     (folder / FINISHED).write_bytes(finish_record(config, **changes).as_json())
     model = sketch_model(run.config(), Vocabularies(8, 8, is_joint=True))
-    zeros = {name: torch.zeros(parameter.shape) for name, parameter in model.named_parameters()}
-    (run.final / "model.safetensors").write_bytes(save(zeros))
+    random = torch.Generator().manual_seed(1)
+    parameters = {name: torch.rand(x.shape, generator=random) for name, x in model.named_parameters()}
+    (run.final / "model.safetensors").write_bytes(save(parameters))
     (run.final / MANIFEST).unlink(missing_ok=True)
     write_manifest(run.final)
     return run

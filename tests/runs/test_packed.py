@@ -98,7 +98,7 @@ def test_a_bomb_is_not_unpacked(pack: Path) -> None:
     find_run(pack).require_finished()  # another program may have compressed it
     with zipfile.ZipFile(pack, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
-            archive.writestr(name, bytes(10**7) if name == "README.md" else content)
+            archive.writestr(name, bytes(10**8) if name == "README.md" else content)
     rejected(pack, "it expands to more than 20 times its size")
 
 
