@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import torch
 
-from translator.jobs.translate.build import count_parameters
 from translator.models.interface import AnyModel
+from translator.runs.model import count_parameters
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
 
