@@ -75,6 +75,8 @@ def test_the_result_has_the_form_of_the_text(loaded: Translator) -> None:
 def test_keyword_arguments_change_the_search_and_are_checked(loaded: Translator) -> None:
     assert loaded.translate(PAIRS[0][0], max_length=1) == "Ein"
     assert loaded.translate(PAIRS[0][0], search="greedy", batch_size=1) == PAIRS[0][1]
+    assert loaded.translate(PAIRS[0][0], prefix="Der Mann").startswith("Der Mann")
+    assert loaded.translate([PAIRS[0][0]] * 2, prefix=["Die", ""])[1] == PAIRS[0][1]
     with pytest.raises(UsageError, match=r"^beam_size: found 0, expected greater than or equal to 1$"):
         loaded.translate("a", beam_size=0)
     with pytest.raises(UsageError, match="num_best = 9 is more than the 4 that beam search keeps; raise beam_size"):
@@ -97,6 +99,16 @@ def test_a_score_is_the_log_probability_that_the_search_reports(loaded: Translat
         assert math.fsum(score.token_log_probs) == pytest.approx(score.log_prob)
         assert (len(score.tokens), score.tokens[-1]) == (len(score.token_log_probs), "</s>")
     assert loaded.score(*PAIRS[0]).log_prob == pytest.approx(scores[0].log_prob, abs=1e-4)
+
+
+def test_the_confidences_of_the_words_multiply_to_the_probability_of_the_text(loaded: Translator) -> None:
+    sources = [source for source, _ in PAIRS]
+    for source, [best] in zip(sources, loaded.candidates(sources, with_words=True), strict=True):
+        assert [word.word for word in best.words] == best.text.split()
+        *_, end = loaded.score(source, best.text).token_log_probs
+        assert math.prod(word.confidence for word in best.words) == pytest.approx(
+            math.exp(best.log_prob - end), rel=1e-3
+        )
 
 
 def test_pairs_that_are_none_are_rejected(loaded: Translator) -> None:

@@ -32,7 +32,8 @@ from translator.version import __version__
 if TYPE_CHECKING:
     from translator.api import train
     from translator.jobs.translate.load import load
-    from translator.jobs.translate.translator import AttentionWeights, TargetScore, Translator
+    from translator.jobs.translate.results import AttentionWeights, TargetScore
+    from translator.jobs.translate.translator import Translator
     from translator.runs.folder import RunFolder
 
 __all__ = ["AttentionWeights", "RunFolder", "TargetScore", "Translator", "__version__", "load", "train"]
@@ -41,8 +42,8 @@ _MODULES = {
     "load": "jobs.translate.load",
     "train": "api",
     "Translator": "jobs.translate.translator",
-    "TargetScore": "jobs.translate.translator",
-    "AttentionWeights": "jobs.translate.translator",
+    "TargetScore": "jobs.translate.results",
+    "AttentionWeights": "jobs.translate.results",
     "RunFolder": "runs.folder",
 }
 

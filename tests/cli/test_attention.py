@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import ROOT, Program
 from translator.cli.attention import with_attention
+from translator.jobs.translate.candidates import Candidate
 
 LINES = b"A dog sleeps.\n\n[red]:smile: a\x1b[2J $x$ cat\n"
 
@@ -41,7 +42,7 @@ def test_json_has_words_and_attention_weights_that_imply_the_alignment(lines: Pa
     seen = records[0]["attention"]
     assert seen["source"]["words"] == ["A", "dog", "sleeps.", "</s>"]
     assert seen["view"]["title"] == "cross-attention, average of 4 heads"
-    assert records[0]["translations"][0].keys() == {"text", "score", "log_prob", "is_finished", "is_source_truncated"}
+    assert records[0]["translations"][0].keys() == {*Candidate._fields} - {"ids"}
     for row in seen["weights"]:
         assert sum(row) == pytest.approx(1.0, abs=1e-5)
     words = [max(range(3), key=row.__getitem__) for row in seen["weights"]]

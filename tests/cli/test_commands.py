@@ -131,6 +131,64 @@ def test_json_lines_have_the_n_best_translations(here: Path, program: Program) -
     assert 1 <= len(record["translations"]) <= 2
 
 
+def test_every_word_of_a_json_line_has_a_confidence(here: Path, program: Program) -> None:
+    lines = program("translate", "--input", "test.en", "--json").output.splitlines()
+    for line in lines:
+        for translation in json.loads(line)["translations"]:
+            assert bool(translation["words"]) == bool(translation["text"])
+            assert all(0 <= word["confidence"] <= 1 for word in translation["words"])
+    assert json.loads(program("translate", "", "--json").output)["translations"][0]["words"] == []
+
+
+def test_plain_lines_have_the_n_best_translations_with_line_and_score(here: Path, program: Program) -> None:
+    rows = program("translate", "a dog sleeps", "the cat", "--num-best", "2").output.splitlines()
+    records = program("translate", "a dog sleeps", "the cat", "--num-best", "2", "--json").output.splitlines()
+    best = [(number, one) for number, line in enumerate(records, 1) for one in json.loads(line)["translations"]]
+    assert rows == [f"{number} ||| {one['text']} ||| {one['score']:.6f}" for number, one in best]
+    result = program("translate", "a dog", "--num-best", "2", "--attention", "terminal")
+    assert (result.code, "--num-best: given with --attention on standard output" in result.errors) == (2, True)
+
+
+def test_translations_start_with_their_prefix(here: Path, program: Program) -> None:
+    lines = program("translate", "a dog sleeps", "the cat", "--prefix", "Unser Hund").output.splitlines()
+    assert [line[:10] for line in lines] == ["Unser Hund"] * 2
+    lines = program("translate", "--prefix-column", stdin=b"a dog\tDer alte\nthe cat\n\tx\n").output.splitlines()
+    assert lines[0].startswith("Der alte")
+    assert lines[1:] == [*program("translate", "the cat").output.splitlines(), ""]
+    assert program("translate", "a dog", "--prefix", "x", "--prefix-column").code == 2
+
+
+def test_no_sequence_of_tokens_is_repeated_on_request(here: Path, program: Program) -> None:
+    words = ["a dog sleeps", "--set", "decoding.min_length=12", "--set", "decoding.max_length=12"]
+    free = json.loads(program("translate", *words, "--json").output)["translations"][0]
+    bound = json.loads(program("translate", *words, "--no-repeat-ngram", "1", "--json").output)["translations"][0]
+    assert bound["log_prob"] < free["log_prob"]
+
+
+def test_a_dash_is_standard_input(here: Path, program: Program) -> None:
+    expected = program("translate", "a dog sleeps").output
+    assert program("translate", "-", stdin=b"a dog sleeps\n").output == expected
+    assert program("translate", "--input", "-", stdin=b"a dog sleeps\n").output == expected
+
+
+def test_an_unfinished_run_translates_with_its_best_checkpoint(here: Path, program: Program) -> None:
+    shutil.rmtree(here / "runs/demo/final")
+    result = program("translate", "a dog sleeps")
+    assert result.code == 0
+    assert "runs/demo: training has not finished; translating with its best checkpoint, step " in result.errors
+    with pytest.warns(UserWarning, match="training has not finished"):
+        assert translator.load("demo").translate("a dog sleeps") + "\n" == result.output
+    best = result.errors.partition("checkpoint, step ")[2].partition(",")[0]
+    chosen = program("translate", "a dog sleeps", "--checkpoint", f"step-{best}")
+    assert (chosen.output, "training has not finished" in chosen.errors) == (result.output, False)
+    result = program("translate", "a dog sleeps", "--checkpoint", "step-5")
+    assert result.code == 2
+    assert "--checkpoint: found 'step-5', but runs/demo has step-" in result.errors
+    shutil.rmtree(here / "runs/demo/checkpoints")
+    result = program("translate", "a dog sleeps")
+    assert (result.code, "has no checkpoint" in result.errors) == (4, True)
+
+
 def test_unknown_words_are_reported_once(here: Path, program: Program) -> None:
     result = program("translate", "a zeppelin and a Zeppelin")
     assert result.errors.count("zeppelin") == 1

@@ -11,6 +11,7 @@ from tests.decoding.toy import Source, padded
 from tests.forced import forced_log_probs
 from translator.decoding import SEARCHES
 from translator.decoding.hypothesis import Hypothesis, length_penalty
+from translator.decoding.rules import Prefixes
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS, PAD, UNK
@@ -24,8 +25,8 @@ def settings_of(search: str, **changes: Any) -> DecodingSettings:
     return DecodingSettings.model_validate({**defaults, **changes})
 
 
-def run(model: AnyModel, source: Source, settings: DecodingSettings) -> list[list[Hypothesis]]:
-    return SEARCHES[settings.search](model, source.ids, source.mask, settings)
+def run(model: AnyModel, source: Source, settings: DecodingSettings, prefixes: Prefixes = ()) -> list[list[Hypothesis]]:
+    return SEARCHES[settings.search](model, source.ids, source.mask, settings, prefixes)
 
 
 def ids_of(results: list[list[Hypothesis]]) -> list[list[tuple[int, ...]]]:
@@ -106,6 +107,41 @@ def test_control_tokens_are_never_generated(model: AnyModel, source: Source, sea
         assert all(token in TOKENS for hypothesis in hypotheses for token in hypothesis.ids)
 
 
+PREFIXES = [[4], [], [5, 5, 4], [6, 4], [4, 4, 4, 4, 4, 4], [5]]
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_each_translation_starts_with_its_prefix_and_has_its_forced_score(
+    model: AnyModel, sentences: list[list[int]], source: Source, search: str
+) -> None:
+    settings = settings_of(search)
+    found = run(model, source, settings, PREFIXES)
+    for row, (prefix, hypotheses) in enumerate(zip(PREFIXES, found, strict=True)):
+        assert hypotheses
+        assert all(list(hypothesis.ids[: len(prefix)]) == prefix for hypothesis in hypotheses)
+        expected = forced(model, source, row, hypotheses)
+        assert [hypothesis.log_prob for hypothesis in hypotheses] == pytest.approx(expected, abs=1e-4)
+        alone = run(model, padded([sentences[row]]), settings, [prefix])
+        assert ids_of(alone) == ids_of([hypotheses])
+    assert ids_of(run(model, source, settings, [[]] * 6)) == ids_of(run(model, source, settings))
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_no_ngram_is_repeated_after_the_prefix(model: AnyModel, source: Source, search: str, size: int) -> None:
+    favour(model, EOS, -6.0)
+    for token in TOKENS[:2]:
+        favour(model, token, 4.0)
+    for prefix, changes in (([], {}), ([4, 4, 4], {"max_length": 8})):
+        settings = settings_of(search, no_repeat_ngram=size, **changes)
+        for hypotheses in run(model, source, settings, [prefix] * 6):
+            for ids in (hypothesis.ids for hypothesis in hypotheses):
+                ngrams = [ids[end - size : end] for end in range(size, len(ids) + 1)]
+                new = ngrams[max(len(prefix) - size + 1, 0) :]
+                assert len(set(new)) == len(new)
+                assert not {*new} & {*ngrams[: max(len(prefix) - size + 1, 0)]}
+
+
 @pytest.mark.parametrize("search", SEARCHES)
 def test_hypotheses_are_sorted_and_distinct(model: AnyModel, source: Source, search: str) -> None:
     for hypotheses in run(model, source, settings_of(search)):
@@ -151,21 +187,22 @@ def test_sampling_from_the_best_token_alone_is_greedy_search(
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
-@pytest.mark.parametrize("least", [0, 2])
+@pytest.mark.parametrize(("least", "prefix"), [(0, ()), (2, ()), (0, (5,)), (2, (4, 4))])
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_a_beam_that_holds_everything_is_exhaustive_search(
-    model: AnyModel, source: Source, alpha: float, least: int, early_stopping: bool
+    model: AnyModel, source: Source, alpha: float, least: int, prefix: tuple[int, ...], early_stopping: bool
 ) -> None:
     every = [ids for length in range(least, 4) for ids in itertools.product(TOKENS, repeat=length)]
+    every = [ids for ids in every if ids[: len(prefix)] == prefix]
     changes = {"min_length": least, "max_length": 3, "length_penalty": alpha, "early_stopping": early_stopping}
-    settings = settings_of("beam", beam_size=128, num_best=5, **changes)
+    settings = settings_of("beam", beam_size=128, num_best=3, **changes)
     targets_BT = padded([[*ids, EOS] for ids in every]).ids
-    for row, hypotheses in enumerate(run(model, source, settings)):
+    for row, hypotheses in enumerate(run(model, source, settings, [prefix] * 6)):
         ids_BS, mask_BS = source.ids[row].expand(len(every), -1), source.mask[row].expand(len(every), -1)
         log_probs = forced_log_probs(model, ids_BS, mask_BS, targets_BT).tolist()
         scores = [
             log_prob / length_penalty(len(ids) + 1, alpha) for ids, log_prob in zip(every, log_probs, strict=True)
         ]
-        best = sorted(zip(scores, every, strict=True), reverse=True)[:5]
+        best = sorted(zip(scores, every, strict=True), reverse=True)[:3]
         assert [hypothesis.ids for hypothesis in hypotheses] == [ids for _, ids in best]
         assert [hypothesis.score for hypothesis in hypotheses] == pytest.approx([score for score, _ in best], abs=1e-4)

@@ -141,7 +141,7 @@ class Commands:
         self,
         folder: Path,
         *arguments: str | Path,
-        stdin: bytes = b"",
+        stdin: bytes | int = b"",
         output: Path | None = None,
         environment: Mapping[str, str | None] = {},
         limits: Mapping[str, int] = {},
@@ -149,10 +149,13 @@ class Commands:
         user: int | None = None,
         sabotage: Sequence[Sequence[object]] = (),
     ) -> Running:
-        """Start a command in a folder; `limits` has names of `resource`, like RLIMIT_FSIZE; for `sabotage` see its module."""
+        """Start a command in a folder; `stdin` is content or a descriptor.
+
+        `limits` has names of `resource`, like RLIMIT_FSIZE; for `sabotage` see its module.
+        """
         self.count += 1
         given = self.place / f"in-{self.count}"
-        given.write_bytes(stdin)
+        given.write_bytes(stdin if isinstance(stdin, bytes) else b"")
         outputs = (output or self.place / f"out-{self.count}", self.place / f"err-{self.count}")
         request = {
             "arguments": [str(one) for one in arguments],
@@ -164,7 +167,8 @@ class Commands:
             "sabotage": list(sabotage),
         }
         with given.open("rb") as zero, outputs[0].open("wb") as one, outputs[1].open("wb") as two:
-            self.running.append(Running(*self.send(request, (zero.fileno(), one.fileno(), two.fileno())), outputs))
+            descriptors = zero.fileno() if isinstance(stdin, bytes) else stdin, one.fileno(), two.fileno()
+            self.running.append(Running(*self.send(request, descriptors), outputs))
         return self.running[-1]
 
     def send(self, request: dict[str, object], descriptors: tuple[int, int, int]) -> tuple[int, socket.socket]:
@@ -174,8 +178,14 @@ class Commands:
         socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
         return int(read_line(connection)), connection
 
-    def on_terminal(self, folder: Path, *arguments: str | Path, environment: Mapping[str, str | None] = {}) -> Result:
-        """Run a command on a pseudo-terminal, which gets both outputs (as `output`)."""
+    def on_terminal(
+        self,
+        folder: Path,
+        *arguments: str | Path,
+        environment: Mapping[str, str | None] = {},
+        typed: Sequence[bytes] = (),
+    ) -> Result:
+        """Run a command on a pseudo-terminal, which gets both outputs (as `output`); `typed` are the answers to its prompts."""
         ours, theirs = pty.openpty()
         request = {
             "arguments": [str(one) for one in arguments],
@@ -188,7 +198,12 @@ class Commands:
         }
         _, connection = self.send(request, (theirs, theirs, theirs))
         os.close(theirs)
-        seen = read_terminal(ours)
+        seen = b""
+        for number, answer in enumerate(typed, 1):
+            while seen.count(b"> ") < number:
+                seen += os.read(ours, 65536)
+            os.write(ours, answer)
+        seen += read_terminal(ours)
         with connection:
             return checked(Result(int(read_line(connection)), seen, seen))
 

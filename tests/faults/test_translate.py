@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -23,6 +24,7 @@ from tests.faults.harness import (
     make_it_write,
     snapshot,
 )
+from translator.cli.input import input_blocks
 
 if TYPE_CHECKING:
     from tests.faults.runs import Trainings
@@ -296,6 +298,77 @@ def test_f19_a_file_gets_the_lines_as_they_are(commands: Commands, work: Path) -
     done = commands.run(work, "translate", "--run", "runs/demo", stdin=b"a dog " * 100, environment=narrow)
     assert done.lines == ["A" * len(done.lines[0])]
     assert len(done.lines[0]) > 400
+
+
+@pytest.mark.parametrize(
+    ("count", "options"),
+    [(200, []), (20, ["--json"]), (20, ["--engine", "ctranslate2"]), (20, ["--attention", "json"])],
+)
+def test_f20_a_program_that_writes_a_line_and_waits_gets_its_answer(
+    commands: Commands, work: Path, count: int, options: list[str]
+) -> None:
+    if "ctranslate2" in options:
+        pytest.importorskip("ctranslate2", reason="needs the library: pip install ctranslate2")
+        assert commands.run(work, "export", "runs/demo", "--agreement", "0").code == 0
+    ours, theirs = os.pipe()
+    answers = os.pipe()
+    words = ["translate", "--run", "runs/demo", "--beam-size", "1", *options]
+    running = commands.start(work, *words, stdin=ours, output=Path(f"/dev/fd/{answers[1]}"))
+    os.close(ours)
+    os.close(answers[1])
+    sentences = [line for line in (work / "train.en").read_bytes().splitlines() if line][:count]
+    with os.fdopen(answers[0], "rb") as output, os.fdopen(theirs, "wb", buffering=0) as partner:
+        answered = []
+        for sentence in sentences:
+            partner.write(sentence + b"\n")
+            assert select.select([output], [], [], 30)[0], running.errors_so_far()
+            answered.append(output.readline())
+    assert running.wait().code == 0
+    together = commands.run(work, *words, stdin=b"".join(sentence + b"\n" for sentence in sentences))
+    assert len(answered) == count
+    assert [line.split(b'"score"')[0] for line in answered] == [
+        line.split(b'"score"')[0] for line in together.output.splitlines(keepends=True)
+    ]
+
+
+def test_f20_the_lines_of_a_burst_are_translated_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as stream, os.fdopen(theirs, "wb", buffering=0) as partner:
+        monkeypatch.setattr(sys, "stdin", stream)
+        blocks = input_blocks(None, None)
+        partner.write(b"one\ntwo\nthr")
+        assert next(blocks) == ["one", "two"]
+        partner.write(b"ee\n" + b"more\n" * 10_000)
+        lines = [len(next(blocks)) for _ in range(5)]
+        assert lines == [2000] * 5
+        partner.write(b"end")
+        partner.close()
+        assert list(blocks) == [["more", "end"]]
+
+
+def test_f21_the_prompt_greets_edits_warns_after_each_line_and_ends_with_ctrl_d(
+    commands: Commands, finished: Path
+) -> None:
+    typed = [b"og sleeps\x01a d\n", b"a zeppelin\n", b"\x04"]
+    done = commands.on_terminal(finished, "translate", "--run", "runs/demo", "--json", typed=typed)
+    text = done.output.decode()
+    assert done.code == 0
+    assert "en to de: type a sentence and press Enter; Ctrl-D ends" in text
+    assert '"source": "a dog sleeps"' in text
+    before, _, after = text.partition("unreliable: zeppelin")
+    assert (before.count("> "), after.count("> ")) == (2, 1)
+
+
+def test_f21_a_run_in_place_of_a_text_says_what_to_type(commands: Commands, finished: Path) -> None:
+    for words, advice in (
+        (["runs/demo", "a dog"], "--run runs/demo 'a dog'"),
+        (["runs/demo"], "--run runs/demo TEXT"),
+        (["demo"], "--run demo TEXT"),
+    ):
+        done = commands.run(finished, "translate", *words)
+        assert (done.code, done.output) == (2, b"")
+        assert f"is a run, expected text to translate; type: translator translate {advice}" in done.error_text
+    assert commands.run(finished, "translate", "demo", "runs").code == 0
 
 
 def test_two_commands_with_the_same_output_do_not_touch_each_others_temporary_file(

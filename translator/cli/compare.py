@@ -79,7 +79,7 @@ def compare(
     test = read_given_test(source, reference, report, force=force)
     names, place = names or _DEFAULT_NAMES, choose_device(device)
     default = load_config(find_config(_DEFAULT_NAMES[0]))  # only to reject wrong options before any training
-    decoding_settings(default, overrides, {"beam_size": beam_size}, many_allowed=False)
+    decoding_settings(default, overrides, {"beam_size": beam_size})
     runs = _find_runs(names, place, seeds=seeds, skip_missing=skip_missing)
     settings = given_decoding(runs, overrides, beam_size)
     comparison = compare_runs(

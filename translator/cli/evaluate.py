@@ -77,7 +77,7 @@ def evaluate(
         reject_unused(layer, head, attention_unit)
     folder = find_run(run)
     folder.require_finished()
-    settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size}, many_allowed=False)
+    settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size})
     place, viewer = choose_device(device), None
     if tune is not None:
         if test or output or alignments or request:

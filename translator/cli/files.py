@@ -1,16 +1,14 @@
 """Input and output of the commands: checked before any work is done, and written completely or not at all."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translator.cli.console import print_result
-from translator.errors import DataError, MachineError, UsageError
+from translator.errors import MachineError, UsageError
 from translator.storage.files import new_file, write_errors
-from translator.text.reader import bounded_lines, decode_lines, read_lines
 
 if TYPE_CHECKING:
     from translator.runs.folder import HeldOut
@@ -66,40 +64,6 @@ def read_given_test(
         raise UsageError("--source and --reference", "only one of them is given", "give both or neither")
     check_output(output, source, *references, force=force)
     return read_test(source, *references) if source and references else None
-
-
-def input_lines(text: list[str] | None, input: Path | None) -> Iterator[str]:  # noqa: A002
-    """Yield the lines of the arguments, of a file or of standard input.
-
-    Arguments without spaces are the words of one line; if any argument contains a space, each is a line of its own.
-    """
-    if text:
-        lines = text if any(" " in argument.strip() for argument in text) else [" ".join(text)]
-        yield from decode_lines((os.fsencode(line).replace(b"\n", b" ") for line in lines), "command line")
-    elif input is not None:
-        yield from read_lines(input)
-    else:
-        try:
-            readline = _prompt if is_interactive(text, input) else sys.stdin.buffer.readline
-            yield from decode_lines(bounded_lines(readline), "standard input")
-        except OSError as error:
-            advice = "pass the text as arguments or with --input"
-            raise DataError("standard input", f"cannot be read ({error.strerror})", advice) from error
-
-
-def is_interactive(text: list[str] | None, input: Path | None) -> bool:  # noqa: A002
-    """Return whether the lines are typed at a terminal."""
-    return not text and input is None and sys.stdin.isatty()
-
-
-def _prompt(size: int) -> bytes:
-    """Ask for a line at the terminal and return at most `size` bytes of it, or none at the end of the input."""
-    sys.stderr.write("> ")
-    sys.stderr.flush()
-    line = sys.stdin.buffer.readline(size)
-    if not line:
-        sys.stderr.write("\n")
-    return line
 
 
 @contextmanager

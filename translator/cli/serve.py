@@ -49,7 +49,7 @@ def serve(
     folder = find_run(run)
     with listen(host, port) as listener:
         translator = load(folder, device=choose_device(device), engine=engine)
-        settings = decoding_settings(translator.config, overrides, {}, many_allowed=True)
+        settings = decoding_settings(translator.config, overrides, {}, num_best="own")
         viewer: AttentionViewer | str
         try:
             viewer = AttentionViewer(translator, folder, layer=layer, head=head)

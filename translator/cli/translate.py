@@ -1,7 +1,10 @@
 """`translator translate`: print one translation per input line."""
 
+import shlex
 import sys
-from itertools import tee
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,13 +21,15 @@ from translator.cli.attention import (
     with_attention,
 )
 from translator.cli.console import as_json, notify, warn
-from translator.cli.files import check_output, input_lines, is_interactive, line_writer
+from translator.cli.files import check_output, line_writer
+from translator.cli.input import input_blocks, is_interactive
 from translator.cli.progress import count_lines
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.jobs.inspect.attention import AttentionMap
+    from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
     from translator.jobs.translate.candidates import Candidate
+    from translator.jobs.translate.notices import TranslationNotices
 
 
 _Text = Annotated[
@@ -35,9 +40,28 @@ _Run = Annotated[
     list[str],
     typer.Option(help="Folder or name of a run; several translate together (repeatable).", show_default=options.LATEST),
 ]
-_Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line.")]
+_Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="step-N",
+        help="Checkpoint to translate with.",
+        show_default="the final parameters; of an unfinished run, the best checkpoint",
+    ),
+]
+_Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line; - is standard input.")]
 _Output = Annotated[Path | None, typer.Option(help="File to write instead of standard output.")]
-_NumBest = Annotated[int | None, typer.Option(metavar="N", help="Translations per sentence, with --json.")]
+_NumBest = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Translations per sentence, as `line ||| text ||| score`, or with --json."),
+]
+_Prefix = Annotated[str | None, typer.Option(metavar="TEXT", help="Start every translation with this text.")]
+_PrefixColumn = Annotated[
+    bool, typer.Option(help="Start each translation with the text after a tab in its input line.", show_default=False)
+]
+_NoRepeatNgram = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Repeat no sequence of N tokens.", show_default="the run's setting"),
+]
 _SplitSentences = Annotated[
     bool, typer.Option(help="Translate the sentences of a line separately and join them again.", show_default=False)
 ]
@@ -51,10 +75,14 @@ _Engine = Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inferen
 def translate(
     text: _Text = None,
     run: _Run = [],  # noqa: B006 - read by Typer, never changed
+    checkpoint: _Checkpoint = None,
     input: _Input = None,  # noqa: A002
     output: _Output = None,
     beam_size: options.BeamSize = None,
     num_best: _NumBest = None,
+    prefix: _Prefix = None,
+    prefix_column: _PrefixColumn = False,
+    no_repeat_ngram: _NoRepeatNgram = None,
     batch_size: options.BatchSize = None,
     split_sentences: _SplitSentences = False,
     paragraphs: _Paragraphs = False,
@@ -70,63 +98,121 @@ def translate(
 ) -> None:
     """Translate arguments, a file or standard input with a finished run.
 
+    Lines from a pipe are translated as soon as no more arrive, so another program can write a line and wait for the answer.
+
     \b
     Examples:
       translator translate "the old man reads a book"
       translator translate --input test.en --output test.de
-      echo "a dog" | translator translate --run runs/demo --json
+      echo "a dog" | translator translate --run demo --json
       translator translate --input letter.en --paragraphs
       translator translate "a dog sleeps" --attention terminal
       translator translate "a dog" --run runs/mine-seed1 --run runs/mine-seed2
+      translator translate "a dog sleeps" --prefix "Unser Hund"
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
-    from translator.jobs.inspect.attention import AttentionViewer
-    from translator.jobs.translate.build import choose_device
-    from translator.jobs.translate.load import load
-    from translator.jobs.translate.notices import TranslationNotices
-    from translator.jobs.translate.options import decoding_settings
-    from translator.jobs.translate.translator import BLOCK_LINES
-    from translator.runs.lookup import ensemble_of, find_run
-    from translator.text.sentences import paragraphs as join_paragraphs
-
     if text and input:
         raise UsageError("--input", "given together with text to translate", "give only one of them")
+    if prefix is not None and prefix_column:
+        raise UsageError("--prefix-column", "given together with --prefix", "give only one of them")
+    _reject_run(text or [])
     check_output(output, input, force=force)
-    formats = ("json",) if json else FORMATS
-    request = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
+    request = parse_attention(
+        attention, other_files=(input, output), force=force, formats=("json",) if json else FORMATS
+    )
     if not request:
         reject_unused(layer, head, attention_unit)
     elif split_sentences or paragraphs:
         problem = "found together with --split-sentences or --paragraphs"
         raise UsageError("--attention", problem, "give one sentence per line to see its attention")
     json = json or attention == "json"
-    folder = ensemble_of([find_run(name) for name in run] or [find_run(None)])
+
+    from translator.jobs.inspect.attention import AttentionViewer
+    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.load import load
+    from translator.jobs.translate.notices import TranslationNotices
+    from translator.jobs.translate.options import decoding_settings
+    from translator.runs.lookup import ensemble_of, find_run
+
+    folder = ensemble_of([find_run(name) for name in run] or [find_run(None, or_unfinished=True)])
     if not run:
         notify(f"translating with {folder.place}")
-    translator = load(folder, device=choose_device(device), engine=engine)
-    flags = {"beam_size": beam_size, "num_best": num_best}
-    settings = decoding_settings(translator.config, overrides, flags, many_allowed=json)
-    viewer = (
-        AttentionViewer(translator, folder, layer=layer, head=head, unit=attention_unit or "word") if request else None
-    )
-    notices = TranslationNotices(translator)
-    given = input_lines(text, input)
-    lines, sources = tee(join_paragraphs(given, translator.config.corpus.source_language) if paragraphs else given)
-    block_size = 1 if is_interactive(text, input) else BLOCK_LINES
-    results = translator.candidates(
-        lines,
-        settings,
+    translator = load(folder, device=choose_device(device), engine=engine, checkpoint=checkpoint, notify=notify)
+    flags = {"beam_size": beam_size, "num_best": num_best, "no_repeat_ngram": no_repeat_ngram}
+    settings = decoding_settings(translator.config, overrides, flags, num_best="own" if json else "given")
+    if settings.num_best > 1 and not json and request and request.file is None:
+        raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
+    unit = attention_unit or "word"
+    viewer = AttentionViewer(translator, folder, layer=layer, head=head, unit=unit) if request else None
+    corpus, is_typed = translator.config.corpus, is_interactive(text, input)
+    if is_typed:
+        notify(f"{corpus.source_language} to {corpus.target_language}: type a sentence and press Enter; Ctrl-D ends")
+    find = partial(
+        translator.candidates,
+        settings=settings,
         batch_size=batch_size,
-        block_lines=block_size,
         split_sentences=split_sentences or paragraphs,
+        with_words=json,
     )
+    blocks = input_blocks(text, input, language=corpus.source_language if paragraphs else None)
+    if prefix_column:
+        pairs = ([line.partition("\t")[::2] for line in lines] for lines in blocks)
+    else:
+        pairs = ([(line, prefix or "") for line in lines] for lines in blocks)
+    results = _translated(pairs, find, viewer, TranslationNotices(translator), is_typed=is_typed)
     show_count = input is not None and not (output is None and sys.stdout.isatty())
     with line_writer(output) as write, attention_file(request) as keep, count_lines(results, show_count) as counted:
-        for source, candidates, attention_map in with_attention(counted, sources, viewer, block_size=block_size):
-            notices.add(source, candidates[0])
+        for number, (source, candidates, attention_map) in enumerate(counted, 1):
             keep(source, candidates[0].text, attention_map)
-            write(_output_line(source, candidates, attention_map, request, json=json))
-    for notice in notices.lines():
+            if settings.num_best > 1 and not json:
+                for candidate in candidates:
+                    write(f"{number} ||| {candidate.text} ||| {candidate.score:.6f}")
+            else:
+                write(_output_line(source, candidates, attention_map, request, json=json))
+
+
+def _reject_run(text: list[str]) -> None:
+    """Raise UsageError if the first word is the folder of a run, or a run's name is the only word: --run is missing."""
+    from translator.runs.folder import RunFolder
+    from translator.runs.lookup import find_run
+
+    if not text:
+        return
+    with suppress(OSError, ValueError):  # text that cannot be a path
+        run = find_run(text[0]) if len(text) == 1 else RunFolder(Path(text[0]))
+        is_path = len(Path(text[0]).parts) > 1
+        if run.is_run and (is_path or len(text) == 1):
+            rest = shlex.join(text[1:]) or "TEXT"
+            advice = f"type: translator translate --run {shlex.quote(text[0])} {rest}"
+            raise UsageError(text[0], "is a run, expected text to translate", advice)
+
+
+def _translated(
+    blocks: "Iterator[list[tuple[str, str]]]",
+    find: "Callable[..., Iterator[list[Candidate]]]",
+    viewer: "AttentionViewer | None",
+    notices: "TranslationNotices",
+    *,
+    is_typed: bool,
+) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
+    """Yield each source with its candidates and the attention map of the best; the input has pairs of source and prefix.
+
+    The results of a block are written before the next block is read. Warnings come at the end, for typed lines after each.
+    """
+    for pairs in blocks:
+        sources = [source for source, _ in pairs]
+        found = list(find(sources, prefixes=[prefix for _, prefix in pairs], block_lines=len(pairs)))
+        for source, candidates in zip(sources, found, strict=True):
+            notices.add(source, candidates[0])
+        yield from with_attention(iter(found), sources, viewer)
+        sys.stdout.flush()
+        if is_typed:
+            _show(notices)
+    _show(notices)
+
+
+def _show(notices: "TranslationNotices") -> None:
+    for notice in notices.take():
         warn(notice)
 
 

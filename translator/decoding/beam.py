@@ -15,16 +15,18 @@ from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, length_penalty, make_hypothesis, ranked
 from translator.decoding.next_tokens import best_tokens
-from translator.decoding.rules import NextTokenRules
+from translator.decoding.rules import NextTokenRules, Prefixes
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel, Output
 from translator.text.tokenizer import BOS, EOS
 
 
 @torch.inference_mode()
-def beam(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
+def beam(
+    model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings, prefixes: Prefixes = ()
+) -> list[list[Hypothesis]]:
     """Return the `num_best` hypotheses of each sentence, best first."""
-    rules = NextTokenRules(model, source_BS, mask_BS, settings)
+    rules = NextTokenRules(model, source_BS, mask_BS, settings, prefixes)
     searches = [_SentenceSearch(max_length, settings) for max_length in rules.max_lengths]
     live, beams = searches, _initial_beams(source_BS)
     state = model.start(model.encode(source_BS, mask_BS), 1)

@@ -1,11 +1,30 @@
 """Forced decoding: how probable a model finds given translations, token by token."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from translator.decoding.next_tokens import CHUNK_ELEMENTS, log_probs
 from translator.models.interface import AnyModel
-from translator.text.batches import Batch
+from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatches
+
+_BATCH_TOKENS = 4096
+
+
+def score_tokens(
+    model: AnyModel, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+) -> list[list[float]]:
+    """Return the log-probability of each token of each target, given its source, which ends in EOS."""
+    results: list[list[float]] = [[] for _ in targets]
+    pairs = EncodedPairs(EncodedLines.of(sources), EncodedLines.of(targets))
+    batches = TokenBatches(pairs, batch_tokens=_BATCH_TOKENS, pool_size=len(targets), seed=0)
+    for sentences in batches.cut(np.arange(len(targets))):
+        log_prob_BT = forced_log_probs(model, pairs.batch(sentences).to(model.output.weight.device))
+        for number, log_prob_T in zip(sentences.tolist(), log_prob_BT.tolist(), strict=True):
+            results[number] = log_prob_T[: len(targets[number])]
+    return results
 
 
 @torch.inference_mode()

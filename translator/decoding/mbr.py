@@ -16,6 +16,7 @@ from torch import Tensor
 
 from translator.decoding.beam import beam
 from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.rules import Prefixes
 from translator.decoding.sampling import sampling
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel
@@ -28,9 +29,11 @@ Compare: TypeAlias = Callable[[str, str], float]
 """Similarity of a hypothesis and a reference, from 0 to 100."""
 
 
-def mbr(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
+def mbr(
+    model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings, prefixes: Prefixes = ()
+) -> list[list[Hypothesis]]:
     """Return `num_best` candidates per sentence, the most probable first."""
-    return {"beam": beam, "sampling": sampling}[settings.mbr_candidates](model, source_BS, mask_BS, settings)
+    return {"beam": beam, "sampling": sampling}[settings.mbr_candidates](model, source_BS, mask_BS, settings, prefixes)
 
 
 def expected_utilities(texts: Sequence[str], log_probs: Sequence[float], utility: str) -> list[float]:

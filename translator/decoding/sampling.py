@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, ranked
+from translator.decoding.rules import Prefixes
 from translator.decoding.settings import DecodingSettings
 from translator.decoding.single import decode_single
 from translator.models.interface import AnyModel
 
 
-def sampling(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings) -> list[list[Hypothesis]]:
+def sampling(
+    model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: DecodingSettings, prefixes: Prefixes = ()
+) -> list[list[Hypothesis]]:
     """Return the distinct hypotheses among `num_best` independent samples per sentence, best first."""
     sources = [row_S[real_S].tolist() for row_S, real_S in zip(source_BS, mask_BS, strict=True)]
     draws = []
@@ -25,7 +28,9 @@ def sampling(model: AnyModel, source_BS: Tensor, mask_BS: Tensor, settings: Deco
         # A seed may have at most 64 bits.
         generators = [torch.Generator().manual_seed(int.from_bytes(digest[:7], "big")) for digest in digests]
         choose = partial(_sample_tokens, generators=generators, settings=settings)
-        draws.append(decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=choose))
+        draws.append(
+            decode_single(model, source_BS, mask_BS=mask_BS, settings=settings, choose=choose, prefixes=prefixes)
+        )
     return [ranked(hypotheses, settings.num_best) for hypotheses in zip(*draws, strict=True)]
 
 

@@ -54,6 +54,12 @@ class DecodingSettings(Settings):
     )
     max_length_ratio: float = Field(2.0, gt=0, le=100, description="most tokens of a translation per source token")
     max_length_extra: int = Field(10, ge=0, le=10_000, description="tokens allowed in addition to that ratio")
+    no_repeat_ngram: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="n-grams of this many tokens may occur only once in a translation; 0: any number of times",
+    )
     temperature: float = Field(
         1.0,
         ge=0.01,
@@ -91,7 +97,9 @@ class DecodingSettings(Settings):
         """The settings that scores are printed with."""
         stopping = "" if self.early_stopping else ", no early stopping"
         by = f" by {self.mbr_utility} ({self.mbr_candidates})" if self.search == "mbr" else ""
-        return f"{self.search} search{by}, beam size {self.beam_size}, length penalty {self.length_penalty:g}{stopping}"
+        repeats = f", no repeated {self.no_repeat_ngram}-gram" if self.no_repeat_ngram else ""
+        penalty = f"length penalty {self.length_penalty:g}"
+        return f"{self.search} search{by}, beam size {self.beam_size}, {penalty}{stopping}{repeats}"
 
     @property
     def of_a_run(self) -> Self:
@@ -105,12 +113,14 @@ class DecodingSettings(Settings):
         """The settings for a search engine: mbr needs all candidates."""
         return self.model_copy(update={"num_best": self.beam_size}) if self.search == "mbr" else self
 
-    def max_target_length(self, source_length: int, model_limit: int | None = None, *, num_slots: int = 0) -> int:
+    def max_target_length(
+        self, source_length: int, model_limit: int | None = None, *, num_slots: int = 0, prefix_length: int = 0
+    ) -> int:
         """Return the maximum output length for a source of this length; it does not depend on the batch.
 
         `model_limit` is the longest output that the model can write, None if there is no limit. There is always room for the
-        slots of the source.
+        slots of the source, and for a given start of `prefix_length` tokens.
         """
-        by_ratio = int(self.max_length_ratio * source_length) + self.max_length_extra
-        wanted = max(self.max_length or by_ratio, self.min_length, num_slots, 1)
+        by_ratio = max(int(self.max_length_ratio * source_length), prefix_length) + self.max_length_extra
+        wanted = max(self.max_length or by_ratio, self.min_length, num_slots, prefix_length, 1)
         return wanted if model_limit is None else min(wanted, model_limit)

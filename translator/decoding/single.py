@@ -9,7 +9,7 @@ from torch import Tensor
 
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis
 from translator.decoding.next_tokens import log_probs
-from translator.decoding.rules import NextTokenRules
+from translator.decoding.rules import NextTokenRules, Prefixes
 from translator.decoding.settings import DecodingSettings
 from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS
@@ -44,10 +44,16 @@ class _PartialHypothesis:
 
 @torch.inference_mode()
 def decode_single(
-    model: AnyModel, source_BS: Tensor, *, mask_BS: Tensor, settings: DecodingSettings, choose: Choose
+    model: AnyModel,
+    source_BS: Tensor,
+    *,
+    mask_BS: Tensor,
+    settings: DecodingSettings,
+    choose: Choose,
+    prefixes: Prefixes = (),
 ) -> list[Hypothesis]:
     """Return one hypothesis per sentence. Finished sentences leave the batch."""
-    rules = NextTokenRules(model, source_BS, mask_BS, settings)
+    rules = NextTokenRules(model, source_BS, mask_BS, settings, prefixes)
     hypotheses = [_PartialHypothesis(row, max_length) for row, max_length in enumerate(rules.max_lengths)]
     live, sentence_B = hypotheses, torch.arange(len(hypotheses), device=source_BS.device)
     state = model.start(model.encode(source_BS, mask_BS), 1)

@@ -10,14 +10,16 @@ from translator.runs.packed import SUFFIX, unpack
 from translator.storage.temporary import PREFIX
 
 
-def find_run(name: str | Path | None, root: Path = RUNS) -> RunFolder:
+def find_run(name: str | Path | None, root: Path = RUNS, *, or_unfinished: bool = False) -> RunFolder:
     """Return the run at a path or, if nothing is there, of this name below `root`; None means the latest run.
 
-    "a+b" names the ensemble of the runs a and b. The path may be that of a packed run, which is unpacked. Raises
-    ModelError if that is damaged. A folder may turn out not to be a run; see `RunFolder.require_run`.
+    With `or_unfinished`, the latest run is the one that was written last if none has finished. "a+b" names the ensemble of
+    the runs a and b. The path may be that of a packed run, which is unpacked. Raises ModelError if that is damaged. A folder
+    may turn out not to be a run; see `RunFolder.require_run`.
     """
     if name is None:
-        return latest_run(root)
+        has_finished = any(run.is_finished for run in _runs_in(root))
+        return newest_run(root) if or_unfinished and not has_finished else latest_run(root)
     path = Path(name)
     parts = str(name).split("+")
     if len(parts) > 1 and all(parts) and not path.exists() and not (root / path).exists():

@@ -71,6 +71,11 @@ class Protection:
 
         return self._replace(source, replacement), self._replace(target, replacement)
 
+    def mask_like(self, source: str, text: str) -> str:
+        """Return a text with the slots that its source has, in place of the strings that stand in the source too."""
+        slot_of = self._slot_of(self.find(source))
+        return self._replace(text, lambda string: slot_of.get(string, string)) if self.slots else text
+
     def cut(self, line: str, split: Callable[[str], Iterable[str]]) -> list[str]:
         """Return the parts into which `split` cuts a line, where no protected string is cut."""
         strings = iter(self.find(line))

@@ -103,6 +103,14 @@ def test_search_without_early_stopping_is_rejected(tmp_path: Path) -> None:
     engine.search([[9, EOS]], settings.model_copy(update={"search": "greedy"}), batch_size=5)
 
 
+def test_prefixes_and_the_avoidance_of_ngrams_are_rejected(tmp_path: Path) -> None:
+    engine = both_engines([], tmp_path / "model").ctranslate2
+    with pytest.raises(UsageError, match=r"--prefix: given, but CTranslate2 .*; choose --engine torch"):
+        engine.search([[9, EOS]], DecodingSettings(), batch_size=5, prefixes=[[9]])
+    with pytest.raises(UsageError, match=r"decoding\.no_repeat_ngram: found 2, but CTranslate2"):
+        engine.search([[9, EOS]], DecodingSettings(no_repeat_ngram=2), batch_size=5)
+
+
 def test_sampling_is_rejected(tmp_path: Path) -> None:
     engine = both_engines([], tmp_path / "model").ctranslate2
     with pytest.raises(UsageError, match=r"decoding\.search: found 'sampling'"):

@@ -21,14 +21,14 @@ def notices() -> TranslationNotices:
 
 def test_good_translations_need_no_notice(notices: TranslationNotices) -> None:
     notices.add("A dog.", GOOD)
-    assert notices.lines() == []
+    assert notices.take() == []
 
 
 def test_each_kind_of_notice_names_words_or_lines(notices: TranslationNotices) -> None:
     notices.add("A unicorn, a UNICORN", GOOD)
     notices.add("a dog", GOOD._replace(is_source_truncated=True))
     notices.add("a dog", GOOD._replace(is_finished=False))
-    assert notices.lines() == [
+    assert notices.take() == [
         "words that did not occur in training, so their translations are unreliable: unicorn",
         "source longer than 9 tokens, only its end was translated: line 2",
         "the model did not end the translation, which was cut at its maximum length: line 3",
@@ -38,6 +38,6 @@ def test_each_kind_of_notice_names_words_or_lines(notices: TranslationNotices) -
 def test_notices_stay_short(notices: TranslationNotices) -> None:
     for number in range(1000):
         notices.add(f"{number}{'x' * 1000}", GOOD)
-    [line] = notices.lines()
+    [line] = notices.take()
     assert line.endswith(" and more")
     assert len(line) < 800

@@ -8,8 +8,9 @@ import torch
 
 from translator.config import load_config
 from translator.decoding.hypothesis import Hypothesis
+from translator.decoding.rules import Prefixes
 from translator.decoding.settings import DecodingSettings
-from translator.jobs.translate import translator as translator_module
+from translator.jobs.translate import blocks
 from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.engines import Ids
 from translator.jobs.translate.translator import Translator, default_batch_size
@@ -42,9 +43,11 @@ def test_a_gpu_decodes_larger_batches_unless_the_user_chooses(
     sizes = []
     search = translator.engine.search
 
-    def remember(sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
+    def remember(
+        sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int, prefixes: Prefixes
+    ) -> list[list[Hypothesis]]:
         sizes.append(batch_size)
-        return search(sources, settings, batch_size=batch_size)
+        return search(sources, settings, batch_size=batch_size, prefixes=prefixes)
 
     monkeypatch.setattr(translator.engine, "search", remember)
     translator.translate(LINES)
@@ -66,7 +69,7 @@ def test_the_size_of_batches_and_blocks_changes_no_translation(translator: Trans
 
 
 def test_a_block_of_long_lines_ends_early(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translator_module, "_BLOCK_CHARACTERS", len(LINES[0]))
+    monkeypatch.setattr(blocks, "_BLOCK_CHARACTERS", len(LINES[0]))
     sizes, encode_source = [], translator.tokenizer.encode_source
 
     def remember(lines: Sequence[str]) -> list[list[int]]:

@@ -118,7 +118,7 @@ def given_decoding(
     if not overrides and beam_size is None:
         return None
     config = runs[0].config().model_copy(update={"decoding": _common_decoding(runs)})
-    return decoding_settings(config, overrides, {"beam_size": beam_size}, many_allowed=False)
+    return decoding_settings(config, overrides, {"beam_size": beam_size})
 
 
 def _common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:

@@ -203,7 +203,7 @@ def _answer_record(answer: Answer, wanted: TranslateRequest) -> dict[str, object
     """Return the translations of a sentence in the form of `translator translate --json`."""
     translations = [candidate._asdict() for candidate in answer.candidates]
     for translation in translations:
-        del translation["ids"]
+        del translation["ids"], translation["words"]
     record: dict[str, object] = {"source": answer.source, "translations": translations}
     if wanted.attention:
         record["attention"] = answer.attention and answer.attention.as_record()

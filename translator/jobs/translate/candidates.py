@@ -1,12 +1,23 @@
 """The translations of a sentence, and how those of several sentences become the translations of their line."""
 
+from collections.abc import Sequence
 from heapq import nlargest
 from itertools import product
 from typing import NamedTuple
 
+import numpy as np
+
 from translator.decoding.mbr import expected_utilities
 from translator.decoding.settings import DecodingSettings
+from translator.evaluation.alignment import Words
 from translator.text.sentences import join_sentences
+
+
+class WordConfidence(NamedTuple):
+    """A word of a translation, and the probability that the model gives it after the source and the words before it."""
+
+    word: str
+    confidence: float
 
 
 class Candidate(NamedTuple):
@@ -18,6 +29,14 @@ class Candidate(NamedTuple):
     is_finished: bool  # False if it was cut at the maximum length
     ids: tuple[int, ...]  # its tokens, without EOS
     is_source_truncated: bool = False  # True if only the end of a source that was too long was translated
+    words: tuple[WordConfidence, ...] = ()  # if they were asked for
+
+
+def word_confidences(tokens: Sequence[str], log_probs: Sequence[float]) -> tuple[WordConfidence, ...]:
+    """Return the confidence in each word that tokens spell, the end token aside: the product over the tokens of the word."""
+    words = Words.of(tokens)
+    probabilities = np.exp(np.bincount(words.word_of_token, log_probs))[: words.num_words].round(6).tolist()
+    return tuple(map(WordConfidence, words.words, probabilities))
 
 
 def by_consensus(candidates: list[Candidate], settings: DecodingSettings) -> list[Candidate]:
@@ -53,4 +72,5 @@ def _joined(first: Candidate, second: Candidate, language: str) -> Candidate:
         is_finished=first.is_finished and second.is_finished,
         ids=first.ids + second.ids,
         is_source_truncated=first.is_source_truncated or second.is_source_truncated,
+        words=first.words + second.words,
     )

@@ -13,7 +13,7 @@ import torch
 
 from translator.decoding import SEARCHES
 from translator.decoding.hypothesis import Hypothesis, make_hypothesis, ranked
-from translator.decoding.rules import SUPPRESSED
+from translator.decoding.rules import SUPPRESSED, Prefixes
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError, UsageError
 from translator.jobs.translate.conversion import MAX_POSITIONS, import_ctranslate2
@@ -34,8 +34,13 @@ Ids: TypeAlias = Sequence[int]
 class Engine(Protocol):
     """Finds translations."""
 
-    def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        """Return the `num_best` hypotheses of each source, best first. Each source ends in EOS."""
+    def search(
+        self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int, prefixes: Prefixes = ()
+    ) -> list[list[Hypothesis]]:
+        """Return the `num_best` hypotheses of each source, best first. Each source ends in EOS.
+
+        Raises UsageError for a setting that the engine does not have.
+        """
         ...
 
 
@@ -46,13 +51,16 @@ class TorchEngine:
         self.model, self.device = model, model.output.weight.device
         self._map = Workers().map if self.device.type == "cpu" else map
 
-    def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
+    def search(
+        self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int, prefixes: Prefixes = ()
+    ) -> list[list[Hypothesis]]:
         """Return the `num_best` hypotheses of each source; a CPU decodes one batch per worker thread."""
         batches = list(source_batches(sources, batch_size=batch_size))
 
         def search(batch: SourceBatch) -> list[list[Hypothesis]]:
             source_BS, mask_BS = batch.source_BS.to(self.device), batch.mask_BS.to(self.device)
-            return SEARCHES[settings.search](self.model, source_BS, mask_BS, settings)
+            own = [prefixes[sentence] for sentence in batch.sentence_B.tolist()] if prefixes else ()
+            return SEARCHES[settings.search](self.model, source_BS, mask_BS, settings, own)
 
         results: list[list[Hypothesis]] = [[] for _ in sources]
         for batch, hypotheses_B in zip(batches, self._map(search, batches), strict=True):
@@ -86,13 +94,10 @@ class CTranslate2Engine:
         except (RuntimeError, ValueError) as error:
             raise ModelError(str(folder), f"CTranslate2 cannot load it ({error})", "export the run again") from error
 
-    def search(self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int) -> list[list[Hypothesis]]:
-        if settings.search in ("sampling", "mbr"):
-            why = f"found {settings.search!r}, which CTranslate2 cannot reproduce sentence by sentence"
-            raise UsageError("decoding.search", why, "choose 'greedy' or 'beam', or --engine torch")
-        if settings.search == "beam" and not settings.early_stopping:
-            why = "found false, but CTranslate2 ends a sentence at beam_size finished translations"
-            raise UsageError("decoding.early_stopping", why, "choose true, or --engine torch")
+    def search(
+        self, sources: Sequence[Ids], settings: DecodingSettings, *, batch_size: int, prefixes: Prefixes = ()
+    ) -> list[list[Hypothesis]]:
+        _require_reproducible(settings, prefixes)
         has_slots = [self._tokenizer.count_slots(source) > 0 for source in sources]
         copied: Iterator[list[Hypothesis]] = iter(())
         if any(has_slots):
@@ -159,6 +164,21 @@ class CTranslate2Engine:
             is_finished = tokens[-1] == self._end
             hypotheses.append(make_hypothesis(ids, log_prob, alpha=settings.length_penalty, is_finished=is_finished))
         return hypotheses
+
+
+def _require_reproducible(settings: DecodingSettings, prefixes: Prefixes) -> None:
+    """Raise UsageError for a setting with which CTranslate2 finds other translations or scores than this package."""
+    if settings.search in ("sampling", "mbr"):
+        why = f"found {settings.search!r}, which CTranslate2 cannot reproduce sentence by sentence"
+        raise UsageError("decoding.search", why, "choose 'greedy' or 'beam', or --engine torch")
+    if settings.search == "beam" and not settings.early_stopping:
+        why = "found false, but CTranslate2 ends a sentence at beam_size finished translations"
+        raise UsageError("decoding.early_stopping", why, "choose true, or --engine torch")
+    if settings.no_repeat_ngram:
+        why = f"found {settings.no_repeat_ngram}, but CTranslate2 gives other scores when it avoids n-grams"
+        raise UsageError("decoding.no_repeat_ngram", why, "choose 0, or --engine torch")
+    if any(prefixes):
+        raise UsageError("--prefix", "given, but CTranslate2 ranks by the rest alone", "choose --engine torch")
 
 
 def _load_export(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:

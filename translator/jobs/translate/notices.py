@@ -37,11 +37,12 @@ class TranslationNotices:
             if len(examples) <= _MAX_EXAMPLES and example not in examples:  # keep one more than is shown
                 examples.append(example)
 
-    def lines(self) -> list[str]:
-        """Return a message for each kind of notice that occurred."""
+    def take(self) -> list[str]:
+        """Return a message for each kind of notice that occurred since the last call."""
         lines = []
         for message, examples in self._examples.items():
             if examples:
                 shown = ", ".join(example[:_MAX_CHARACTERS] for example in examples[:_MAX_EXAMPLES])
                 lines.append(f"{message} {shown}{' and more' if len(examples) > _MAX_EXAMPLES else ''}")
+                examples.clear()
         return lines

@@ -1,7 +1,7 @@
 """Decoding settings that a user gives for a finished run: as `--set`, as options of a command, as arguments in Python."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypedDict
 
 from translator.config import Config, apply_override, check_table
 from translator.config_errors import Origin
@@ -20,10 +20,13 @@ class DecodingOptions(TypedDict, total=False):
     max_length: int
     max_length_ratio: float
     max_length_extra: int
+    no_repeat_ngram: int
     temperature: float
     top_k: int
     top_p: float
     seed: int
+    mbr_candidates: Literal["beam", "sampling"]
+    mbr_utility: str
 
 
 class TranslateOptions(DecodingOptions, total=False):
@@ -31,6 +34,7 @@ class TranslateOptions(DecodingOptions, total=False):
 
     batch_size: int | None
     split_sentences: bool
+    prefix: str | Iterable[str]
 
 
 def with_options(settings: DecodingSettings, options: Mapping[str, object]) -> DecodingSettings:
@@ -41,18 +45,23 @@ def with_options(settings: DecodingSettings, options: Mapping[str, object]) -> D
 
 
 def decoding_settings(
-    config: Config, overrides: Sequence[str], options: Mapping[str, int | None], *, many_allowed: bool
+    config: Config,
+    overrides: Sequence[str],
+    options: Mapping[str, int | None],
+    *,
+    num_best: Literal["own", "given", "one"] = "one",
 ) -> DecodingSettings:
     """Return the run's decoding settings with `decoding.key=value` overrides and command-line options applied.
 
-    `options` maps setting names to values, None if not given. Raises UsageError for overrides of other tables.
+    `options` maps setting names to values, None if not given. `num_best` is the run's own setting, which is for JSON output,
+    or 1 unless the user gives another one, or always 1. Raises UsageError for what may not be set.
     """
     for override in overrides:
         if not override.startswith("decoding."):
             raise UsageError(f"--set {override}", "the run is already trained", "only decoding.* may be set here")
     tables = {"decoding": config.decoding.model_dump(exclude_none=True)}
-    if not many_allowed:
-        tables["decoding"]["num_best"] = 1  # the run's own setting, which is for JSON output
+    if num_best != "own":
+        tables["decoding"]["num_best"] = 1
     for override in overrides:
         apply_override(tables, override)
     given = {name: value for name, value in options.items() if value is not None}
@@ -62,6 +71,7 @@ def decoding_settings(
             raise UsageError(f"--set {override}", f"also given as {option}, expected once", "keep one of the values")
     origin = Origin("the run's config.toml", "", tuple(overrides), places)
     settings = check_table({**tables["decoding"], **given}, "decoding", DecodingSettings, origin)
-    if settings.num_best > 1 and not many_allowed:
-        raise UsageError("--num-best", "several translations do not fit on one line", "add --json")
+    if settings.num_best > 1 and num_best == "one":
+        place = origin.place("decoding.num_best")
+        raise UsageError(place, f"found {settings.num_best}, expected 1", "only `translate` shows several translations")
     return settings

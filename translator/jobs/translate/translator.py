@@ -1,63 +1,37 @@
 """The Python API for a trained model: load a run, translate text, score translations, look at attention weights."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
-from typing import NamedTuple, Unpack, overload
+from itertools import chain, islice, repeat
+from typing import Unpack, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from translator.config import Config
-from translator.decoding.forced import forced_log_probs
+from translator.decoding.forced import score_tokens
 from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError
-from translator.jobs.translate.candidates import Candidate, by_consensus, combined
+from translator.jobs.translate.blocks import BLOCK_LINES, blocks
+from translator.jobs.translate.candidates import Candidate, WordConfidence, by_consensus, combined, word_confidences
 from translator.jobs.translate.engines import Engine, TorchEngine
 from translator.jobs.translate.options import TranslateOptions, with_options
+from translator.jobs.translate.results import AttentionWeights, TargetScore
 from translator.models.interface import AnyModel
 from translator.runs.model import count_parameters
-from translator.text.batches import Batch, EncodedLines, EncodedPairs, TokenBatches
+from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.sentences import sentences_of
-from translator.text.tokenizer import BOS, Tokenizer
+from translator.text.tokenizer import BOS, EOS, Tokenizer
 
 MAX_SOURCE_TOKENS = 1024
 """Of longer sources only the last tokens are translated, with a notice: models are not trained on such lengths."""
-BLOCK_LINES = 2000
-"""Lines that are sorted by length and translated together. Output starts after the first block."""
-_BLOCK_CHARACTERS = 2**22
-"""Characters after which a block ends early, so that long lines do not fill the memory."""
-_SCORED_TOKENS = 4096
-"""Tokens of the pairs that are scored together."""
 
 
 def default_batch_size(device: torch.device) -> int:
     """Return the number of sentences to decode together: a GPU decodes 1,000 in about the time of 100."""
     return 1024 if device.type == "cuda" else 128
-
-
-class TargetScore(NamedTuple):
-    """How probable a model finds a translation; logarithms are natural."""
-
-    log_prob: float  # of the whole translation and its end, the sum of the next field
-    token_log_probs: list[float]  # of each token, given the source and the tokens before it
-    tokens: list[str]  # the end token `</s>` is the last
-
-
-class AttentionWeights(NamedTuple):
-    """All attention weights of one translation. The lists have the tokens that label the axes."""
-
-    source: list[str]
-    target: list[str]  # the tokens that were predicted, one per query of the decoder
-    previous: list[str]  # the tokens that the decoder read: the target, one place to the right
-    weights: dict[str, NDArray[np.float32]]
-    """From place and layer to weight_HTS, each row of which sums to 1.
-
-    "cross.2" is the attention of the second decoder layer from the target (T) to the source (S), "encoder.1" that from
-    source to source, "decoder.1" that from `target` to `previous`. A recurrent model has only "cross.1".
-    """
 
 
 class Translator:
@@ -83,6 +57,7 @@ class Translator:
     ) -> None:
         self.model, self.tokenizer, self.config, self.known_words = model.eval(), tokenizer, config, known_words
         self.engine, self.validation_bleu = engine or TorchEngine(self.model), validation_bleu
+        self.device = model.output.weight.device
         self.max_source_tokens = min(MAX_SOURCE_TOKENS, model.max_source_length or MAX_SOURCE_TOKENS)
 
     def __repr__(self) -> str:
@@ -123,8 +98,8 @@ class Translator:
         """Return the translation of a text, or a list with that of each text. A blank text has an empty translation.
 
         With `num_best`, each translation is replaced by the list of that many different ones, best first. `settings` are the
-        run's own by default, and keyword arguments with the names of [decoding] change them for this call. With
-        `split_sentences`, the sentences of a text are translated separately.
+        run's own by default, and keyword arguments with the names of [decoding] change them for this call. Translations start
+        with `prefix`, a text or one per line. With `split_sentences`, the sentences of a text are translated separately.
 
         >>> model.translate(["A dog sleeps.", "", "The man reads a book."], beam_size=3)
         ['Ein Hund schläft.', '', 'Der Mann liest ein Buch.']
@@ -134,10 +109,16 @@ class Translator:
         Traceback (most recent call last):
         translator.errors.UsageError: beam_sise: unknown option; did you mean 'beam_size'?
         """
+        prefix = options.pop("prefix", "")
         batch_size, split_sentences = options.pop("batch_size", None), options.pop("split_sentences", False)
         settings = with_options(settings or self.config.decoding, {**options, "num_best": num_best or 1})
-        texts = [text] if isinstance(text, str) else text
-        found = self.candidates(texts, settings, batch_size=batch_size, split_sentences=split_sentences)
+        found = self.candidates(
+            [text] if isinstance(text, str) else text,
+            settings,
+            prefixes=repeat(prefix) if isinstance(prefix, str) else prefix,
+            batch_size=batch_size,
+            split_sentences=split_sentences,
+        )
         if num_best is None:
             best = [candidates[0].text for candidates in found]
             return best[0] if isinstance(text, str) else best
@@ -168,14 +149,9 @@ class Translator:
         if len(sources) != len(targets):
             raise DataError("score", f"{len(sources):,} sources, but {len(targets):,} targets", "give pairs")
         read, encoded = self._encode_pairs(sources, targets)
-        scores: list[TargetScore | None] = [None] * len(targets)
-        for batch in self.batches(read, encoded):
-            log_prob_BT = forced_log_probs(self.model, batch)
-            for number, log_prob_T in zip(batch.sentence_B.tolist(), log_prob_BT.tolist(), strict=True):
-                log_probs = log_prob_T[: len(encoded[number])]
-                tokens = self.tokenizer.target_tokens(encoded[number])
-                scores[number] = TargetScore(sum(log_probs), log_probs, tokens)
-        return [score for score in scores if score is not None]
+        scores = score_tokens(self.model, read, encoded)
+        tokens = map(self.tokenizer.target_tokens, encoded)
+        return [TargetScore(math.fsum(own), own, names) for own, names in zip(scores, tokens, strict=True)]
 
     def attention(self, source: str, target: str | None = None) -> AttentionWeights:
         """Return the attention weights of all layers and heads between a source and its translation, or a given target.
@@ -192,7 +168,8 @@ class Translator:
         """
         text = self.translate(source) if target is None else target
         sources, targets = self._encode_pairs([source], [text])
-        [batch] = self.batches(sources, targets)
+        pairs = EncodedPairs(EncodedLines.of(sources), EncodedLines.of(targets))
+        batch = pairs.batch(np.arange(1)).to(self.device)
         with torch.inference_mode():
             weights = self.model.attention_weights(batch.source_BS, batch.mask_BS, batch.previous_BT)
         return AttentionWeights(
@@ -203,66 +180,95 @@ class Translator:
         )
 
     def _encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
-        """Return the tokens of both sides; of a source those that the model reads, the last `max_source_tokens`."""
-        read, encoded = self.tokenizer.encode_pairs(list(map(_one_line, sources)), list(map(_one_line, targets)))
-        return [ids[-self.max_source_tokens :] for ids in read], encoded
-
-    def batches(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        """Yield all pairs of token ids in batches on the model's device.
+        """Return the tokens of both sides; of a source those that the model reads, the last `max_source_tokens`.
 
         Raises DataError for a target that is longer than the model can write.
         """
+        read, encoded = self.tokenizer.encode_pairs(list(map(_one_line, sources)), list(map(_one_line, targets)))
         limit = self.model.max_target_length
-        for number, target in enumerate(targets, 1):
-            if limit is not None and len(target) > limit + 1:
-                problem = f"has {len(target):,} tokens, but the model writes at most {limit:,}"
+        for number, ids in enumerate(encoded, 1):
+            if limit is not None and len(ids) > limit + 1:
+                problem = f"has {len(ids):,} tokens, but the model writes at most {limit:,}"
                 raise DataError(f"target {number:,}", problem, "shorten it")
-        pairs = EncodedPairs(EncodedLines.of(sources), EncodedLines.of(targets))
-        batches = TokenBatches(pairs, batch_tokens=_SCORED_TOKENS, pool_size=len(targets), seed=0)
-        for sentences in batches.cut(np.arange(len(targets))):
-            yield pairs.batch(sentences).to(self.model.output.weight.device)
+        return [ids[-self.max_source_tokens :] for ids in read], encoded
 
     def candidates(
         self,
         lines: Iterable[str],
         settings: DecodingSettings | None = None,
         *,
+        prefixes: Iterable[str] = (),
         batch_size: int | None = None,
         block_lines: int = BLOCK_LINES,
         split_sentences: bool = False,
+        with_words: bool = False,
     ) -> Iterator[list[Candidate]]:
         """Yield the `num_best` translations of each line, best first; lines are read and translated block by block.
 
-        With `split_sentences`, the sentences of a line are translated separately, and its translations are made of theirs.
-        By default the batch size depends on the device, see `default_batch_size`.
+        Each translation starts with the prefix of its line; lines without a prefix have an empty one or none. With
+        `split_sentences`, the sentences of a line are translated separately, and its translations are made of theirs. With
+        `with_words`, candidates have the confidence in each word. By default the batch size depends on the device, see
+        `default_batch_size`.
         """
-        settings = settings or self.config.decoding
-        batch_size = batch_size or default_batch_size(self.model.output.weight.device)
+        settings, remaining = settings or self.config.decoding, chain(prefixes, repeat(""))
+        search = partial(self._search, settings=settings, batch_size=batch_size or default_batch_size(self.device))
         corpus = self.config.corpus
-        for block in _blocks(lines, block_lines):
+        for block in blocks(lines, block_lines):
             sentences = [[_one_line(line)] for line in block]
             if split_sentences:
                 split = partial(sentences_of, language=corpus.source_language)
                 sentences = [self.tokenizer.protection.cut(line, split) for (line,) in sentences]
-            found = iter(self._translate_sentences(list(chain(*sentences)), settings, batch_size))
+            given = list[str]()  # the first sentence of a line has its prefix
+            for parts, prefix in zip(sentences, remaining, strict=False):
+                given += [prefix, *repeat("", len(parts) - 1)]
+            found = iter(search(list(chain(*sentences)), given, with_words=with_words))
             for parts in sentences:
                 yield combined(list(islice(found, len(parts))), settings.num_best, corpus.target_language)
 
-    def _translate_sentences(
-        self, sentences: list[str], settings: DecodingSettings, batch_size: int
+    def _search(
+        self,
+        sentences: list[str],
+        prefixes: list[str],
+        *,
+        settings: DecodingSettings,
+        batch_size: int,
+        with_words: bool,
     ) -> list[list[Candidate]]:
         """Return the `num_best` translations of each sentence, best first."""
         sources = self.tokenizer.encode_source(sentences)
         filled = [index for index, sentence in enumerate(sentences) if sentence]
         truncated = [sources[index][-self.max_source_tokens :] for index in filled]
-        results = self.engine.search(truncated, settings.of_candidates, batch_size=batch_size)
+        given = [self._prefix_ids(sentences[index], prefixes[index]) for index in filled] if any(prefixes) else ()
+        results = self.engine.search(truncated, settings.of_candidates, batch_size=batch_size, prefixes=given)
         candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in sentences]
         for index, read, hypotheses in zip(filled, truncated, results, strict=True):
             is_truncated, num_slots = len(read) < len(sources[index]), self.tokenizer.count_slots(read)
             restore = partial(self.tokenizer.protection.restore, source=sentences[index], num_read=num_slots)
             decoded = self._decode(hypotheses, restore, is_source_truncated=is_truncated)
             candidates[index] = by_consensus(decoded, settings) if settings.search == "mbr" else decoded
-        return candidates
+        return self._with_words(sentences, sources, candidates) if with_words else candidates
+
+    def _prefix_ids(self, source: str, prefix: str) -> list[int]:
+        """Return the tokens of a text with which the translation of a source starts."""
+        masked = self.tokenizer.protection.mask_like(source, _one_line(prefix))
+        return self.tokenizer.encode_target([masked])[0][:-1]
+
+    def _with_words(
+        self, sentences: list[str], sources: list[list[int]], found: list[list[Candidate]]
+    ) -> list[list[Candidate]]:
+        """Return the candidates of all sentences with the confidence in each of their words."""
+        read = [
+            ids[-self.max_source_tokens :] for ids, candidates in zip(sources, found, strict=True) for _ in candidates
+        ]
+        targets = [[*candidate.ids, EOS] for candidates in found for candidate in candidates]
+        log_probs = score_tokens(self.model, read, targets) if targets else []
+        all_words = map(word_confidences, map(self.tokenizer.target_tokens, targets), log_probs)
+        for sentence, candidates in zip(sentences, found, strict=True):
+            for place, words in enumerate(islice(all_words, len(candidates))):
+                texts, _ = self.tokenizer.protection.fill([word.word for word in words], sentence)
+                named = map(WordConfidence, texts, (word.confidence for word in words))
+                candidates[place] = candidates[place]._replace(words=tuple(named))
+        return found
 
     def _decode(
         self, hypotheses: list[Hypothesis], restore: Callable[[str], str], *, is_source_truncated: bool
@@ -273,18 +279,6 @@ class Translator:
         for text, (ids, log_prob, score, is_finished) in zip(texts, hypotheses, strict=True):
             candidates.setdefault(text, Candidate(text, score, log_prob, is_finished, ids, is_source_truncated))
         return list(candidates.values())
-
-
-def _blocks(lines: Iterable[str], max_lines: int) -> Iterator[list[str]]:
-    block, num_characters = [], 0
-    for line in lines:
-        block.append(line)
-        num_characters += len(line)
-        if len(block) == max_lines or num_characters >= _BLOCK_CHARACTERS:
-            yield block
-            block, num_characters = [], 0
-    if block:
-        yield block
 
 
 def _one_line(text: str) -> str:
