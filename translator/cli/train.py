@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.console import print_path
+from translator.cli.console import print_path, print_result
 from translator.cli.options import Device, Overrides
 from translator.cli.progress import TrainingDisplay
 from translator.config_files import find_config
@@ -65,6 +65,12 @@ def train(
             metavar="SHARE", min=0, max=0.99, help="With --from: share of that run's training pairs in every epoch."
         ),
     ] = None,
+    dry: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check config and corpus, estimate time and memory, write nothing.", show_default=False
+        ),
+    ] = False,
     made_by: Annotated[str, typer.Option(hidden=True)] = "train",
 ) -> None:
     """Train a model, or resume an interrupted run.
@@ -78,6 +84,7 @@ def train(
       translator train my.toml --teacher runs/seed1,runs/seed2+runs/seed3
       translator train multi30k-transformer --corpus my_corpus
       translator train --corpus sentences.csv --source-language en --target-language de
+      translator train --corpus sentences.csv --dry-run
     """
     if config and start_from:
         raise UsageError("--from", f"given together with {config}", "give one; --set changes single settings")
@@ -88,10 +95,12 @@ def train(
 
     def work() -> None:
         from translator.config import flatten, load_config, run_name
+        from translator.jobs.train.estimate import dry_run
         from translator.jobs.train.fine_tuning import fine_tuning_config
         from translator.jobs.train.given_corpus import given_corpus
         from translator.jobs.train.train import train_run
         from translator.jobs.translate.build import choose_device
+        from translator.runs.folder import RunFolder
         from translator.runs.lookup import find_run
         from translator.training.processes import join_processes
 
@@ -106,6 +115,9 @@ def train(
         with join_processes(chosen, settings) as processes, TrainingDisplay() as display:
             if given.description and processes.is_first:
                 display.notify(given.description)
+            if dry:
+                print_result(dry_run(loaded, RunFolder(folder), device=chosen, notify=display.notify))
+                return
             train_run(
                 loaded,
                 folder,

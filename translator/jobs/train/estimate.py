@@ -5,8 +5,14 @@ from typing import NamedTuple
 
 import torch
 
-from translator.models.interface import AnyModel
-from translator.runs.model import count_parameters
+from translator.config import Config
+from translator.jobs.train.prepare import Notify, examine
+from translator.jobs.translate.build import check_model, vocabularies_of
+from translator.runs.folder import RunFolder
+from translator.runs.model import count_parameters, sketch_model
+from translator.text.batches import encode_corpus
+from translator.text.corpus import Corpus
+from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
 
@@ -15,6 +21,7 @@ _EFFICIENCY = 0.3  # of a training update, relative to one large matrix product
 _BASE_BYTES = 500e6  # Python, torch and the corpus
 _BYTES_PER_PARAMETER = 16  # with gradient and two moments
 _BYTES_PER_TOKEN = 40_000  # activations of an update, for the small models of the shipped configs
+_SAMPLE_PAIRS = 10_000  # whose tokens a dry run counts
 _PRODUCT_SIZE, _PRODUCT_SECONDS = 512, 0.05
 
 
@@ -42,14 +49,31 @@ class Estimate(NamedTuple):
         )
 
 
-def estimate(settings: TrainingSettings, updates: CorpusUpdates, model: AnyModel, *, device: torch.device) -> Estimate:
-    """Return what training takes to the end of all steps; early stopping may end it sooner."""
-    num_updates, num_tokens = updates.num_updates(0), len(updates.pairs.target.tokens)
-    epochs, parameters = settings.steps / num_updates, count_parameters(model)
-    work = _FLOPS_PER_PARAMETER * parameters * num_tokens * epochs
-    seconds = work / (_EFFICIENCY * _product_speed(device) * updates.processes.size)
-    memory = _BASE_BYTES + _BYTES_PER_PARAMETER * parameters + _BYTES_PER_TOKEN * settings.batch_tokens
-    return Estimate(settings.steps, epochs, seconds, memory)
+def estimate(settings: TrainingSettings, updates: CorpusUpdates, num_parameters: int, *, share: float = 1) -> Estimate:
+    """Return what training takes to the end of all steps; early stopping may end it sooner.
+
+    `updates` has this share of the training pairs; if epochs are given, it must be all of them for exact steps.
+    """
+    num_updates, num_tokens = max(1, round(updates.num_updates(0) / share)), len(updates.pairs.target.tokens) / share
+    steps = settings.with_steps_of(num_updates).steps
+    epochs = steps / num_updates
+    work = _FLOPS_PER_PARAMETER * num_parameters * num_tokens * epochs
+    seconds = work / (_EFFICIENCY * _product_speed(updates.device) * updates.processes.size)
+    memory = _BASE_BYTES + _BYTES_PER_PARAMETER * num_parameters + _BYTES_PER_TOKEN * settings.batch_tokens
+    return Estimate(steps, epochs, seconds, memory)
+
+
+def dry_run(config: Config, run: RunFolder, *, device: torch.device, notify: Notify) -> str:
+    """Check a config and its corpus as training does, but write nothing. Returns the size and the estimate on one line."""
+    check_model(config)
+    prepared, sample, *_ = examine(config, run, notify)
+    source, target = (side[:_SAMPLE_PAIRS] for side in (sample.source, sample.target))
+    pairs = encode_corpus(Corpus(source, target), prepared.tokenizer)
+    settings = prepared.config.training
+    updates = CorpusUpdates(pairs, settings, device, Processes())
+    num_parameters = count_parameters(sketch_model(prepared.config, vocabularies_of(prepared.tokenizer)))
+    share = len(source) / prepared.filtered.counts.kept
+    return f"{num_parameters:,} parameters; {estimate(settings, updates, num_parameters, share=share).text()}"
 
 
 def _product_speed(device: torch.device) -> float:

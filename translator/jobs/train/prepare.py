@@ -2,8 +2,8 @@
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ from translator.errors import DataError, MachineError, UsageError
 from translator.evaluation.alignment import read_gold
 from translator.jobs.inspect.attention import word_counts
 from translator.jobs.train.corpus_splits import read_splits
+from translator.jobs.train.corpus_summary import CheckedSplit, describe_counts, describe_layout
 from translator.jobs.train.distillation import find_teachers
 from translator.jobs.train.fine_tuning import first_test, initial_parameters, learned_before
 from translator.runs.folder import CONFIG, COUNTS, FIRST_TEST, PAIRS, RECORD, WORDS, RunFolder
@@ -33,15 +34,12 @@ from translator.runs.records import (
 from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.text.arrow_words import WordCounts
-from translator.text.corpus import Block, Corpus, Split, Stream, join_lines
+from translator.text.corpus import Block, Corpus, Split, join_lines
 from translator.text.filters import (
-    RULES,
     FilterResult,
     Finding,
-    HeldOutCheck,
     check_held_out,
 )
-from translator.text.held_out import CODES
 from translator.text.sources import CorpusSettings, labels_path, read_labels, read_split
 from translator.text.tokenizer import Tokenizer
 from translator.text.tokenizer_training import PairSample, train_tokenizer
@@ -50,10 +48,8 @@ from translator.version import __version__
 
 Notify: TypeAlias = Callable[[str], None]
 _UNFAMILIAR_SHARE = 0.01
-_NUM_EXAMPLES, _EXAMPLE_CHARACTERS = 2, 100
 _COUNTED_PAIRS = 10_000
 """Training pairs in which characters unknown to an existing tokenizer are counted."""
-_USES: dict[Split, str] = {"validation": "validation", "test": "testing"}
 _LABELS: dict[Split, str] = {"validation": ".align", "test": ".kind"}
 """Files that label each sentence of a split: with its gold alignment, or with its kind."""
 
@@ -124,20 +120,19 @@ def _change_of_test(settings: CorpusSettings, expected: str) -> str | None:
     return None if found == expected else f"{places}: other test sentences (fingerprint {expected}, now {found})"
 
 
-class _HeldOut(NamedTuple):
-    """Validation or test sentences, what was found in them, and a label for each, if the corpus has labels."""
+class Examined(NamedTuple):
+    """A new run before anything is written."""
 
-    corpus: Corpus
-    check: HeldOutCheck
-    labels: list[str] | None
+    prepared: Prepared
+    sample: Corpus  # of the training pairs
+    splits: dict[Split, CheckedSplit]
+    revision: str | None
+    unknown_share: float
+    words: tuple[WordCounts, WordCounts]  # of the sources and targets
 
 
-def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
-    """Write a new run folder, complete or not at all."""
-    if run.path.name in ("", ".."):
-        raise UsageError(
-            "--output", f"found {str(run.path)!r}, which does not name a run", "give a name, such as runs/mine"
-        )
+def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
+    """Read and check the corpus, choose settings that depend on its size, and train the tokenizer, without writing anything."""
     sample, source_words, target_words = PairSample(config.tokenizer), WordCounts(), WordCounts()
 
     def collect(block: Block) -> None:
@@ -153,7 +148,9 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     before = learned_before(config)
     filtered = filtered._replace(pair_hashes=np.union1d(filtered.pair_hashes, before.pair_hashes))
     splits = _check_held_out(config.corpus, held_out, filtered, sample.corpus())
-    for line in chain(_layout(config.corpus, stream, sample.corpus(), splits), _summary(filtered, splits)):
+    for line in chain(
+        describe_layout(config.corpus, stream, sample.corpus(), splits), describe_counts(filtered, splits)
+    ):
         notify(line)
     if sample.notice and not config.tokenizer.path:
         notify(sample.notice)
@@ -175,16 +172,27 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
     initial_parameters(config, tokenizer, run)  # for its errors, before an older run is replaced
     find_teachers(config, run)
-    pair_hashes = filtered.pair_hashes.astype("<u8").tobytes()
     prepared = Prepared(run, config, tokenizer, validation, filtered)
-    record = _run_record(
-        prepared, splits, revision=stream.revision, unknown_share=unknown_share, pair_hashes=pair_hashes
-    )
+    words = source_words, target_words
+    return Examined(prepared, sample.corpus(), splits, stream.revision, unknown_share, words)
+
+
+def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
+    """Write a new run folder, complete or not at all."""
+    if run.path.name in ("", ".."):
+        raise UsageError(
+            "--output", f"found {str(run.path)!r}, which does not name a run", "give a name, such as runs/mine"
+        )
+    prepared, _, splits, revision, unknown_share, words = examine(config, run, notify)
+    config, before = prepared.config, learned_before(prepared.config)
+    pair_hashes = prepared.filtered.pair_hashes.astype("<u8").tobytes()
+    record = _run_record(prepared, splits, revision=revision, unknown_share=unknown_share, pair_hashes=pair_hashes)
+    source_words, target_words = words
     with new_folder(run.path) as temporary:
         write_part(temporary / CONFIG, dump_config(config).encode())
         write_part(temporary / RECORD, record.as_json())
         write_part(temporary / PAIRS, pair_hashes)
-        tokenizer.save(temporary / "tokenizer")
+        prepared.tokenizer.save(temporary / "tokenizer")
         save_words(before.words.union(count_words(source_words.total())), temporary / WORDS)
         save_counts(before.counts + count_words(target_words.total()), temporary / COUNTS)
         (temporary / "corpus").mkdir()
@@ -203,18 +211,23 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
 
 def _check_held_out(
     settings: CorpusSettings, held_out: dict[Split, Corpus], filtered: FilterResult, sample: Corpus
-) -> dict[Split, _HeldOut]:
+) -> dict[Split, CheckedSplit]:
     """Check the validation sentences and, if there are any, the test sentences, and read their labels."""
-    splits: dict[Split, _HeldOut] = {}
+    splits: dict[Split, CheckedSplit] = {}
     for name, corpus in held_out.items():
         has_file = name not in settings.held_out_splits
         labels = read_labels(settings, name, _LABELS[name], num_pairs=len(corpus.source)) if has_file else None
-        splits[name] = _HeldOut(corpus, check_held_out(corpus, settings, filtered, sample), labels)
+        splits[name] = CheckedSplit(corpus, check_held_out(corpus, settings, filtered, sample), labels)
     return splits
 
 
 def _run_record(
-    prepared: Prepared, splits: dict[Split, _HeldOut], *, revision: str | None, unknown_share: float, pair_hashes: bytes
+    prepared: Prepared,
+    splits: dict[Split, CheckedSplit],
+    *,
+    revision: str | None,
+    unknown_share: float,
+    pair_hashes: bytes,
 ) -> RunRecord:
     filtered, tokenizer = prepared.filtered, prepared.tokenizer
     train = TrainingPairs(
@@ -253,43 +266,3 @@ def _run_record(
 def _finding_records(findings: list[Finding]) -> list[FindingRecord]:
     """Return the findings with the names of their files only, because a run may be moved or shared."""
     return [FindingRecord(**finding._replace(place=Path(finding.place).name)._asdict()) for finding in findings]
-
-
-def _layout(settings: CorpusSettings, train: Stream, sample: Corpus, splits: dict[Split, _HeldOut]) -> Iterator[str]:
-    """Yield how the files of a table were understood, with two pairs as examples."""
-    yield from train.notices
-    for split in splits.values():
-        yield from split.corpus.notices[1:]  # the columns are the same in all files
-    if train.notices:
-        for pair in islice(zip(sample.source, sample.target, strict=True), _NUM_EXAMPLES):
-            for language, text in zip((settings.source_language, settings.target_language), pair, strict=True):
-                yield f"    {language:<6} {text if len(text) <= _EXAMPLE_CHARACTERS else text[:_EXAMPLE_CHARACTERS] + '...'}"
-
-
-def _summary(filtered: FilterResult, splits: dict[Split, _HeldOut]) -> Iterator[str]:
-    """Yield the counts and the warnings, a line each; rules that rejected nothing are omitted."""
-    counts = filtered.counts._asdict()
-    first = {finding.what: f"{finding.place}:{finding.line}" for finding in filtered.findings}
-    skipped = [f"{counts[rule]:,} {rule.replace('_', ' ')} (first {first[rule]})" for rule in RULES if counts[rule]]
-    num_pairs = counts["kept"] + counts["held_out"]
-    line = f"training pairs: {counts['read']:,} read, {num_pairs:,} kept"
-    yield line + (f"; skipped: {', '.join(skipped)}" if skipped else "")
-    if counts["held_out"]:
-        sizes = {name: int(np.count_nonzero(filtered.split == code)) for name, code in CODES.items() if code}
-        parts = [
-            f"{counts['kept']:,} for training",
-            *(f"{size:,} for {_USES[name]}" for name, size in sizes.items() if size),
-        ]
-        yield f"{num_pairs:,} pairs: {', '.join(parts)}"
-    if noticed := [f"{counts[what]:,} {what}" for what in ("duplicates", "identical") if counts[what]]:
-        yield f"among the pairs kept: {', '.join(noticed)}"
-    for name, (corpus, check, _) in splits.items():
-        pairs, sources = check.also_in_training, check.sources_in_training
-        yield (
-            f"{name} pairs: {len(corpus.source):,}"
-            + (f", {pairs:,} also in the training data" if pairs else "")
-            + (f", {sources:,} with a source from the training data" if sources > pairs else "")
-        )
-    warnings = [finding for finding in filtered.findings if finding.is_warning]
-    for finding in (*warnings, *(finding for split in splits.values() for finding in split.check.findings)):
-        yield f"warning: {finding}"

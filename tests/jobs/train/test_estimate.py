@@ -1,0 +1,41 @@
+"""A dry run finds what training would find, estimates it, and writes nothing."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.conftest import SETTINGS
+from tests.faults.harness import snapshot
+from tests.jobs.train.conftest import Train
+from translator.config import load_config
+from translator.errors import DataError
+from translator.jobs.train.estimate import Estimate, dry_run
+from translator.runs.folder import RunFolder
+
+
+def estimated(corpus: Path, *overrides: str) -> tuple[str, list[str]]:
+    notices: list[str] = []
+    config = load_config(corpus / "demo.toml", [*SETTINGS["demo"], *overrides])
+    return dry_run(config, RunFolder(corpus / "new"), device=torch.device("cpu"), notify=notices.append), notices
+
+
+def test_a_dry_run_says_what_training_says_and_writes_nothing(corpus: Path, train: Train) -> None:
+    before = snapshot(corpus)
+    text, notices = estimated(corpus, "training.epochs=2")
+    assert snapshot(corpus) == before
+    assert "training pairs: 200 read, 200 kept" in notices
+    _, heard = train("real", "training.epochs=2")
+    assert f"estimate: {heard.steps[-1]:,} updates, 2 passes over the corpus, roughly " in text
+    assert any(line.startswith(text.split("; ")[0]) for line in heard.lines)
+
+
+def test_a_dry_run_finds_errors_of_the_corpus(corpus: Path) -> None:
+    (corpus / "train.de").write_text("x\n")
+    with pytest.raises(DataError, match=r"train\.en: found 200 lines, but .*train\.de has 1"):
+        estimated(corpus)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(90, "90 s"), (600, "10 min"), (10_800, "3.0 h")])
+def test_durations_have_a_fitting_unit(seconds: float, shown: str) -> None:
+    assert f"roughly {shown} without validation, 1.5 GB of memory" in Estimate(10, 2, seconds, 1.5e9).text()
