@@ -58,3 +58,10 @@ def test_an_error_says_how_to_install_matplotlib(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(figure, "find_spec", lambda _: None)
     with pytest.raises(MachineError, match=r"pip install matplotlib"):
         figure.require_matplotlib()
+
+
+def test_characters_that_the_font_lacks_are_one_warning_for_a_png(tmp_path: Path) -> None:
+    warning = save_figure([heat_map(["狗", "猫", "\U00012000"])], "", tmp_path / "a.png")
+    assert str(warning).startswith(f"{tmp_path / 'a.png'}: matplotlib's font lacks some characters")
+    assert save_figure([heat_map(["狗"])], "", tmp_path / "a.svg") is None
+    assert save_figure([heat_map(["Straße", "мир"])], "", tmp_path / "b.png") is None

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from translator.cli.console import PAGE_WIDTH, as_json, notify
+from translator.cli.console import PAGE_WIDTH, as_json, notify, warn
 from translator.cli.files import check_output, line_writer
 from translator.errors import UsageError
 
@@ -99,7 +99,9 @@ def attention_file(request: AttentionRequest | None) -> "Iterator[Callable[[str,
         if len(maps) > _MAX_MAPS:
             notify(f"{request.file}: shows the first {_MAX_MAPS} sentences; use a .json file for all of them")
         if maps:
-            save_figure([attention_map.heat_map for attention_map in maps[:_MAX_MAPS]], NOTICE, request.file)
+            shown = [attention_map.heat_map for attention_map in maps[:_MAX_MAPS]]
+            if warning := save_figure(shown, NOTICE, request.file):
+                warn(warning)
         else:
             notify(f"{request.file}: not written, there are no sentences")
     else:

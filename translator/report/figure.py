@@ -4,6 +4,7 @@ The colours are shades of one hue from light to dark, so that their order is vis
 text, never markup.
 """
 
+import re
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_INCHES = 40.0
+_MISSING_GLYPH = "Glyph .* missing"
 _CELL, _LETTER, _GAP = 0.24, 0.085, 0.7  # inches: the side of a cell, a letter of a label, the space between two maps
 _DOTS_PER_INCH = 150
 _MAX_LABEL = 24
@@ -38,18 +40,28 @@ def require_matplotlib() -> None:
         raise MachineError("matplotlib", "is not installed", "pip install matplotlib")
 
 
-def save_figure(maps: Sequence[HeatMap], caption: str, path: Path) -> None:
-    """Draw the maps below each other into a file, whose suffix decides the format. A failure leaves the old file."""
-    write_file(path, render(maps, caption, path.suffix[1:]))
+def save_figure(maps: Sequence[HeatMap], caption: str, path: Path) -> str | None:
+    """Draw the maps below each other into a file, whose suffix decides the format. A failure leaves the old file.
+
+    Returns a warning if matplotlib's font lacks some of the characters.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message=_MISSING_GLYPH)
+        content = render(maps, caption, path.suffix[1:], ignore_missing_glyphs=False)
+    write_file(path, content)
+    if path.suffix == ".svg" or not any(re.match(_MISSING_GLYPH, str(warning.message)) for warning in caught):
+        return None
+    return f"{path}: matplotlib's font lacks some characters, shown as boxes; write an .svg file, which uses your fonts"
 
 
-def render(maps: Sequence[HeatMap], caption: str, form: str) -> bytes:
+def render(maps: Sequence[HeatMap], caption: str, form: str, *, ignore_missing_glyphs: bool = True) -> bytes:
     """Return a picture of the maps as the content of a file; `form` is its suffix without the dot."""
     from matplotlib import rc_context
 
     content, metadata = BytesIO(), {"Date": None} if form == "svg" else None
     with rc_context(_MATPLOTLIB_SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a PNG shows a box for it
+        if ignore_missing_glyphs:  # a PNG shows a box for them
+            warnings.filterwarnings("ignore", message=_MISSING_GLYPH)
         figure = _draw_figure(maps, caption)
         figure.savefig(content, format=form, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata=metadata)
     return content.getvalue()

@@ -199,7 +199,7 @@ class PairFilter:
         totals = {_IDENTICAL: counts.kept + counts.held_out, **dict.fromkeys([*RULES, *FORMS], counts.read)}
         for what in totals.keys() & self._findings.keys():
             finding = self._findings[what]
-            self._findings[what] = finding._replace(share=finding.num_lines / max(totals[what], 1))
+            self._findings[what] = finding._replace(share=min(finding.num_lines / max(totals[what], 1), 1.0))
         self._refuse_preprocessed()
         self._check_alignment(source, target)
         findings = list(self._findings.values())
