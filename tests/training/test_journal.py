@@ -204,3 +204,10 @@ def test_events_that_are_lost_in_the_end_are_counted(tmp_path: Path) -> None:
         journal.write(update(3))
     assert "cannot be written (Is a directory); training continues" in warnings[0]
     assert warnings[1:] == [f"{path}: the last 2 events could not be written and are lost"]
+
+
+def test_an_endless_line_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").touch()
+    os.truncate(tmp_path / "journal.jsonl", 2**40)
+    with pytest.raises(ModelError, match=r"journal\.jsonl:1: is damaged"):
+        read_journal(tmp_path / "journal.jsonl")

@@ -7,13 +7,13 @@ Reading takes bounded memory for any content: of a line longer than its `LineLim
 held. `opening.py` decompresses files within limits.
 """
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from translator.errors import DataError
+from translator.text.nfc import nfc
 from translator.text.opening import explain_errors, open_binary
 
 _BOM = b"\xef\xbb\xbf"
@@ -115,7 +115,7 @@ class BlockReader:
             text = content.decode()
         except ValueError:
             text = "\n".join(decode_lines(content.split(b"\n"), str(self.path), first, self.limit))
-        self._waiting = unicodedata.normalize("NFC", text).split("\n")
+        self._waiting = nfc(text).split("\n")
         return len(self._waiting)
 
     def take(self, num_lines: int | None = None) -> list[str]:

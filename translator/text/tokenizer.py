@@ -1,7 +1,6 @@
 """Text to token ids and back with SentencePiece (Kudo and Richardson 2018). `tokenizer_training.py` trains the tokenizer."""
 
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field
 from translator.errors import ModelError
 from translator.settings import NameIn, Settings
 from translator.text.corpus import Corpus
+from translator.text.nfc import nfc
 from translator.text.protected import PATTERNS, SLOTS, Protection
 from translator.text.tokenizer_safety import require_harmless
 from translator.text.visible import LINE_ENDS
@@ -174,7 +174,7 @@ def encode_lines(processor: Any, lines: Sequence[str]) -> list[list[int]]:
     sentences give the same tokens except for one word in thousands, where rounding decides between two equally likely
     segmentations.) `WordEncoder` does the same for millions of lines.
     """
-    sentences = [unicodedata.normalize("NFC", line).split(" ") for line in lines]
+    sentences = [nfc(line).split(" ") for line in lines]
     # One call per word: for a list, SentencePiece starts threads, and aborts the process if there is no memory for them.
     ids = {word: processor.encode(word) for word in set(chain.from_iterable(sentences))}
     return [[*chain.from_iterable(ids[word] for word in sentence), EOS] for sentence in sentences]

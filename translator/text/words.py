@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import ModelError
+from translator.text.nfc import nfc
 from translator.text.reader import UNLIMITED, read_lines
 
 _LETTER, _MARK, _DELIMITER, _SPACE, _INVISIBLE = 1, 2, 3, 4, 5
@@ -92,7 +93,7 @@ def is_unspaced(lines: Iterable[str]) -> bool:
 
 def words(line: str) -> list[str]:
     """Return the words of a line in the form in which they are compared: without surrounding punctuation, case-folded."""
-    folded = spaced(unicodedata.normalize("NFC", line).casefold())
+    folded = spaced(nfc(line).casefold())
     return [word for word in map(_strip_punctuation, folded.split()) if word]
 
 

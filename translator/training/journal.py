@@ -21,6 +21,7 @@ from translator.training.progress import Report, Validation
 
 JournalEvent: TypeAlias = Report | Validation
 
+_MAX_LINE_BYTES = 2**26
 _EVENTS: dict[str, type[JournalEvent]] = {"update": Report, "validation": Validation}
 _READERS: dict[str, TypeAdapter[JournalEvent]] = {
     name: TypeAdapter(kind, config=ConfigDict(strict=True)) for name, kind in _EVENTS.items()
@@ -148,7 +149,9 @@ class JournalReader:
             if (status.st_dev, status.st_ino) != self._identity or status.st_size < self._position:
                 self._start_over((status.st_dev, status.st_ino))
             file.seek(self._position)
-            for line in iter(file.readline, b""):
+            for line in iter(lambda: file.readline(_MAX_LINE_BYTES), b""):
+                if len(line) == _MAX_LINE_BYTES:
+                    raise ModelError(f"{self.path}:{self._line + 1}", "is damaged", "restore the journal")
                 self.is_torn = not line.endswith(b"\n")
                 if self.is_torn:
                     return

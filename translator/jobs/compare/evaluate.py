@@ -1,7 +1,6 @@
 """Score a run on sentences that it was not trained on: its own test set, or files."""
 
 import time
-import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
 from translator.runs.folder import COUNTS, FIRST_TEST, HeldOut, RunFolder
 from translator.text.lines import find_known, hash_lines, pair_hashes
+from translator.text.nfc import nfc
 from translator.text.reader import read_lines
 from translator.text.words import load_counts
 
@@ -162,7 +162,7 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
     """
     if run.is_packed:
         return []
-    sides = [[unicodedata.normalize("NFC", line) for line in side] for side in (test.source, test.target)]
+    sides = [[nfc(line) for line in side] for side in (test.source, test.target)]
     hashes = pair_hashes(hash_lines(sides[0]), hash_lines(sides[1]))
     return [int(index) + 1 for index in find_known(hashes, run.pair_hashes())]
 

@@ -1,6 +1,5 @@
 """From the rows of a file to aligned pairs: find the header, choose the columns, clean the text, collect blocks."""
 
-import unicodedata
 from array import array
 from bisect import bisect_right
 from collections import Counter
@@ -14,6 +13,7 @@ from translator.errors import DataError
 from translator.text.corpus import Block, Stream
 from translator.text.formats.columns import Column, Key, Languages, choose_columns, is_header
 from translator.text.language_names import language_of
+from translator.text.nfc import nfc
 from translator.text.reader import OVERLONG, LineLimit
 
 Fields: TypeAlias = Sequence[Any] | dict[str, Any]
@@ -188,7 +188,7 @@ def blocks_of(pairs: Iterable[tuple[str, str]]) -> Iterator[Block]:
     block, num_characters = Block([], []), 0
     for pair in pairs:
         for side, text in zip(block, pair, strict=True):
-            side.append(unicodedata.normalize("NFC", text.removesuffix("\r")))
+            side.append(nfc(text.removesuffix("\r")))
             num_characters += len(text)
         if len(block.source) == _BLOCK_ROWS or num_characters > _BLOCK_CHARACTERS:
             yield block
