@@ -96,6 +96,17 @@ def test_the_settings_of_auto_are_chosen_printed_stored_and_kept_on_resume(tmp_p
     assert again.config.training == prepared.config.training == stored.training
 
 
+def test_auto_has_room_for_the_characters_of_any_script(tmp_path: Path) -> None:
+    rows = [f"word number {n}\t" + "".join(chr(0x4E00 + 13 * n + k) for k in range(12)) for n in range(100)]
+    (tmp_path / "a.tsv").write_text("\n".join(rows), encoding="utf-8")
+    given = given_corpus([tmp_path / "a.tsv"], "en", "zh", None)
+    notices: list[str] = []
+    config = load_config(find_config("auto"), given.overrides)
+    prepare(config, tmp_path / "run", overwrite=False, notify=notices.append)
+    assert any(notice.startswith("tokenizer.vocab_size: raised from 500 to ") for notice in notices)
+    prepare(config, tmp_path / "run", overwrite=False, notify=notices.append)
+
+
 @pytest.mark.parametrize("columns", ["2", "1,2,3", ",2"])
 def test_two_columns_are_expected(columns: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--columns: found .*, expected two columns; for example --columns 2,3"):

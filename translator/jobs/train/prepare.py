@@ -41,13 +41,15 @@ from translator.text.filters import (
     check_held_out,
 )
 from translator.text.sources import CorpusSettings, labels_path, read_labels, read_split
-from translator.text.tokenizer import Tokenizer
+from translator.text.tokenizer import Tokenizer, TokenizerSettings
 from translator.text.tokenizer_training import PairSample, train_tokenizer
 from translator.text.words import count_words, save_counts, save_words
 from translator.version import __version__
 
 Notify: TypeAlias = Callable[[str], None]
 _UNFAMILIAR_SHARE = 0.01
+_BYTE_TOKENS = 300
+"""More than the tokens that a vocabulary has for single bytes and special purposes."""
 _COUNTED_PAIRS = 10_000
 """Training pairs in which characters unknown to an existing tokenizer are counted."""
 _LABELS: dict[Split, str] = {"validation": ".align", "test": ".kind"}
@@ -154,7 +156,10 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
         notify(line)
     if sample.notice and not config.tokenizer.path:
         notify(sample.notice)
-    tokenizer = train_tokenizer(sample.corpus(), config.tokenizer, notify)
+    settings = config.tokenizer
+    if "tokenizer.vocab_size" in by_pairs:
+        settings = _with_room_for_characters(settings, sample.corpus(), notify)
+    tokenizer = train_tokenizer(sample.corpus(), settings, notify)
     validation = splits["validation"].corpus
     unknown_share = tokenizer.unknown_share(validation)
     if config.tokenizer.path:
@@ -175,6 +180,16 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
     prepared = Prepared(run, config, tokenizer, validation, filtered)
     words = source_words, target_words
     return Examined(prepared, sample.corpus(), splits, stream.revision, unknown_share, words)
+
+
+def _with_room_for_characters(settings: TokenizerSettings, sample: Corpus, notify: Notify) -> TokenizerSettings:
+    """Return the settings with a vocabulary that holds all characters, and as many longer tokens, of scripts with many."""
+    num_characters = len(set().union(*sample.source, *sample.target))
+    needed = 2 * num_characters + _BYTE_TOKENS
+    if needed <= settings.vocab_size:
+        return settings
+    notify(f"tokenizer.vocab_size: raised from {settings.vocab_size:,} to {needed:,} for {num_characters:,} characters")
+    return settings.model_copy(update={"vocab_size": needed})
 
 
 def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
