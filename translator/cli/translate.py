@@ -159,7 +159,13 @@ def translate(
         pairs = ([line.partition("\t")[::2] for line in lines] for lines in blocks)
     else:
         pairs = ([(line, prefix or "") for line in lines] for lines in blocks)
-    results = _translated(pairs, find, viewer, TranslationNotices(translator), is_typed=is_typed)
+    results = _translated(
+        pairs,
+        find,
+        viewer,
+        TranslationNotices(translator, splits_sentences=split_sentences or paragraphs),
+        is_typed=is_typed,
+    )
     show_count = input is not None and not (output is None and sys.stdout.isatty())
     with line_writer(output) as write, attention_file(request) as keep, count_lines(results, show_count) as counted:
         for number, (source, candidates, attention_map) in enumerate(counted, 1):

@@ -14,7 +14,10 @@ GOOD = Candidate("ein Hund", -1.0, -1.0, True, (7,))
 @pytest.fixture
 def notices() -> TranslationNotices:
     translator = SimpleNamespace(
-        known_words=frozenset({"a", "dog"}), max_source_tokens=9, tokenizer=SimpleNamespace(protection=Protection())
+        known_words=frozenset({"a", "dog"}),
+        max_source_tokens=9,
+        tokenizer=SimpleNamespace(protection=Protection()),
+        config=SimpleNamespace(corpus=SimpleNamespace(source_language="en")),
     )
     return TranslationNotices(translator)  # type: ignore[arg-type]
 
@@ -41,3 +44,12 @@ def test_notices_stay_short(notices: TranslationNotices) -> None:
     [line] = notices.take()
     assert line.endswith(" and more")
     assert len(line) < 800
+
+
+def test_lines_with_several_sentences_are_counted(notices: TranslationNotices) -> None:
+    for line in ("A dog. A dog!", "A dog", "A dog. A dog? A dog."):
+        notices.add(line, GOOD)
+    (line,) = notices.take()
+    assert line.startswith("2 lines have several sentences")
+    assert line.endswith("add --split-sentences")
+    assert notices.take() == []

@@ -1,16 +1,22 @@
-"""What a reader should know about translations: unknown words, truncated sources, translations without an end."""
+"""What a reader should know about translations: unknown words, truncated or several sentences, translations without an end."""
+
+import re
 
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.translator import Translator
+from translator.text.sentences import sentences_of
 from translator.text.words import words
 
+_SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u0964\u061f]\W*\w")
 _MAX_EXAMPLES, _MAX_CHARACTERS = 10, 60
 
 
 class TranslationNotices:
     """Collects notices sentence by sentence, in constant memory."""
 
-    def __init__(self, translator: Translator) -> None:
+    def __init__(self, translator: Translator, *, splits_sentences: bool = False) -> None:
+        self._language = None if splits_sentences else translator.config.corpus.source_language
+        self._num_several = 0
         self._known_words, self._num_lines = translator.known_words, 0
         self._protection = translator.tokenizer.protection
         self._unknown = "words that did not occur in training, so their translations are unreliable:"
@@ -21,6 +27,8 @@ class TranslationNotices:
     def add(self, source: str, best: Candidate) -> None:
         """Check the next source and its best translation."""
         self._num_lines += 1
+        if self._language is not None and _SENTENCE_END.search(source):
+            self._num_several += len(sentences_of(source, self._language)) > 1
         known_words = self._known_words
         if known_words is None:
             found = []
@@ -45,4 +53,8 @@ class TranslationNotices:
                 shown = ", ".join(example[:_MAX_CHARACTERS] for example in examples[:_MAX_EXAMPLES])
                 lines.append(f"{message} {shown}{' and more' if len(examples) > _MAX_EXAMPLES else ''}")
                 examples.clear()
+        if self._num_several:
+            count = "1 line has" if self._num_several == 1 else f"{self._num_several:,} lines have"
+            lines.append(f"{count} several sentences, of which a model may translate only one; add --split-sentences")
+            self._num_several = 0
         return lines
