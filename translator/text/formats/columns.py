@@ -1,5 +1,6 @@
 """Choose the columns of the source and the target: as given, by their names, or because only they hold sentences."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
@@ -57,11 +58,11 @@ def choose_columns(
     for is_side in (lambda name, side: names_language(name, languages[side]), lambda name, side: name in _ROLES[side]):
         if pair := _named(likely, is_side):
             return pair
-    if not any(column.name and language_of(column.name) for column in likely):
-        if len(likely) == 2:
-            return likely[0], likely[1]
-        if related := _most_related(likely):
-            return related
+    if len(likely) == 2 and (pair := _named_in_part(likely, languages)):
+        return pair
+    is_unnamed = not any(column.name and language_of(column.name) for column in likely)
+    if is_unnamed and (related := _most_related(likely)):
+        return related
     raise _uncertain(columns, likely, languages, place)
 
 
@@ -69,7 +70,7 @@ def is_header(fields: Sequence[str], columns: Sequence[Sequence[str]], languages
     """Return whether the fields of the first row are the names of the columns, whose other fields are given.
 
     They are names if all differ and all are known, or some are known and the rows below are longer, or if one with letters
-    stands over numbers.
+    stands over numbers. A short name alone is no evidence: "Ja" is a word as well as Japanese.
     """
     filled = [field.strip().casefold() for field in fields if field.strip()]
     if len(filled) < 2 or len(set(filled)) < len(filled):
@@ -82,11 +83,12 @@ def is_header(fields: Sequence[str], columns: Sequence[Sequence[str]], languages
         bool(language_of(field)) or any(field in names for names in (*_ROLES, _USUAL_NAMES, *languages))
         for field in filled
     ]
+    has_long_name = any(is_known and len(field) > 3 for is_known, field in zip(known, filled, strict=True))
     num_words = sum(len(field.split()) for field in fields)
     rows = list(zip(*columns, strict=True))
     below = sum(len(field.split()) for row in rows for field in row) / max(len(rows), 1)
     is_sentence = any(field.endswith((".", "!", "?", "。")) for field in filled)
-    return any(over_numbers) or all(known) or (any(known) and below > 2 * num_words and not is_sentence)
+    return any(over_numbers) or all(known) or (has_long_name and below > 2 * num_words and not is_sentence)
 
 
 def _has_letter(text: str) -> bool:
@@ -98,6 +100,17 @@ def _named(columns: Sequence[Column], is_side: Callable[[str, int], bool]) -> tu
     sides = [[column for column in columns if column.name and is_side(column.name.casefold(), side)] for side in (0, 1)]
     source, target = sides
     return (source[0], target[0]) if len(source) == len(target) == 1 and source != target else None
+
+
+def _named_in_part(columns: Sequence[Column], languages: Languages) -> tuple[Column, Column] | None:
+    """Return the order of two columns in which no name contradicts the languages: that of the file if both fit, or None."""
+    for pair in ((columns[0], columns[1]), (columns[1], columns[0])):
+        names = [column.name or "" for column in pair]
+        fits = [bool(name) and names_language(name, language) for name, language in zip(names, languages, strict=True)]
+        contradicts = [not fit and bool(language_of(name)) for name, fit in zip(names, fits, strict=True)]
+        if not any(contradicts) and (any(fits) or not any(map(language_of, names))):
+            return pair
+    return None
 
 
 def _most_related(columns: Sequence[Column]) -> tuple[Column, Column] | None:
@@ -132,4 +145,6 @@ def _uncertain(columns: Sequence[Column], likely: Sequence[Column], languages: L
     if all(column.name for column in pair):
         examples.append(",".join(str(column.name) for column in pair))
     problem = f"cannot tell which columns are {languages[0]!r} and {languages[1]!r}: {_listed(columns)}"
-    return DataError(place, problem, f"choose two, such as --columns {' or --columns '.join(examples)}")
+    return DataError(
+        place, problem, f"choose two, such as --columns {' or --columns '.join(map(shlex.quote, examples))}"
+    )
