@@ -5,28 +5,49 @@ A record whose hashes were made to fit is refused, or what changed in it does no
 
 import contextlib
 import json
-import math
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 import translator
 from tests.faults.harness import reseal
 from translator.cli.console import as_json
 from translator.config import Config
-from translator.errors import ModelError, UsageError
+from translator.errors import DataError, ModelError
 from translator.jobs.compare.evaluate import RunFacts, leaked_lines
+from translator.jobs.show.watch import WatchedRun
+from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.final_parameters import is_done
 from translator.jobs.train.prepare import reopen
-from translator.runs.folder import RunFolder
+from translator.runs.folder import CONFIG, RECORD, RunFolder
 from translator.runs.lookup import latest_run
+from translator.storage.manifest import MANIFEST
 from translator.training.checkpoint import find_checkpoints
 from translator.training.journal import read_journal
 
 LINES = ["a dog sleeps", "", "the old man reads a book"]
-OTHERS = [None, True, -1, 10**400, 0.5, math.inf, "x", "\ud800", [], [[]], {}, {"x": {}}]
-RECORDS = ["run.json", "final/finished.json"]
+MISSING = object()
+VALUES = st.just(MISSING) | st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, 2**63, -1])
+    | st.floats()
+    | st.text(st.characters(codec=None), max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+"""What may be in a record instead of a value."""
+CHECKPOINT = "checkpoints/step-00000012"
+RECORDS = [
+    *("run.json", "manifest.json", "final/finished.json", "final/manifest.json", "journal.jsonl"),
+    *(f"{CHECKPOINT}/progress.json", f"{CHECKPOINT}/manifest.json", "prepared/about.json", "prepared/manifest.json"),
+]
 
 
 def mutant(content: bytes, draw: random.Random) -> bytes:
@@ -93,32 +114,59 @@ def check_journal(run: Path, *, count: int, seed: int) -> None:
     path.write_bytes(content)
 
 
-def retyped(value: Any) -> Iterator[Any]:
-    """Every copy of a record in which one value is missing or of another kind."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield {name: one for name, one in value.items() if name != key}
-            for other in (*OTHERS, *retyped(inner)):
-                yield {**value, key: other}
+def places(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path to every value inside a record."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield (key,)
+        yield from ((key, *rest) for rest in places(part))
+
+
+def change(record: Any, place: tuple[str | int, ...], new: object) -> None:
+    """Replace the value at a place, or remove it if `new` is MISSING."""
+    *outer, last = place
+    for key in outer:
+        record = record[key]
+    if new is MISSING:
+        del record[last]
+    else:
+        record[last] = new
 
 
 def check_record(run: RunFolder, name: str, config: Config, *, count: int, seed: int) -> int:
-    """Retype a record up to `count` times, with hashes that fit, and read it as every command does."""
+    """Change one value of a record `count` times, with hashes that fit, and read it as every command does."""
     path, expected = run.path / name, translator.load(run).translate(LINES)
-    content = path.read_bytes()
-    variants = list(retyped(json.loads(content)))
-    random.Random(seed).shuffle(variants)
-    for variant in variants[:count]:
-        path.write_text(json.dumps(variant))
-        reseal_all(run)
+    content, log = path.read_bytes(), name == "journal.jsonl"
+    records = content.splitlines() if log else [content]
+
+    @hypothesis.seed(seed)
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def law(data: st.DataObject) -> None:
+        index = data.draw(st.integers(0, len(records) - 1))
+        record = json.loads(records[index])
+        change(record, data.draw(st.sampled_from(list(places(record)))), data.draw(VALUES))
+        changed = [*records[:index], json.dumps(record).encode(), *records[index + 1 :]]
+        path.write_bytes(b"\n".join(changed) + b"\n" * log)
+        reseal_above(run, path)
         with contextlib.suppress(ModelError):
-            assert translator.load(run).translate(LINES) == expected, variant
+            assert translator.load(run).translate(LINES) == expected, record
         for use in readers(run, config):
-            with contextlib.suppress(ModelError, UsageError):
+            with contextlib.suppress(ModelError, DataError):
                 use()
+
+    law()
     path.write_bytes(content)
-    reseal_all(run)
-    return len(variants[:count])
+    reseal_above(run, path)
+    return count
+
+
+def reseal_above(run: RunFolder, path: Path) -> None:
+    """Write hashes that fit the present content into the manifests of the folders with this file, unless it is one itself."""
+    if path.name != MANIFEST and path.parent != run.path:
+        reseal(path.parent)
+    elif path.name in (RECORD, CONFIG):
+        reseal(run.path)
 
 
 def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
@@ -129,11 +177,7 @@ def readers(run: RunFolder, config: Config) -> list[Callable[[], object]]:
         lambda: leaked_lines(run, run.split("test")),
         lambda: is_done(run, config),
         lambda: latest_run(run.path.parent),
-        lambda: reopen(config, run, lambda _: None),
+        lambda: encoded_pairs(reopen(config, run, lambda _: None), lambda _: None),
+        lambda: find_checkpoints(run.checkpoints, lambda _: None),
+        lambda: WatchedRun(run).refresh(),
     ]
-
-
-def reseal_all(run: RunFolder) -> None:
-    """Write hashes that fit the present content."""
-    for folder in (run.final, run.path):
-        reseal(folder)
