@@ -25,7 +25,7 @@ def id_of(value: Any) -> str:
 def test_an_option_given_twice_is_rejected(command: str, option: Any, program: Program) -> None:
     values = [] if option.is_flag else ["decoding.beam_size=3"]
     name = option.opts[0]
-    place = f"{name} {values[0].removesuffix('' if name == '--run' else '=3')}" if option.multiple else name
+    place = f"{name} {values[0].removesuffix('=3' if name == '--set' else '')}" if option.multiple else name
     once = [name, *values]
     for words in ([*once, *once], [*once, "x", *once], [*once, *once, *once]):
         result = program(command, *words)
