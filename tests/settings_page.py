@@ -36,8 +36,8 @@ that a run can always be repeated. A key that does not exist is an error with a 
 own, copy the file below that is closest to it. Relative folders are relative to the config file.
 
 A run can be resumed with other values of the settings marked † and of `[decoding]`. Every other change needs a new run.
-Since a run may be somebody else's, its own `[decoding]` table is limited to beams of 128 and translations of 1,024 tokens (512
-for `min_length` and `max_length_extra`, 10 for `max_length_ratio`); on the command line, the whole range is allowed.
+Since a run may be somebody else's, its own `[decoding]` table is limited: 64 for `beam_size` and `num_best`, 32 for `min_length`,
+512 for `max_length`, 5 for `max_length_ratio` and 100 for `max_length_extra`. On the command line, the whole range is allowed.
 
 ## Shipped configs
 """

@@ -127,8 +127,8 @@ def test_the_search_that_a_run_asks_for_is_limited(tmp_path: Path) -> None:
     asked = ["beam_size=512", "num_best=300", "min_length=9000", "max_length=10000", "max_length_ratio=99"]
     config = load_config(CONFIGS / "demo.toml", [f"decoding.{setting}" for setting in asked])
     decoding = write_run(tmp_path / "theirs", config).config().decoding
-    assert (decoding.beam_size, decoding.num_best, decoding.max_target_length(1)) == (128, 128, 1024)
-    assert (decoding.min_length, decoding.max_length_ratio) == (512, 10)
+    assert (decoding.beam_size, decoding.num_best, decoding.max_target_length(1)) == (64, 64, 512)
+    assert (decoding.min_length, decoding.max_length_ratio) == (32, 5)
     usual = load_config(CONFIGS / "demo.toml")
     assert write_run(tmp_path / "ours", usual).config().decoding == usual.decoding
 

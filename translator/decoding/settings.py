@@ -24,12 +24,12 @@ def _utilities() -> Mapping[str, object]:
 
 
 _OF_A_RUN = {
-    "beam_size": 128,
-    "num_best": 128,
-    "min_length": 512,
-    "max_length": 1024,
-    "max_length_ratio": 10.0,
-    "max_length_extra": 512,
+    "beam_size": 64,
+    "num_best": 64,
+    "min_length": 32,
+    "max_length": 512,
+    "max_length_ratio": 5.0,
+    "max_length_extra": 100,
 }
 """The highest values that a run folder may ask for: a run of somebody else must not keep the machine busy for days."""
 
