@@ -17,7 +17,8 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable ".[dev]"
+	@echo "installing into .venv; torch and other libraries take a few minutes"
+	$(BIN)/pip install --disable-pip-version-check $$(test -t 1 || echo --quiet) $(PIP_OPTIONS) --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
 demo: install

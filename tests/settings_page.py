@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from translator.attention import MECHANISMS, SCORES
+from translator.attention import MECHANISMS
 from translator.attention.build import read_attention
 from translator.attention.interface import AttentionSettings
 from translator.config import Config, flatten, load_config
+from translator.jobs.show.settings import values_of
 from translator.models import MODELS
 from translator.settings import Freedom, Settings
 
@@ -142,7 +143,12 @@ def _settings_table(settings: type[Settings], *, only: Iterable[str] | None = No
     schema = settings.model_json_schema()
     shown = schema["properties"].keys() if only is None else only
     rows = [
-        (f"`{name}`" + _mark(settings, name), _values(name, field), _default(field), field.get("description", ""))
+        (
+            f"`{name}`" + _mark(settings, name),
+            values_of(name, field, mark="`"),
+            _default(field),
+            field.get("description", ""),
+        )
         for name, field in schema["properties"].items()
         if name in shown and name not in ("architecture", "mechanism")  # given by the heading
     ]
@@ -158,49 +164,6 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
     yield "|" + "---|" * len(head)
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
-
-
-def _values(name: str, field: Mapping[str, Any]) -> str:
-    """Return the type and range of a setting in words."""
-    if name == "score":
-        return _listed(SCORES)
-    if "anyOf" in field:
-        return " or ".join(_values(name, choice) for choice in field["anyOf"] if choice.get("type") != "null")
-    if "$ref" in field:
-        return "an attention table" if "Attention" in field["$ref"] else "a table"
-    if "const" in field or "enum" in field:
-        return _listed(field.get("enum", [field.get("const")]))
-    kinds = {
-        "boolean": "`true`, `false`",
-        "array": _list_of(field),
-        "string": "a path" if "format" in field else "text",
-    }
-    return kinds.get(field["type"]) or _range(field)
-
-
-def _list_of(field: Mapping[str, Any]) -> str:
-    if "maxItems" in field:
-        return f"a pair of {'numbers or ' if 'anyOf' in field['prefixItems'][0] else ''}names"
-    if "$ref" in field.get("items", {}):
-        return "a list of tables"
-    names = field.get("items", {}).get("enum")
-    return f"a list of {_listed(names)}" if names else "a list of strings"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{json.dumps(name)}`" for name in names)
-
-
-def _range(field: Mapping[str, Any]) -> str:
-    if "maximum" in field and field["maximum"] == field.get("minimum"):
-        return f"`{field['maximum']}`"
-    noun = "integer" if field["type"] == "integer" else "number"
-    limits = [
-        f"{symbol} {field[key]:,}" if noun == "integer" else f"{symbol} {field[key]:g}"
-        for key, symbol in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
-        if key in field and field[key] < 2**63
-    ]
-    return " ".join([noun, " and ".join(limits)]).strip()
 
 
 def _default(field: Mapping[str, Any]) -> str:

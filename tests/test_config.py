@@ -72,7 +72,7 @@ def test_steps_and_epochs_are_alternatives() -> None:
     ("override", "message"),
     [
         ("training.step=5", r"training\.step: unknown option; did you mean 'steps'\?"),
-        ("trainin.steps=5", r"trainin: unknown .*did you mean 'training'\?"),
+        ("trainin.steps=5", r"--set trainin\.steps: unknown .*did you mean 'training'\?"),
         ("training.steps=0", r"training\.steps: found 0, expected greater than or equal to 1"),
         ("training.steps=ten", r"training\.steps: found 'ten', expected a valid integer"),
         ("model.dropout=1.5", r"model\.dropout: found 1\.5, expected less than"),

@@ -15,6 +15,7 @@ import tomli_w
 from pydantic import PrivateAttr, SerializeAsAny, ValidationError
 
 from translator.config_errors import Origin, explain, quoted, suggestion
+from translator.config_files import yaml_advice
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.settings import EvaluationSettings
@@ -66,6 +67,13 @@ class Config(Settings):
         return [key for key in (flat[0] if flat else {}) if len({str(config.get(key)) for config in flat}) > 1]
 
     @property
+    def by_pairs(self) -> list[tuple[int, dict[str, Any]]]:
+        """The tables `by_pairs`: numbers of pairs with the settings that differ between the tables."""
+        return [
+            (pairs, {key: flatten(config)[key] for key in self.depends_on_pairs}) for pairs, config in self._by_pairs
+        ]
+
+    @property
     def architecture(self) -> str:
         """The name of the architecture in MODELS."""
         return str(self.model.model_dump()["architecture"])
@@ -83,6 +91,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         place = f"{path}:{line[1]}" if line else str(path)
+        if advice := yaml_advice(text):
+            raise UsageError(str(path), "is YAML", advice) from error
         raise UsageError(place, f"not TOML ({error})", "see configs/demo.toml for an example") from error
     except ValueError as error:
         lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _LONG_INTEGER.search(line)]
@@ -92,6 +102,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise UsageError(str(path), "is nested too deeply", "expected a TOML file with one level of tables") from error
     corpus = table.get("corpus")
     if isinstance(corpus, dict) and isinstance(folder := corpus.get("folder", "."), str):
+        if path.name == "config.toml" and (path.parent / "run.json").is_file():
+            _require_folder(path, corpus, overrides)
         corpus["folder"] = str(path.parent / folder)
         for source in corpus.get("sources", ()):
             if isinstance(source, dict) and isinstance(folder := source.get("folder", "."), str):
@@ -123,6 +135,14 @@ def _merged(table: Table, changes: Table) -> Table:
         old = merged.get(key)
         merged[key] = _merged(old if isinstance(old, dict) else {}, value) if isinstance(value, dict) else value
     return merged
+
+
+def _require_folder(path: Path, corpus: Table, overrides: Sequence[str]) -> None:
+    """Raise UsageError if the config of a run is used again and nobody says where the corpus is."""
+    given = {override.partition("=")[0].strip() for override in overrides}
+    if not ("folder" in corpus or corpus.get("format") == "hub" or given & {"corpus.folder", "corpus"}):
+        problem = "is the config of a run, which does not record where its corpus was"
+        raise UsageError(str(path), problem, "add --set corpus.folder=FOLDER")
 
 
 def override_config(config: Config, overrides: Sequence[str]) -> Config:
@@ -174,10 +194,10 @@ def _check_config(table: Table, origin: Origin) -> Config:
     if not isinstance(architecture, str) or architecture not in MODELS:
         problem = f"found {quoted(architecture)}, expected {expected_name(architecture, MODELS)}"
         raise UsageError(origin.place("model.architecture"), problem)
-    tables = _settings_classes(architecture)
+    tables = settings_classes(architecture)
     for name in table:
         if name not in tables:
-            raise UsageError(origin.place(name), "unknown table", suggestion(name, tables))
+            raise UsageError(origin.place(name, *origin.inside(name)), "unknown table", suggestion(name, tables))
     config = Config(**{name: check_table(table.get(name, {}), name, tables[name], origin) for name in tables})
     _require_tokenizer(config, origin)
     return config
@@ -195,7 +215,7 @@ def _require_tokenizer(config: Config, origin: Origin) -> None:
         raise UsageError(origin.place("training.both_directions"), problem, "set it to 0, or tokenizer.joint=true")
 
 
-def _settings_classes(architecture: str) -> dict[str, type[Settings]]:
+def settings_classes(architecture: str) -> dict[str, type[Settings]]:
     """Return the settings class of each table of a config with this architecture."""
     _, model, encoder, decoder = MODELS[architecture]
     classes: dict[str, Any] = {name: field.annotation for name, field in Config.model_fields.items()}
@@ -240,7 +260,7 @@ def _settings_with(freedom: Freedom) -> frozenset[str]:
     return frozenset(
         f"{name}.{key}"
         for architecture in MODELS
-        for name, settings in _settings_classes(architecture).items()
+        for name, settings in settings_classes(architecture).items()
         for key, field in settings.model_fields.items()
         if freedom in field.metadata
     )

@@ -34,6 +34,11 @@ class Origin(NamedTuple):
     overrides: tuple[str, ...] = ()  # of --set, as KEY=VALUE
     options: Mapping[str, str] = {}  # key -> the option that set it, such as --beam-size
 
+    def inside(self, table: str) -> list[str]:
+        """Return the keys of a table that --set gives."""
+        keys = [override.partition("=")[0].strip() for override in self.overrides]
+        return [key for key in keys if key.startswith(f"{table}.")]
+
     def place(self, *keys: str) -> str:
         """Return the first option that set one of these keys or a table with it, else `file:line: key` of the first key."""
         overridden = [override.split("=")[0].strip() for override in self.overrides]

@@ -189,6 +189,41 @@ def test_an_unfinished_run_translates_with_its_best_checkpoint(here: Path, progr
     assert (result.code, "has no checkpoint" in result.errors) == (4, True)
 
 
+def test_runs_lists_the_runs(here: Path, program: Program) -> None:
+    shutil.copytree("runs/demo", "runs/stopped")
+    shutil.rmtree("runs/stopped/final")
+    lines = program("runs").output.splitlines()
+    assert lines[0].split() == ["run", "state", "architecture", "BLEU", "size", "changes"]
+    assert sorted(line.split(", ")[0].split() for line in lines[1:]) == [["demo", "finished"], ["stopped", "stopped"]]
+    assert "model.dim=16" in next(line for line in lines if line.startswith("demo "))
+    assert {run["name"] for run in json.loads(program("runs", "--json").output)} == {"demo", "stopped"}
+    assert "runs/none: no runs" in program("runs", "runs/none").errors
+
+
+def test_config_writes_a_config_that_trains_the_same_model(here: Path, program: Program) -> None:
+    result = program("config", "demo.toml", "--set", "training.steps=7")
+    assert result.code == 0
+    (here / "mine.toml").write_text(result.output)
+    assert "steps = 7" in result.output
+    assert program("config", "mine.toml").output == result.output
+
+
+def test_settings_explains_a_setting(program: Program) -> None:
+    output = program("settings", "training.steps").output
+    assert output.startswith("training.steps = ")
+    assert "integer ≥ 1" in output
+
+
+def test_the_config_of_a_run_can_be_used_again(here: Path, program: Program) -> None:
+    result = program("train", "runs/demo/config.toml", "--output", "runs/again")
+    assert result.code == 2
+    assert "does not record where its corpus was; add --set corpus.folder=FOLDER" in result.errors
+    words = ["runs/demo/config.toml", "--set", "corpus.folder=.", "--output", "runs/again"]
+    assert program("train", *words).code == 0
+    assert (here / "runs/again/config.toml").read_bytes() == (here / "runs/demo/config.toml").read_bytes()
+    assert "is a run, expected a config; to train its config again, type" in program("train", "runs/demo").errors
+
+
 def test_unknown_words_are_reported_once(here: Path, program: Program) -> None:
     result = program("translate", "a zeppelin and a Zeppelin")
     assert result.errors.count("zeppelin") == 1

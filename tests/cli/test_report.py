@@ -54,7 +54,7 @@ def test_the_page_of_several_runs_compares_them_and_says_which_has_no_attention(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["runs/none"], 4, "runs/none: is not a run folder"),
+        (["runs/none"], 4, "runs/none: no such run"),
         (["--source", "test.en"], 2, "--source and --reference: only one of them is given"),
         (["--output", "no/report.html"], 5, "no such folder"),
         (["--output", "test.en"], 5, "test.en: already exists"),

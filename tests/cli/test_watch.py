@@ -112,7 +112,7 @@ def test_without_an_argument_the_run_updated_last_is_shown(run: Path, program: P
 def test_a_missing_or_damaged_run_is_one_message(run: Path, program: Program) -> None:
     result = program("watch", "nowhere")
     assert (result.code, result.output) == (4, "")
-    assert "nowhere: is not a run folder of this program" in result.errors
+    assert "nowhere: no such run" in result.errors
     (run / JOURNAL).write_bytes((run / JOURNAL).read_bytes()[:-9])
     result = program("watch", str(run))
     assert (result.code, result.errors) == (

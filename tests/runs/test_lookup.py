@@ -22,10 +22,21 @@ def test_a_name_means_the_run_below_runs_unless_there_is_such_a_folder_here() ->
     write_run(Path("runs/demo"))
     assert find_run("demo").path == Path("runs/demo")
     assert find_run("runs/demo").path == find_run(Path("runs/demo")).path == Path("runs/demo")
-    assert find_run("missing").path == Path("missing")
-    assert find_run("elsewhere/demo").path == Path("elsewhere/demo")
     write_run(Path("demo"))
     assert find_run("demo").path == Path("demo")
+
+
+def test_a_name_that_does_not_exist_gets_advice() -> None:
+    with pytest.raises(ModelError, match=r"^missing: no such run; create one with `translator train`$"):
+        find_run("missing")
+    for name in ("demo", "mine"):
+        write_run(Path("runs", name))
+    with pytest.raises(ModelError, match=r"^dmeo: no such run; did you mean 'demo'\?$"):
+        find_run("dmeo")
+    with pytest.raises(ModelError, match=r"^runs/mien: no such run; did you mean 'runs/mine'\?$"):
+        find_run("runs/mien")
+    with pytest.raises(ModelError, match=r"^other: no such run; runs has demo, mine$"):
+        find_run("other")
 
 
 def test_no_name_means_the_run_that_train_finished_last() -> None:

@@ -8,9 +8,23 @@ from typing import Annotated
 
 import typer
 
-from translator.cli import compare, evaluate, export, pack, report, serve, story, train, translate, watch
+from translator.cli import (
+    compare,
+    config,
+    evaluate,
+    export,
+    pack,
+    report,
+    runs,
+    serve,
+    settings,
+    story,
+    train,
+    translate,
+    watch,
+)
+from translator.cli.command import Command
 from translator.cli.console import discard_output, notify, print_error
-from translator.cli.once import OnceCommand
 from translator.errors import MachineError, TranslatorError, UsageError, is_out_of_memory, is_out_of_threads
 from translator.version import __version__
 
@@ -20,7 +34,13 @@ Start with `translator train`, then `translator translate "the old man reads a b
 Every command works without arguments; its --help shows examples.
 """
 
-app = typer.Typer(help=_HELP, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    help=_HELP,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 for _command in (
     train.train,
     translate.translate,
@@ -32,8 +52,11 @@ for _command in (
     export.export,
     pack.pack,
     serve.serve,
+    runs.runs,
+    config.config,
+    settings.settings,
 ):
-    app.command(cls=OnceCommand)(_command)
+    app.command(cls=Command)(_command)
 
 
 def _show_version(is_requested: bool) -> None:

@@ -1,6 +1,7 @@
 """`translator compare`: find out which of several models is better, and how certain that is."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +10,10 @@ import typer
 from translator.cli import options
 from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import read_given_test
-from translator.cli.progress import TrainingDisplay
+from translator.cli.progress import Display, TrainingDisplay
 from translator.cli.report import write_report
 from translator.cli.tables import number, table
-from translator.config_files import find_config
+from translator.config_files import find_config, suggest_config
 from translator.errors import ModelError, UsageError
 from translator.runs import RUNS
 from translator.text.visible import unbroken
@@ -29,12 +30,18 @@ _DEFAULT_NAMES = ["demo-fixed-vector", "demo-additive", "demo"]
 
 _Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="RUN|CONFIG", help="Run folders or configs.", show_default=", ".join(_DEFAULT_NAMES)),
+    typer.Argument(
+        metavar="RUN|CONFIG", help="Folders or names of runs, or configs.", show_default=", ".join(_DEFAULT_NAMES)
+    ),
 ]
 _Seeds = Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Runs of each config, with consecutive seeds.")]
 _Strict = Annotated[bool, typer.Option(help="Reject runs trained under unequal conditions.", show_default=False)]
-_Sentences = Annotated[bool, typer.Option(help="Print the sentences that differ most.", show_default=False)]
-_Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
+_Sentences = Annotated[
+    bool, typer.Option(help="Print the sentences that differ most.", show_default=False, rich_help_panel=options.OUTPUT)
+]
+_Report = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="HTML report to write.", rich_help_panel=options.OUTPUT)
+]
 _SkipMissing = Annotated[bool, typer.Option(help="Skip runs that are missing or damaged.", show_default=False)]
 
 
@@ -55,7 +62,9 @@ def compare(
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Compare models on one test set with the same decoding; a config without a finished run is trained first.
+    """Find out which of several models is better.
+
+    All translate one test set with the same decoding. A config without a finished run is trained first.
 
     One run of each model is compared by a paired bootstrap test on the test set. With --seeds, configs are compared by
     Welch's t test on their mean BLEU over several seeds.
@@ -82,9 +91,17 @@ def compare(
     decoding_settings(default, overrides, {"beam_size": beam_size})
     runs = _find_runs(names, place, seeds=seeds, skip_missing=skip_missing)
     settings = given_decoding(runs, overrides, beam_size)
-    comparison = compare_runs(
-        runs, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked, strict=strict
-    )
+    with Display() as display:
+        comparison = compare_runs(
+            runs,
+            test,
+            settings,
+            device=place,
+            batch_size=batch_size,
+            allow_leaked=allow_leaked,
+            strict=strict,
+            working=display.working,
+        )
     if seeds > 1:
         comparison = with_seeds(comparison, [Path(name).stem for name in names])
     for row in comparison.rows:
@@ -99,17 +116,17 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
     """Return the named runs and `seeds` finished runs of each named config, training those that are missing."""
     from translator.jobs.compare.train_missing import PlannedRun, plan_runs, train_missing
     from translator.runs.folder import RunFolder
-    from translator.runs.lookup import find_run
-    from translator.runs.packed import SUFFIX
 
     if len(names) < 2:
         raise UsageError("compare", f"found {len(names)} run, expected at least 2", "name two runs or configs")
     models: list[RunFolder | Path] = []
-    for name, path in zip(names, map(Path, names), strict=True):
-        is_file = path.suffix == SUFFIX
-        is_run = path.is_dir() or is_file or (path.suffix != ".toml" and path.parent.name not in ("", "configs"))
-        is_ensemble = "+" in name and not path.exists()
-        models.append(find_run(name) if is_ensemble or is_run else find_config(name))
+    for name in names:
+        try:
+            models.append(_find_run_or_config(name))
+        except ModelError as error:
+            if not skip_missing:
+                raise
+            notify(f"skipped: {error}")
     if seeds > 1 and (run := next((model for model in models if isinstance(model, RunFolder)), None)):
         raise UsageError(str(run.path), "is a run, which has one seed", "name configs, or omit --seeds")
     usable = [model for model in models if isinstance(model, Path) or _is_usable(model, skip_missing=skip_missing)]
@@ -124,6 +141,24 @@ def _find_runs(names: Sequence[str], device: "torch.device", *, seeds: int, skip
         planned += plans
     train_missing(planned, device=device, open_observer=TrainingDisplay)
     return runs
+
+
+def _find_run_or_config(name: str) -> "RunFolder | Path":
+    """Return the run at this path, or the config at this path or of this name, or the run of this name."""
+    from translator.runs.lookup import find_run, suggest_run
+    from translator.runs.packed import SUFFIX
+
+    path = Path(name)
+    if path.is_dir() or path.suffix == SUFFIX:
+        return find_run(name)
+    with suppress(UsageError):
+        return find_config(name)
+    with suppress(ModelError):
+        return find_run(name)
+    if len(path.parts) > 1:
+        raise ModelError(name, "no such run or config", suggest_run(path))
+    advice = [text for text in (suggest_run(path), suggest_config(path)) if text.startswith("did you mean")]
+    raise UsageError(name, "no such run or config", advice[0] if advice else suggest_config(path))
 
 
 def _is_usable(run: "RunFolder", *, skip_missing: bool) -> bool:

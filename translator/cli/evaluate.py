@@ -9,6 +9,7 @@ from translator.cli import options
 from translator.cli.attention import attention_file, parse_attention, reject_unused, with_attention
 from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import check_output, read_given_test, write_lines
+from translator.cli.progress import Display
 from translator.cli.tables import number
 from translator.errors import UsageError
 
@@ -18,15 +19,29 @@ if TYPE_CHECKING:
     from translator.runs.folder import HeldOut, RunFolder
 
 
-_Output = Annotated[Path | None, typer.Option(help="File to write the translations to.")]
-_Alignments = Annotated[Path | None, typer.Option(help="Gold word alignments (0-0 1-2) to compare the attention with.")]
+_Output = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File to write the translations to.", rich_help_panel=options.OUTPUT)
+]
+_Alignments = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Gold word alignments (0-0 1-2) to compare the attention with.",
+        rich_help_panel=options.TEST,
+    ),
+]
 _WithoutLeaked = Annotated[
-    bool, typer.Option(help="Leave out test pairs that occur in the training data.", show_default=False)
+    bool,
+    typer.Option(
+        help="Leave out test pairs that occur in the training data.", show_default=False, rich_help_panel=options.TEST
+    ),
 ]
 _Tune = Annotated[
     str | None,
     typer.Option(
-        metavar="length_penalty|beam_size", help="Compare values of a decoding setting on the validation set."
+        metavar="length_penalty|beam_size",
+        help="Compare values of a decoding setting on the validation set.",
+        rich_help_panel=options.SEARCH,
     ),
 ]
 
@@ -51,7 +66,9 @@ def evaluate(
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Compute BLEU, chrF2 and TER of a finished run, cased and lowercased, with confidence intervals.
+    """Score a model on a test set, with confidence intervals.
+
+    The scores are BLEU, chrF2 and TER, cased and lowercased.
 
     \b
     Examples:
@@ -94,7 +111,11 @@ def evaluate(
         )
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
     notify(f"translating {len(test.source):,} sentences with {folder.place}")
-    evaluation = evaluate_run(folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
+    with Display() as display:
+        display.working("translating")
+        evaluation = evaluate_run(
+            folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked
+        )
     evaluation = evaluation._replace(alignment=agreement)
     if viewer and request:
         results = ([candidate] for candidate in evaluation.best)

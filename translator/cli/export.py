@@ -52,7 +52,7 @@ def export(
     push: _Push = None,
     force: options.Force = False,
 ) -> None:
-    """Convert a finished Transformer for another library and check that it translates the same there.
+    """Convert a Transformer for another library and check the result.
 
     Sentences are translated with both, by greedy search and with beam size 5. `ctranslate2` is a fast inference engine, used
     by `translator translate --engine ctranslate2`; `transformers` is the library of the Hugging Face hub.

@@ -1,28 +1,107 @@
-"""The options that several commands share."""
+"""The options that several commands share, and the groups in which help lists options."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+GROUPS = TEST, OUTPUT, SEARCH, ATTENTION, MACHINE = "Test set", "Output", "Search", "Attention", "Machine"
+
 LATEST = "the run that `train` finished last"
 FinishedRun = Annotated[
-    Path | None, typer.Argument(metavar="RUN", help="Folder or name of a run.", show_default=LATEST)
+    Path | None, typer.Argument(metavar="RUN", help="Folder or name of a run; also as --run.", show_default=LATEST)
 ]
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. training.steps=500 (repeatable)."),
 ]
+
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Source sentences, one per line.",
+        show_default="the run's test set",
+        rich_help_panel=TEST,
+    ),
+]
+Reference = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE",
+        help="Reference translations of --source, line by line; several are scored together (repeatable).",
+        rich_help_panel=TEST,
+    ),
+]
+AllowLeaked = Annotated[
+    bool,
+    typer.Option(help="Score even if test pairs occur in the training data.", show_default=False, rich_help_panel=TEST),
+]
+
+Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False, rich_help_panel=OUTPUT)]
+Force = Annotated[
+    bool, typer.Option(help="Overwrite existing output files.", show_default=False, rich_help_panel=OUTPUT)
+]
+
+BeamSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Hypotheses kept by beam search.", show_default="the run's setting", rich_help_panel=SEARCH
+    ),
+]
 DecodingOverrides = Annotated[
     list[str],
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a decoding setting, e.g. decoding.length_penalty=1 (repeatable)."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a decoding setting, e.g. decoding.length_penalty=1 (repeatable).",
+        rich_help_panel=SEARCH,
     ),
 ]
-Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Device to run on.")]
-BeamSize = Annotated[
-    int | None, typer.Option(metavar="N", help="Hypotheses kept by beam search.", show_default="the run's setting")
+
+Attention = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT|FILE",
+        help="Show attention as terminal, json or pharaoh, or write it to a .png, .svg, .json or .align file.",
+        rich_help_panel=ATTENTION,
+    ),
 ]
+Layer = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Decoder layer to show.",
+        show_default="the layer that aligns best",
+        rich_help_panel=ATTENTION,
+    ),
+]
+Head = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Attention head to show.",
+        show_default="the average of all heads",
+        rich_help_panel=ATTENTION,
+    ),
+]
+AttentionUnit = Annotated[
+    Literal["word", "token"] | None,
+    typer.Option(
+        metavar="word|token",
+        help="What attention is shown between; words of scripts without spaces are tokens.",
+        show_default="word",
+        rich_help_panel=ATTENTION,
+    ),
+]
+
+Licence = Annotated[
+    str | None,
+    typer.Option(
+        "--license", metavar="ID", help="Licence of the model, e.g. apache-2.0.", show_default="to be filled in"
+    ),
+]
+Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Device to run on.", rich_help_panel=MACHINE)]
 BatchSize = Annotated[
     int | None,
     typer.Option(
@@ -31,40 +110,6 @@ BatchSize = Annotated[
         max=100_000,
         help="Sentences decoded at once; affects only speed and memory.",
         show_default="128 on a CPU, 1,024 on a GPU",
+        rich_help_panel=MACHINE,
     ),
-]
-Source = Annotated[Path | None, typer.Option(help="Source sentences, one per line.", show_default="the run's test set")]
-Reference = Annotated[
-    list[Path],
-    typer.Option(help="Reference translations of --source, line by line; several are scored together (repeatable)."),
-]
-Attention = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FORMAT|FILE",
-        help="Show attention as terminal, json or pharaoh, or write it to a .png, .svg, .json or .align file.",
-    ),
-]
-Layer = Annotated[
-    int | None, typer.Option(metavar="N", help="Decoder layer to show.", show_default="the layer that aligns best")
-]
-Head = Annotated[
-    int | None, typer.Option(metavar="N", help="Attention head to show.", show_default="the average of all heads")
-]
-AttentionUnit = Annotated[
-    Literal["word", "token"] | None,
-    typer.Option(
-        help="What attention is shown between; words of scripts without spaces are tokens.", show_default="word"
-    ),
-]
-Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False)]
-Licence = Annotated[
-    str | None,
-    typer.Option(
-        "--license", metavar="ID", help="Licence of the model, e.g. apache-2.0.", show_default="to be filled in"
-    ),
-]
-Force = Annotated[bool, typer.Option(help="Overwrite existing output files.", show_default=False)]
-AllowLeaked = Annotated[
-    bool, typer.Option(help="Score even if test pairs occur in the training data.", show_default=False)
 ]

@@ -22,7 +22,9 @@ def pack(
     force: options.Force = False,
     device: options.Device = "auto",
 ) -> None:
-    """Write a finished run into one file, to be shared: parameters, tokenizer, config, hashes and a model card.
+    """Write a run into one file, to be shared.
+
+    It has the parameters, tokenizer, config, hashes and a model card.
 
     The file contains no sentence of the corpus and no path. It is scored on the run's test set for the card, and every
     command that reads a run takes it.

@@ -4,18 +4,20 @@ import html
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from translator.cli.console import SAMPLE_LABELS, can_redraw, ignore_closed_stderr, notify
 from translator.text.visible import unbroken, visible
 
 if TYPE_CHECKING:
     from translator.config import Config
+    from translator.report.time_left import TimeLeft
     from translator.training.progress import Progress, Report, Validation
 
 _Item = TypeVar("_Item")
 _REDRAW_SECONDS = 0.1
+_BAR_WIDTH = 16
 
 
 class _Bar(Protocol):
@@ -29,19 +31,29 @@ class _Bar(Protocol):
 
 
 class _TerminalBar:
-    """A bar in the last row of a terminal."""
+    """A bar in the last row of a terminal; without a total it moves to and fro and disappears at the end."""
 
-    def __init__(self, total: int, completed: int) -> None:
+    def __init__(self, total: int | None, completed: int, text: str = "") -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
-        self._task = self._progress.add_task("", total=total, completed=completed)
+        text_column = TextColumn(
+            "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+        )
+        columns = [BarColumn(_BAR_WIDTH), text_column, *([TimeElapsedColumn()] if total is None else [])]
+        self._progress = Progress(
+            *columns,
+            console=Console(stderr=True),
+            redirect_stdout=False,
+            redirect_stderr=False,
+            transient=total is None,
+        )
+        self._task = self._progress.add_task(visible(unbroken(text)), total=total, completed=completed)
         self._progress.start()
 
     def update(self, completed: int, text: str) -> None:
-        self._progress.update(self._task, completed=completed, description=text)
+        self._progress.update(self._task, completed=completed, description=visible(unbroken(text)))
 
     def write(self, line: str) -> None:
         with ignore_closed_stderr():
@@ -81,17 +93,25 @@ def in_notebook() -> bool:
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
-class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
-    """A `TrainingObserver` that shows a progress bar where one can be drawn, and elsewhere a line every `log_every` updates."""
+class Display:
+    """Messages on standard error, and on a terminal what is being done."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        """Name what is worked on, if there are several such things."""
+        self.name = f"{name}: " if name else ""
         self.bar: _Bar | None = None
-        self.total = self.every = 1
-        self.tokens, self.seconds, self.drawn_at = 0, 0.0, 0.0
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bar if there is one."""
         if self.bar is not None:
             self.bar.close()
+        self.bar = None
 
     def notify(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
@@ -102,9 +122,38 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         else:
             notify(text)
 
+    def working(self, text: str) -> None:
+        """Show what is being done until the next call of a method."""
+        if self.bar is not None:
+            self.bar.update(0, f"{self.name}{text}")
+        elif can_redraw() and not in_notebook():
+            self.bar = _TerminalBar(None, 0, f"{self.name}{text}")
+
+
+class TrainingDisplay(Display):
+    """A `TrainingObserver` that shows a progress bar where one can be drawn, and elsewhere a line every `log_every` updates."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name)
+        self.total = self.every = 1
+        self.step = 0
+        self.tokens, self.seconds, self.drawn_at = 0, 0.0, 0.0
+        self.time_left: TimeLeft | None = None
+
+    def working(self, text: str) -> None:
+        """Show what is being done, beside the bar if training has begun."""
+        if self.bar is not None and self.time_left is not None:
+            self.bar.update(self.step, f"{self.name}{self.time_left.progress(self.step)}, {text}")
+        else:
+            super().working(text)
+
     def began(self, progress: "Progress", config: "Config") -> None:
         """Draw the progress bar if there is a place for it."""
-        self.total, self.every = config.training.steps, config.training.log_every
+        from translator.report.time_left import TimeLeft
+
+        self.close()
+        self.total, self.every, self.step = config.training.steps, config.training.log_every, progress.step
+        self.time_left = TimeLeft(config.training)
         if in_notebook():
             self.bar = _NotebookBar(self.total, progress.step)
         elif can_redraw():
@@ -112,21 +161,29 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
 
     def updated(self, report: "Report") -> None:
         """Advance the bar, or print a line if one is due."""
+        if self.time_left is None:
+            return
+        self.time_left.add(report)
+        self.step = report.step
         self.tokens, self.seconds = self.tokens + report.num_tokens, self.seconds + report.seconds
-        speed = self.tokens / max(self.seconds, 1e-9)
+        speed, is_last = self.tokens / max(self.seconds, 1e-9), report.step == self.total
         if self.bar is not None:
-            if (now := time.monotonic()) - self.drawn_at >= _REDRAW_SECONDS or report.step == self.total:
-                self.bar.update(report.step, f"training loss {report.loss:.3f}  {speed:,.0f} tokens/s")
+            if (now := time.monotonic()) - self.drawn_at >= _REDRAW_SECONDS or is_last:
+                loss = f"training loss {report.loss:.3f}  {speed:,.0f} tokens/s  {_memory()}"
+                self.bar.update(report.step, f"{self.name}{self.time_left.progress(report.step)}  {loss}")
                 self.drawn_at = now
-        elif report.step % self.every == 0 or report.step == self.total:
+        elif report.step % self.every == 0 or is_last:
             notify(
-                f"step {report.step}/{self.total}  epoch {report.epoch + 1}  training loss {report.loss:.4f}  "
-                f"learning rate {report.learning_rate:.2e}  {speed:,.0f} target tokens/s"
+                f"{self.name}{self.time_left.progress(report.step)}  epoch {report.epoch + 1}  "
+                f"training loss {report.loss:.4f}  learning rate {report.learning_rate:.2e}  "
+                f"{speed:,.0f} target tokens/s  {_memory()}"
             )
             self.tokens, self.seconds = 0, 0.0
 
     def validated(self, validation: "Validation") -> None:
         """Print the scores and some translations."""
+        if self.time_left is not None:
+            self.time_left.add(validation)
         best = "  (best so far)" if validation.is_best else ""
         self.notify(
             f"step {validation.step}  validation cross-entropy {validation.cross_entropy:.4f}  "
@@ -135,6 +192,16 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         for sample in validation.samples:
             for label, text in zip(SAMPLE_LABELS, sample, strict=True):
                 self.notify(f"    {label:<11} {text}")
+
+
+def _memory() -> str:
+    """Return the peak memory of this process, and of the GPU that it uses."""
+    import torch
+
+    from translator.ops.memory import peak_memory
+
+    uses_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return str(peak_memory(torch.device("cuda" if uses_gpu else "cpu")))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from translator.cli import options
 from translator.cli.console import notify, print_path
 from translator.cli.files import read_given_test, write_lines
+from translator.cli.progress import Display
 
 if TYPE_CHECKING:
     import torch
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN", help="Folders or names of runs.", show_default=options.LATEST)
+        list[Path] | None,
+        typer.Argument(metavar="RUN", help="Folders or names of runs; also as --run.", show_default=options.LATEST),
     ] = None,
-    output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="HTML file to write.", rich_help_panel=options.OUTPUT)
+    ] = Path("report.html"),
     source: options.Source = None,
     reference: options.Reference = [],  # noqa: B006 - read by Typer, never changed
     beam_size: options.BeamSize = None,
@@ -31,9 +35,9 @@ def report(
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Write an HTML report with scores, learning curves, translations and attention maps.
+    """Write a web page with scores, curves, sentences and attention.
 
-    The page is one file that loads no other. Several runs are compared as by `translator compare`.
+    The page is one HTML file that loads no other. Several runs are compared as by `translator compare`.
 
     \b
     Examples:
@@ -50,7 +54,16 @@ def report(
     for folder in folders:
         folder.require_finished()
     settings = given_decoding(folders, overrides, beam_size)
-    comparison = compare_runs(folders, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked)
+    with Display() as display:
+        comparison = compare_runs(
+            folders,
+            test,
+            settings,
+            device=place,
+            batch_size=batch_size,
+            allow_leaked=allow_leaked,
+            working=display.working,
+        )
     write_report(comparison, folders, output, place)
     print_path(output)
 
@@ -59,5 +72,7 @@ def write_report(comparison: "Comparison", runs: "Sequence[RunFolder]", output: 
     """Write the HTML page about a comparison of these runs."""
     from translator.jobs.show.report import report as page_of_runs
 
-    write_lines(output, [page_of_runs(comparison, runs, device=device)])
+    with Display() as display:
+        page = page_of_runs(comparison, runs, device=device, working=display.working)
+    write_lines(output, [page])
     notify(f"{output}: written; open it in a browser")

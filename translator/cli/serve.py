@@ -22,7 +22,7 @@ def serve(
     device: options.Device = "auto",
     engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine.")] = "torch",
 ) -> None:
-    """Translate over HTTP: a page for visitors, and JSON for programs.
+    """Translate over HTTP, for visitors of a page and for programs.
 
     Only this machine can connect, unless --host says otherwise. SIGTERM and Ctrl-C finish the answers in flight. Requires
     starlette and uvicorn: pip install starlette uvicorn

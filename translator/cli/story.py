@@ -10,7 +10,9 @@ from translator.cli.console import notify, print_result
 from translator.config_files import shipped
 from translator.runs import RUNS
 
-_Output = Annotated[Path | None, typer.Option(help="Folder for the runs and the report.", show_default="runs/story")]
+_Output = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder for the runs and the report.", show_default="runs/story")
+]
 
 
 def story(
@@ -18,9 +20,10 @@ def story(
     overrides: options.Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Train fifteen models on the demo corpus and report what each change brings.
+    """Train fifteen models and tell the story of attention.
 
-    The models lead from a single sentence vector to efficient attention. Training takes about half an hour on two cores.
+    The models are trained on the demo corpus and lead from a single sentence vector to efficient attention. Training takes
+    about half an hour on two cores.
     Press Ctrl-C to stop; the same command resumes and reuses finished runs. A Markdown table is printed and saved with an
     HTML page as story.md and story.html in the output folder.
 

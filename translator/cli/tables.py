@@ -1,4 +1,4 @@
-"""Plain-text tables with one column per run."""
+"""Plain-text tables."""
 
 from collections.abc import Sequence
 
@@ -29,6 +29,16 @@ def table(names: Sequence[str], columns: Sequence[dict[str, str]]) -> list[str]:
             blocks.append([header])
         blocks[-1].append(list(column))
     return [line for block in blocks for line in ["", *_align(block)]][1:]
+
+
+def rows_of(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """Return the lines of a table with a row per item; the columns with these titles are aligned right."""
+    columns = [[unbroken(cell) for cell in column] for column in zip(head, *rows, strict=True)]
+    aligned = []
+    for title, column in zip(head, columns, strict=True):
+        align, width = str.rjust if title in right else str.ljust, max(map(len, column))
+        aligned.append([align(cell, width) for cell in column])
+    return ["  ".join(cells).rstrip() for cells in zip(*aligned, strict=True)]
 
 
 def _align(columns: Sequence[Sequence[str]]) -> list[str]:

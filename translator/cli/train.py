@@ -41,7 +41,9 @@ def train(
     source_language: _Language = None,
     target_language: _Language = None,
     columns: _Columns = None,
-    output: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/<name of the config>")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Run folder.", show_default="runs/<name of the config>")
+    ] = None,
     overrides: Overrides = [],  # noqa: B006 - read by Typer, never changed
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option(help="Delete the run folder and start over.", show_default=False)] = False,

@@ -24,7 +24,7 @@ from translator.cli.console import as_json, notify, warn
 from translator.cli.files import check_output, line_writer
 from translator.cli.input import input_blocks, is_interactive
 from translator.cli.progress import count_lines
-from translator.errors import UsageError
+from translator.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
@@ -38,7 +38,11 @@ _Text = Annotated[
 ]
 _Run = Annotated[
     list[str],
-    typer.Option(help="Folder or name of a run; several translate together (repeatable).", show_default=options.LATEST),
+    typer.Option(
+        metavar="RUN",
+        help="Folder or name of a run; several translate together (repeatable).",
+        show_default=options.LATEST,
+    ),
 ]
 _Checkpoint = Annotated[
     str | None,
@@ -48,19 +52,41 @@ _Checkpoint = Annotated[
         show_default="the final parameters; of an unfinished run, the best checkpoint",
     ),
 ]
-_Input = Annotated[Path | None, typer.Option(help="File to translate, one sentence per line; - is standard input.")]
-_Output = Annotated[Path | None, typer.Option(help="File to write instead of standard output.")]
+_Input = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File to translate, one sentence per line; - is standard input.")
+]
+_Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="File to write instead of standard output.", rich_help_panel=options.OUTPUT),
+]
 _NumBest = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Translations per sentence, as `line ||| text ||| score`, or with --json."),
+    typer.Option(
+        metavar="N",
+        help="Translations per sentence, as `line ||| text ||| score`, or with --json.",
+        rich_help_panel=options.OUTPUT,
+    ),
 ]
-_Prefix = Annotated[str | None, typer.Option(metavar="TEXT", help="Start every translation with this text.")]
+_Prefix = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Start every translation with this text.", rich_help_panel=options.SEARCH),
+]
 _PrefixColumn = Annotated[
-    bool, typer.Option(help="Start each translation with the text after a tab in its input line.", show_default=False)
+    bool,
+    typer.Option(
+        help="Start each translation with the text after a tab in its input line.",
+        show_default=False,
+        rich_help_panel=options.SEARCH,
+    ),
 ]
 _NoRepeatNgram = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Repeat no sequence of N tokens.", show_default="the run's setting"),
+    typer.Option(
+        metavar="N",
+        help="Repeat no sequence of N tokens.",
+        show_default="the run's setting",
+        rich_help_panel=options.SEARCH,
+    ),
 ]
 _SplitSentences = Annotated[
     bool, typer.Option(help="Translate the sentences of a line separately and join them again.", show_default=False)
@@ -69,7 +95,12 @@ _Paragraphs = Annotated[
     bool,
     typer.Option(help="Join wrapped lines to paragraphs, translated by --split-sentences.", show_default=False),
 ]
-_Engine = Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine; see `translator export`.")]
+_Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="torch|ctranslate2", help="Inference engine; see `translator export`.", rich_help_panel=options.MACHINE
+    ),
+]
 
 
 def translate(
@@ -96,9 +127,10 @@ def translate(
     device: options.Device = "auto",
     engine: _Engine = "torch",
 ) -> None:
-    """Translate arguments, a file or standard input with a finished run.
+    """Translate text with a trained model.
 
-    Lines from a pipe are translated as soon as no more arrive, so another program can write a line and wait for the answer.
+    The text is in arguments, in a file or on standard input. Lines from a pipe are translated as soon as no more arrive,
+    so another program can write a line and wait for the answer.
 
     \b
     Examples:
@@ -184,7 +216,7 @@ def _reject_run(text: list[str]) -> None:
 
     if not text:
         return
-    with suppress(OSError, ValueError):  # text that cannot be a path
+    with suppress(OSError, ValueError, ModelError):  # text that is no path or names no folder
         run = find_run(text[0]) if len(text) == 1 else RunFolder(Path(text[0]))
         is_path = len(Path(text[0]).parts) > 1
         if run.is_run and (is_path or len(text) == 1):

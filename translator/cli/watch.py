@@ -25,7 +25,9 @@ _REFRESH_SECONDS = 1.0
 
 _Run = Annotated[
     Path | None,
-    typer.Argument(metavar="RUN", help="Folder or name of a run.", show_default="the run that was updated last"),
+    typer.Argument(
+        metavar="RUN", help="Folder or name of a run; also as --run.", show_default="the run that was updated last"
+    ),
 ]
 
 

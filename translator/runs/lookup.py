@@ -7,27 +7,46 @@ from translator.errors import ModelError
 from translator.runs import RUNS
 from translator.runs.folder import RunFolder
 from translator.runs.packed import SUFFIX, unpack
+from translator.settings import most_similar
 from translator.storage.temporary import PREFIX
+
+_MAX_NAMES = 10
+"""Names that an error lists."""
 
 
 def find_run(name: str | Path | None, root: Path = RUNS, *, or_unfinished: bool = False) -> RunFolder:
     """Return the run at a path or, if nothing is there, of this name below `root`; None means the latest run.
 
     With `or_unfinished`, the latest run is the one that was written last if none has finished. "a+b" names the ensemble of
-    the runs a and b. The path may be that of a packed run, which is unpacked. Raises ModelError if that is damaged. A folder
-    may turn out not to be a run; see `RunFolder.require_run`.
+    the runs a and b. The path may be that of a packed run, which is unpacked. Raises ModelError if that is damaged, and if
+    there is no such folder. A folder may turn out not to be a run; see `RunFolder.require_run`.
     """
     if name is None:
-        has_finished = any(run.is_finished for run in _runs_in(root))
+        has_finished = any(run.is_finished for run in runs_in(root))
         return newest_run(root) if or_unfinished and not has_finished else latest_run(root)
     path = Path(name)
-    parts = str(name).split("+")
-    if len(parts) > 1 and all(parts) and not path.exists() and not (root / path).exists():
-        return ensemble_of([find_run(part, root) for part in parts])
     if path.suffix == SUFFIX and path.is_file():
         return RunFolder(unpack(path), packed_in=path)
-    is_name = len(path.parts) == 1 and not path.exists()
-    return RunFolder(root / path if is_name and (root / path).is_dir() else path)
+    if path.exists():
+        return RunFolder(path)
+    if len(path.parts) == 1 and (root / path).is_dir():
+        return RunFolder(root / path)
+    parts = str(name).split("+")
+    if len(parts) > 1 and all(parts):
+        return ensemble_of([find_run(part, root) for part in parts])
+    raise ModelError(str(name), "no such run", suggest_run(path, root))
+
+
+def suggest_run(path: Path, root: Path = RUNS) -> str:
+    """Return advice for the name or path of a run that does not exist: the most similar one, or the known ones."""
+    folder = root if len(path.parts) < 2 else path.parent
+    names = sorted(run.path.name for run in runs_in(folder))
+    if similar := most_similar(path.name, names):
+        return f"did you mean {str(path.with_name(similar))!r}?"
+    if names:
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        return f"{folder} has {', '.join(names[:_MAX_NAMES])}{more}"
+    return "create one with `translator train`"
 
 
 def ensemble_of(runs: Sequence[RunFolder]) -> RunFolder:
@@ -39,7 +58,7 @@ def ensemble_of(runs: Sequence[RunFolder]) -> RunFolder:
 def latest_run(root: Path = RUNS) -> RunFolder:
     """Return the run below `root` that `train` finished last. Raises ModelError if there is none or one is damaged."""
     finished = []
-    for run in _runs_in(root):
+    for run in runs_in(root):
         if run.is_finished:
             if reason := run.find_final_damage(with_parameters=False):
                 raise ModelError(str(run.final), reason, "remove this run, or name another one")
@@ -53,13 +72,13 @@ def latest_run(root: Path = RUNS) -> RunFolder:
 
 def newest_run(root: Path = RUNS) -> RunFolder:
     """Return the run below `root` that was written last, finished or not. Raises ModelError if there is none."""
-    runs = _runs_in(root)
+    runs = runs_in(root)
     if not runs:
         raise ModelError(str(root), "holds no run", "type `translator train` first, or name a run")
     return max(runs, key=lambda run: run.written_at)
 
 
-def _runs_in(root: Path) -> list[RunFolder]:
+def runs_in(root: Path) -> list[RunFolder]:
     """Return all runs below `root`, without those that are still being written or replaced."""
     folders = (path for path in root.glob("*") if not path.name.startswith(PREFIX))
     return [run for run in map(RunFolder, folders) if run.is_run]

@@ -77,6 +77,8 @@ class Validation(NamedTuple):
     is_best: bool
     seconds: Number
     samples: list[Sample]
+    peak_memory_bytes: Count | None = None  # of the process so far; None if the system does not report it
+    peak_device_memory_bytes: Count | None = None  # None on a CPU
 
 
 def reason_to_end(settings: TrainingSettings, progress: Progress) -> str | None:

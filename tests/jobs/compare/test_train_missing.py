@@ -63,7 +63,7 @@ class Messages(TrainingObservers):
 def find(config: Path, num_seeds: int = 1, root: str = "runs", **options: Any) -> list[RunFolder]:
     planned = plan_runs(config, config.parent / root, num_seeds=num_seeds)
     observer = options.pop("observer", TrainingObservers())
-    train_missing(planned, device=CPU, open_observer=lambda: nullcontext(observer), **options)
+    train_missing(planned, device=CPU, open_observer=lambda _: nullcontext(observer), **options)
     return [plan.run for plan in planned]
 
 
@@ -77,7 +77,7 @@ def test_each_seed_is_trained_once_in_its_own_folder(trainer: Trainer, config: P
 
 def test_a_config_named_twice_is_trained_once(trainer: Trainer, config: Path) -> None:
     planned = plan_runs(config, config.parent) * 2
-    train_missing(planned, device=CPU, open_observer=lambda: nullcontext(TrainingObservers()))
+    train_missing(planned, device=CPU, open_observer=lambda _: nullcontext(TrainingObservers()))
     assert trainer.seeds == [1]
 
 
@@ -87,7 +87,7 @@ def test_different_configs_of_one_name_are_not_taken_for_each_other(trainer: Tra
     other.write_text(config.read_text().replace("label_smoothing = 0.1", "label_smoothing = 0.2"))
     planned = plan_runs(config, config.parent) + plan_runs(other, config.parent)
     with pytest.raises(UsageError, match=r"label_smoothing was 0\.1, is 0\.2 in .*elsewhere"):
-        train_missing(planned, device=CPU, open_observer=lambda: nullcontext(TrainingObservers()))
+        train_missing(planned, device=CPU, open_observer=lambda _: nullcontext(TrainingObservers()))
 
 
 @pytest.mark.parametrize("key", ["training.steps", "training.patience", "model.dropout", "training.seed"])

@@ -32,7 +32,9 @@ class Shouter:
         self.began = Event()
         self.batches: list[list[str]] = []
 
-    def candidates(self, lines: Iterable[str], settings: DecodingSettings) -> Iterator[list[Candidate]]:
+    def candidates(
+        self, lines: Iterable[str], settings: DecodingSettings, *, with_words: bool
+    ) -> Iterator[list[Candidate]]:
         self.batches.append(list(lines))
         self.began.set()
         self.may_answer.wait(20)

@@ -19,7 +19,7 @@ def test_each_sentence_is_answered_in_order(shared: Served) -> None:
     texts = [[translation["text"] for translation in result["translations"]] for result in answer["results"]]
     assert texts == [["A DOG", "A DOG1"], ["", "1"], ["EIN HUND \x1b", "EIN HUND \x1b1"]]
     assert [result["source"] for result in answer["results"]] == ["a dog", "", "ein Hund \x1b"]
-    keys = {"text", "score", "log_prob", "is_finished", "is_source_truncated"}
+    keys = {"text", "score", "log_prob", "is_finished", "is_source_truncated", "words"}
     assert answer["results"][0]["translations"][0].keys() == keys
     assert shared.post({"text": "a dog"}).json()["results"][0]["translations"][0]["text"] == "A DOG"
     assert shared.post({"text": []}).json()["results"] == []

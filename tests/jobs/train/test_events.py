@@ -16,6 +16,9 @@ class Recorder:
     def notify(self, text: str) -> None:
         self.calls.append(f"{self.name} notify {text}")
 
+    def working(self, text: str) -> None:
+        self.calls.append(f"{self.name} working {text}")
+
     def began(self, progress: Progress, config: Config) -> None:
         self.calls.append(f"{self.name} began")
 
@@ -27,7 +30,8 @@ class Recorder:
 
 
 @pytest.mark.parametrize(
-    ("event", "arguments"), [("notify", ("text",)), ("began", ({}, {})), ("updated", ({},)), ("validated", ({},))]
+    ("event", "arguments"),
+    [("notify", ("text",)), ("working", ("text",)), ("began", ({}, {})), ("updated", ({},)), ("validated", ({},))],
 )
 def test_every_observer_is_called_for_every_event_in_order(event: str, arguments: tuple[object, ...]) -> None:
     calls: list[str] = []

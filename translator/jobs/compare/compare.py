@@ -1,6 +1,6 @@
 """Compare runs on one test set with the same decoding: which is better, on which sentences, at what cost, how certainly."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -70,11 +70,12 @@ def compare_runs(
     batch_size: int | None = None,
     allow_leaked: bool = False,
     strict: bool = False,
+    working: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Translate one test set with every run and the same decoding, and compare the results.
 
-    A single run is only scored. Raises DataError if the runs have different test sets, UsageError if `strict` and
-    conditions are unequal.
+    A single run is only scored. `working` is told what is being done. Raises DataError if the runs have different test sets,
+    UsageError if `strict` and conditions are unequal.
     """
     for run in runs:
         for member in (run, *run.partners):
@@ -93,10 +94,13 @@ def compare_runs(
     if strict:
         require_equal(conditions)
     settings = settings or _common_decoding(runs)
-    evaluations = [
-        evaluate_run(run, split, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)
-        for run, split in zip(runs, tests, strict=True)
-    ]
+    evaluations = []
+    for number, (run, split) in enumerate(zip(runs, tests, strict=True), 1):
+        working(f"translating {len(split.source):,} sentences with {run.place} ({number} of {len(runs)})")
+        evaluations.append(
+            evaluate_run(run, split, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)
+        )
+    working("testing the differences for significance")
     references, hypotheses = tests[0].target, [evaluation.hypotheses for evaluation in evaluations]
     scores = [evaluation.scores[0] for evaluation in evaluations]
     tokenizer, others = evaluations[0].tokenizer, tests[0].others

@@ -51,12 +51,13 @@ def train_missing(
     planned: Sequence[PlannedRun],
     *,
     device: torch.device,
-    open_observer: Callable[[], AbstractContextManager[TrainingObserver]],
+    open_observer: Callable[[str], AbstractContextManager[TrainingObserver]],
     num_processes: int | None = None,
 ) -> None:
     """Train the planned runs that are not finished; with several processes, side by side.
 
-    By default a CPU trains one run after the other in this process, and a GPU as many as its free memory should hold.
+    `open_observer` takes the name of what is trained. By default a CPU trains one run after the other in this process, and a
+    GPU as many as its free memory should hold.
     Raises UsageError if a finished run was trained with other settings than its config has.
     """
     missing = {}
@@ -75,11 +76,11 @@ def train_missing(
         for folder, plan in missing.items():
             command = train_command(plan.path, folder, overrides=plan.overrides, device=name, made_by="compare")
             commands[folder.name] = command
-        with open_observer() as observer:
+        with open_observer("") as observer:
             run_commands(commands, num_processes=num_processes, notify=observer.notify)
     else:
-        for folder, plan in missing.items():
-            with open_observer() as observer:
+        for number, (folder, plan) in enumerate(missing.items(), 1):
+            with open_observer(f"{folder.name} ({number} of {len(missing)})") as observer:
                 observer.notify(f"{folder.name}: no finished run yet, training it first")
                 train_run(plan.config, folder, device=device, observer=observer, made_by="compare")
     for plan in planned:  # two configs of one name share a folder, which holds the run of only one of them

@@ -27,7 +27,7 @@ from translator.jobs.serve.batching import Answer, Batcher
 from translator.jobs.serve.protection import Protection
 from translator.jobs.translate.translator import Translator
 from translator.report.page import render
-from translator.text.visible import LINE_ENDS
+from translator.text.visible import LINE_ENDS, plain_value
 
 _MAX_SENTENCES = 256
 _MAX_CHARACTERS = 10_000
@@ -201,9 +201,9 @@ class Service:
 
 def _answer_record(answer: Answer, wanted: TranslateRequest) -> dict[str, object]:
     """Return the translations of a sentence in the form of `translator translate --json`."""
-    translations = [candidate._asdict() for candidate in answer.candidates]
+    translations = [plain_value(candidate) for candidate in answer.candidates]
     for translation in translations:
-        del translation["ids"], translation["words"]
+        del translation["ids"]
     record: dict[str, object] = {"source": answer.source, "translations": translations}
     if wanted.attention:
         record["attention"] = answer.attention and answer.attention.as_record()

@@ -116,7 +116,7 @@ class Batcher:
 
     def _translate_together(self, jobs: Sequence[_Job]) -> Iterator[list[Answer]]:
         started, sources = monotonic(), [source for job in jobs for source in job.sources]
-        candidates = list(self.translator.candidates(sources, jobs[0].settings))
+        candidates = list(self.translator.candidates(sources, jobs[0].settings, with_words=True))
         self.counts.sentences += len(sources)
         self.counts.batches += 1
         self.counts.seconds += monotonic() - started

@@ -11,7 +11,7 @@ The page contains its data in full as JSON, for its script and for recomputing t
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -56,12 +56,22 @@ class RunAttention(NamedTuple):
     maps: Sequence[object]
 
 
-def report(comparison: Comparison, runs: Sequence[RunFolder], *, device: torch.device) -> str:
-    """Return the page about a comparison of these runs as HTML. Raise ModelError if a journal is damaged."""
+def report(
+    comparison: Comparison,
+    runs: Sequence[RunFolder],
+    *,
+    device: torch.device,
+    working: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Return the page about a comparison of these runs as HTML; `working` is told what is being done.
+
+    Raises ModelError if a journal is damaged.
+    """
     curves, attention = [], []
     for run, row in zip(runs, comparison.rows, strict=True):
         run_curves = learning_curves(read_journal(run.path / JOURNAL).events, _MAX_POINTS).items()
         curves.append({name: [(step, value) for step, value in curve.points] for name, curve in run_curves})
+        working(f"computing the attention maps of {run.place}")
         best, max_weights = row.evaluation.best, _MAX_WEIGHTS // len(runs)
         attention.append(_attention(run, comparison.test, best, device=device, max_weights=max_weights))
     return page_of(comparison, curves, attention)

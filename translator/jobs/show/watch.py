@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from translator.ops.memory import PeakMemory
 from translator.report.curves import CURVES, Curve, Measurement, measurements
+from translator.report.time_left import TimeLeft
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.runs.lock import is_training
 from translator.training.journal import JournalEvent, JournalReader
@@ -32,7 +34,7 @@ class WatchedRun:
 
     def forget(self) -> None:
         """Drop everything: the run went back to a checkpoint, so its journal is read again from the start."""
-        self.step = 0
+        self.step, self.time_left, self._memory = 0, TimeLeft(self.run.config().training), ""
         self.samples: list[Sample] = []
         self.curves = {CURVES[name].label: Curve(CURVES[name].best) for name in _NAMES}
         self._smoothed: dict[str, Measurement] = {}
@@ -43,16 +45,20 @@ class WatchedRun:
         for event in self.reader.read():
             self.add(event)
         if is_running:
-            return State(True, f"training, step {self.step:,}" if self.step else "training, no update yet")
+            text = f"training, {self.time_left.progress(self.step)}" if self.step else "training, no update yet"
+            return State(True, text + self._memory)
         if self.run.is_finished and (record := self.run.finish_record()).step >= self.step:
-            return State(False, f"finished after step {record.step:,}, {record.reason}")
+            memory = PeakMemory(record.peak_memory_bytes, record.peak_device_memory_bytes)
+            return State(False, f"finished after step {record.step:,}, {record.reason}{_after_comma(memory)}")
         return State(False, f"stopped after step {self.step:,}; run the same `translator train` again to resume")
 
     def add(self, event: JournalEvent) -> None:
         """Add the measurements and samples of one event."""
         self.step = max(self.step, event.step)
+        self.time_left.add(event)
         if isinstance(event, Validation):
             self.samples = event.samples
+            self._memory = _after_comma(PeakMemory(event.peak_memory_bytes, event.peak_device_memory_bytes))
         for name, measurement in measurements(event).items():
             if name in _NOISY:  # take the exponential moving average, as `Progress.usual_loss`
                 old = zip(self._smoothed.get(name, measurement), measurement, strict=True)
@@ -60,3 +66,7 @@ class WatchedRun:
                 self._smoothed[name] = measurement
             if name in CURVES:
                 self.curves[CURVES[name].label].add(event.step, measurement)
+
+
+def _after_comma(memory: PeakMemory) -> str:
+    return f", {memory}" if str(memory) else ""

@@ -12,6 +12,9 @@ class TrainingObserver(Protocol):
     def notify(self, text: str) -> None:
         """Show one line of information."""
 
+    def working(self, text: str) -> None:
+        """Show what is being done until another method is called."""
+
     def began(self, progress: Progress, config: Config) -> None:
         """Called once, before the first update."""
 
@@ -34,6 +37,10 @@ class TrainingObservers:
     def notify(self, text: str) -> None:
         for observer in self._observers:
             observer.notify(text)
+
+    def working(self, text: str) -> None:
+        for observer in self._observers:
+            observer.working(text)
 
     def began(self, progress: Progress, config: Config) -> None:
         for observer in self._observers:

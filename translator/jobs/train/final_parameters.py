@@ -3,17 +3,16 @@
 Both depend only on the checkpoints that are kept, so finishing may be interrupted and repeated.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from translator.config import Config, portable
 from translator.models.interface import AnyModel
+from translator.ops.memory import peak_memory
 from translator.runs.folder import FINISHED, RunFolder
 from translator.runs.model import count_parameters
 from translator.runs.records import FinishRecord, now
@@ -31,11 +30,6 @@ from translator.training.checkpoint import (
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
 from translator.training.settings import TrainingSettings
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 
 class FinalParameters(NamedTuple):
@@ -91,8 +85,7 @@ def save_final_parameters(
     """Load the parameters into the model and write `final/`: parameters and record together, or neither."""
     load_parameters(model, final.parameters, final.name)
     content = save(parameters_of(model))
-    progress, device = ending.progress, model.output.weight.device
-    memory_unit = 1 if sys.platform == "darwin" else 1024
+    progress, memory = ending.progress, peak_memory(model.output.weight.device)
     record = FinishRecord(
         finished_at=now(),
         made_by=ending.made_by,
@@ -103,8 +96,8 @@ def save_final_parameters(
         target_tokens=progress.num_tokens,
         skipped_updates=progress.skipped,
         num_parameters=count_parameters(model),
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * memory_unit if resource else None,
-        peak_device_memory_bytes=torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None,
+        peak_memory_bytes=memory.process,
+        peak_device_memory_bytes=memory.device,
         final=final.name,
         validation_bleu=final.bleu,
         training=_portable_training(config),

@@ -19,6 +19,7 @@ from translator.jobs.train.final_parameters import Ending, choose_parameters, sa
 from translator.jobs.train.signals import Stop, StopRequest
 from translator.jobs.train.watchdog import UPDATE_SECONDS, grace, note_saved_step
 from translator.jobs.translate.translator import Translator
+from translator.ops.memory import peak_memory
 from translator.runs.folder import JOURNAL, RunFolder
 from translator.text.batches import Batch
 from translator.text.corpus import Corpus
@@ -165,6 +166,7 @@ class Training:
     def _validate(self, journal: Journal, request: StopRequest) -> None:
         """Validate, report the scores and save a checkpoint with them; an interrupted validation is repeated on resume."""
         began, step, sources = time.monotonic(), self.progress.step, self.validation.source
+        self.observer.working(f"validating on {len(sources):,} sentences")
         try:
             with request.immediate():
                 cross_entropy = mean_cross_entropy(self.objective, iter(self.validation_batches))
@@ -180,8 +182,9 @@ class Training:
         num_samples = self.config.training.samples
         spread = sorted({sample * len(sources) // num_samples for sample in range(num_samples)})  # evenly, each once
         samples = [Sample(sources[index], hypotheses[index], self.validation.target[index]) for index in spread]
-        seconds = time.monotonic() - began
-        validation = Validation(step, cross_entropy, perplexity(cross_entropy), score, is_best, seconds, samples)
+        seconds, memory = time.monotonic() - began, peak_memory(self.objective.model.output.weight.device)
+        scores = cross_entropy, perplexity(cross_entropy), score
+        validation = Validation(step, *scores, is_best, seconds, samples, memory.process, memory.device)
         journal.write(validation)
         journal.sync()
         self._save(score if is_finite else None, letters)
@@ -233,6 +236,7 @@ class Training:
         self.checkpoints = undamaged(existing(self.checkpoints, self.warn), self.warn)
         if not self.checkpoints:
             self._save(None)
+        self.observer.working("choosing the final parameters")
         final = choose_parameters(self.checkpoints, self.config.training, score_of, self.observer.notify)
         ending = Ending(self.progress, reason, made_by, self.environment)
         save_final_parameters(self.run, self.config, self.objective.model, final, ending)

@@ -72,6 +72,9 @@ class EventFiles:
     def notify(self, text: str) -> None:
         """Messages are not recorded."""
 
+    def working(self, text: str) -> None:
+        """Not recorded."""
+
     def began(self, progress: Progress, config: Config) -> None:
         """Discard what an earlier session wrote after the step from which this one resumes."""
         self._write(Event(step=progress.step + 1, session_log=SessionLog(status=SessionLog.START)))

@@ -51,6 +51,7 @@ def train_run(
             starts_over = overwrite and processes.is_first and not processes.restarted
             if starts_over or not any(run.checkpoints.glob("step-*")):
                 note_saved_step(0)
+            observers.working("preparing the corpus")
             try:
                 prepared = processes.first_then_others(
                     lambda: prepare(config, folder, overwrite=starts_over, notify=notify)
@@ -62,6 +63,7 @@ def train_run(
             if is_done(run, prepared.config):
                 notify(f"{folder} is already finished; give another --output, or more training.steps")
                 return run
+            observers.working("preparing the model and the training pairs")
             training = build_training(prepared, device, observers, processes)
             resume(training)
             if config.training.tensorboard and processes.is_first:
