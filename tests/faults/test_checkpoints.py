@@ -244,7 +244,7 @@ def test_b12_a_full_disk_of_the_journal_does_not_cost_the_state_if_the_checkpoin
     try:
         shutil.copytree(tmp_path / "checkpoints", run / "checkpoints", dirs_exist_ok=True)
         training = trainings.start("transformer", run, *settings)
-        training.wait_for("step 4/")
+        training.wait_for("step 4 of ")
         fill(small_disk / "other")
         done = training.wait()
         assert done.code == 5  # the final parameters are on the full disk
@@ -264,7 +264,7 @@ def test_b16_checkpoints_and_a_journal_that_a_user_deletes_do_not_end_training(
 ) -> None:
     settings = ["training.save_every=10", "training.steps=200", "training.validate_every=100", "training.keep_last=5"]
     training = trainings.start("transformer", tmp_path / "run", *settings)
-    training.wait_for("step 21/")
+    training.wait_for("step 21 of ")
     training.send(signal.SIGSTOP)
     deleted = [path.name for path in (tmp_path / "run/checkpoints").glob("step-*")]
     assert deleted
@@ -290,7 +290,7 @@ def test_b14_a_run_that_becomes_read_only_is_reported(trainings: Trainings, tmp_
             folder.chmod(0o777)
     lines = {"training.save_every=1", "training.steps=500", "training.validate_every=500"}
     training = trainings.start("transformer", run, *lines, user=user)
-    training.wait_for("step 2/")
+    training.wait_for("step 2 of ")
     (run / "checkpoints").chmod(0o555)
     done = training.wait()
     assert done.code == 5
@@ -437,7 +437,7 @@ def test_no_deleted_file_lets_a_second_process_train_in_a_run(
     deleted: str, trainings: Trainings, tmp_path: Path
 ) -> None:
     first = trainings.start("transformer", tmp_path / "run")
-    first.wait_for("step 1/")
+    first.wait_for("step 1 of ")
     first.send(signal.SIGSTOP)
     (tmp_path / deleted).unlink()
     (tmp_path / ".lock-run").unlink(missing_ok=True)
@@ -453,7 +453,7 @@ def test_no_deleted_file_lets_a_second_process_train_in_a_run(
 
 def test_a_run_whose_supervisor_was_killed_is_resumed_at_once(trainings: Trainings, tmp_path: Path) -> None:
     first = trainings.start("transformer", tmp_path / "run")
-    first.wait_for("step 5/")
+    first.wait_for("step 5 of ")
     first.send(signal.SIGKILL)  # its trainer dies a moment later
     done = trainings.run("transformer", tmp_path / "run")
     assert done.code == 0, done.error_text
@@ -478,7 +478,7 @@ def test_a_run_of_another_format_is_rejected_with_what_to_do(commands: Commands,
 def test_a_run_that_is_moved_while_it_trains_is_not_created_again(trainings: Trainings, tmp_path: Path) -> None:
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     training = trainings.start("transformer", run)
-    training.wait_for("step 1/")
+    training.wait_for("step 1 of ")
     training.send(signal.SIGSTOP)
     run.rename(elsewhere)
     training.send(signal.SIGCONT)

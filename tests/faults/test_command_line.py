@@ -291,7 +291,7 @@ def test_k10_output_suits_every_kind_of_terminal(work: Path, changes: dict[str, 
     assert "runs/demo-" in done.error_text.splitlines()[-1]
     if "NO_COLOR" not in changes:
         assert b"\x1b" not in done.output
-        assert "step 1/2 " in done.error_text
+        assert "step 1 of 2" in done.error_text
     else:
         assert b"\x1b[3" not in done.output
         assert done.output.count(b"\x1b[?25h") == done.output.count(b"\x1b[?25l")

@@ -164,7 +164,7 @@ def test_a_run_with_the_port_of_another_is_rejected_and_the_other_unharmed(
         trainings.start("transformer", tmp_path / "run", "training.steps=3000", environment=peer(rank, 2, port))
         for rank in range(2)
     ]
-    running[0].wait_for("step 3/")
+    running[0].wait_for("step 3 of ")
     for rank, size in ((0, 2), (1, 2), (2, 3)):
         done = trainings.start("transformer", tmp_path / "other", environment=peer(rank, size, port)).wait(20)
         assert done.code == 5

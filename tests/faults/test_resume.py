@@ -196,7 +196,7 @@ def test_a13_a_moved_run_resumes(trainings: Trainings, commands: Commands, tmp_p
 
 def test_a14_a_second_process_is_refused_and_the_first_is_not_affected(trainings: Trainings, tmp_path: Path) -> None:
     first = trainings.start("transformer", tmp_path / "run")
-    first.wait_for("step 1/")
+    first.wait_for("step 1 of ")
     first.send(signal.SIGSTOP)
     words = arguments("transformer", tmp_path / "run")
     seconds = [trainings.commands.run(trainings.folder, *words, *extra) for extra in ([], ["--overwrite"])]

@@ -22,7 +22,7 @@ def test_c01_c04_c09_a_signal_is_answered_with_a_saved_state(
     number: int, code: int, trainings: Trainings, tmp_path: Path
 ) -> None:
     training = trainings.start("transformer", tmp_path / "run", "training.steps=5000", "training.validate_every=5000")
-    training.wait_for("step 5/")
+    training.wait_for("step 5 of ")
     training.send(signal.Signals(number))
     done = training.wait(10)
     assert done.code == code
@@ -120,7 +120,7 @@ def test_c11_an_update_that_hangs_is_ended_and_the_message_names_the_checkpoint(
     run, hang = tmp_path / "run", ("hang", "translator.training.loop.Report", 5)
     short = ("replace", "translator.jobs.train.run_loop.UPDATE_SECONDS", 0.5)
     training = trainings.start("transformer", run, sabotage=[hang, short])
-    training.wait_for("step 4/")
+    training.wait_for("step 4 of ")
     training.send(signal.SIGTERM)
     done = training.wait(10)
     assert done.code == 143
@@ -200,7 +200,7 @@ def test_c09_a_terminal_that_closes_does_not_matter_under_nohup(trainings: Train
 
 def test_a_command_that_is_held_ends_with_its_test(trainings: Trainings, tmp_path: Path) -> None:
     training = trainings.start("transformer", tmp_path / "run")
-    training.wait_for("step 2/")
+    training.wait_for("step 2 of ")
     training.send(signal.SIGSTOP)
     trainings.commands.end_all()
     assert training.wait(5).code == -signal.SIGKILL
@@ -208,7 +208,7 @@ def test_a_command_that_is_held_ends_with_its_test(trainings: Trainings, tmp_pat
 
 def test_c10_training_that_was_suspended_and_continued_is_the_same(trainings: Trainings, tmp_path: Path) -> None:
     training = trainings.start("transformer", tmp_path / "run")
-    training.wait_for("step 2/")
+    training.wait_for("step 2 of ")
     training.send(signal.SIGSTOP)
     time.sleep(1)
     training.send(signal.SIGCONT)

@@ -52,13 +52,14 @@ def find_damage(
     unread: Collection[str] = (),
     removable: Collection[str] = (),
     max_bytes: Mapping[str, int] = MappingProxyType({}),
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], str | None] = lambda: None,
 ) -> str | None:
     """Return what is wrong with a folder that should have the parts `expected`, or None if it is as it was written.
 
     `unread` names parts that are not checked, because they are large and not used now; `removable` names folders that may
     have been deleted as a whole. Since hashing a huge file takes minutes, `max_bytes` limits the size of parts, and `check`
-    is called before anything is hashed. Raises ModelError for a folder that a later version of this program wrote.
+    is called before anything is hashed, and may return a reason. Raises ModelError for a folder that a later version of this
+    program wrote.
     """
     try:
         listed = _read_manifest(folder).parts
@@ -69,7 +70,8 @@ def find_damage(
                 return reason
         if missing := [name for name in expected if name not in listed]:
             return f"{MANIFEST} does not list {missing[0]}"
-        check()
+        if reason := check():
+            return reason
         for name, part in parts.items():
             if _sha256(folder / name) != part.sha256:
                 return f"{name} has changed since it was written (SHA-256 differs)"

@@ -211,30 +211,32 @@ def find_checkpoints(folder: Path, warn: Callable[[str], None], layout: Layout |
     """
     checkpoints = []
     for path in sorted(folder.glob("step-*")):
-        try:
-            check = partial(_check_headers, path, layout)
-            reason = find_damage(path, MODEL, OPTIMIZER, PROGRESS, max_bytes={PROGRESS: _MAX_RECORD_BYTES}, check=check)
-            if reason is None:
+        check = partial(_find_misfit, path, layout)
+        reason = find_damage(path, MODEL, OPTIMIZER, PROGRESS, max_bytes={PROGRESS: _MAX_RECORD_BYTES}, check=check)
+        if reason is None:
+            try:
                 record = _read_record(path)
                 checkpoints.append(Checkpoint(path, record.progress.step, record.bleu, record.in_passing, record.chrf))
-        except ModelError as error:
-            reason = str(error)
+            except ModelError as error:
+                reason = str(error)
         if reason is not None:
             warn(f"{path.name} is damaged and was skipped: {reason}")
     return checkpoints
 
 
-def _check_headers(folder: Path, layout: Layout | None) -> None:
-    """Raise ModelError if the files cannot be those of a model with this layout."""
+def _find_misfit(folder: Path, layout: Layout | None) -> str | None:
+    """Return why the files cannot be those of a model with this layout, or None."""
     if layout is None:
-        return
-    check_layout(read_layout(folder / MODEL), layout, MODEL)
+        return None
+    try:
+        check_layout(read_layout(folder / MODEL), layout, str(folder / MODEL))
+    except ModelError as error:
+        return str(error)
     expected = 3 * (folder / MODEL).stat().st_size + 2**20  # Adam has two moments per parameter
     for path in (folder / OPTIMIZER, folder / AVERAGE):
-        if path.exists() and path.stat().st_size > expected:
-            raise ModelError(
-                path.name, f"has {path.stat().st_size} bytes, expected less than {expected} for this model"
-            )
+        if path.exists() and (size := path.stat().st_size) > expected:
+            return f"{path.name} has {size} bytes, expected less than {expected} for this model"
+    return None
 
 
 def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:

@@ -36,6 +36,13 @@ class Learned(NamedTuple):
     counts: Counter[str]  # of the words of the targets
 
 
+def require_other_run(config: Config, run: RunFolder) -> None:
+    """Raise UsageError if `training.initialise_from` names the run that is to be written."""
+    name = config.training.initialise_from
+    if name is not None and find_run(name).path.resolve() == run.path.resolve():
+        raise UsageError("training.initialise_from", f"{name} is the run itself", "give another --output")
+
+
 def first_run(config: Config) -> RunFolder | None:
     """Return the run that `training.initialise_from` names, None if it names none. Raises ModelError if it is not finished."""
     if config.training.initialise_from is None:
@@ -49,15 +56,13 @@ def first_run(config: Config) -> RunFolder | None:
     return first
 
 
-def initial_parameters(config: Config, tokenizer: Tokenizer, run: RunFolder) -> dict[str, torch.Tensor] | None:
+def initial_parameters(config: Config, tokenizer: Tokenizer) -> dict[str, torch.Tensor] | None:
     """Return the final parameters of the run that `training.initialise_from` names, or None if it names no run.
 
     Raises ModelError if they do not fit.
     """
     if (first := first_run(config)) is None:
         return None
-    if first.path.resolve() == run.path.resolve():
-        raise UsageError("training.initialise_from", f"{first.path} is the run itself", "give another --output")
     if first.record().tokenizer != tokenizer.fingerprint:
         problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
         advice = f"use that one: --set tokenizer.path={first.path}"

@@ -18,7 +18,7 @@ from translator.jobs.inspect.attention import word_counts
 from translator.jobs.train.corpus_splits import read_splits
 from translator.jobs.train.corpus_summary import CheckedSplit, describe_counts, describe_layout
 from translator.jobs.train.distillation import find_teachers
-from translator.jobs.train.fine_tuning import first_test, initial_parameters, learned_before
+from translator.jobs.train.fine_tuning import first_test, initial_parameters, learned_before, require_other_run
 from translator.runs.folder import CONFIG, COUNTS, FIRST_TEST, PAIRS, RECORD, WORDS, RunFolder
 from translator.runs.records import (
     CorpusRecord,
@@ -175,7 +175,7 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
         notify(f"warning: {percent} of the validation tokens are characters that do not occur in the training pairs")
     if path := labels_path(config.corpus, "validation", _LABELS["validation"]):
         read_gold(path, word_counts(tokenizer, validation.source, validation.target))
-    initial_parameters(config, tokenizer, run)  # for its errors, before an older run is replaced
+    initial_parameters(config, tokenizer)  # for its errors, before an older run is replaced
     find_teachers(config, run)
     prepared = Prepared(run, config, tokenizer, validation, filtered)
     words = source_words, target_words
@@ -194,6 +194,7 @@ def _with_room_for_characters(settings: TokenizerSettings, sample: Corpus, notif
 
 def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
     """Write a new run folder, complete or not at all."""
+    require_other_run(config, run)
     if run.path.name in ("", ".."):
         raise UsageError(
             "--output", f"found {str(run.path)!r}, which does not name a run", "give a name, such as runs/mine"

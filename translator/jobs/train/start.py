@@ -57,7 +57,7 @@ def build_training(
     with device:
         model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
     if not any(prepared.run.checkpoints.glob("step-*")):
-        parameters = initial_parameters(config, prepared.tokenizer, prepared.run)
+        parameters = initial_parameters(config, prepared.tokenizer)
         if parameters is not None:
             load_parameters(model, parameters, "training.initialise_from")
     environment = environment_of(device, ops, processes.size)
