@@ -181,20 +181,20 @@ class RunFolder(NamedTuple):
 
     def find_final_damage(self, *, with_parameters: bool = True) -> str | None:
         """Return what is wrong with the folder of the final parameters, or None."""
-        record = Path(FINISHED).name
-        unread, check = ((), self._check_parameters) if with_parameters else ((MODEL,), lambda: None)
+        names, limits = (MODEL, Path(FINISHED).name), {Path(FINISHED).name: MAX_RECORD_BYTES}
+        if not with_parameters:
+            return find_damage(self.final, *names, unread=(MODEL,), max_bytes=limits)
+        return find_damage(self.final, *names, max_bytes=limits, check=self._find_misfit)
+
+    def _find_misfit(self) -> str | None:
         try:
-            return find_damage(
-                self.final, MODEL, record, unread=unread, max_bytes={record: MAX_RECORD_BYTES}, check=check
-            )
+            config, sizes = self.config(), self.record().vocab_sizes
+            hashes = {recorded_hash(self.path, name) for name in _TOKENIZERS}
+            vocabularies = Vocabularies(sizes.source, sizes.target, is_joint=len(hashes) == 1)
+            check_parameters(self.final / MODEL, config, vocabularies)
         except ModelError as error:
             return str(error)
-
-    def _check_parameters(self) -> None:
-        config, sizes = self.config(), self.record().vocab_sizes
-        hashes = {recorded_hash(self.path, name) for name in _TOKENIZERS}
-        vocabularies = Vocabularies(sizes.source, sizes.target, is_joint=len(hashes) == 1)
-        check_parameters(self.final / MODEL, config, vocabularies)
+        return None
 
     def require_single(self, use: str) -> None:
         """Raise UsageError for an ensemble, which cannot be `use`."""
