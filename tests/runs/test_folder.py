@@ -136,3 +136,10 @@ def test_the_search_that_a_run_asks_for_is_limited(tmp_path: Path) -> None:
 def test_a_run_without_test_sentences_says_so(run: RunFolder) -> None:
     with pytest.raises(ModelError, match="the run has no test sentences; give files with --source and --reference"):
         run.split("test")
+
+
+def test_final_parameters_of_a_newer_program_are_reported_and_not_taken_for_damage(run: RunFolder) -> None:
+    manifest = json.loads((run.final / MANIFEST).read_text())
+    (run.final / MANIFEST).write_text(json.dumps({**manifest, "format": 99}))
+    with pytest.raises(ModelError, match=r"in format 99, .*; upgrade translator"):
+        run.find_final_damage()
