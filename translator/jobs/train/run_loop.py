@@ -100,7 +100,8 @@ class Training:
         except NumericalError:  # the state is of no use
             raise
         except Exception:
-            if self.processes.is_first and not self.failed_to_save:
+            # A step that is not in the journal, because another process has ended, is not saved: it will be trained again.
+            if self.processes.is_first and not self.failed_to_save and not self.unread:
                 with suppress(TranslatorError, OSError):  # the first error says more
                     self._save(None, in_passing=True)
             raise
@@ -149,8 +150,8 @@ class Training:
         began = time.monotonic()
         parts = self.progress.parts = int(self.processes.largest(self.progress.parts))
         reports = [outcome.read() for outcome in self.unread]
-        self.unread.clear()
         waited = self.processes.largest(time.monotonic() - began)
+        self.unread.clear()
         self.progress.seconds += waited
         for report in reports:
             report = report._replace(seconds=report.seconds + waited / len(reports))
