@@ -63,13 +63,16 @@ class Command(TyperCommand):
 
 
 def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:
-    """Return the --set whose value the error shows: in its place, such as a file name, or as a word of a usage error."""
+    """Return the --set whose value the error shows: in its place, such as a file name, or as a word of a usage error.
+
+    A value without a letter is ignored: "training pair 1" does not mean the 1 of `--set encoder.num_layers=1`.
+    """
     text = f"{error.place} {error.problem}" if isinstance(error, UsageError) else error.place
     if "--set" in text:
         return None
     for override in overrides:
         value = override.partition("=")[2].strip()
-        if value and re.search(rf"(?<!\w)(?<!\d\.){re.escape(value)}(?!\w)", text):
+        if re.search(r"[^\W\d_]", value) and re.search(rf"(?<!\w)(?<!\d\.){re.escape(value)}(?!\w)", text):
             return override
     return None
 
