@@ -65,14 +65,16 @@ class Command(TyperCommand):
 def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:
     """Return the --set whose value the error shows: in its place, such as a file name, or as a word of a usage error.
 
-    A value without a letter is ignored: "training pair 1" does not mean the 1 of `--set encoder.num_layers=1`.
+    Numbers count in usage errors only: "training pair 1" does not mean the 1 of `--set encoder.num_layers=1`.
     """
-    text = f"{error.place} {error.problem}" if isinstance(error, UsageError) else error.place
+    is_usage = isinstance(error, UsageError)
+    text = f"{error.place} {error.problem}" if is_usage else error.place
     if "--set" in text:
         return None
     for override in overrides:
         value = override.partition("=")[2].strip()
-        if re.search(r"[^\W\d_]", value) and re.search(rf"(?<!\w)(?<!\d\.){re.escape(value)}(?!\w)", text):
+        may_be_shown = value if is_usage else re.search(r"[^\W\d_]", value)
+        if may_be_shown and re.search(rf"(?<!\w)(?<!\d\.){re.escape(value)}(?!\w)", text):
             return override
     return None
 
