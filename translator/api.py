@@ -7,13 +7,13 @@ from pathlib import Path
 import tomli_w
 
 from translator.cli.progress import TrainingDisplay
-from translator.config import Config, load_config, override_config, run_name
-from translator.config_files import find_config
+from translator.config import Config, override_config
 from translator.errors import UsageError
+from translator.jobs.train.given_corpus import GivenCorpus
+from translator.jobs.train.plan import plan_run
 from translator.jobs.train.signals import Stopped
 from translator.jobs.train.train import train_run
 from translator.jobs.translate.build import choose_device
-from translator.runs import RUNS
 from translator.runs.folder import RunFolder
 
 
@@ -44,8 +44,8 @@ def train(
             raise UsageError("output", "missing, and a config in memory has no name", 'give output="runs/NAME"')
         loaded, folder = override_config(config, assignments), Path(output)
     else:
-        path = find_config(str(config))
-        loaded, folder = load_config(path, assignments), Path(output or RUNS / run_name(path.stem, assignments))
+        given = Path(output) if output else None
+        loaded, folder = plan_run(str(config), GivenCorpus(), assignments, start_from=None, output=given)
     with TrainingDisplay() as display:
         try:
             return train_run(loaded, folder, device=choose_device(device), observer=display, overwrite=overwrite)

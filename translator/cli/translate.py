@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,7 +29,8 @@ from translator.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
     from translator.jobs.translate.candidates import Candidate
-    from translator.jobs.translate.notices import TranslationNotices
+    from translator.jobs.translate.translator import Translator
+    from translator.runs.folder import RunFolder
 
 
 _Text = Annotated[
@@ -143,77 +144,40 @@ def translate(
       translator translate "a dog sleeps" --prefix "Unser Hund"
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
     """
+    _reject_conflicts(text, input, prefix, prefix_column=prefix_column)
+    check_output(output, input, force=force)
+    json, by_sentence = json or attention == "json", split_sentences or paragraphs
+    formats = ("json",) if json else FORMATS
+    request = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
+    _check_view(request, layer, head, attention_unit, by_sentence=by_sentence)
+    from translator.jobs.translate.options import decoding_settings
+
+    folder, translator = _load(run, checkpoint, device, engine)
+    flags = {"beam_size": beam_size, "num_best": num_best, "no_repeat_ngram": no_repeat_ngram}
+    settings = decoding_settings(translator.config, overrides, flags, num_best="own" if json else "given")
+    is_ranked = settings.num_best > 1 and not json
+    if is_ranked and request and request.file is None:
+        raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
+    viewer = _viewer(translator, folder, layer, head, attention_unit) if request else None
+    search = partial(translator.candidates, settings=settings, batch_size=batch_size, with_words=json)
+    blocks = input_blocks(text, input, translator.config.corpus.source_language if paragraphs else None)
+    prefix, is_typed = None if prefix_column else prefix or "", is_interactive(text, input)
+    results = _translated(translator, blocks, search, viewer, prefix=prefix, by_sentence=by_sentence, is_typed=is_typed)
+    _write(results, output, request, json=json, is_ranked=is_ranked, has_file=input is not None)
+
+
+def _reject_conflicts(text: list[str] | None, input: Path | None, prefix: str | None, *, prefix_column: bool) -> None:  # noqa: A002
+    """Raise UsageError for arguments that exclude each other.
+
+    Also if the first word is the folder of a run, or a run's name is the only word: then --run is missing.
+    """
+    from translator.runs.folder import RunFolder
+    from translator.runs.lookup import find_run
+
     if text and input:
         raise UsageError("--input", "given together with text to translate", "give only one of them")
     if prefix is not None and prefix_column:
         raise UsageError("--prefix-column", "given together with --prefix", "give only one of them")
-    _reject_run(text or [])
-    check_output(output, input, force=force)
-    request = parse_attention(
-        attention, other_files=(input, output), force=force, formats=("json",) if json else FORMATS
-    )
-    if not request:
-        reject_unused(layer, head, attention_unit)
-    elif split_sentences or paragraphs:
-        problem = "found together with --split-sentences or --paragraphs"
-        raise UsageError("--attention", problem, "give one sentence per line to see its attention")
-    json = json or attention == "json"
-
-    from translator.jobs.inspect.attention import AttentionViewer
-    from translator.jobs.translate.build import choose_device
-    from translator.jobs.translate.load import load
-    from translator.jobs.translate.notices import TranslationNotices
-    from translator.jobs.translate.options import decoding_settings
-    from translator.runs.lookup import ensemble_of, find_run
-
-    folder = ensemble_of([find_run(name) for name in run] or [find_run(None, or_unfinished=True)])
-    if not run:
-        notify(f"translating with {folder.place}")
-    translator = load(folder, device=choose_device(device), engine=engine, checkpoint=checkpoint, notify=notify)
-    flags = {"beam_size": beam_size, "num_best": num_best, "no_repeat_ngram": no_repeat_ngram}
-    settings = decoding_settings(translator.config, overrides, flags, num_best="own" if json else "given")
-    if settings.num_best > 1 and not json and request and request.file is None:
-        raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
-    unit = attention_unit or "word"
-    viewer = AttentionViewer(translator, folder, layer=layer, head=head, unit=unit) if request else None
-    corpus, is_typed = translator.config.corpus, is_interactive(text, input)
-    if is_typed:
-        notify(f"{corpus.source_language} to {corpus.target_language}: type a sentence and press Enter; Ctrl-D ends")
-    find = partial(
-        translator.candidates,
-        settings=settings,
-        batch_size=batch_size,
-        split_sentences=split_sentences or paragraphs,
-        with_words=json,
-    )
-    blocks = input_blocks(text, input, language=corpus.source_language if paragraphs else None)
-    if prefix_column:
-        pairs = ([line.partition("\t")[::2] for line in lines] for lines in blocks)
-    else:
-        pairs = ([(line, prefix or "") for line in lines] for lines in blocks)
-    results = _translated(
-        pairs,
-        find,
-        viewer,
-        TranslationNotices(translator, splits_sentences=split_sentences or paragraphs),
-        is_typed=is_typed,
-    )
-    show_count = input is not None and not (output is None and sys.stdout.isatty())
-    with line_writer(output) as write, attention_file(request) as keep, count_lines(results, show_count) as counted:
-        for number, (source, candidates, attention_map) in enumerate(counted, 1):
-            keep(source, candidates[0].text, attention_map)
-            if settings.num_best > 1 and not json:
-                for candidate in candidates:
-                    write(f"{number} ||| {candidate.text} ||| {candidate.score:.6f}")
-            else:
-                write(_output_line(source, candidates, attention_map, request, json=json))
-
-
-def _reject_run(text: list[str]) -> None:
-    """Raise UsageError if the first word is the folder of a run, or a run's name is the only word: --run is missing."""
-    from translator.runs.folder import RunFolder
-    from translator.runs.lookup import find_run
-
     if not text:
         return
     with suppress(OSError, ValueError, ModelError):  # text that is no path or names no folder
@@ -225,33 +189,91 @@ def _reject_run(text: list[str]) -> None:
             raise UsageError(text[0], "is a run, expected text to translate", advice)
 
 
+def _check_view(
+    request: AttentionRequest | None, layer: int | None, head: int | None, unit: str | None, *, by_sentence: bool
+) -> None:
+    """Raise UsageError for options about attention that have no effect, and for attention of lines of several sentences."""
+    if not request:
+        reject_unused(layer, head, unit)
+    elif by_sentence:
+        problem = "found together with --split-sentences or --paragraphs"
+        raise UsageError("--attention", problem, "give one sentence per line to see its attention")
+
+
+def _load(names: list[str], checkpoint: str | None, device: str, engine: str) -> "tuple[RunFolder, Translator]":
+    """Return the run or ensemble of these names, or the latest run, and its translator."""
+    from translator.jobs.translate.load import load
+    from translator.runs.lookup import ensemble_of, find_run
+
+    folder = ensemble_of([find_run(name) for name in names] or [find_run(None, or_unfinished=True)])
+    if not names:
+        notify(f"translating with {folder.place}")
+    return folder, load(folder, device=device, engine=engine, checkpoint=checkpoint, notify=notify)
+
+
+def _viewer(
+    translator: "Translator",
+    run: "RunFolder",
+    layer: int | None,
+    head: int | None,
+    unit: Literal["word", "token"] | None,
+) -> "AttentionViewer":
+    from translator.jobs.inspect.attention import AttentionViewer
+
+    return AttentionViewer(translator, run, layer=layer, head=head, unit=unit or "word")
+
+
 def _translated(
-    blocks: "Iterator[list[tuple[str, str]]]",
-    find: "Callable[..., Iterator[list[Candidate]]]",
+    translator: "Translator",
+    blocks: Iterator[list[str]],
+    search: "Callable[..., Iterator[list[Candidate]]]",
     viewer: "AttentionViewer | None",
-    notices: "TranslationNotices",
     *,
+    prefix: str | None,  # None: after a tab in each line
+    by_sentence: bool,
     is_typed: bool,
 ) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
-    """Yield each source with its candidates and the attention map of the best; the input has pairs of source and prefix.
+    """Yield each source with its candidates and the attention map of the best.
 
     The results of a block are written before the next block is read. Warnings come at the end, for typed lines after each.
     """
-    for pairs in blocks:
-        sources = [source for source, _ in pairs]
-        found = list(find(sources, prefixes=[prefix for _, prefix in pairs], block_lines=len(pairs)))
+    from translator.jobs.translate.notices import TranslationNotices
+
+    notices, corpus = TranslationNotices(translator, splits_sentences=by_sentence), translator.config.corpus
+    if is_typed:
+        notify(f"{corpus.source_language} to {corpus.target_language}: type a sentence and press Enter; Ctrl-D ends")
+    for lines in blocks:
+        pairs = [line.partition("\t")[::2] if prefix is None else (line, prefix) for line in lines]
+        sources, prefixes = [source for source, _ in pairs], [prefix for _, prefix in pairs]
+        found = list(search(sources, prefixes=prefixes, block_lines=len(pairs), split_sentences=by_sentence))
         for source, candidates in zip(sources, found, strict=True):
             notices.add(source, candidates[0])
         yield from with_attention(iter(found), sources, viewer)
         sys.stdout.flush()
-        if is_typed:
-            _show(notices)
-    _show(notices)
-
-
-def _show(notices: "TranslationNotices") -> None:
+        for notice in notices.take() if is_typed else ():
+            warn(notice)
     for notice in notices.take():
         warn(notice)
+
+
+def _write(
+    results: "Iterator[tuple[str, list[Candidate], AttentionMap | None]]",
+    output: Path | None,
+    request: AttentionRequest | None,
+    *,
+    json: bool,
+    is_ranked: bool,  # one line per candidate
+    has_file: bool,  # of input
+) -> None:
+    shows_count = has_file and not (output is None and sys.stdout.isatty())
+    with line_writer(output) as write, attention_file(request) as keep, count_lines(results, shows_count) as counted:
+        for number, (source, candidates, attention_map) in enumerate(counted, 1):
+            keep(source, candidates[0].text, attention_map)
+            if is_ranked:
+                for candidate in candidates:
+                    write(f"{number} ||| {candidate.text} ||| {candidate.score:.6f}")
+            else:
+                write(_output_line(source, candidates, attention_map, request, json=json))
 
 
 def _output_line(

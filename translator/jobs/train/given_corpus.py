@@ -12,8 +12,8 @@ from translator.text.formats.columns import Key
 class GivenCorpus(NamedTuple):
     """What the options say."""
 
-    overrides: list[str]  # as --set takes them
-    named: list[str]  # those of them that the name of the run does not show
+    overrides: Sequence[str] = ()  # as --set takes them
+    named: Sequence[str] = ()  # those of them that the name of the run does not show
     name: str = ""
     description: str = ""
 
