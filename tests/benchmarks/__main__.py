@@ -26,7 +26,7 @@ from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from tests.benchmarks.figures import show
 from tests.benchmarks.products import Sequential, products_of, seconds_of_products
 from tests.benchmarks.programs import Programs
-from tests.benchmarks.trainings import begun, outcomes_of
+from tests.benchmarks.training_runs import begun, outcomes_of
 from translator.decoding.settings import DecodingSettings
 from translator.jobs.train.run_loop import Training
 
@@ -93,15 +93,15 @@ def decoding_speed(training: Training, settings: DecodingSettings) -> float:
     return len(test) / (time.monotonic() - began)
 
 
-def decoding_figures(trainings: dict[str, Training]) -> dict[str, float]:
+def decoding_figures(runs: dict[str, Training]) -> dict[str, float]:
     """Measure beam search and greedy search of both models, and CTranslate2 with the parameters of the Transformer."""
     figures: dict[str, float] = {}
     for name, place in (("transformer", "decoding"), ("recurrent", "decoding.recurrent")):
-        training = trainings[f"{name}.fp32"]
+        training = runs[f"{name}.fp32"]
         for label, search in (("beam5", "beam"), ("greedy", "greedy")):
             speed = decoding_speed(training, DecodingSettings.model_validate({"search": search}))
             figures[f"{place}.{label}.sentences_per_second"] = speed
-    training = trainings["transformer.fp32"]
+    training = runs["transformer.fp32"]
     return figures | ctranslate2_speeds(training.translator, training.run.split("test").source[:1000], FORCED)
 
 
@@ -126,12 +126,12 @@ def seconds_of(*arguments: str) -> float:
     return time.monotonic() - began
 
 
-def own_figures(trainings: dict[str, Training], folder: Path) -> dict[str, float]:
+def own_figures(runs: dict[str, Training], folder: Path) -> dict[str, float]:
     """Measure every figure of this program once."""
     figures: dict[str, float] = {}
-    for name, training in trainings.items():
+    for name, training in runs.items():
         figures |= training_figures(name, training)
-    figures |= decoding_figures(trainings) | cold_figures(folder)
+    figures |= decoding_figures(runs) | cold_figures(folder)
     return figures
 
 
@@ -163,17 +163,15 @@ def main() -> None:
     options = parser.parse_args()
     values: dict[str, list[float]] = defaultdict(list)
     with closing(Programs()) as programs, tempfile.TemporaryDirectory() as folder:
-        trainings = {
+        runs = {
             name + form: start_training(name, precision, Path(folder))
             for name in ARCHITECTURES
             for form, precision in FORMS.items()
         }
-        products = trainings["transformer"].objective.ops.product_dtype
+        products = runs["transformer"].objective.ops.product_dtype
         show("training.bits_of_factors_by_auto", torch.finfo(products).bits, "bits")
         for _ in range(options.repeats):
-            figures = own_figures(trainings, Path(folder)) | (
-                peer_figures(programs, options.peer) if options.peer else {}
-            )
+            figures = own_figures(runs, Path(folder)) | (peer_figures(programs, options.peer) if options.peer else {})
             for figure, value in figures.items():
                 values[figure].append(value)
         values |= {figure: [value] for figure, value in memory_figures(programs, Path(folder)).items()}

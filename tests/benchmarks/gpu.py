@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from tests.benchmarks.figures import show
-from tests.benchmarks.trainings import begun, outcomes_of
+from tests.benchmarks.training_runs import begun, outcomes_of
 from translator.jobs.compare.train_missing import plan_runs
 from translator.jobs.compare.training_processes import run_commands, train_command
 from translator.jobs.train.run_loop import Training

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from tests.benchmarks.__main__ import ARCHITECTURES, WARM_UP, start_training
 from tests.benchmarks.figures import show
 from tests.benchmarks.products import Sequential
-from tests.benchmarks.trainings import outcomes_of
+from tests.benchmarks.training_runs import outcomes_of
 
 UPDATES, SMALLEST_SHARE = 10, 0.01
 

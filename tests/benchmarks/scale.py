@@ -95,7 +95,7 @@ def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -
     """Measure from the files to the first update; `tokenizer` is the folder of a trained tokenizer."""
     import torch
 
-    from tests.benchmarks.trainings import begun, outcomes_of
+    from tests.benchmarks.training_runs import begun, outcomes_of
     from translator.text.tokenizer import Tokenizer
 
     torch.set_num_threads(threads)

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.harness import ROOT, Commands
 
 if TYPE_CHECKING:
-    from tests.faults.runs import Trainings
+    from tests.faults.runs import TrainingRuns
 
 TRANSFORMER = [
     "model.dim=16", "model.feed_forward_dim=16", "model.dropout=0.3", "encoder.num_layers=1", "decoder.num_layers=1",
@@ -42,7 +42,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_process_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Kill commands that a failed test left running or suspended."""
     yield
     if "commands" in request.fixturenames:
@@ -81,11 +81,11 @@ def finished(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
-def trainings(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> "Trainings":
+def runs(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> "TrainingRuns":
     """Trains on a small corpus of its own; outputs go elsewhere."""
-    from tests.faults.runs import Trainings
+    from tests.faults.runs import TrainingRuns
 
-    return Trainings(commands, small_corpus(tmp_path_factory.mktemp("trainings") / "work"))
+    return TrainingRuns(commands, small_corpus(tmp_path_factory.mktemp("runs") / "work"))
 
 
 @pytest.fixture

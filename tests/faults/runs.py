@@ -67,7 +67,7 @@ def peer(rank: int, size: int, port: int) -> dict[str, str]:
     return {"MASTER_ADDR": "localhost", **{name: str(number) for name, number in numbers.items()}}
 
 
-class Trainings:
+class TrainingRuns:
     """Trains kinds of model on one small corpus; uninterrupted runs are made once."""
 
     def __init__(self, commands: Commands, folder: Path) -> None:
@@ -123,13 +123,13 @@ class Trainings:
         return sum(record["event"] == "update" and record["epoch"] == 0 for record in records)
 
 
-def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: int, seed: int) -> None:
+def killed_at_random(runs: TrainingRuns, kind: str, folder: Path, *, kills: int, seed: int) -> None:
     """Train runs that are killed several times at random moments, and check that they equal an uninterrupted run."""
     draw, done, run = random.Random(seed), 0, folder / "0"
-    whole = trainings.whole(kind)
+    whole = runs.whole(kind)
     while done < kills:
-        training = trainings.start(kind, run)
-        time.sleep(draw.uniform(0, 0.8) * trainings.seconds[whole])
+        training = runs.start(kind, run)
+        time.sleep(draw.uniform(0, 0.8) * runs.seconds[whole])
         training.send(signal.SIGKILL)
         code = training.wait().code
         assert code in (0, -signal.SIGKILL)
@@ -137,7 +137,7 @@ def killed_at_random(trainings: Trainings, kind: str, folder: Path, *, kills: in
         if code == 0:
             assert_equal(run, whole)
             run = folder / str(done)
-    assert trainings.run(kind, run).code == 0
+    assert runs.run(kind, run).code == 0
     assert_equal(run, whole)
     assert leftovers(folder) == []
 

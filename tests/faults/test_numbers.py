@@ -9,7 +9,7 @@ import torch
 
 from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import Commands
-from tests.faults.runs import Trainings, journal, losses
+from tests.faults.runs import TrainingRuns, journal, losses
 from tests.faults.test_processes import STILL
 from tests.training.test_loop import begin, corpus_updates
 from translator.training.checkpoint import MODEL, OPTIMIZER, read_parameters
@@ -32,47 +32,47 @@ def assert_finite(run: Path) -> None:
 
 @pytest.mark.parametrize("bad", [NAN, float("inf")])
 def test_d01_training_that_diverges_ends_with_its_last_finite_state(
-    bad: float, trainings: Trainings, tmp_path: Path
+    bad: float, runs: TrainingRuns, tmp_path: Path
 ) -> None:
     run, settings = tmp_path / "run", ("training.steps=30", "training.save_every=2")
-    done = trainings.run("transformer", run, *settings, sabotage=[("scale_loss", bad, 5, EVER)])
+    done = runs.run("transformer", run, *settings, sabotage=[("scale_loss", bad, 5, EVER)])
     assert done.code == 6
     assert "error: step 14: loss not finite in 10 updates in a row (before, it was about " in done.error_text
     assert "lower training.learning_rate (" in done.error_text
     assert_finite(run)
-    assert trainings.run("transformer", run, *settings).code == 0
+    assert runs.run("transformer", run, *settings).code == 0
 
 
-def test_d01_the_highest_learning_rate_leaves_only_finite_numbers(trainings: Trainings, tmp_path: Path) -> None:
+def test_d01_the_highest_learning_rate_leaves_only_finite_numbers(runs: TrainingRuns, tmp_path: Path) -> None:
     settings = "training.learning_rate=100", "training.optimizer=adamw", "training.weight_decay=1e6"
-    assert trainings.run("transformer", tmp_path / "run", *settings, "training.save_every=1").code == 6
+    assert runs.run("transformer", tmp_path / "run", *settings, "training.save_every=1").code == 6
     assert_finite(tmp_path / "run")
 
 
-def test_d03_one_bad_update_is_skipped_alone(trainings: Trainings, tmp_path: Path) -> None:
-    done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 5, 5)])
+def test_d03_one_bad_update_is_skipped_alone(runs: TrainingRuns, tmp_path: Path) -> None:
+    done = runs.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 5, 5)])
     assert done.code == 0
     records = [record for record in journal(tmp_path / "run") if record["event"] == "update"]
     assert [record["step"] for record in records if record["skipped"]] == [5]
     assert records[4]["loss"] is None
     assert "step 5: loss or gradient not finite, update skipped (1 so far); epoch 1, training pairs " in done.error_text
     assert json.loads((tmp_path / "run" / "final/finished.json").read_bytes())["skipped_updates"] == 1
-    whole = losses(trainings.whole("transformer"))
+    whole = losses(runs.whole("transformer"))
     assert losses(tmp_path / "run")[:4] == whole[:4]
     assert losses(tmp_path / "run")[5] != whole[5]
 
 
-def test_d03_skipped_updates_are_counted_over_a_stop(trainings: Trainings, tmp_path: Path) -> None:
+def test_d03_skipped_updates_are_counted_over_a_stop(runs: TrainingRuns, tmp_path: Path) -> None:
     run, bad = tmp_path / "run", ("scale_loss", NAN, 1, EVER)
     stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 6)
-    assert trainings.run("transformer", run, "training.steps=30", sabotage=[bad, stop]).code == 143
-    done = trainings.run("transformer", run, "training.steps=30", sabotage=[bad])
+    assert runs.run("transformer", run, "training.steps=30", sabotage=[bad, stop]).code == 143
+    done = runs.run("transformer", run, "training.steps=30", sabotage=[bad])
     assert done.code == 6
     assert "step 10: loss not finite in 10 updates in a row (no update had a finite loss)" in done.error_text
 
 
-def test_d04_a_cross_entropy_that_is_not_finite_is_never_the_best(trainings: Trainings, tmp_path: Path) -> None:
-    done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 1, 1, False)])
+def test_d04_a_cross_entropy_that_is_not_finite_is_never_the_best(runs: TrainingRuns, tmp_path: Path) -> None:
+    done = runs.run("transformer", tmp_path / "run", sabotage=[("scale_loss", NAN, 1, 1, False)])
     assert done.code == 0
     assert "step 6  validation cross-entropy nan  perplexity nan  BLEU 0.00  " in done.error_text
     validations = [record for record in journal(tmp_path / "run") if record["event"] == "validation"]
@@ -94,8 +94,8 @@ def test_d05_a_batch_without_targets_has_no_loss(name: str) -> None:
     assert mean_cross_entropy(objective, iter([batch, empty])) == mean_cross_entropy(objective, iter([batch]))
 
 
-def test_d06_a_spike_is_named_with_its_batch(trainings: Trainings, tmp_path: Path) -> None:
-    done = trainings.run("transformer", tmp_path / "run", sabotage=[("scale_loss", 20.0, 8, 8)])
+def test_d06_a_spike_is_named_with_its_batch(runs: TrainingRuns, tmp_path: Path) -> None:
+    done = runs.run("transformer", tmp_path / "run", sabotage=[("scale_loss", 20.0, 8, 8)])
     assert done.code == 0
     assert "step 8: the loss jumped to 1" in done.error_text
     assert done.error_text.count("the loss jumped to") == 1
@@ -103,15 +103,15 @@ def test_d06_a_spike_is_named_with_its_batch(trainings: Trainings, tmp_path: Pat
     assert "training pairs " in notice
 
 
-def test_d07_a_missing_gpu_is_named(trainings: Trainings, tmp_path: Path) -> None:
+def test_d07_a_missing_gpu_is_named(runs: TrainingRuns, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    folder, words = trainings.folder, ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1")]
-    done = trainings.commands.run(folder, *words, "--device", "cuda", "--output", tmp_path / "run")
+    folder, words = runs.folder, ["train", "demo.toml", *sets(*SETTINGS["demo"], "training.steps=1")]
+    done = runs.commands.run(folder, *words, "--device", "cuda", "--output", tmp_path / "run")
     assert done.code == 5
     assert "CUDA requested but not available" in done.error_text
     assert "use --device cpu" in done.error_text
-    done = trainings.commands.run(folder, *words, "--device", "auto", "--output", tmp_path / "run")
+    done = runs.commands.run(folder, *words, "--device", "auto", "--output", tmp_path / "run")
     assert done.code == 0
     assert "device cpu" in done.error_text
 
@@ -120,11 +120,11 @@ WIDE = "model.feed_forward_dim=2048", "training.batch_tokens=100000", "training.
 NOTICE = "memory ran out: each micro-batch is now cut in "
 
 
-def test_d09_a_memory_limit_halves_the_micro_batch(trainings: Trainings, tmp_path: Path) -> None:
-    size = memory_of(trainings.commands)
+def test_d09_a_memory_limit_halves_the_micro_batch(runs: TrainingRuns, tmp_path: Path) -> None:
+    size = memory_of(runs.commands)
     settings = *STILL["transformer"], *WIDE
-    whole = trainings.whole("transformer", *settings)
-    done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": size + 750 * 2**20})
+    whole = runs.whole("transformer", *settings)
+    done = runs.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": size + 750 * 2**20})
     assert done.code == 0, done.error_text
     assert done.error_text.count(NOTICE) >= 1
     found, expected = (list(map(float.fromhex, losses(run))) for run in (tmp_path / "run", whole))
@@ -133,19 +133,19 @@ def test_d09_a_memory_limit_halves_the_micro_batch(trainings: Trainings, tmp_pat
 
 @pytest.mark.parametrize("megabytes", [90, 180, 210, 280, 300, 360, 405])
 def test_d09_training_with_little_memory_ends_with_a_message(
-    megabytes: int, trainings: Trainings, tmp_path: Path
+    megabytes: int, runs: TrainingRuns, tmp_path: Path
 ) -> None:
     """Often it is glibc that ends the trainer, with code 127, while a thread starts; `supervise` then reports it."""
-    limit = memory_of(trainings.commands) + megabytes * 2**20
+    limit = memory_of(runs.commands) + megabytes * 2**20
     settings = *STILL["transformer"], *WIDE
-    done = trainings.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": limit})
+    done = runs.run("transformer", tmp_path / "run", *settings, limits={"RLIMIT_AS": limit})
     assert done.code in (0, 5), done.error_text
     assert (done.code == 5) == ("\nerror: " in f"\n{done.error_text}")
 
 
-def test_d09_a_thread_that_cannot_be_started_is_an_environment_error(trainings: Trainings, tmp_path: Path) -> None:
+def test_d09_a_thread_that_cannot_be_started_is_an_environment_error(runs: TrainingRuns, tmp_path: Path) -> None:
     none = ("fail", "RuntimeError", "threading._start_new_thread", 0, "can't start new thread")
-    done = trainings.run("side by side", tmp_path / "run", sabotage=[none])
+    done = runs.run("side by side", tmp_path / "run", sabotage=[none])
     assert done.code == 5
     assert "threads: cannot start another thread; free memory, or raise the limits" in done.error_text
 
@@ -156,24 +156,24 @@ def memory_of(commands: Commands) -> int:
     return pages * 4096
 
 
-def test_d09_a_smaller_micro_batch_is_remembered(trainings: Trainings, tmp_path: Path) -> None:
+def test_d09_a_smaller_micro_batch_is_remembered(runs: TrainingRuns, tmp_path: Path) -> None:
     run = tmp_path / "run"
     full = ("fail", "RuntimeError", "translator.training.objective.Objective.forward", 2, "can't allocate memory")
     stop = ("send", int(signal.SIGTERM), "translator.training.loop.Report", 4)
-    done = trainings.run("transformer", run, sabotage=[full, stop])
+    done = runs.run("transformer", run, sabotage=[full, stop])
     assert done.code == 143
     assert done.error_text.count(NOTICE) == 1
-    done = trainings.run("transformer", run)
+    done = runs.run("transformer", run)
     assert done.code == 0
     assert NOTICE not in done.error_text
     assert json.loads((run / "checkpoints/step-00000012/progress.json").read_bytes())["progress"]["parts"] == 2
-    assert trainings.run("transformer", tmp_path / "whole", sabotage=[full]).code == 0
+    assert runs.run("transformer", tmp_path / "whole", sabotage=[full]).code == 0
     assert losses(run) == losses(tmp_path / "whole")
 
 
-def test_d09_a_pair_that_does_not_fit_into_memory_ends_training(trainings: Trainings, tmp_path: Path) -> None:
+def test_d09_a_pair_that_does_not_fit_into_memory_ends_training(runs: TrainingRuns, tmp_path: Path) -> None:
     full = ("fail", "MemoryError", "translator.training.objective.Objective.forward", 0)
-    done = trainings.run("transformer", tmp_path / "run", sabotage=[full])
+    done = runs.run("transformer", tmp_path / "run", sabotage=[full])
     assert done.code == 5
     assert "step 1: out of memory with one sentence pair at a time (up to " in done.error_text
     assert "lower training.batch_tokens" in done.error_text

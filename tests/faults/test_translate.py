@@ -27,7 +27,7 @@ from tests.faults.harness import (
 from translator.cli.input import input_blocks
 
 if TYPE_CHECKING:
-    from tests.faults.runs import Trainings
+    from tests.faults.runs import TrainingRuns
 
 DOG = b"a dog sleeps\n"
 RUNS = ["runs/demo", "runs/demo-additive"]
@@ -110,10 +110,10 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("kind", LIMITS)
-def test_f08_of_a_sentence_too_long_for_the_model_the_end_is_translated(trainings: "Trainings", kind: str) -> None:
-    run = trainings.whole("transformer", *(setting.format(250) for setting in LIMITS[kind]))
+def test_f08_of_a_sentence_too_long_for_the_model_the_end_is_translated(runs: "TrainingRuns", kind: str) -> None:
+    run = runs.whole("transformer", *(setting.format(250) for setting in LIMITS[kind]))
     words = ["translate", "--run", str(run)]
-    done = trainings.commands.run(trainings.folder, *words, stdin=DOG + b"dog " * 300 + b"\n" + DOG)
+    done = runs.commands.run(runs.folder, *words, stdin=DOG + b"dog " * 300 + b"\n" + DOG)
     assert (done.code, len(done.lines)) == (0, 3)
     assert done.lines[0] == done.lines[2]
     assert "source longer than 250 tokens, only its end was translated: line 2\n" in done.error_text
@@ -121,9 +121,9 @@ def test_f08_of_a_sentence_too_long_for_the_model_the_end_is_translated(training
 
 @pytest.mark.parametrize("kind", LIMITS)
 def test_f08_a_pair_too_long_for_the_model_is_reported_before_the_first_update(
-    trainings: "Trainings", kind: str, tmp_path: Path
+    runs: "TrainingRuns", kind: str, tmp_path: Path
 ) -> None:
-    done = trainings.run("transformer", tmp_path / "run", *(setting.format(7) for setting in LIMITS[kind]))
+    done = runs.run("transformer", tmp_path / "run", *(setting.format(7) for setting in LIMITS[kind]))
     assert done.code == 3
     assert "error: training pair 1: its source is too long (" in done.error_text
     assert "but the model reads at most 7; so are " in done.error_text
