@@ -5,6 +5,7 @@ They are raised where the offending value is used, and shown by `cli/` on one li
 
 _OUT_OF_MEMORY = (
     "allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory",
+    "error return without exception set",  # C code that failed without memory even for an exception, as while importing
     "[enforce fail a",  # torch's "[enforce fail at alloc_cpu.cpp ...", which is cut short if memory runs out on the way
 )  # fmt: skip
 """Messages of allocators that raise no MemoryError."""

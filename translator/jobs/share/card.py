@@ -40,7 +40,7 @@ class Usage(NamedTuple):
 PACKED = Usage(
     "attention-translator",
     "sh",
-    'pip install attention-translator\ntranslator translate --run NAME.zip "TEXT"',
+    'pip install .  # in the source folder of translator\ntranslator translate --run NAME.zip "TEXT"',
 )
 
 
