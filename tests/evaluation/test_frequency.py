@@ -43,3 +43,12 @@ def test_a_word_is_correct_only_in_its_own_sentence_and_as_often_as_there() -> N
     assert (unseen.num_words, unseen.f1, once.f1) == (0, None, None)
     assert rare.f1 == pytest.approx(200 * 1 / (3 + 2))
     assert frequent.f1 == pytest.approx(200 * 2 / (2 + 4))
+
+
+def test_the_closest_of_several_references_counts() -> None:
+    hypotheses = ["der luchs", "der igel", ""]
+    first, second = ["der Hund", "der Igel schläft", ""], ["Luchs", "ein Igel", "der Wal"]
+    assert by_frequency(hypotheses, first, SEEN, others=[second]) == by_frequency(
+        hypotheses, ["Luchs", "der Igel schläft", ""], SEEN
+    )
+    assert by_frequency(hypotheses, first, SEEN, others=[first]) == by_frequency(hypotheses, first, SEEN)

@@ -104,6 +104,8 @@ def compare(
         )
     if seeds > 1:
         comparison = with_seeds(comparison, [Path(name).stem for name in names])
+    for notice in comparison.notices:
+        warn(notice)
     for row in comparison.rows:
         for notice in row.evaluation.notices:
             warn(f"{row.evaluation.run}: {notice}")

@@ -1,5 +1,6 @@
 """`[evaluation]`: how translations are scored."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -33,6 +34,19 @@ class BleuTokenizer(NamedTuple):
 
     name: str
     notice: str | None = None  # why it is not the usual one of the language
+
+
+def common_tokenizer(several: Sequence[tuple[EvaluationSettings, str]]) -> BleuTokenizer:
+    """Return one tokenizer for runs with these settings and target languages: theirs or, if they differ, the language's.
+
+    The order of the runs does not matter.
+    """
+    names = sorted({choose_tokenizer(*run).name for run in several})
+    if len(names) == 1:
+        return choose_tokenizer(*several[0])
+    chosen = choose_tokenizer(EvaluationSettings(), min(language for _, language in several))
+    notice = f"evaluation.tokenizer differs between the runs ({', '.join(names)}); BLEU of all is computed with {chosen.name}"
+    return chosen._replace(notice=notice)
 
 
 def choose_tokenizer(settings: EvaluationSettings, target_language: str) -> BleuTokenizer:

@@ -15,7 +15,7 @@ corpus/, checkpoints/ and prepared/ still translates.
 import hashlib
 import os
 from collections.abc import Callable, Collection
-from itertools import compress
+from itertools import compress, count, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +64,11 @@ _ILLEGAL: dict[str, Callable[[Path], bool]] = {
     "a device": lambda path: path.is_block_device() or path.is_char_device(),
 }
 """Files that a run folder must not contain: they lead out of the folder, or opening them may block forever."""
+
+
+def other_reference(split: str, number: int) -> str:
+    """Return the name of the file with further reference translations of a split, numbered from 1."""
+    return f"{split}.target.{number}"
 
 
 class HeldOut(NamedTuple):
@@ -162,7 +167,10 @@ class RunFolder(NamedTuple):
         kinds = folder / f"{name}.kind"
         labels = list(read_lines(kinds)) if kinds.is_file() else None
         limit = LineLimit(3 * self.config().corpus.max_line_bytes)  # NFC may triple the length of a line
-        return HeldOut(list(read_lines(source, limit)), list(read_lines(target, limit)), labels)
+        numbered = (folder / other_reference(name, number) for number in count(1))
+        sides = [source, target, *takewhile(Path.is_file, numbered)]
+        sources, targets, *others = (list(read_lines(path, limit)) for path in sides)
+        return HeldOut(sources, targets, labels, tuple(others))
 
     def pair_hashes(self) -> NDArray[np.uint64]:
         """Return the sorted hashes of the training pairs. Raises ModelError if the file is missing or damaged."""

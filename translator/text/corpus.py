@@ -5,6 +5,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 Split: TypeAlias = Literal["train", "validation", "test"]
@@ -30,6 +31,7 @@ class Stream(NamedTuple):
     line_of: Callable[[int], int] = next_number  # line of a pair that has been read
     notices: tuple[str, ...] = ()  # which columns hold the pairs, and what was left out
     revision: str | None = None  # commit of a hub data set, if known
+    others: tuple[tuple[Path, Path], ...] = ()  # the source file with each file of further reference translations
 
 
 class Corpus(NamedTuple):
@@ -40,12 +42,14 @@ class Corpus(NamedTuple):
     places: tuple[str, str] = ("source", "target")
     line_of: Callable[[int], int] = next_number
     notices: tuple[str, ...] = ()
+    others: tuple[list[str], ...] = ()  # further reference translations of the sources
 
     @property
     def fingerprint(self) -> str:
-        """The `Fingerprint` of both sides, as a hexadecimal digest."""
-        fingerprint = Fingerprint()
-        fingerprint.update(join_lines(side).encode() for side in (self.source, self.target))
+        """The `Fingerprint` of all sides, as a hexadecimal digest."""
+        sides = (self.source, self.target, *self.others)
+        fingerprint = Fingerprint(len(sides))
+        fingerprint.update(join_lines(side).encode() for side in sides)
         return fingerprint.hexdigest()
 
 
@@ -55,10 +59,10 @@ def join_lines(lines: Sequence[str]) -> str:
 
 
 class Fingerprint:
-    """SHA-256 over both sides of a corpus. It does not depend on how the corpus is cut into blocks."""
+    """SHA-256 over the sides of a corpus. It does not depend on how the corpus is cut into blocks."""
 
-    def __init__(self) -> None:
-        self._sides = hashlib.sha256(), hashlib.sha256()
+    def __init__(self, num_sides: int = 2) -> None:
+        self._sides = [hashlib.sha256() for _ in range(num_sides)]
 
     def update(self, contents: Iterable[bytes]) -> None:
         """Add the next lines: for each side, the encoded result of `join_lines`."""

@@ -28,6 +28,7 @@ _Groups: TypeAlias = Mapping[str, dict[str, str]]
 """Name without the language -> language -> name, of plain files that belong together."""
 
 _SPLITS: dict[Split, str] = {"train": r"train(ing)?", "validation": r"(valid(ation)?|val|dev)\d*", "test": r"test\d*"}
+_NUMBERED = re.compile(r"(.+)\.\d")
 _DEFAULTS = CorpusSettings()
 _MAX_LISTED = 8
 
@@ -194,10 +195,16 @@ def _label(name: str, wanted: Wanted) -> tuple[str, str] | None:
 def _groups(names: Iterable[str], wanted: Wanted) -> _Groups:
     """Return the plain files that exist in several languages."""
     groups: dict[str, dict[str, str]] = {}
-    for name in sorted(names):
+    for name in map(_without_number, sorted(names)):
         if label := _label(name, wanted):
             groups.setdefault(label[0], {}).setdefault(label[1], name)
     return {key: sides for key, sides in groups.items() if len(sides) > 1}
+
+
+def _without_number(name: str) -> str:
+    """Return `test.de` for `test.de.0`, one of several references of a test set, and any other name as it is."""
+    numbered = _NUMBERED.fullmatch(uncompressed_name(name))
+    return numbered[1] if numbered and _split_of(name) == "test" else name
 
 
 def _is_table(name: str) -> bool:

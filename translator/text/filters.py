@@ -18,7 +18,7 @@ from translator.errors import DataError
 from translator.text.corpus import Block, Corpus, Fingerprint, Split, join_lines, next_number
 from translator.text.held_out import choose_held_out
 from translator.text.languages import script_warning
-from translator.text.lines import LineStats, distinct, find_known, hash_lines, pair_hashes
+from translator.text.lines import LineStats, distinct, find_known, find_known_pairs, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
 from translator.text.preprocessing import FORMS, MIN_SHARE, find_forms
 from translator.text.reader import OVERLONG
@@ -289,8 +289,8 @@ def check_held_out(other: Corpus, settings: CorpusSettings, train: FilterResult,
     `sample` holds some of the training pairs. Raises DataError if the sentences are misaligned.
     """
     pair_filter, block = PairFilter(settings, other.places, other.line_of), Block(other.source, other.target)
-    source, target = (hash_lines(side) for side in block)
-    shared = find_known(pair_hashes(source, target), train.pair_hashes)
+    source = hash_lines(other.source)
+    shared = find_known_pairs(source, [other.target, *other.others], train.pair_hashes)
     pair_filter.note("also found in the training pairs", shared, block, 0)
     if looks_swapped(sample, other):
         pair_filter.note("whose source and target look swapped", range(len(other.source)), block, 0)

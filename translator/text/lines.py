@@ -1,6 +1,6 @@
 """Statistics and hashes of many lines at once, computed by NumPy without a Python loop over the lines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +82,14 @@ def distinct(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return each hash once, sorted. For millions of hashes, sorting is faster than np.unique."""
     ordered = np.sort(hashes)
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def find_known_pairs(
+    source: NDArray[np.uint64], references: Iterable[Sequence[str]], known: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """Return the indices of the sources that occur with any of their references in `known`, which must be sorted."""
+    found = [find_known(pair_hashes(source, hash_lines(lines)), known) for lines in references]
+    return np.unique(np.concatenate(found))
 
 
 def find_known(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:

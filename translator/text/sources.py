@@ -6,7 +6,7 @@ line for input that it cannot use. To add a format: a reader of rows in `formats
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
@@ -136,10 +136,21 @@ def open_files(settings: CorpusSettings, split: Split) -> Stream:
         source, target = (_find(settings.folder / f"{name}.{language}") for language in languages)
     else:
         source, target = (settings.folder / file for file in name)
+    target, *others = _references(target) if split == "test" else [target]
     if source == target or (source.exists() and target.exists() and source.samefile(target)):
         raise UsageError("[corpus]", f"found {source} for both sides, expected two files", f"change corpus.{split}")
     _require_files(settings, split, source=source, target=target)
-    return Stream(paired_lines(source, target, settings.line_limit(split)), (str(source), str(target)))
+    blocks = paired_lines(source, target, settings.line_limit(split))
+    return Stream(blocks, (str(source), str(target)), others=tuple((source, path) for path in others))
+
+
+def _references(target: Path) -> list[Path]:
+    """Return the files of the reference translations: `test.de`, or `test.de.0`, `test.de.1` and so on, or from 1."""
+
+    def numbered(first: int) -> list[Path]:
+        return [*takewhile(is_there, (_find(Path(f"{target}.{number}")) for number in count(first)))]
+
+    return [target] if is_there(target) else numbered(0) or numbered(1) or [target]
 
 
 def open_rows(settings: CorpusSettings, split: Split) -> Stream:
@@ -203,7 +214,11 @@ def read_split(settings: CorpusSettings, split: Split) -> Corpus:
     """Read a whole split into memory."""
     stream = open_split(settings, split)
     source, target = (list(chain.from_iterable(side)) for side in zip(*stream.blocks, strict=True))
-    return Corpus(source, target, stream.places, stream.line_of, stream.notices)
+    others = tuple(
+        [line for block in paired_lines(*files, settings.line_limit(split)) for line in block.target]
+        for files in stream.others
+    )
+    return Corpus(source, target, stream.places, stream.line_of, stream.notices, others)
 
 
 def labels_path(settings: CorpusSettings, split: Split, suffix: str) -> Path | None:

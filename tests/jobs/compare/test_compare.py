@@ -78,3 +78,19 @@ def test_over_seeds_equal_configs_do_not_differ(pair: list[RunFolder]) -> None:
     assert [config.difference.p_value for config in comparison.seeds.configs] == [1.0, 1.0]
     assert [(pair.best, pair.other) for pair in comparison.seeds.pairs] == [(0, 2), (1, 3)]
     assert "do not tell a and b apart" in comparison.verdict
+
+
+def test_runs_with_different_tokenizers_are_scored_with_that_of_the_language(pair: list[RunFolder]) -> None:
+    configure(pair[1], evaluation={"tokenizer": "char"})
+    comparison, reverse = compared(*pair), compared(*reversed(pair))
+    assert all(
+        ["tok:13a" in row.evaluation.scores[0].signature for row in found.rows] == [True, True]
+        for found in (comparison, reverse)
+    )
+    assert [notice.partition(" differs")[0] for notice in comparison.notices] == ["evaluation.tokenizer"]
+    assert comparison.notices[0].endswith("(13a, char); BLEU of all is computed with 13a")
+    assert [(name, values) for name, values in comparison.conditions] == [("evaluation.tokenizer", ["13a", "char"])]
+    configure(pair[0], evaluation={"tokenizer": "char"})
+    agreed = compared(*pair)
+    assert "tok:char" in agreed.rows[0].evaluation.scores[0].signature
+    assert (agreed.notices, agreed.conditions) == ([], [])

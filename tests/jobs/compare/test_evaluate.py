@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import make_it_write
+from tests.faults.harness import make_it_write, reseal
 from tests.jobs.compare.conftest import CPU
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError
+from translator.jobs.compare.compare import compare_runs
 from translator.jobs.compare.evaluate import RunFacts, evaluate_run, leak_notice, leaked_lines, read_test
 from translator.runs.folder import HeldOut, RunFolder
 
@@ -70,3 +71,21 @@ def test_a_test_set_has_as_many_references_as_sources(tmp_path: Path) -> None:
     assert several.without([1]) == HeldOut(["two"], ["two"], None, (["two"],))
     with pytest.raises(DataError, match="b: 1 lines, but"):
         read_test(tmp_path / "a", tmp_path / "a", tmp_path / "b")
+
+
+def test_all_references_of_the_own_test_set_are_used(pair: list[RunFolder]) -> None:
+    for run in pair:
+        (run.path / "corpus/test.target.1").write_text("x\n" * 12)
+        reseal(run.path)
+    comparison = compare_runs(pair, settings=GREEDY, device=CPU)
+    assert all("nrefs:2" in score.signature for row in comparison.rows for score in row.evaluation.scores)
+    (pair[1].path / "corpus/test.target.1").write_text("y\n" * 12)
+    reseal(pair[1].path)
+    with pytest.raises(DataError, match="other: different references"):
+        compare_runs(pair, settings=GREEDY, device=CPU)
+
+
+def test_a_pair_is_leaked_if_any_of_its_references_is_in_training(trained: RunFolder, leaked: HeldOut) -> None:
+    wrong = ["etwas anderes"] * 23
+    for target, others in ((wrong, (leaked.target,)), (leaked.target, (wrong, wrong))):
+        assert leaked_lines(trained, HeldOut(leaked.source, target, None, others)) == list(range(13, 24))

@@ -121,3 +121,24 @@ def test_a_folder_of_something_else_is_refused(corpus: Path) -> None:
             prepared(corpus, overwrite=overwrite)
     (corpus / "run/notes.txt").unlink()
     assert prepared(corpus).run == RunFolder(corpus / "run")  # an empty folder is filled
+
+
+def test_all_references_of_the_test_set_are_kept(corpus: Path) -> None:
+    text = (corpus / "test.de").read_text()
+    (corpus / "test.de").rename(corpus / "test.de.0")
+    training = (corpus / "train.de").read_text().splitlines(keepends=True)[0]
+    (corpus / "test.de.1").write_text(training + text.partition("\n")[2])
+    source = (corpus / "train.en").read_text().splitlines(keepends=True)[0]
+    (corpus / "test.en").write_text(source + (corpus / "test.en").read_text().partition("\n")[2])
+    notices: list[str] = []
+    run = prepared(corpus, notices=notices).run
+    test = run.split("test")
+    assert ["\n".join([*lines, ""]) for lines in (test.target, *test.others)] == [
+        text,
+        training + text.partition("\n")[2],
+    ]
+    assert "test pairs: 12, 2 references each, 1 also in the training data" in notices
+    prepared(corpus, notices=(later := list[str]()))
+    (corpus / "test.de.1").write_text(text)
+    prepared(corpus, notices=later)
+    assert [notice.partition(" (")[0].endswith("other test sentences") for notice in later] == [True]

@@ -1,6 +1,7 @@
 """Compare runs on one test set with the same decoding: which is better, on which sentences, at what cost, how certainly."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from translator.evaluation.comparison import (
     verdict,
 )
 from translator.evaluation.seeds import OverSeeds, over_seeds, verdict_over_seeds
+from translator.evaluation.settings import common_tokenizer
 from translator.jobs.compare.conditions import Condition, require_equal, unequal_conditions
 from translator.jobs.compare.evaluate import Evaluation, RunFacts, evaluate_run
 from translator.jobs.translate.options import decoding_settings
@@ -40,6 +42,7 @@ class Comparison(NamedTuple):
     test: HeldOut
     decoding: DecodingSettings
     conditions: list[Condition]
+    notices: Sequence[str] = ()  # about all runs
     seeds: OverSeeds | None = None  # if several seeds of each config were compared
 
     @property
@@ -88,31 +91,36 @@ def compare_runs(
         for path, name in zip(paths, folders, strict=True)
     ]
     tests = [test or run.split("test") for run in runs]
-    check_same(names, [split.target for split in tests], "references")
+    check_same(names, [[*chain(split.target, *split.others)] for split in tests], "references")
     check_same(names, [split.source for split in tests], "sources")
     conditions = unequal_conditions(runs, decoding=settings is None)
     if strict:
         require_equal(conditions)
     settings = settings or _common_decoding(runs)
+    configs = [run.config() for run in runs]
+    bleu = common_tokenizer([(config.evaluation, config.corpus.target_language) for config in configs])
+    notices, bleu = [bleu.notice] if bleu.notice else [], bleu._replace(notice=None)
     evaluations = []
     for number, (run, split) in enumerate(zip(runs, tests, strict=True), 1):
         working(f"translating {len(split.source):,} sentences with {run.place} ({number} of {len(runs)})")
         evaluations.append(
-            evaluate_run(run, split, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked)
+            evaluate_run(
+                run, split, settings, device=device, batch_size=batch_size, allow_leaked=allow_leaked, tokenizer=bleu
+            )
         )
     working("testing the differences for significance")
     references, hypotheses = tests[0].target, [evaluation.hypotheses for evaluation in evaluations]
     scores = [evaluation.scores[0] for evaluation in evaluations]
-    tokenizer, others = evaluations[0].tokenizer, tests[0].others
-    differences = paired_tests(hypotheses, references, others=others, tokenizer=tokenizer)
+    others = tests[0].others
+    differences = paired_tests(hypotheses, references, others=others, tokenizer=bleu.name)
     best = max(range(len(runs)), key=lambda index: scores[index].value)
-    by_sentence = [sentence_scores(lines, references, others=others, tokenizer=tokenizer) for lines in hypotheses]
+    by_sentence = [sentence_scores(lines, references, others=others, tokenizer=bleu.name) for lines in hypotheses]
     rows = []
     for index, run in enumerate(runs):
         evaluation = evaluations[index]._replace(run=names[index])
         different = most_different(by_sentence[best], by_sentence[index])
         rows.append(Row(evaluation, RunFacts.of(run), differences[index], different))
-    return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions)
+    return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions, notices)
 
 
 def given_decoding(

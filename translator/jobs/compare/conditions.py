@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from translator.config import MAY_DIFFER, flatten
 from translator.errors import UsageError
+from translator.evaluation.settings import choose_tokenizer
 from translator.runs.folder import RunFolder
 
 _TOLERANCE = 1.25
@@ -36,12 +37,13 @@ def unequal_conditions(runs: Sequence[RunFolder], *, decoding: bool) -> list[Con
     finished = [run.finish_record() for run in runs]
     compared = list[dict[str, object]]()
     for run, finish in zip(runs, finished, strict=True):
-        record, settings = run.record(), settings_of(run)
+        record, config, settings = run.record(), run.config(), settings_of(run)
         values = {
             "training pairs": record.corpus.train.fingerprint[:12],
             "validation pairs": record.corpus.validation.fingerprint[:12],
             "tokenizer": record.tokenizer[:12],
             "steps": finish.step,
+            "evaluation.tokenizer": choose_tokenizer(config.evaluation, config.corpus.target_language).name,
             **{key: settings[key] for key in settings if key.startswith(tables) and key not in MAY_DIFFER},
             "translator": record.versions.translator,
             "torch": record.versions.torch,

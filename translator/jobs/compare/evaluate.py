@@ -11,12 +11,12 @@ from translator.errors import DataError
 from translator.evaluation.comparison import GroupScore, by_kind, by_length
 from translator.evaluation.frequency import WordScore, by_frequency
 from translator.evaluation.metrics import Score, notices, score_all
-from translator.evaluation.settings import choose_tokenizer
+from translator.evaluation.settings import BleuTokenizer, choose_tokenizer
 from translator.jobs.inspect.attention import Agreement
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
 from translator.runs.folder import COUNTS, FIRST_TEST, HeldOut, RunFolder
-from translator.text.lines import find_known, hash_lines, pair_hashes
+from translator.text.lines import find_known_pairs, hash_lines
 from translator.text.nfc import nfc
 from translator.text.reader import read_lines
 from translator.text.words import load_counts
@@ -100,8 +100,9 @@ def evaluate_run(
     device: torch.device,
     batch_size: int | None = None,
     allow_leaked: bool = False,
+    tokenizer: BleuTokenizer | None = None,
 ) -> Evaluation:
-    """Translate a test set with a run and score the translations.
+    """Translate a test set with a run and score the translations; by default with BLEU's tokenizer of the run.
 
     Raises DataError if the run was trained on some of the test pairs, unless `allow_leaked`.
     """
@@ -118,24 +119,24 @@ def evaluate_run(
     seconds = time.monotonic() - started
     hypotheses, protection = [candidate.text for candidate in best], translator.tokenizer.protection
     counts, config = load_counts(run.path / COUNTS), translator.config
-    tokenizer, notice = choose_tokenizer(config.evaluation, config.corpus.target_language)
+    tokenizer = tokenizer or choose_tokenizer(config.evaluation, config.corpus.target_language)
     target, others = test.target, test.others
     return Evaluation(
         run=run.name,
         decoding=settings,
-        scores=score_all(hypotheses, target, others=others, tokenizer=tokenizer),
-        by_length=by_length(hypotheses, target, test.source, others=others, tokenizer=tokenizer),
-        by_kind=by_kind(hypotheses, target, test.kinds, others=others, tokenizer=tokenizer) if test.kinds else [],
-        by_frequency=[] if counts is None else by_frequency(hypotheses, test.target, counts),
+        scores=score_all(hypotheses, target, others=others, tokenizer=tokenizer.name),
+        by_length=by_length(hypotheses, target, test.source, others=others, tokenizer=tokenizer.name),
+        by_kind=by_kind(hypotheses, target, test.kinds, others=others, tokenizer=tokenizer.name) if test.kinds else [],
+        by_frequency=[] if counts is None else by_frequency(hypotheses, target, counts, others=others),
         best=best,
         seconds=seconds,
         leaked=leaked,
         notices=[
             *([_UNCHECKED] if run.is_packed else []),
             *notices(hypotheses, target, *others),
-            *([notice] if notice else []),
+            *([tokenizer.notice] if tokenizer.notice else []),
         ],
-        tokenizer=tokenizer,
+        tokenizer=tokenizer.name,
         protected=Protected(*protection.count_kept(test.source, hypotheses)) if protection.slots else None,
     )
 
@@ -156,15 +157,14 @@ def all_leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
 
 
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
-    """Return the numbers, from 1, of the test pairs that are also training pairs, none for a packed run.
+    """Return the numbers, from 1, of the test pairs that are also training pairs, with any of their references.
 
-    Raises ModelError if the run's hashes of its training pairs are missing or damaged.
+    Returns none for a packed run. Raises ModelError if the run's hashes of its training pairs are missing or damaged.
     """
     if run.is_packed:
         return []
-    sides = [[nfc(line) for line in side] for side in (test.source, test.target)]
-    hashes = pair_hashes(hash_lines(sides[0]), hash_lines(sides[1]))
-    return [int(index) + 1 for index in find_known(hashes, run.pair_hashes())]
+    source, *references = ([nfc(line) for line in side] for side in (test.source, test.target, *test.others))
+    return [int(index) + 1 for index in find_known_pairs(hash_lines(source), references, run.pair_hashes())]
 
 
 def leak_notice(leaked: list[int], num_sentences: int) -> str:

@@ -79,7 +79,7 @@ def report(
 
 def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> str:
     """Return the page as HTML; `curves` and `attention` have one entry per run."""
-    names, notices, curve_charts = comparison.names, [], []
+    names, notices, curve_charts = comparison.names, [*comparison.notices], list[Chart]()
     for evaluation in (row.evaluation for row in comparison.rows):
         leak = [leak_notice(evaluation.leaked, len(evaluation.best))] if evaluation.leaked else []
         notices += [f"{evaluation.run}: {notice}" for notice in [*leak, *evaluation.notices]]

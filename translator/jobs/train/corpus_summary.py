@@ -57,6 +57,7 @@ def describe_counts(filtered: FilterResult, splits: dict[Split, CheckedSplit]) -
         pairs, sources = check.also_in_training, check.sources_in_training
         yield (
             f"{name} pairs: {len(corpus.source):,}"
+            + (f", {1 + len(corpus.others)} references each" if corpus.others else "")
             + (f", {pairs:,} also in the training data" if pairs else "")
             + (f", {sources:,} with a source from the training data" if sources > pairs else "")
         )

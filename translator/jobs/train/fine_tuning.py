@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from translator.config import Config, override_config
 from translator.errors import ModelError, UsageError
 from translator.jobs.translate.build import vocabularies_of
-from translator.runs.folder import COUNTS, WORDS, RunFolder
+from translator.runs.folder import COUNTS, FIRST_TEST, WORDS, RunFolder, other_reference
 from translator.runs.lookup import find_run
 from translator.runs.model import check_parameters
 from translator.text.tokenizer import Tokenizer
@@ -80,12 +80,14 @@ def learned_before(config: Config) -> Learned:
 
 
 def first_test(config: Config) -> dict[str, list[str] | None]:
-    """Return the lines of the first run's test set by the suffixes of their files; empty if there is none."""
+    """Return the lines of the first run's test set by the names of their files; empty if there is none."""
     first = first_run(config)
     if first is None or not first.has_split("test"):
         return {}
     test = first.split("test")
-    return {".source": test.source, ".target": test.target, ".kind": test.kinds}
+    named = {"source": test.source, "target": test.target, "kind": test.kinds}
+    others = {other_reference(FIRST_TEST, number): lines for number, lines in enumerate(test.others, 1)}
+    return {f"{FIRST_TEST}.{suffix}": lines for suffix, lines in named.items()} | others
 
 
 def fine_tuning_config(first: RunFolder, overrides: Sequence[str]) -> Config:

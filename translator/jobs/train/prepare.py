@@ -19,7 +19,7 @@ from translator.jobs.train.corpus_splits import read_splits
 from translator.jobs.train.corpus_summary import CheckedSplit, describe_counts, describe_layout
 from translator.jobs.train.distillation import find_teachers
 from translator.jobs.train.fine_tuning import first_test, initial_parameters, learned_before, require_other_run
-from translator.runs.folder import CONFIG, COUNTS, FIRST_TEST, PAIRS, RECORD, WORDS, RunFolder
+from translator.runs.folder import CONFIG, COUNTS, PAIRS, RECORD, WORDS, RunFolder, other_reference
 from translator.runs.records import (
     CorpusRecord,
     FindingRecord,
@@ -212,12 +212,13 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         save_words(before.words.union(count_words(source_words.total())), temporary / WORDS)
         save_counts(before.counts + count_words(target_words.total()), temporary / COUNTS)
         (temporary / "corpus").mkdir()
-        files = {f"{FIRST_TEST}{suffix}": lines for suffix, lines in first_test(config).items()}
+        files = first_test(config)
         for name, (corpus, _, labels) in splits.items():
             files |= {
                 f"{name}.source": corpus.source,
                 f"{name}.target": corpus.target,
                 f"{name}{_LABELS[name]}": labels,
+                **{other_reference(name, number): lines for number, lines in enumerate(corpus.others, 1)},
             }
         for file, lines in files.items():
             if lines:
