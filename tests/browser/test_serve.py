@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 from tests.jobs.serve.conftest import Shouter  # noqa: E402
 from translator.decoding.settings import DecodingSettings  # noqa: E402
 from translator.evaluation.alignment import Words  # noqa: E402
-from translator.jobs.inspect.attention import AttentionMap, View  # noqa: E402
+from translator.jobs.inspect.attention import AttentionMap  # noqa: E402
+from translator.jobs.inspect.views import View  # noqa: E402
 from translator.jobs.serve.app import Limits, Service  # noqa: E402
 from translator.jobs.serve.server import address_of, listen, new_server  # noqa: E402
 

@@ -71,6 +71,22 @@ def test_the_terminal_heat_map_is_plain_text_within_80_columns(lines: Path, prog
     assert "\x1b" not in "".join(line for line in picture if "·" in line)
 
 
+def test_all_heads_are_small_maps_with_titles_in_the_terminal_and_in_files(lines: Path, program: Program) -> None:
+    options = ("--input", "lines.en", "--head", "all", "--kind", "self", "--force", "--attention")
+    picture = program("translate", *options, "terminal").output
+    assert max(map(len, picture.splitlines()[1:])) <= 80
+    for title in ("encoder self-attention, layer 1 of 1, 4 heads", "decoder self-attention", "layer 1, head 4"):
+        assert title in picture
+    records = [json.loads(line)["attention"] for line in program("translate", *options, "json").output.splitlines()]
+    assert [record and len(record) for record in records] == [8, None, 8]
+    kinds = [record["view"]["kind"] for record in records[0]]
+    assert kinds == ["encoder"] * 4 + ["decoder"] * 4
+    pytest.importorskip("matplotlib", reason="needs the library: pip install matplotlib")
+    assert program("translate", *options, "a.png").code == 0
+    assert program("translate", *options, "a.svg").code == 0
+    assert (lines / "a.svg").read_text().count("layer 1, head 3") >= 2
+
+
 def test_the_format_of_a_file_follows_from_its_suffix_and_standard_output_is_unchanged(
     lines: Path, program: Program
 ) -> None:
@@ -122,6 +138,23 @@ def test_training_stores_the_validation_alignments_of_the_corpus(lines: Path, pr
         (["translate", "a", "--attention", "terminal", "--json"], 2, "expected one of json"),
         (["translate", "a", "--attention", "terminal", "--layer", "2"], 2, "--layer: found 2, expected 1 to 1"),
         (["translate", "a", "--head", "2"], 2, "--head: has no effect without --attention"),
+        (["translate", "a", "--kind", "self"], 2, "--kind: has no effect without --attention"),
+        (["translate", "a", "--attention", "json", "--head", "x"], 2, "--head: found 'x', expected a number or all"),
+        (
+            ["translate", "a", "--attention", "json", "--layer", "-1"],
+            2,
+            "--layer: found '-1', expected a number or all",
+        ),
+        (
+            ["translate", "a", "--attention", "pharaoh", "--head", "all"],
+            2,
+            "needs cross-attention of one layer and one head",
+        ),
+        (
+            ["evaluate", "--alignments", "test.kind", "--kind", "self"],
+            2,
+            "--alignments: needs cross-attention of one layer",
+        ),
         (["evaluate", "--attention", "terminal"], 2, "--attention: found 'terminal', expected one of FILE.json"),
         (["evaluate", "--layer", "1"], 2, "--layer: has no effect without --attention"),
         (["evaluate", "--alignments", "test.kind"], 3, "test.kind:1: found 'seen'"),
@@ -162,7 +195,7 @@ def test_control_characters_of_a_sentence_are_escaped_on_a_terminal(lines: Path)
 
 def test_each_translation_is_paired_with_its_own_source_for_every_block_size() -> None:
     class Echo:
-        def view_translations(self, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        def view_all(self, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
             return found
 
     sources = [f"source {number}" for number in range(5)]

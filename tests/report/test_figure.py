@@ -10,14 +10,14 @@ from tests.report.test_heat_map import HOSTILE
 from translator.errors import MachineError
 from translator.report import figure
 from translator.report.figure import save_figure
-from translator.report.heat_map import HeatMap
+from translator.report.heat_map import HeatMap, Sheet
 
 pytest.importorskip("matplotlib", reason="needs the library: pip install matplotlib")
 WORDS = [*HOSTILE, "$x^2$", "<b>&amp;", "\\frac{1}{2}", "\ufffe"]
 
 
-def heat_map(words: list[str] = WORDS) -> HeatMap:
-    return HeatMap(np.eye(len(words)), words, words, "layer 2 of 3")
+def heat_map(words: list[str] = WORDS) -> Sheet:
+    return Sheet("layer 2 of 3", [HeatMap(np.eye(len(words)), words, words)])
 
 
 def texts(path: Path) -> list[str]:
@@ -41,7 +41,7 @@ def test_the_same_picture_gives_the_same_file(tmp_path: Path) -> None:
 
 
 def test_a_very_long_sentence_does_not_exceed_the_largest_picture() -> None:
-    drawn = figure._draw_figure([HeatMap(np.zeros((300, 100)), ["x"] * 300, ["y"] * 100, "")], "")
+    drawn = figure._draw_figure([Sheet("", [HeatMap(np.zeros((300, 100)), ["x"] * 300, ["y"] * 100)])], "")
     assert max(drawn.get_size_inches()) <= figure.MAX_INCHES + 1e-6
 
 
@@ -65,3 +65,25 @@ def test_characters_that_the_font_lacks_are_one_warning_for_a_png(tmp_path: Path
     assert str(warning).startswith(f"{tmp_path / 'a.png'}: matplotlib's font lacks some characters")
     assert save_figure([heat_map(["狗"])], "", tmp_path / "a.svg") is None
     assert save_figure([heat_map(["Straße", "мир"])], "", tmp_path / "b.png") is None
+
+
+@pytest.mark.parametrize(("num_words", "per_row"), [(5, 8), (14, 4), (25, 2), (60, 1)])
+def test_small_maps_fill_a_page_as_long_as_their_words_can_be_read(num_words: int, per_row: int) -> None:
+    words = [f"word{number}" for number in range(num_words)]
+    small = [HeatMap(np.eye(num_words), words, words, f"layer 1, head {number}") for number in range(8)]
+    drawn = figure._draw_figure([Sheet("all heads", small, 8)], "")
+    maps = [axes for axes in drawn.axes if axes.get_title(loc="left")]  # the others are the colour bar
+    assert [axes.get_title(loc="left") for axes in maps] == [f"layer 1, head {number}" for number in range(8)]
+    assert sum(axes.get_position().y0 == maps[0].get_position().y0 for axes in maps) == per_row
+    labels = [[label.get_text() for label in axes.get_yticklabels()] for axes in maps[:per_row]]
+    assert labels == [words, *[[""] * num_words] * (per_row - 1)]
+
+
+def test_words_that_are_written_from_right_to_left_are_in_that_order() -> None:
+    def is_inverted(columns: list[str]) -> bool:
+        drawn = figure._draw_figure([Sheet("", [HeatMap(np.eye(3), ["a", "b", "c"], columns)])], "")
+        return bool(drawn.axes[0].xaxis_inverted())
+
+    assert is_inverted(["האיש", "קורא", "</s>"])
+    assert is_inverted(["الرجل", "يقرأ", "</s>"])
+    assert not is_inverted(["der", "Mann", "</s>"])

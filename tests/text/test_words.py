@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from translator.errors import ModelError
 from translator.text.words import (
     count_words,
+    cut_words,
+    is_right_to_left,
     is_unspaced,
     load_counts,
     load_words,
@@ -87,3 +89,22 @@ def test_damaged_counts_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "counts.tsv").write_text("der\n")
     with pytest.raises(ModelError, match="is damaged"):
         load_counts(tmp_path / "counts.tsv")
+
+
+@given(st.text(max_size=40) | st.text("我爱 ab\u200bที่\u0f0b\xa0\u200c", max_size=40))
+def test_cut_words_are_the_words_with_the_spaces_after_them(line: str) -> None:
+    cut = cut_words(line)
+    assert "".join(cut) == line
+    assert [word for part in cut for word in split_words(part)] == split_words(line)
+    assert len(cut) == max(len(split_words(line)), 1)
+
+
+def test_cut_words_of_chinese_are_letters() -> None:
+    assert cut_words("我爱 the sea。") == ["我", "爱 ", "the ", "sea。"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("שלום b", True), ("مرحبا", True), ("hello א", False), ("</s> 12", False), ("", False)]
+)
+def test_the_letters_say_whether_a_text_is_written_from_right_to_left(text: str, expected: bool) -> None:
+    assert is_right_to_left(text.split()) is expected

@@ -13,14 +13,18 @@ from translator.cli.files import check_output, line_writer
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
+    from translator.evaluation.alignment import Unit
+    from translator.jobs.inspect.attention import AttentionMaps, AttentionViewer
+    from translator.jobs.inspect.views import Choice
     from translator.jobs.translate.candidates import Candidate
+    from translator.jobs.translate.translator import Translator
+    from translator.runs.folder import RunFolder
 
 FORMATS = ("terminal", "json", "pharaoh")
 """Formats on standard output."""
 _FILE_FORMATS = {".json": "json", ".jsonl": "json", ".align": "pharaoh", ".png": "figure", ".svg": "figure"}
 _MAX_MAPS = 20
-"""Sentences in a figure."""
+"""Heat maps in a figure, unless a single sentence has more."""
 _BLOCK_SIZE = 64
 """Sentences whose attention is computed in one call and held in memory."""
 
@@ -55,11 +59,44 @@ def parse_attention(
     return AttentionRequest(file_format, file)
 
 
-def reject_unused(layer: int | None, head: int | None, unit: str | None) -> None:
-    """Raise UsageError for an option about attention in a command that computes none."""
-    for name, value in (("--layer", layer), ("--head", head), ("--attention-unit", unit)):
-        if value is not None:
-            raise UsageError(name, "has no effect without --attention", "add --attention, see --help for its formats")
+class ViewRequest(NamedTuple):
+    """What is shown of the attention, as the options say."""
+
+    kind: str | None
+    layer: str | None
+    head: str | None
+    unit: "Unit | None"
+
+    def reject_unused(self) -> None:
+        """Raise UsageError for an option about attention in a command that computes none."""
+        for name, value in zip(("--kind", "--layer", "--head", "--attention-unit"), self, strict=True):
+            if value is not None:
+                raise UsageError(
+                    name, "has no effect without --attention", "add --attention, see --help for its formats"
+                )
+
+    def require_one(self, place: str) -> None:
+        """Raise UsageError for what has no word alignment: self-attention and several layers or heads."""
+        for name, value in (("--kind", self.kind), ("--layer", self.layer), ("--head", self.head)):
+            if value == "all" or (name == "--kind" and value not in (None, "cross")):
+                problem = f"needs cross-attention of one layer and one head, or the average, but {name} is {value}"
+                raise UsageError(place, problem, f"leave out {name}")
+
+    def viewer(self, translator: "Translator", run: "RunFolder") -> "AttentionViewer":
+        """Return the viewer of a run. Raises UsageError for a kind, layer or head that does not exist."""
+        from translator.jobs.inspect.attention import AttentionViewer
+
+        layer, head = _choice("--layer", self.layer), _choice("--head", self.head)
+        unit = self.unit or "word"
+        return AttentionViewer(translator, run, layer=layer, head=head, kind=self.kind or "cross", unit=unit)
+
+
+def _choice(name: str, value: str | None) -> "Choice":
+    if value is None or value == "all":
+        return value  # type: ignore[return-value]  # mypy does not narrow a string to "all"
+    if not value.isdecimal() or len(value) > 9:
+        raise UsageError(name, f"found {value!r}, expected a number or all", "numbers are counted from 1")
+    return int(value)
 
 
 def with_attention(
@@ -68,20 +105,20 @@ def with_attention(
     viewer: "AttentionViewer | None",
     *,
     block_size: int = _BLOCK_SIZE,
-) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
-    """Yield each source with its candidates and the attention map of the best one.
+) -> "Iterator[tuple[str, list[Candidate], AttentionMaps | None]]":
+    """Yield each source with its candidates and the attention maps of the best one.
 
-    The map is None for a blank line, and without a viewer.
+    The maps are None for a blank line, and without a viewer.
     """
     remaining = iter(sources)
     while block := list(islice(results, min(block_size, _BLOCK_SIZE))):
         lines = list(islice(remaining, len(block)))
         best = [(line, candidates[0]) for line, candidates in zip(lines, block, strict=True)]
-        yield from zip(lines, block, viewer.view_translations(best) if viewer else [None] * len(block), strict=True)
+        yield from zip(lines, block, viewer.view_all(best) if viewer else [None] * len(block), strict=True)
 
 
 @contextmanager
-def attention_file(request: AttentionRequest | None) -> "Iterator[Callable[[str, str, AttentionMap | None], None]]":
+def attention_file(request: AttentionRequest | None) -> "Iterator[Callable[[str, str, AttentionMaps | None], None]]":
     """Yield a function that adds a source, its translation and its map to the file, which appears if the block succeeds."""
     from translator.jobs.inspect.attention import NOTICE
     from translator.report.figure import save_figure
@@ -89,17 +126,19 @@ def attention_file(request: AttentionRequest | None) -> "Iterator[Callable[[str,
     if request is None or request.file is None:
         yield lambda *_: None
     elif request.format == "figure":
-        maps: list[AttentionMap] = []
+        found: list[AttentionMaps] = []
 
-        def keep(_source: str, _translation: str, attention_map: "AttentionMap | None") -> None:
-            if attention_map and len(maps) <= _MAX_MAPS:  # one more than is drawn, to know whether any is left out
-                maps.append(attention_map)
+        def keep(_source: str, _translation: str, attention_maps: "AttentionMaps | None") -> None:
+            if attention_maps and len(found) <= _MAX_MAPS:  # one more than is drawn, to know whether any is left out
+                found.append(attention_maps)
 
         yield keep
-        if len(maps) > _MAX_MAPS:
-            notify(f"{request.file}: shows the first {_MAX_MAPS} sentences; use a .json file for all of them")
-        if maps:
-            shown = [attention_map.heat_map for attention_map in maps[:_MAX_MAPS]]
+        most = max(_MAX_MAPS // len(found[0].maps), 1) if found else 0
+        if len(found) > most:
+            what = f"the first {most} sentences" if most > 1 else "the first sentence"
+            notify(f"{request.file}: shows {what}; use a .json file for all of them")
+        if found:
+            shown = [sheet for attention_maps in found[:most] for sheet in attention_maps.sheets]
             if warning := save_figure(shown, NOTICE, request.file):
                 warn(warning)
         else:
@@ -111,22 +150,24 @@ def attention_file(request: AttentionRequest | None) -> "Iterator[Callable[[str,
         notify(f"note: {NOTICE}")
 
 
-def _file_line(request: AttentionRequest, source: str, translation: str, attention_map: "AttentionMap | None") -> str:
+def _file_line(request: AttentionRequest, source: str, translation: str, attention_maps: "AttentionMaps | None") -> str:
     if request.format == "pharaoh":
-        return attention_map.alignment if attention_map else ""
-    record = attention_map and attention_map.as_record()
+        return attention_maps.alignment if attention_maps else ""
+    record = attention_maps and attention_maps.as_record()
     return as_json({"source": source, "translation": translation, "attention": record})
 
 
 def text_with_attention(
-    request: AttentionRequest | None, translation: str, attention_map: "AttentionMap | None"
+    request: AttentionRequest | None, translation: str, attention_maps: "AttentionMaps | None"
 ) -> str:
     """Return a translation as standard output shows it, with its attention if that goes there too."""
-    if request is None or request.file is not None or attention_map is None:
+    if request is None or request.file is not None or attention_maps is None:
         return translation
     if request.format == "pharaoh":
-        return f"{translation} ||| {attention_map.alignment}"
+        return f"{translation} ||| {attention_maps.alignment}"
     from translator.jobs.inspect.attention import NOTICE
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PAGE_WIDTH
-    return "\n".join([translation, "", *attention_map.heat_map.draw(width, NOTICE), ""])
+    *sheets, last = attention_maps.sheets
+    drawn = [line for sheet in sheets for line in [*sheet.draw(width), ""]] + last.draw(width, NOTICE)
+    return "\n".join([translation, "", *drawn, ""])

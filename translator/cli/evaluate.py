@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli import options
-from translator.cli.attention import attention_file, parse_attention, reject_unused, with_attention
+from translator.cli.attention import ViewRequest, attention_file, parse_attention, with_attention
 from translator.cli.console import as_json, notify, print_result, warn
 from translator.cli.files import check_output, read_given_test, write_lines
 from translator.cli.progress import Display
@@ -55,8 +55,9 @@ def evaluate(
     batch_size: options.BatchSize = None,
     alignments: _Alignments = None,
     attention: options.Attention = None,
-    layer: options.Layer = None,
-    head: options.Head = None,
+    kind: options.Kind = None,
+    layer: options.Layers = None,
+    head: options.Heads = None,
     attention_unit: options.AttentionUnit = None,
     json: options.Json = False,
     force: options.Force = False,
@@ -80,7 +81,6 @@ def evaluate(
     """
     from translator.jobs.compare.evaluate import evaluate_first, evaluate_run
     from translator.jobs.compare.tune import tune as tune_setting
-    from translator.jobs.inspect.attention import AttentionViewer
     from translator.jobs.translate.build import choose_device
     from translator.jobs.translate.load import load
     from translator.jobs.translate.options import decoding_settings
@@ -90,8 +90,11 @@ def evaluate(
     check_output(output, alignments, force=force)
     other_files = (source, *reference, output, alignments)
     request = parse_attention(attention, other_files=other_files, force=force, formats=())
+    view = ViewRequest(kind, layer, head, attention_unit)
     if not request and not alignments:
-        reject_unused(layer, head, attention_unit)
+        view.reject_unused()
+    if alignments or (request and request.format == "pharaoh"):
+        view.require_one("--alignments" if alignments else "--attention")
     folder = find_run(run)
     folder.require_finished()
     settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size})
@@ -106,9 +109,7 @@ def evaluate(
     if without_leaked:
         test = _leave_out_leaked(folder, test)
     if request or alignments:
-        viewer = AttentionViewer(
-            load(folder, device=place), folder, layer=layer, head=head, unit=attention_unit or "word"
-        )
+        viewer = view.viewer(load(folder, device=place), folder)
     agreement = viewer.agreement(test, alignments) if viewer and alignments else None
     notify(f"translating {len(test.source):,} sentences with {folder.place}")
     with Display() as display:
@@ -120,8 +121,8 @@ def evaluate(
     if viewer and request:
         results = ([candidate] for candidate in evaluation.best)
         with attention_file(request) as keep:
-            for sentence, [best], attention_map in with_attention(results, test.source, viewer):
-                keep(sentence, best.text, attention_map)
+            for sentence, [best], attention_maps in with_attention(results, test.source, viewer):
+                keep(sentence, best.text, attention_maps)
     if output is not None:
         write_lines(output, evaluation.hypotheses)
     for notice in evaluation.notices:

@@ -67,20 +67,43 @@ Attention = Annotated[
         rich_help_panel=ATTENTION,
     ),
 ]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        metavar="cross|self|encoder|decoder",
+        help="Cross-attention, or self-attention of both sides or one.",
+        show_default="cross",
+        rich_help_panel=ATTENTION,
+    ),
+]
 Layer = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
-        help="Decoder layer to show.",
-        show_default="the layer that aligns best",
-        rich_help_panel=ATTENTION,
+        metavar="N", help="Decoder layer to show.", show_default="the layer that aligns best", rich_help_panel=ATTENTION
     ),
 ]
 Head = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
-        help="Attention head to show.",
+        metavar="N", help="Attention head to show.", show_default="the average of all heads", rich_help_panel=ATTENTION
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        metavar="N|all",
+        help="Layer to show.",
+        show_default="the layer that aligns best; all with --head all and of self-attention",
+        rich_help_panel=ATTENTION,
+    ),
+]
+Heads = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="N|all",
+        help="Attention head to show, or all in small maps.",
         show_default="the average of all heads",
         rich_help_panel=ATTENTION,
     ),

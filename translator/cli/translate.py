@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,9 @@ from translator.cli import options
 from translator.cli.attention import (
     FORMATS,
     AttentionRequest,
+    ViewRequest,
     attention_file,
     parse_attention,
-    reject_unused,
     text_with_attention,
     with_attention,
 )
@@ -27,7 +27,7 @@ from translator.cli.progress import count_lines
 from translator.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from translator.jobs.inspect.attention import AttentionMap, AttentionViewer
+    from translator.jobs.inspect.attention import AttentionMaps, AttentionViewer
     from translator.jobs.translate.candidates import Candidate
     from translator.jobs.translate.translator import Translator
     from translator.runs.folder import RunFolder
@@ -119,8 +119,9 @@ def translate(
     split_sentences: _SplitSentences = False,
     paragraphs: _Paragraphs = False,
     attention: options.Attention = None,
-    layer: options.Layer = None,
-    head: options.Head = None,
+    kind: options.Kind = None,
+    layer: options.Layers = None,
+    head: options.Heads = None,
     attention_unit: options.AttentionUnit = None,
     json: options.Json = False,
     force: options.Force = False,
@@ -139,7 +140,7 @@ def translate(
       translator translate --input test.en --output test.de
       echo "a dog" | translator translate --run demo --json
       translator translate --input letter.en --paragraphs
-      translator translate "a dog sleeps" --attention terminal
+      translator translate "a dog sleeps" --attention terminal --head all
       translator translate "a dog" --run runs/mine-seed1 --run runs/mine-seed2
       translator translate "a dog sleeps" --prefix "Unser Hund"
       translator translate "a dog" --set decoding.search=sampling --set decoding.temperature=0.7
@@ -149,7 +150,8 @@ def translate(
     json, by_sentence = json or attention == "json", split_sentences or paragraphs
     formats = ("json",) if json else FORMATS
     request = parse_attention(attention, other_files=(input, output), force=force, formats=formats)
-    _check_view(request, layer, head, attention_unit, by_sentence=by_sentence)
+    view = ViewRequest(kind, layer, head, attention_unit)
+    _check_view(request, view, by_sentence=by_sentence)
     from translator.jobs.translate.options import decoding_settings
 
     folder, translator = _load(run, checkpoint, device, engine)
@@ -158,7 +160,7 @@ def translate(
     is_ranked = settings.num_best > 1 and not json
     if is_ranked and request and request.file is None:
         raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
-    viewer = _viewer(translator, folder, layer, head, attention_unit) if request else None
+    viewer = view.viewer(translator, folder) if request else None
     search = partial(translator.candidates, settings=settings, batch_size=batch_size, with_words=json)
     blocks = input_blocks(text, input, translator.config.corpus.source_language if paragraphs else None)
     prefix, is_typed = None if prefix_column else prefix or "", is_interactive(text, input)
@@ -189,15 +191,15 @@ def _reject_conflicts(text: list[str] | None, input: Path | None, prefix: str | 
             raise UsageError(text[0], "is a run, expected text to translate", advice)
 
 
-def _check_view(
-    request: AttentionRequest | None, layer: int | None, head: int | None, unit: str | None, *, by_sentence: bool
-) -> None:
+def _check_view(request: AttentionRequest | None, view: ViewRequest, *, by_sentence: bool) -> None:
     """Raise UsageError for options about attention that have no effect, and for attention of lines of several sentences."""
     if not request:
-        reject_unused(layer, head, unit)
+        view.reject_unused()
     elif by_sentence:
         problem = "found together with --split-sentences or --paragraphs"
         raise UsageError("--attention", problem, "give one sentence per line to see its attention")
+    elif request.format == "pharaoh":
+        view.require_one("--attention")
 
 
 def _load(names: list[str], checkpoint: str | None, device: str, engine: str) -> "tuple[RunFolder, Translator]":
@@ -211,18 +213,6 @@ def _load(names: list[str], checkpoint: str | None, device: str, engine: str) ->
     return folder, load(folder, device=device, engine=engine, checkpoint=checkpoint, notify=notify)
 
 
-def _viewer(
-    translator: "Translator",
-    run: "RunFolder",
-    layer: int | None,
-    head: int | None,
-    unit: Literal["word", "token"] | None,
-) -> "AttentionViewer":
-    from translator.jobs.inspect.attention import AttentionViewer
-
-    return AttentionViewer(translator, run, layer=layer, head=head, unit=unit or "word")
-
-
 def _translated(
     translator: "Translator",
     blocks: Iterator[list[str]],
@@ -232,8 +222,8 @@ def _translated(
     prefix: str | None,  # None: after a tab in each line
     by_sentence: bool,
     is_typed: bool,
-) -> "Iterator[tuple[str, list[Candidate], AttentionMap | None]]":
-    """Yield each source with its candidates and the attention map of the best.
+) -> "Iterator[tuple[str, list[Candidate], AttentionMaps | None]]":
+    """Yield each source with its candidates and the attention maps of the best.
 
     The results of a block are written before the next block is read. Warnings come at the end, for typed lines after each.
     """
@@ -257,7 +247,7 @@ def _translated(
 
 
 def _write(
-    results: "Iterator[tuple[str, list[Candidate], AttentionMap | None]]",
+    results: "Iterator[tuple[str, list[Candidate], AttentionMaps | None]]",
     output: Path | None,
     request: AttentionRequest | None,
     *,
@@ -267,29 +257,29 @@ def _write(
 ) -> None:
     shows_count = has_file and not (output is None and sys.stdout.isatty())
     with line_writer(output) as write, attention_file(request) as keep, count_lines(results, shows_count) as counted:
-        for number, (source, candidates, attention_map) in enumerate(counted, 1):
-            keep(source, candidates[0].text, attention_map)
+        for number, (source, candidates, attention_maps) in enumerate(counted, 1):
+            keep(source, candidates[0].text, attention_maps)
             if is_ranked:
                 for candidate in candidates:
                     write(f"{number} ||| {candidate.text} ||| {candidate.score:.6f}")
             else:
-                write(_output_line(source, candidates, attention_map, request, json=json))
+                write(_output_line(source, candidates, attention_maps, request, json=json))
 
 
 def _output_line(
     source: str,
     candidates: "list[Candidate]",
-    attention_map: "AttentionMap | None",
+    attention_maps: "AttentionMaps | None",
     request: AttentionRequest | None,
     *,
     json: bool,
 ) -> str:
     if not json:
-        return text_with_attention(request, candidates[0].text, attention_map)
+        return text_with_attention(request, candidates[0].text, attention_maps)
     translations = [candidate._asdict() for candidate in candidates]
     for translation in translations:
         del translation["ids"]
     record: dict[str, object] = {"source": source, "translations": translations}
     if request is not None and request.file is None:
-        record["attention"] = attention_map and attention_map.as_record()
+        record["attention"] = attention_maps and attention_maps.as_record()
     return as_json(record)

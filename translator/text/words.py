@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,23 @@ def split_words(line: str) -> list[str]:
 def divides(left: str, right: str) -> bool:
     """Return whether one word ends and another begins between two pieces of text without a space between them."""
     return len(split_words(left[-1:] + right[:1])) == 2
+
+
+def cut_words(line: str) -> list[str]:
+    """Return the words of a line with the spaces after them, so that joined they are the line."""
+    starts, place = list[int](), 0
+    for word in split_words(line):
+        starts.append(line.index(word[0], place))
+        for character in word:  # invisible characters of the line are not in the word
+            place = line.index(character, place) + 1
+    bounds = [0, *starts[1:], len(line)]
+    return [line[first:last] for first, last in pairwise(bounds)]
+
+
+def is_right_to_left(texts: Iterable[str]) -> bool:
+    """Return whether most letters of these texts are written from right to left, as Arabic and Hebrew are."""
+    counts = Counter(unicodedata.bidirectional(character) for text in texts for character in text)
+    return counts["R"] + counts["AL"] > counts["L"]
 
 
 def is_unspaced(lines: Iterable[str]) -> bool:

@@ -1,11 +1,13 @@
-"""Cross-attention of translations, between words of the source and words of the translation.
+"""Attention of translations between words: cross-attention from translation to source, and self-attention of both.
 
 The weights come from one pass of the model with the finished translation as decoder input. Row t belongs to the step
 that produces token t, whichever recurrent state is its query, so rows are never shifted. Source and translation end in
-EOS, which has its own column and row: it can be attended to, and it has to be produced.
+EOS, which has its own column and row: it can be attended to, and it has to be produced. In self-attention of the decoder, the
+columns are the tokens that it has read: BOS and the translation, one place to the right.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,9 +28,10 @@ from translator.evaluation.alignment import (
     strongest_links,
     word_weights,
 )
+from translator.jobs.inspect.views import KINDS, Choice, View, sheet_title, views_of
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.translator import Translator
-from translator.report.heat_map import HeatMap
+from translator.report.heat_map import HeatMap, Sheet
 from translator.runs.folder import VALIDATION_LINKS, HeldOut, RunFolder
 from translator.runs.records import AlignedLayer
 from translator.text.batches import EncodedLines, EncodedPairs, TokenBatches
@@ -39,39 +42,11 @@ _BATCH_TOKENS = 2048
 """Small, since one batch holds the attention weights of all layers."""
 
 
-class View(NamedTuple):
-    """A choice of layer and head, both counted from 1."""
-
-    layer: int
-    num_layers: int
-    head: int | None  # None: the average of all heads
-    num_heads: int
-    reason: str = ""  # why this layer, if the user did not choose it
-
-    @property
-    def title(self) -> str:
-        """The choice in words, for the caption of a figure."""
-        parts = ["cross-attention"]
-        if self.num_layers > 1:
-            parts.append(f"layer {self.layer} of {self.num_layers}")
-        if self.num_heads > 1:
-            heads = self.num_heads
-            parts.append(f"average of {heads} heads" if self.head is None else f"head {self.head} of {heads}")
-        if self.reason:
-            parts.append(self.reason)
-        return ", ".join(parts)
-
-    def select(self, weight_LHTS: Tensor) -> Weights:
-        """Return weight_TS of this layer and head."""
-        weight_HTS = weight_LHTS[self.layer - 1]
-        return (weight_HTS.mean(0) if self.head is None else weight_HTS[self.head - 1]).double().cpu().numpy()
-
-
 class AttentionMap(NamedTuple):
-    """The attention weights of one translation."""
+    """The attention weights of one translation in one view."""
 
-    source: Words
-    target: Words
+    source: Words  # attended to, one per column: the source, or what the decoder has read
+    target: Words  # of the queries, one per row
     token_weight: Weights  # (T, S)
     view: View
     num_truncated: int  # words at the start of a source that is too long, which are not in `source`
@@ -92,12 +67,16 @@ class AttentionMap(NamedTuple):
         return pharaoh(self.links)
 
     @property
-    def heat_map(self) -> HeatMap:
-        return HeatMap(self.weight, self.target.words, self.source.words, self.view.title)
+    def sheet(self) -> Sheet:
+        """The map as a picture of its own."""
+        return Sheet(self.view.title, [self.heat_map("")])
+
+    def heat_map(self, title: str) -> HeatMap:
+        return HeatMap(self.weight, self.target.words, self.source.words, title)
 
     def as_record(self) -> dict[str, Any]:
         """Return everything as JSON values, weights rounded to six decimals."""
-        return {
+        record = {
             "view": {**self.view._asdict(), "title": self.view.title},
             "source": self.source._asdict(),
             "target": self.target._asdict(),
@@ -107,6 +86,38 @@ class AttentionMap(NamedTuple):
             "alignment": self.alignment,
             "notice": NOTICE,
         }
+        if self.view.kind != "cross":
+            del record["alignment"]
+        return record
+
+
+class AttentionMaps(NamedTuple):
+    """The attention weights of one translation in one or several views."""
+
+    maps: list[AttentionMap]
+
+    @property
+    def alignment(self) -> str:
+        return self.maps[0].alignment
+
+    @property
+    def sheets(self) -> list[Sheet]:
+        """A large map, or for each kind of attention a sheet of small ones."""
+        if len(self.maps) == 1:
+            return [self.maps[0].sheet]
+        sheets = []
+        for _, same in groupby(self.maps, key=lambda attention_map: attention_map.view.kind):
+            maps = list(same)
+            views = [attention_map.view for attention_map in maps]
+            small = [attention_map.heat_map(attention_map.view.short_title) for attention_map in maps]
+            in_layer = sum(view.layer == views[0].layer for view in views)
+            sheets.append(Sheet(sheet_title(views), small, in_layer if in_layer > 1 else len(small)))
+        return sheets
+
+    def as_record(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return the record of the map, or a list with the record of each view."""
+        records = [attention_map.as_record() for attention_map in self.maps]
+        return records[0] if len(records) == 1 else records
 
 
 class Agreement(NamedTuple):
@@ -133,58 +144,85 @@ def word_counts(tokenizer: Tokenizer, source: Sequence[str], target: Sequence[st
 
 
 class AttentionViewer:
-    """Computes attention maps of a loaded run, in one layer and head.
+    """Computes attention maps of a loaded run, in one view or several.
 
-    Without `layer`, a model of several layers is viewed in the one with the lowest alignment error on the run's
-    validation pairs, if the corpus has alignments for them or the record of a packed run names it. Otherwise it is viewed
-    in the last layer but one, which often aligns best (Garg et al. 2019). Without `head`, heads are averaged. Raises
-    UsageError for a layer or head that does not exist, and if the mechanism has no attention weights. Translations are shown
-    by `unit`; gold alignments are always between words.
+    `kind` is one of KIND_OPTIONS. A layer or head is a number, "all" or None. Without `head`, heads are averaged. Without
+    `layer`, a sheet of all heads and self-attention are viewed in all layers. Cross-attention of several layers is viewed in the
+    one with the lowest alignment error on the run's validation pairs, if the corpus has alignments for them or the record of a
+    packed run names it. Otherwise it is viewed in the last layer but one, which often aligns best (Garg et al. 2019). Raises
+    UsageError for a kind, layer or head that does not exist, and if the mechanism has no attention weights. Translations are
+    shown by `unit`; gold alignments are always between words.
     """
 
     def __init__(
-        self, translator: Translator, run: RunFolder, *, layer: int | None, head: int | None, unit: Unit = "word"
+        self,
+        translator: Translator,
+        run: RunFolder,
+        *,
+        layer: Choice,
+        head: Choice,
+        kind: str = "cross",
+        unit: Unit = "word",
     ) -> None:
         self._translator, self._unit, self._device = translator, unit, translator.model.output.weight.device
-        token_11 = torch.full((1, 1), EOS, device=self._device)
-        probe = self._cross_attention(token_11, token_11 == EOS, torch.full_like(token_11, BOS))
-        num_layers, _, num_heads, *_ = probe.shape
-        for name, number, count in (("--layer", layer, num_layers), ("--head", head, num_heads)):
-            if number is not None and not 1 <= number <= count:
-                raise UsageError(name, f"found {number}, expected 1 to {count}", "the run has no other")
-        views = [View(number, num_layers, head, num_heads) for number in range(1, num_layers + 1)]
-        gold = run.path / VALIDATION_LINKS
         self.aligned_layer: AlignedLayer | None = None
-        if layer is not None or num_layers == 1:
-            self.view = views[(layer or 1) - 1]
-            return
+        self.shapes = self._shapes()
+        if kind == "cross" and kind not in self.shapes:
+            mechanism = self._translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
+            problem = f"the run's decoder.cross_attention.mechanism is {mechanism!r}, which has no attention weights"
+            others = f"--kind {' or '.join(self.shapes)}, or " if self.shapes else ""
+            raise UsageError("attention", problem, f"choose {others}a run with another mechanism")
+        self.views = views_of(self.shapes, kind, layer, head)
+        if kind == "cross" and layer is None and head != "all" and len(self.views) > 1:
+            self.views = [self._best_aligned(run, self.views)]
+
+    @property
+    def view(self) -> View:
+        """The view, or the first of several."""
+        return self.views[0]
+
+    def _shapes(self) -> dict[str, tuple[int, int]]:
+        """Return the numbers of layers and heads of each kind of attention of the model."""
+        token_11 = torch.full((1, 1), EOS, device=self._device)
+        weights = self._attention(token_11, token_11 == EOS, torch.full_like(token_11, BOS))
+        return {kind: (len(weight_LBHTS), weight_LBHTS.shape[2]) for kind, weight_LBHTS in weights.items()}
+
+    def _best_aligned(self, run: RunFolder, views: Sequence[View]) -> View:
+        """Return the view of the layer that aligns best on validation pairs; if that is not known, of the last but one."""
+        gold = run.path / VALIDATION_LINKS
         if gold.is_file():
             scores = self._score_views(run.split("validation"), gold, views)
             error_rate, best = min(zip((score.error_rate for score in scores), views, strict=True))
             self.aligned_layer = AlignedLayer(layer=best.layer, error_rate=error_rate)
         elif run.is_run:
             self.aligned_layer = run.record().corpus.validation.aligned_layer
-        if self.aligned_layer is not None and self.aligned_layer.layer <= num_layers:
+        if self.aligned_layer is not None and self.aligned_layer.layer <= len(views):
             reason = f"lowest alignment error on validation, {self.aligned_layer.error_rate:.3f}"
-            self.view = views[self.aligned_layer.layer - 1]._replace(reason=reason)
-        else:
-            self.view = views[-2]._replace(reason="the last but one")
+            return views[self.aligned_layer.layer - 1]._replace(reason=reason)
+        return views[-2]._replace(reason="the last but one")
 
     def view_translations(self, translations: Sequence[tuple[str, Candidate]]) -> list[AttentionMap | None]:
-        """Return the map of each source with its translation, None for a blank source."""
+        """Return the map of each source with its translation in the first view, None for a blank source."""
+        return [maps and maps.maps[0] for maps in self.view_all(translations, self.views[:1])]
+
+    def view_all(
+        self, translations: Sequence[tuple[str, Candidate]], views: Sequence[View] | None = None
+    ) -> list[AttentionMaps | None]:
+        """Return the maps of each source with its translation, by default in all views, None for a blank source."""
         filled = [number for number, (source, _) in enumerate(translations) if source.strip()]
         sources = self._translator.tokenizer.encode_source([translations[number][0].strip() for number in filled])
         candidates = [translations[number][1] for number in filled]
         targets = [[*candidate.ids, EOS] if candidate.is_finished else list(candidate.ids) for candidate in candidates]
-        maps: list[AttentionMap | None] = [None] * len(translations)
-        for index, (attention_map,) in self.view_pairs(sources, targets, [self.view], self._unit):
-            maps[filled[index]] = self._with_strings(attention_map, translations[filled[index]][0].strip())
-        return maps
+        found: list[AttentionMaps | None] = [None] * len(translations)
+        for index, maps in self.view_pairs(sources, targets, self.views if views is None else views, self._unit):
+            source = translations[filled[index]][0].strip()
+            num_read = self._translator.tokenizer.count_slots(sources[index][-self._translator.max_source_tokens :])
+            found[filled[index]] = AttentionMaps([self._with_strings(one, source, num_read) for one in maps])
+        return found
 
-    def _with_strings(self, attention_map: AttentionMap, source: str) -> AttentionMap:
-        """Return a map whose words show protected strings instead of slots."""
+    def _with_strings(self, attention_map: AttentionMap, source: str, num_read: int) -> AttentionMap:
+        """Return a map whose words show protected strings instead of slots, of which the model has read `num_read`."""
         protection = self._translator.tokenizer.protection
-        num_read = sum(token in protection.slots for token in attention_map.source.tokens)
         read, written = (
             words._replace(words=protection.fill(words.words, source, num_read)[0])
             for words in (attention_map.source, attention_map.target)
@@ -205,13 +243,21 @@ class AttentionViewer:
         batches = TokenBatches(pairs, batch_tokens=_BATCH_TOKENS, pool_size=len(sources), seed=0)
         for sentences in batches.cut(np.arange(len(sources))):
             batch = pairs.batch(sentences).to(self._device)
-            weight_BLHTS = self._cross_attention(batch.source_BS, batch.mask_BS, batch.previous_BT).transpose(0, 1)
-            for number, weight_LHTS in zip(sentences.tolist(), weight_BLHTS, strict=True):
+            weights = self._attention(batch.source_BS, batch.mask_BS, batch.previous_BT)
+            for row, number in enumerate(sentences.tolist()):
                 source = Words.of(tokenizer.source_tokens(read[number]), unit)
                 target = Words.of(tokenizer.target_tokens(targets[number]), unit)
                 num_truncated = len(Words.of(tokenizer.source_tokens(sources[number]), unit).words) - len(source.words)
-                weight_LHTS = weight_LHTS[..., : len(targets[number]), : len(read[number])]  # without padding
-                maps = [AttentionMap(source, target, view.select(weight_LHTS), view, num_truncated) for view in views]
+                axes = {
+                    "cross": (target, source),
+                    "encoder": (source, source),
+                    "decoder": (target, _read_by_decoder(target)),
+                }
+                maps = []
+                for view in views:
+                    rows, columns = axes[view.kind]
+                    weight_LHTS = weights[view.kind][:, row, :, : len(rows.tokens), : len(columns.tokens)]  # no padding
+                    maps.append(AttentionMap(columns, rows, view.select(weight_LHTS), view, num_truncated))
                 yield number, maps
 
     def _score_views(self, test: HeldOut, gold: Path, views: Sequence[View]) -> list[AlignmentScore]:
@@ -225,12 +271,15 @@ class AttentionViewer:
         return [score_links(all_links, expected) for all_links in links_of_view]
 
     @torch.inference_mode()
-    def _cross_attention(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> Tensor:
-        """Return weight_LBHTS, the first layer first."""
+    def _attention(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
+        """Return weight_LBHTS of each kind of attention that has weights, the first layer first."""
         weights = self._translator.model.attention_weights(source_BS, mask_BS, previous_BT)
-        layers = [weight_BHTS for name, weight_BHTS in weights.items() if name.startswith("cross.")]
-        if not layers:
-            mechanism = self._translator.config.decoder.model_dump()["cross_attention"]["mechanism"]
-            problem = f"the run's decoder.cross_attention.mechanism is {mechanism!r}, which has no attention weights"
-            raise UsageError("attention", problem, "choose a run with another mechanism")
-        return torch.stack(layers)
+        layers = {kind: [weights[name] for name in weights if name.startswith(f"{kind}.")] for kind in KINDS}
+        return {kind: torch.stack(own) for kind, own in layers.items() if own}
+
+
+def _read_by_decoder(target: Words) -> Words:
+    """Return what the decoder has read when it writes each token: BOS and the target without its last token."""
+    before = target.tokens[:-1]
+    words = [0, *(word + 1 for word in target.word_of_token[:-1])]
+    return Words(["<s>", *target.words[: max(words)]], ["<s>", *before], words)

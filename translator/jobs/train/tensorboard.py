@@ -106,7 +106,7 @@ class EventFiles:
         view = viewer.view._replace(layer=max(viewer.view.num_layers - 1, 1))
         pairs = encode_stripped(self.translator.tokenizer, self.validation.source[:1], self.validation.target[:1])
         ((_, (attention_map,)),) = viewer.view_pairs(*pairs, [view])
-        content = render([attention_map.heat_map], NOTICE, "png")
+        content = render([attention_map.sheet], NOTICE, "png")
         width, height = struct.unpack(">II", content[16:24])  # where the header of a PNG has them
         return Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)  # 4: RGBA
 
