@@ -3,6 +3,8 @@
 They are raised where the offending value is used, and shown by `cli/` on one line. Any other exception is a bug.
 """
 
+from collections.abc import Sequence
+
 _OUT_OF_MEMORY = (
     "allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory",
     "error return without exception set",  # C code that failed without memory even for an exception, as while importing
@@ -50,6 +52,12 @@ class NumericalError(TranslatorError):
     """Training diverged: a loss or gradient is not finite."""
 
     exit_code = 6
+
+
+def listed(items: Sequence[object], most: int = 10) -> str:
+    """Return the items for a message, separated by commas: at most `most` of them, and how many more there are."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from translator.cli.progress import TrainingDisplay
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.jobs.train.plan import PlannedRun
+    from translator.config import Config
 
 _Config = Annotated[
     str | None,
@@ -102,13 +102,15 @@ def train(
         from translator.jobs.train.plan import plan_run
 
         given = given_corpus(corpus, source_language, target_language, columns)
-        planned = plan_run(config, given, overrides, start_from=start_from, output=output)
-        _train(planned, given.description, device, dry=dry, overwrite=overwrite, made_by=made_by)
+        loaded, folder = plan_run(config, given, overrides, start_from=start_from, output=output)
+        _train(loaded, folder, device, corpus=given.description, dry=dry, overwrite=overwrite, made_by=made_by)
 
     supervise(work)  # before torch is imported, since its threads do not survive a fork
 
 
-def _train(planned: "PlannedRun", corpus: str, device_name: str, *, dry: bool, overwrite: bool, made_by: str) -> None:
+def _train(
+    config: "Config", folder: Path, device_name: str, *, corpus: str, dry: bool, overwrite: bool, made_by: str
+) -> None:
     """Train a run, or estimate what it takes, and print the run folder or the estimate."""
     from translator.config import flatten
     from translator.jobs.train.estimate import dry_run
@@ -117,7 +119,7 @@ def _train(planned: "PlannedRun", corpus: str, device_name: str, *, dry: bool, o
     from translator.runs.folder import RunFolder
     from translator.training.processes import join_processes
 
-    (config, folder), device = planned, choose_device(device_name)
+    device = choose_device(device_name)
     settings = {**flatten(config), "--output": folder.name}
     with join_processes(device, settings) as processes, TrainingDisplay() as display:
         if corpus and processes.is_first:

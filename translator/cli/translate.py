@@ -276,10 +276,9 @@ def _output_line(
 ) -> str:
     if not json:
         return text_with_attention(request, candidates[0].text, attention_maps)
-    translations = [candidate._asdict() for candidate in candidates]
-    for translation in translations:
-        del translation["ids"]
-    record: dict[str, object] = {"source": source, "translations": translations}
+    from translator.jobs.translate.candidates import sentence_record
+
+    record = sentence_record(source, candidates)
     if request is not None and request.file is None:
         record["attention"] = attention_maps and attention_maps.as_record()
     return as_json(record)

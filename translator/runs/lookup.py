@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from translator.errors import ModelError
+from translator.errors import ModelError, listed
 from translator.runs import RUNS
 from translator.runs.folder import RunFolder
 from translator.runs.packed import SUFFIX, unpack
 from translator.settings import most_similar
 from translator.storage.temporary import PREFIX
-
-_MAX_NAMES = 10
-"""Names that an error lists."""
 
 
 def find_run(name: str | Path | None, root: Path = RUNS, *, or_unfinished: bool = False) -> RunFolder:
@@ -44,8 +41,7 @@ def suggest_run(path: Path, root: Path = RUNS) -> str:
     if similar := most_similar(path.name, names):
         return f"did you mean {str(path.with_name(similar))!r}?"
     if names:
-        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-        return f"{folder} has {', '.join(names[:_MAX_NAMES])}{more}"
+        return f"{folder} has {listed(names)}"
     return "create one with `translator train`"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
 
-from translator.errors import DataError, UsageError
+from translator.errors import DataError, UsageError, listed
 from translator.text.corpus import Split
 from translator.text.formats.columns import Key, Languages
 from translator.text.formats.recognise import format_of
@@ -55,9 +55,9 @@ class Wanted(NamedTuple):
             target = target or _only(found, _DEFAULTS.target_language, other=source)
         if source and target and source != target:
             return source, target
-        listed = f"found the languages {', '.join(found)}" if found else "found no names of languages"
+        problem = f"found the languages {', '.join(found)}" if found else "found no names of languages"
         options = f"--source-language {source or 'LANGUAGE'} --target-language {target or 'LANGUAGE'}"
-        raise UsageError(place, f"{listed}, expected a source and a target", f"add {options}")
+        raise UsageError(place, f"{problem}, expected a source and a target", f"add {options}")
 
 
 def _only(languages: Sequence[str], default: str, *, other: str | None) -> str | None:
@@ -232,18 +232,17 @@ def _choose_splits(names: Sequence[str]) -> dict[Split, str] | None:
 
 def _unclear(folder: Path, names: Sequence[str], candidates: Sequence[str]) -> DataError:
     """Return the error for a folder or archive that holds no corpus, or several."""
-    more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
-    listed = ", ".join(names[:_MAX_LISTED]) + more or "no files"
+    found = listed(names, _MAX_LISTED) or "no files"
     if not candidates:
         advice = "give one file per language, such as train.en and train.de, or a table such as train.tsv"
         if codes := _unknown_languages(names):
             advice = f"add --source-language {codes[0]} --target-language {codes[1]}, or the other way round"
-        return DataError(str(folder), f"found {listed}, expected a corpus", advice)
+        return DataError(str(folder), f"found {found}, expected a corpus", advice)
     is_folder = folder.is_dir()
     advice = (
         f"give one of them, such as --corpus {folder / candidates[0]}" if is_folder else f"unpack it: unzip {folder}"
     )
-    return DataError(str(folder), f"found several corpora: {listed}", advice)
+    return DataError(str(folder), f"found several corpora: {found}", advice)
 
 
 def _unknown_languages(names: Sequence[str]) -> tuple[str, str] | None:

@@ -123,15 +123,11 @@ class PairFilter:
             first.append(block)
         sample = [list(chain.from_iterable(block[side] for block in first))[:_CALIBRATION_PAIRS] for side in (0, 1)]
         self._target_words = typical_words(*sample)
-        self._check_scripts(sample)
-        yield from threaded_map(self.filter, chain(first, blocks), 1)
-
-    def _check_scripts(self, sample: Sequence[list[str]]) -> None:
-        """Note a side whose script is not that of its language."""
         languages = self.settings.source_language, self.settings.target_language
         for lines, language, place in zip(sample, languages, self.places, strict=True):
             if lines and (what := script_warning(lines, language)):
                 self._findings[what] = Finding(what, len(lines), place, 1, lines[0][:_MAX_EXAMPLE_CHARACTERS])
+        yield from threaded_map(self.filter, chain(first, blocks), 1)
 
     def filter(self, block: Block) -> Block:
         """Return the pairs of a block that may be used for training."""

@@ -102,7 +102,7 @@ def _far_distances(count: int) -> list[int]:
 
 def _measure(source: LineStats, target: LineStats, far: Sequence[int]) -> _Evidence:
     """Return the evidence with its worth: nothing for lengths or marks that agree no better than by chance."""
-    x, y, count = _standard_lengths(source), _standard_lengths(target), len(source.num_bytes)
+    x, y, count = _standardised(source.num_bytes), _standardised(target.num_bytes), len(source.num_bytes)
     length = min(_STRETCH, count)
     starts = np.linspace(0, count - length, min(-(-count // length), _MAX_STRETCHES)).astype(np.int64)
     lines = starts[:, None] + np.arange(length)
@@ -146,11 +146,6 @@ def is_unrelated(source: LineStats, target: LineStats) -> bool:
     deviation = float(np.sqrt((products**2).sum()))
     is_natural = agreement < max(chance) + _MIN_AGREEMENT and distinct.shape[1] >= _MIN_LENGTHS and deviation > 0
     return is_natural and float(products.sum()) < 3 * deviation
-
-
-def _standard_lengths(lines: LineStats) -> _Floats:
-    """Return the standardised logarithms of the lengths in bytes."""
-    return _standardised(lines.num_bytes)
 
 
 def _standardised(lengths: NDArray[np.int32]) -> _Floats:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from translator.errors import listed
 from translator.settings import most_similar
 
 _MAX_LISTED = 5
@@ -22,8 +23,7 @@ def advice_for_missing(path: Path, names: list[str] | None = None) -> str:
         return f"did you mean {folder / meant}?"
     if not names:
         return f"{folder} has no files; check the name"
-    others = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
-    return f"{folder} has {', '.join(names[:_MAX_LISTED])}{others}; check the name"
+    return f"{folder} has {listed(names, _MAX_LISTED)}; check the name"
 
 
 def files_in(folder: Path) -> list[str]:

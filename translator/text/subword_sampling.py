@@ -70,17 +70,12 @@ class Segmenter(ABC, Generic[WordT]):
 
     def symbols(self, best: Sequence[int]) -> list[int]:
         """Return the ids of the characters of a word, and of its bytes."""
-        return [
-            symbol
-            for token in best
-            for symbol in (
-                [self.ids[character] for character in self.pieces[token]] if self._has_characters(token) else [token]
-            )
-        ]
-
-    def _has_characters(self, token: int) -> bool:
-        """Whether a token can be split into characters that are tokens."""
-        return self.is_plain[token] and all(character in self.ids for character in self.pieces[token])
+        symbols: list[int] = []
+        for token in best:
+            characters = [self.ids.get(character) for character in self.pieces[token]]
+            is_split = self.is_plain[token] and None not in characters
+            symbols += [symbol for symbol in characters if symbol is not None] if is_split else [token]
+        return symbols
 
     def merged(self, symbols: Sequence[int]) -> int | None:
         """Return the token that spells these symbols, or None if there is none."""

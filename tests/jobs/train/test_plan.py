@@ -24,11 +24,11 @@ _CORPUS = GivenCorpus(["corpus.source_language=fr"], [], "news-fr-de")
 def test_the_folder_says_what_is_trained(
     config: str | None, corpus: GivenCorpus, overrides: list[str], name: str
 ) -> None:
-    planned = plan_run(config, corpus, overrides, start_from=None, output=None)
-    assert planned.folder.match(f"runs/{name}")
-    assert len(planned.folder.name) == len(name) + 7 * name.count("*")
-    assert planned.config.corpus.source_language == ("fr" if corpus.name else "en")
+    loaded, folder = plan_run(config, corpus, overrides, start_from=None, output=None)
+    assert folder.match(f"runs/{name}")
+    assert len(folder.name) == len(name) + 7 * name.count("*")
+    assert loaded.corpus.source_language == ("fr" if corpus.name else "en")
 
 
 def test_a_given_folder_is_used() -> None:
-    assert plan_run("demo", GivenCorpus(), ["model.dim=16"], start_from=None, output=Path("x")).folder == Path("x")
+    assert plan_run("demo", GivenCorpus(), ["model.dim=16"], start_from=None, output=Path("x"))[1] == Path("x")

@@ -40,7 +40,7 @@ def test_more_steps_resume_a_finished_run(train: Train) -> None:
 
 def test_epochs_are_passes_over_the_corpus_and_more_of_them_resume_a_run(train: Train) -> None:
     _, heard = train("epochs", "training.epochs=1")
-    assert [heard.lines.index(line) for line in heard.lines if " 1 passes over the corpus, roughly" in line]
+    assert [heard.lines.index(line) for line in heard.lines if " 1 pass over the corpus, roughly" in line]
     num_updates = len(heard.steps)
     assert train("epochs", "training.epochs=1")[1].steps == []
     _, heard = train("epochs", "training.epochs=2")

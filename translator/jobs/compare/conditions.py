@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from translator.config import MAY_DIFFER, flatten
-from translator.errors import UsageError
+from translator.errors import UsageError, listed
 from translator.evaluation.settings import choose_tokenizer
 from translator.runs.folder import RunFolder
 
@@ -21,9 +21,7 @@ class Condition(NamedTuple):
 
     def __str__(self) -> str:
         """Return the name and up to three distinct values."""
-        values = list(dict.fromkeys(self.values))
-        more = f" and {len(values) - 3} more" if len(values) > 3 else ""
-        return f"{self.name} ({', '.join(values[:3])}{more})"
+        return f"{self.name} ({listed(list(dict.fromkeys(self.values)), 3)})"
 
 
 def unequal_conditions(runs: Sequence[RunFolder], *, decoding: bool) -> list[Condition]:

@@ -25,6 +25,7 @@ from translator.errors import TranslatorError
 from translator.jobs.inspect.attention import NOTICE, AttentionViewer
 from translator.jobs.serve.batching import Answer, Batcher
 from translator.jobs.serve.protection import Protection
+from translator.jobs.translate.candidates import sentence_record
 from translator.jobs.translate.translator import Translator
 from translator.report.page import render
 from translator.text.visible import LINE_ENDS, plain_value
@@ -199,15 +200,11 @@ class Service:
         return render("serve.html", page, data, scripts=("map.js", "serve.js"), connects=True)
 
 
-def _answer_record(answer: Answer, wanted: TranslateRequest) -> dict[str, object]:
-    """Return the translations of a sentence in the form of `translator translate --json`."""
-    translations = [plain_value(candidate) for candidate in answer.candidates]
-    for translation in translations:
-        del translation["ids"]
-    record: dict[str, object] = {"source": answer.source, "translations": translations}
+def _answer_record(answer: Answer, wanted: TranslateRequest) -> object:
+    record = sentence_record(answer.source, answer.candidates)
     if wanted.attention:
         record["attention"] = answer.attention and answer.attention.as_record()
-    return record
+    return plain_value(record)
 
 
 def _error(status: int, problem: str) -> Response:

@@ -100,9 +100,9 @@ def _settings_of(
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
             yield from _settings_of(key, field.annotation)
         else:
-            default = default_of({**schema, "default": changes.get(name, schema.get("default"))})
+            default = "transformer" if name == "architecture" else changes.get(name, schema.get("default"))
+            default = "not set" if default is None else json.dumps(default, ensure_ascii=False)  # as in TOML
             values = _listed(_REGISTRIES[name], "") if name in _REGISTRIES else values_of(name, schema)
-            default = json.dumps("transformer") if name == "architecture" else default
             yield "", Setting(key, values, default, schema.get("description", ""), Freedom.ON_RESUME in field.metadata)
 
 
@@ -147,12 +147,6 @@ def _range(field: Mapping[str, Any], mark: str) -> str:
         if key in field and field[key] < 2**63
     ]
     return " ".join([noun, " and ".join(limits)]).strip()
-
-
-def default_of(field: Mapping[str, Any]) -> str:
-    """Return the default as it is written in TOML."""
-    default = field.get("default")
-    return "not set" if default is None else json.dumps(default, ensure_ascii=False)
 
 
 def commented(config: Config) -> str:

@@ -8,6 +8,7 @@ import torch
 from translator.config import Config
 from translator.jobs.train.prepare import Notify, examine
 from translator.jobs.translate.build import check_model, vocabularies_of
+from translator.report.time_left import duration
 from translator.runs.folder import RunFolder
 from translator.runs.model import count_parameters, sketch_model
 from translator.text.batches import encode_corpus
@@ -35,17 +36,10 @@ class Estimate(NamedTuple):
 
     def text(self) -> str:
         """Return one line for the user."""
-        minutes = self.seconds / 60
-        duration = (
-            f"{self.seconds:.0f} s"
-            if minutes < 2
-            else f"{minutes:.0f} min"
-            if minutes < 120
-            else f"{minutes / 60:.1f} h"
-        )
+        passes = f"{self.epochs:.3g} pass{'' if self.epochs == 1 else 'es'}"
         return (
-            f"estimate: {self.steps:,} updates, {self.epochs:.3g} passes over the corpus, "
-            f"roughly {duration} without validation, {self.memory_bytes / 1e9:.1f} GB of memory"
+            f"estimate: {self.steps:,} updates, {passes} over the corpus, "
+            f"roughly {duration(self.seconds)} without validation, {self.memory_bytes / 1e9:.1f} GB of memory"
         )
 
 

@@ -32,6 +32,14 @@ class Candidate(NamedTuple):
     words: tuple[WordConfidence, ...] = ()  # if they were asked for
 
 
+def sentence_record(source: str, candidates: Sequence[Candidate]) -> dict[str, object]:
+    """Return a sentence with its translations, best first, as `translate --json` and the server answer it."""
+    translations = [candidate._asdict() for candidate in candidates]
+    for translation in translations:
+        del translation["ids"]
+    return {"source": source, "translations": translations}
+
+
 def word_confidences(tokens: Sequence[str], log_probs: Sequence[float]) -> tuple[WordConfidence, ...]:
     """Return the confidence in each word that tokens spell, the end token aside: the product over the tokens of the word."""
     words = Words.of(tokens)

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from translator.errors import DataError
+from translator.errors import DataError, listed
 from translator.text.language_names import language_of, names_language
 
 Key: TypeAlias = int | str
@@ -18,7 +18,7 @@ _ROLES = ({"source", "src", "original"}, {"target", "tgt", "trg", "translation"}
 _USUAL_NAMES = {"id", "sentence", "text", "score", "url", "author", "license", "attribution", "comment", "number", "nr"}
 _MIN_ROWS = 20  # for statistics
 _MIN_CORRELATION, _MARGIN = 0.4, 0.2  # of the lengths of two columns
-_EXAMPLE_CHARACTERS, _MAX_LISTED = 30, 10
+_EXAMPLE_CHARACTERS = 30
 
 
 class Column(NamedTuple):
@@ -131,12 +131,7 @@ def _find(columns: Sequence[Column], key: Key, place: str) -> Column:
     for column in columns:
         if key in (column.number, column.name) or (column.name and column.name.casefold() == str(key).casefold()):
             return column
-    raise DataError(place, f"has no column {key!r}, only {_listed(columns)}", "change corpus.columns (--columns)")
-
-
-def _listed(columns: Sequence[Column]) -> str:
-    more = f" and {len(columns) - _MAX_LISTED:,} more" if len(columns) > _MAX_LISTED else ""
-    return ", ".join(map(str, columns[:_MAX_LISTED])) + more
+    raise DataError(place, f"has no column {key!r}, only {listed(columns)}", "change corpus.columns (--columns)")
 
 
 def _uncertain(columns: Sequence[Column], likely: Sequence[Column], languages: Languages, place: str) -> DataError:
@@ -144,7 +139,7 @@ def _uncertain(columns: Sequence[Column], likely: Sequence[Column], languages: L
     examples = [",".join(str(column.number) for column in pair)]
     if all(column.name for column in pair):
         examples.append(",".join(str(column.name) for column in pair))
-    problem = f"cannot tell which columns are {languages[0]!r} and {languages[1]!r}: {_listed(columns)}"
+    problem = f"cannot tell which columns are {languages[0]!r} and {languages[1]!r}: {listed(columns)}"
     return DataError(
         place, problem, f"choose two, such as --columns {' or --columns '.join(map(shlex.quote, examples))}"
     )

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from translator.errors import DataError
+from translator.errors import DataError, listed
 from translator.text.corpus import Block
 from translator.text.reader import BlockReader, LineLimit, read_lines
-
-_MAX_LISTED = 10
-"""Line numbers in an error."""
 
 
 def paired_lines(source_path: Path, target_path: Path, limit: LineLimit) -> Iterator[Block]:
@@ -33,10 +30,8 @@ def _advice(longer: BlockReader, shorter: BlockReader, limit: LineLimit) -> str:
         return "line n of one file must translate line n of the other"
     if unmatched[-1] == longer.num_lines and len(unmatched) == 1:
         return "remove the trailing blank line"
-    more = f" and {len(unmatched) - _MAX_LISTED:,} more" if len(unmatched) > _MAX_LISTED else ""
-    listed = ", ".join(f"{number:,}" for number in unmatched[:_MAX_LISTED])
-    lines = "line" if len(unmatched) == 1 else "lines"
-    return f"remove blank {lines} {listed}{more}, which {shorter.path.name} does not have"
+    lines, numbers = "line" if len(unmatched) == 1 else "lines", listed([f"{number:,}" for number in unmatched])
+    return f"remove blank {lines} {numbers}, which {shorter.path.name} does not have"
 
 
 def _unmatched_blanks(longer: Path, shorter: Path, limit: LineLimit) -> list[int]:
