@@ -20,8 +20,12 @@ from typing import Any
 def main() -> None:
     """Import the slow modules, then fork a child for each request."""
 
+    import sacrebleu  # noqa: F401
+    import torch._dynamo  # noqa: F401 - which every optimizer imports
+
     import translator.cli.app
-    import translator.jobs.compare.compare  # noqa: F401 - brings torch and every room with it
+    import translator.jobs.compare.compare
+    import translator.jobs.train.train  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
