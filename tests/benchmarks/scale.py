@@ -1,10 +1,12 @@
 """`make bench-scale`: time and memory that large corpora need before the first update.
 
     python -m tests.benchmarks.scale 500000 1000000 5000000
+    python -m tests.benchmarks.scale 5000000 --hold-out
 
 The pairs are generated: words of two invented languages drawn by Zipf's law, in sentences of 6 to 25 words. For each size, the
 tokenizer is trained once and not counted. Then SentencePiece alone encodes the text from memory, and our own preparation goes
-from the files to the first update: reading, filters, encoding, batches.
+from the files to the first update: reading, filters, encoding, batches. With `--hold-out`, validation and test pairs are held out
+of the training pairs, as `train --corpus` does for one file.
 """
 
 import argparse
@@ -33,28 +35,31 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[500_000, 1_000_000, 5_000_000])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=1, help="measure alternately and report the best")
+    parser.add_argument(
+        "--hold-out", action="store_true", help="hold validation and test pairs out of the training pairs"
+    )
     parser.add_argument("--part", choices=["first", "alone", "ours"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        PARTS[options.part](options.folder, options.threads)
+        PARTS[options.part](options)
         return
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            measure(Path(folder), size, options.threads, options.repeats)
+            measure(argparse.Namespace(**vars(options) | {"folder": Path(folder)}), size)
 
 
-def measure(folder: Path, size: int, threads: int, repeats: int) -> None:
+def measure(options: argparse.Namespace, size: int) -> None:
     """Print all figures of one size."""
-    write_corpus(folder, size)
+    write_corpus(options.folder, size)
     label = f"scale.{size // 1000}k"
-    seconds, peak = _run_part("first", folder, threads)
+    seconds, peak = _run_part("first", options)
     show(f"{label}.first_start.seconds", seconds, "seconds, with training the tokenizer")
     show(f"{label}.first_start.peak_memory", peak, "MB")
     alone, ours = [], []
-    for _ in range(repeats):
-        alone.append(_run_part("alone", folder, threads))
-        ours.append(_run_part("ours", folder, threads))
+    for _ in range(options.repeats):
+        alone.append(_run_part("alone", options))
+        ours.append(_run_part("ours", options))
     speeds = size / min(alone)[0], size / min(ours)[0]
     show(f"{label}.sentencepiece.pairs_per_second", speeds[0], "pairs/s")
     show(f"{label}.ours.pairs_per_second", speeds[1], "pairs/s")
@@ -62,10 +67,11 @@ def measure(folder: Path, size: int, threads: int, repeats: int) -> None:
     show(f"{label}.ours.peak_memory", max(memory for _, memory in ours), "MB")
 
 
-def _run_part(name: str, folder: Path, threads: int) -> tuple[float, float]:
+def _run_part(name: str, options: argparse.Namespace) -> tuple[float, float]:
     """Return (seconds, peak memory in MB) of one part, run in a separate process."""
     words = [sys.executable, "-m", "tests.benchmarks.scale", "--part", name]
-    words += ["--folder", str(folder), "--threads", str(threads)]
+    words += ["--folder", str(options.folder), "--threads", str(options.threads)]
+    words += ["--hold-out"] if options.hold_out else []
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
     seconds, memory = map(float, done.stdout.split())
     return seconds, memory
@@ -91,49 +97,50 @@ def invented_words(generator: np.random.Generator, letters: str) -> np.ndarray:
     return np.array(["".join(generator.choice(list(letters), length)) for length in lengths], dtype=object)
 
 
-def first_update(folder: Path, threads: int, run: Path, tokenizer: str | None) -> None:
+def first_update(options: argparse.Namespace, run: Path, tokenizer: str | None) -> None:
     """Measure from the files to the first update; `tokenizer` is the folder of a trained tokenizer."""
     import torch
 
     from tests.benchmarks.training_runs import begun, outcomes_of
     from translator.text.tokenizer import Tokenizer
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(options.threads)
     if tokenizer:
         models = [Path(tokenizer, f"{side}.model").read_bytes() for side in ("source", "target")]
         patch("translator.jobs.train.prepare.train_tokenizer", lambda *_: Tokenizer(models[0], models[1])).start()
     config, overrides = Path(__file__).parents[2] / "configs" / "demo.toml", ["tokenizer.vocab_size=8000"]
+    overrides += ["corpus.validation=", "corpus.test="] if options.hold_out else []
     began = time.monotonic()
-    training = begun(config, [f"corpus.folder={folder}", *overrides], run, notify=notify)
+    training = begun(config, [f"corpus.folder={options.folder}", *overrides], run, notify=notify)
     training.updates.share(0, 0, 1)
     seconds = time.monotonic() - began
     next(outcomes_of(training))
     report(seconds)
 
 
-def first(folder: Path, threads: int) -> None:
+def first(options: argparse.Namespace) -> None:
     """Measure a start that also trains the tokenizer."""
-    first_update(folder, threads, folder / "first" / "run", None)
+    first_update(options, options.folder / "first" / "run", None)
 
 
-def ours(folder: Path, threads: int) -> None:
+def ours(options: argparse.Namespace) -> None:
     """Measure a start with a trained tokenizer."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        first_update(folder, threads, Path(place) / "run", str(folder / "first" / "run" / "tokenizer"))
+    with tempfile.TemporaryDirectory(dir=options.folder) as place:
+        first_update(options, Path(place) / "run", str(options.folder / "first" / "run" / "tokenizer"))
 
 
-def alone(folder: Path, threads: int) -> None:
+def alone(options: argparse.Namespace) -> None:
     """Measure SentencePiece alone on the same lines."""
     from sentencepiece import SentencePieceProcessor
 
     seconds = 0.0
     for language, side in (("en", "source"), ("de", "target")):
-        model = str(folder / "first" / "run" / "tokenizer" / f"{side}.model")
+        model = str(options.folder / "first" / "run" / "tokenizer" / f"{side}.model")
         processor = SentencePieceProcessor(model_file=model)
-        with (folder / f"train.{language}").open() as file:
+        with (options.folder / f"train.{language}").open() as file:
             while lines := [line.rstrip("\n") for line in islice(file, 100_000)]:
                 began = time.monotonic()
-                processor.encode(lines, add_eos=True, num_threads=threads)
+                processor.encode(lines, add_eos=True, num_threads=options.threads)
                 seconds += time.monotonic() - began
     report(seconds)
 

@@ -47,6 +47,11 @@ FILES: dict[str, Callable[[Path], object]] = {
     "tabs, codes": lambda path: path.write_text(rows("\t", header="eng\tdeu\n")),
     "commas in quotes": lambda path: path.write_text("".join(f'"{one}","{two}"\n' for one, two in PAIRS)),
     "semicolons, CRLF, BOM": lambda path: path.write_bytes(b"\xef\xbb\xbf" + rows(";").replace("\n", "\r\n").encode()),
+    "bars": lambda path: path.write_text(rows("|")),
+    "bars as of Moses": lambda path: path.write_text(rows(" ||| ")),
+    "line breaks in quotes": lambda path: path.write_text(
+        "".join(f'"{one}","{two}"\n' for one, two in PAIRS).replace("dog ", "dog\n")
+    ),
     "tabs in quotes": lambda path: path.write_text("".join(f'"{one}"\t"{two}"\n' for one, two in PAIRS)),
     "JSON lines": lambda path: path.write_text("".join(json.dumps({"en": one, "de": two}) + "\n" for one, two in PAIRS)),
     "JSON array": lambda path: path.write_text(json.dumps([{"source": one, "target": two} for one, two in PAIRS], indent=2)),
@@ -127,8 +132,9 @@ def test_two_files_may_have_any_name(tmp_path: Path) -> None:
     ("header", "wanted", "languages"),
     [
         ("German,English", Wanted(), ("de", "en")),
+        ("Nr,Englisch,Deutsch", Wanted(), ("en", "de")),
         ("English,French", Wanted(), ("en", "fr")),
-        ("Deutsch,Englisch", Wanted("de", "en", (1, 2)), ("de", "en")),
+        ("Dialekt,Hochsprache", Wanted("de", "en", (1, 2)), ("de", "en")),
         ("English,Yoruba,Igbo", Wanted(columns=("Igbo", "English")), ("ig", "en")),
         ("English,Yoruba,Igbo", Wanted(target="yo"), ("en", "yo")),
         ("Sentence A,Sentence B", Wanted(), ("en", "de")),
@@ -159,6 +165,9 @@ def test_separate_tables_are_the_splits(tmp_path: Path) -> None:
         ({"train_en": lines(0)}, "train.en", DataError, "found plain text .* --corpus .*train.en --corpus TRANSLATION"),
         ({"a": '<?xml version="1.0"?><xliff></xliff>'}, "a", DataError, "is an XLIFF file, .*: xliff2po .*a .*a.po && po2csv"),
         ({"a": "<!DOCTYPE html><html></html>"}, "a", DataError, "is an HTML page, expected a corpus; convert it: pandoc"),
+        ({"a_csv": rows(",").replace("The dog number 7", '"The', 1)}, "a.csv", DataError, r"a\.csv:8: not CSV .* close each"),
+        ({"source_txt": "x\n", "target_txt": "y\n"}, "", DataError, "type --corpus .*/source.txt --corpus .*/target.txt"),
+        ({"a_po": '#: a\nmsgid "one"\nmsgstr "eins"\n'}, "a.po", DataError, "is a gettext file, .*: po2csv .*a.po .*a.po.csv"),
         ({"a": "%PDF-1.4"}, "a", DataError, "is a PDF document, expected text; convert it: pdftotext"),
         ({"a_csv": "French,English\na b c,d e f\n"}, "a.csv", None, "fr en"),
     ],
@@ -172,5 +181,5 @@ def test_what_cannot_be_read_is_an_error_that_says_what_to_type(
         assert f"{found['source_language']} {found['target_language']}" == message
         return
     with pytest.raises(kind) as caught:
-        discover([tmp_path / path], Wanted())
+        read_split(CorpusSettings(**discover([tmp_path / path], Wanted())), "train")
     assert re.search(message, str(caught.value))

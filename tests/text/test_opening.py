@@ -3,12 +3,16 @@
 import bz2
 import gzip
 import lzma
+import shlex
+import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow
 import pytest
+from pyarrow import feather, parquet
 
 from translator.errors import DataError
 from translator.text import opening
@@ -84,6 +88,14 @@ def test_a_damaged_or_huge_archive_is_rejected(tmp_path: Path, monkeypatch: pyte
         (b"%PDF-1.7\n", "is a PDF document, expected text; convert it: pdftotext .*/a file'"),
         (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive, expected text; convert it: 7z x"),
         (b"Rar!\x1a\x07\x01\0", "is a RAR archive, expected text; convert it: unrar x"),
+        (b"{\\rtf1\\ansi", "is an RTF document, .*: soffice --convert-to 'txt:Text"),
+        (
+            b"SQLite format 3\0\x10",
+            r"is an SQLite database, .*: sqlite3 -csv -header '.*/a file' 'SELECT .*' > '.*/a file'\.csv",
+        ),
+        (b"ARROW1\0\0\xff\xff", "is an Arrow file, .*: python -c 'import sys, pyarrow"),
+        (lzma.compress(b"one", lzma.FORMAT_ALONE), "is an LZMA file, expected text; convert it: unlzma"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\2", "is a binary file, expected text; export it as text"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a document of an old Office format, .*: soffice --convert-to xlsx"),
         (
             gzip.compress(b"\0" * 257 + b"ustar\x0000" + b"\0" * 248, mtime=0),
@@ -103,7 +115,7 @@ def test_a_file_that_is_not_text_is_named_with_the_command_that_converts_it(
     ("member", "message"),
     [
         ("xl/workbook.xml", "is an Excel spreadsheet, expected text"),
-        ("word/document.xml", "is a Word document, expected text; convert it: soffice --convert-to txt"),
+        ("word/document.xml", "is a Word document, expected text; convert it: soffice --convert-to 'txt:Text"),
         ("content.xml", "is an OpenDocument file, expected text"),
         ("train.en", "is a zip archive, expected text; convert it: unzip"),
     ],
@@ -133,3 +145,27 @@ def test_a_missing_file_is_looked_for(tmp_path: Path, name: str, advice: str) ->
         (tmp_path / path).write_bytes(b"x\n")
     with pytest.raises(DataError, match=rf"no such file; .*{advice}"):
         list(read_lines(tmp_path / name))
+
+
+def test_an_arrow_file_is_converted_by_the_command_of_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pyarrow.table({"en": ["one"], "de": ["eins"]})
+    feather.write_feather(table, tmp_path / "a.feather", compression="uncompressed")
+    with pytest.raises(DataError) as caught:
+        list(read_lines(tmp_path / "a.feather"))
+    words = shlex.split(str(caught.value).partition("convert it: ")[2])
+    monkeypatch.setattr(sys, "argv", words[2:])
+    exec(words[2])
+    assert parquet.read_table(tmp_path / "a.feather.parquet").to_pylist() == table.to_pylist()
+
+
+def test_a_file_that_needs_much_memory_is_not_decompressed(tmp_path: Path) -> None:
+    content = bytearray(lzma.compress(b"one\n"))
+    filters = content.index(b"\x21\x01", 12)  # LZMA2 with one byte of properties
+    content[filters + 2] = 40  # a dictionary of 4 GiB
+    last = 12 + 4 * (content[12] + 1)  # of the block header, which ends with its CRC
+    content[last - 4 : last] = zlib.crc32(content[12 : last - 4]).to_bytes(4, "little")
+    (tmp_path / "a.xz").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.xz: needs more memory .* than 268 MB; decompress it with unxz"):
+        list(read_lines(tmp_path / "a.xz"))

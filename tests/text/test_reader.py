@@ -41,10 +41,18 @@ def test_crlf_a_byte_order_mark_and_a_missing_last_lf_change_nothing(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"good\nf\xfcr\n", r"a:2: not UTF-8 \(byte 0xfc at column 2\); convert the file with iconv"),
+        (b"good\nf\xfcr\n", r"a:2: not UTF-8 \(byte 0xfc at column 2\); convert it: mv .* && iconv -f CP1252"),
         *(("gut".encode(f"utf-16{end}"), "a:1: looks like UTF-16; .* -f UTF-16 ") for end in ("", "-le", "-be")),
         *(("gut".encode(f"utf-32{end}"), "a:1: looks like UTF-32; .* -f UTF-32 ") for end in ("", "-le", "-be")),
         ("\ufeffgut".encode("utf-32-be"), "a:1: looks like UTF-32; .* -f UTF-32 "),
+        (
+            "gut, größer und schön\n".encode() + b"f\xfcr\n",
+            r"a:2: not UTF-8 \(byte 0xfc at column 2\); correct the line, .* iconv -c",
+        ),
+        (
+            b"one\rtwo\rthree\r",
+            r"a: has CR as line ends, .*; convert it: mv .*/a .*/a\.old && tr '\\r' '\\n' < .*/a\.old > .*/a$",
+        ),
         (b"good\nno\0pe\n", "a:2: found a NUL byte at column 3, expected text; remove it"),
     ],
 )

@@ -191,8 +191,9 @@ def test_every_format_skips_long_training_lines_with_their_partners(format_name:
     pair_filter = PairFilter(limited, stream.places)
     kept = [pair for block in stream.blocks for pair in zip(*pair_filter.filter(block), strict=True)]
     assert kept == [pairs[0], pairs[3]]
-    assert pair_filter.result().counts.too_long == 2
-    assert [finding.line for finding in pair_filter.result().findings if finding.what == "too_long"] == [2]
+    result = pair_filter.result()
+    assert result.counts.too_long == 2
+    assert [finding.line for finding in result.findings if finding.what == "too_long"] == [2]
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -267,12 +268,12 @@ def test_without_a_network_the_error_suggests_local_files(monkeypatch: pytest.Mo
         (
             "jsonl",
             '{"en": "a", "de": "b"}\n{"en": "a"}\n',
-            r"train\.jsonl:2: found fields en, expected text fields 'en'",
+            r"train\.jsonl:2: found fields en, expected 'en' and 'de'",
         ),
         (
             "jsonl",
             '{"en": "a", "de": "b"}\n{"en": "a", "de": 5}\n',
-            r"train\.jsonl:2: found fields en, de, expected text",
+            r"train\.jsonl:2: found int in field 'de', expected text",
         ),
         ("jsonl", '["a", "b"]\n"a b"\n', r"train\.jsonl:2: found str, expected an object"),
         (
@@ -285,7 +286,7 @@ def test_without_a_network_the_error_suggests_local_files(monkeypatch: pytest.Mo
         ("csv", "a,b\nc,d\ne,f,g\n", r"train\.csv:3: found 3 fields, expected 2"),
         ("csv", 'a,b\n"c\nd",e\n"f,g\n', r"train\.csv:4: not CSV \(unexpected end of data"),
         ("csv", 'a,b\nc,d\n"e"f,g\n', r"train\.csv:3: not CSV \(',' expected after '\"'"),
-        ("csv", "one word\nanother\n", r"train\.csv: found no comma, semicolon or tab that divides the lines"),
+        ("csv", "one word\nanother\n", r"train\.csv: found no comma, semicolon, tab or bar that divides the lines"),
         ("tmx", "<tmx><body><tu>\n</body></tmx>", r"train\.tmx:2: not TMX \(mismatched tag\)"),
         ("tmx", '<!DOCTYPE x [<!ENTITY a "b">]><tmx/>', r"train\.tmx:1: declares an entity"),
         ("tmx", "<tmx><tu><tuv lang='fr'><seg>a</seg></tuv></tu></tmx>", r"found the languages fr, expected en and de"),

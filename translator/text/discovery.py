@@ -232,17 +232,19 @@ def _choose_splits(names: Sequence[str]) -> dict[Split, str] | None:
 
 def _unclear(folder: Path, names: Sequence[str], candidates: Sequence[str]) -> DataError:
     """Return the error for a folder or archive that holds no corpus, or several."""
-    found = listed(names, _MAX_LISTED) or "no files"
     if not candidates:
         advice = "give one file per language, such as train.en and train.de, or a table such as train.tsv"
         if codes := _unknown_languages(names):
             advice = f"add --source-language {codes[0]} --target-language {codes[1]}, or the other way round"
+        elif len(names) == 2 and folder.is_dir():
+            advice = "if they are aligned, type " + " ".join(f"--corpus {folder / name}" for name in names)
+        found = listed(names, _MAX_LISTED) or "no files"
         return DataError(str(folder), f"found {found}, expected a corpus", advice)
     is_folder = folder.is_dir()
     advice = (
         f"give one of them, such as --corpus {folder / candidates[0]}" if is_folder else f"unpack it: unzip {folder}"
     )
-    return DataError(str(folder), f"found several corpora: {found}", advice)
+    return DataError(str(folder), f"found several corpora: {listed(candidates, _MAX_LISTED)}", advice)
 
 
 def _unknown_languages(names: Sequence[str]) -> tuple[str, str] | None:

@@ -171,36 +171,41 @@ class PairFilter:
         self._findings[what] = finding._replace(num_lines=finding.num_lines + len(indices))
 
     def result(self, held_out: Sequence[Split] = ()) -> FilterResult:
-        """Return counts and findings, and which pairs to hold out for these splits.
+        """Return counts and findings, and which pairs to hold out for these splits. May be called once.
 
         Raises DataError if the sides are misaligned and `corpus.misaligned` is "stop", or if no pairs can be held out.
         """
         rules = np.concatenate(self._rules)
-        sides = zip(*self._stats, strict=True)
-        source, target = (LineStats(*map(np.concatenate, zip(*side, strict=True))) for side in sides)
         is_kept, split = rules == 0, np.zeros(len(rules), np.uint8)
+        source, target = self._checked_hashes(rules)
         if held_out and is_kept.any():
-            split[is_kept] = choose_held_out(source.hash[is_kept], target.hash[is_kept], held_out, self.places[0])
+            split[is_kept] = choose_held_out(source[is_kept], target[is_kept], held_out, self.places[0])
             is_kept &= split == 0
-        hashes = pair_hashes(source.hash[is_kept], target.hash[is_kept])
+        hashes = pair_hashes(source[is_kept], target[is_kept])
         pairs = distinct(hashes)
         counts = Counts(
             read=len(rules),
             **{name: int(np.count_nonzero(rules == rule)) for name, rule in RULES.items()},
             kept=len(hashes),
             duplicates=len(hashes) - len(pairs),
-            identical=int(np.count_nonzero((source.hash == target.hash)[is_kept])),
+            identical=int(np.count_nonzero((source == target)[is_kept])),
             held_out=int(np.count_nonzero(split)),
         )
-        totals = {_IDENTICAL: counts.kept + counts.held_out, **dict.fromkeys([*RULES, *FORMS], counts.read)}
+        findings, sources = list(self._findings.values()), distinct(source[is_kept])
+        return FilterResult(counts, findings, is_kept, pairs, sources, self._fingerprint.hexdigest(), split)
+
+    def _checked_hashes(self, rules: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Complete the findings and return the hashes of both sides. The other statistics are dropped, since they are large."""
+        totals = {_IDENTICAL: int(np.count_nonzero(rules == 0)), **dict.fromkeys([*RULES, *FORMS], len(rules))}
         for what in totals.keys() & self._findings.keys():
             finding = self._findings[what]
             self._findings[what] = finding._replace(share=min(finding.num_lines / max(totals[what], 1), 1.0))
         self._refuse_preprocessed()
+        sides = zip(*self._stats, strict=True)
+        source, target = (LineStats(*map(np.concatenate, zip(*side, strict=True))) for side in sides)
+        self._stats.clear()
         self._check_alignment(source, target)
-        findings = list(self._findings.values())
-        sources = distinct(source.hash[is_kept])
-        return FilterResult(counts, findings, is_kept, pairs, sources, self._fingerprint.hexdigest(), split)
+        return source.hash, target.hash
 
     def _apply_rules(self, block: Block, source: LineStats, target: LineStats) -> NDArray[np.uint8]:
         """Return the number of the first rule that skips each pair, or 0."""

@@ -39,35 +39,45 @@ def choose_held_out(
     if len(source) < _MIN_PAIRS:
         raise DataError(place, f"found {len(source)} pairs, expected at least {_MIN_PAIRS} to hold some out", _ADVICE)
     size = held_out_size(len(source))
-    component = _components(source, target)
-    first, number, count = np.unique(component, return_inverse=True, return_counts=True)
-    key = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(key, number, pair_hashes(source, target) ^ _SEED)  # the text of a component decides, not its place
-    code = np.zeros(len(first), np.uint8)
+    label = _components(source, target)
+    first = np.flatnonzero(label == np.arange(len(label)))  # a pair of each component
+    key = np.full(len(label), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(key, label, pair_hashes(source, target) ^ _SEED)  # the text of a component decides, not its place
+    key, count = key[first], np.bincount(label)[first]
+    code = np.zeros(len(label), np.uint8)
     room = [size] * len(splits)
     for index in key.argsort():
         split = next((split for split, free in enumerate(room) if free), None)
         if split is None:
             break
         if count[index] <= min(room[split], max(size // 10, 1)):
-            code[index], room[split] = CODES[splits[split]], room[split] - count[index]
+            code[first[index]], room[split] = CODES[splits[split]], room[split] - count[index]
     if any(free == size for free in room):
         raise DataError(
             place, "found pairs that all repeat the source or target of others, so none can be held out", _ADVICE
         )
-    return code[number]
+    return code[label]
 
 
-def _components(source: NDArray[np.uint64], target: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return a number for each pair, equal for pairs that a chain of equal sources and targets links."""
-    label = np.arange(len(source))
-    groups = [np.unique(side, return_inverse=True)[1] for side in (source, target)]
+def _components(source: NDArray[np.uint64], target: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """Return a label for each pair: the index of the first pair to which a chain of equal sources and targets links it."""
+    label = np.arange(len(source), dtype=np.int32)
+    groups = [_numbered(side) for side in (source, target)]
     while True:
         before = label
         for group in groups:
-            lowest = np.full(group.max() + 1, len(label))
+            lowest = np.full(group.max() + 1, len(label), np.int32)
             np.minimum.at(lowest, group, label)
             label = lowest[group]
         label = label[label]  # a label is the number of a linked pair, whose own label may be lower
         if np.array_equal(label, before):
             return label
+
+
+def _numbered(hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """Return a number for each hash, the same for equal ones: `np.unique` with less memory."""
+    order = hashes.argsort()
+    is_new = np.diff(hashes[order], prepend=hashes[order[:1]]) != 0
+    number = np.empty(len(hashes), np.int32)
+    number[order] = np.cumsum(is_new, dtype=np.int32)
+    return number

@@ -25,9 +25,23 @@ tt tat Tatar татарча | uk ukr Ukrainian українська | ur urd Urd
 wo wol Wolof | xh xho Xhosa | yi yid Yiddish | yo yor Yoruba yorùbá | zh zho Chinese 中文 | zu zul Zulu
 """
 """For each language its tag, its three-letter code, its English name and, in most cases, its own name."""
+_OTHER_NAMES = """
+ar Arabisch arabe árabe | cs Tschechisch tchèque checo | da Dänisch danois danés | de allemand alemán tedesco Duits alemão
+en Englisch anglais inglés inglese Engels inglês angielski английский 英语 英文 英語
+es Spanisch espagnol spagnolo Spaans espanhol
+fi Finnisch finnois finés | fr Französisch francés francese Frans | he Hebräisch | hu Ungarisch
+it Italienisch italien italiano Italiaans | ja Japanisch japonais japonés | ko Koreanisch coréen coreano
+nl Niederländisch néerlandais neerlandés | no Norwegisch | pl Polnisch polonais polaco | pt Portugiesisch portugais portugués
+ro Rumänisch | ru Russisch russe ruso русский | sv Schwedisch suédois sueco | tr Türkisch turc turco | uk Ukrainisch
+zh Chinesisch chinois chino 汉语 漢語 中国語 | de немецкий 德语 德文 ドイツ語 | fr французский 法语
+"""
+"""Names that people who speak another language than English give to columns."""
 
 _TAGS = {
-    name.casefold(): entry.split()[0] for entry in re.split(r"[|\n]", _TABLE) if entry.strip() for name in entry.split()
+    name.casefold(): entry.split()[0]
+    for entry in re.split(r"[|\n]", _TABLE + _OTHER_NAMES)
+    if entry.strip()
+    for name in entry.split()
 }
 _TAGS |= {"ger": "de", "fre": "fr", "dut": "nl", "cze": "cs", "gre": "el", "rum": "ro", "chi": "zh", "per": "fa"}
 _OTHER_MEANINGS = {"id", "no"}

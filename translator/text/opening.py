@@ -5,6 +5,7 @@ error that names the format and a command that converts it.
 """
 
 import bz2
+import codecs
 import errno
 import gzip
 import io
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from translator.errors import DataError, MachineError
 from translator.text.nearby import advice_for_missing
@@ -34,48 +35,72 @@ EXPANSION_LIMITS = (
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 """Usual ends of names. What counts is the content of a file."""
 _BUFFER_BYTES = 2**17  # decompressors are slow at lines and at small reads
+_MAX_MEMORY_BYTES = 2**28
+"""What decompressing a file may take; files made with the usual options take at most 128 MB."""
 _MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
 class _Signature(NamedTuple):
-    """A format that is recognised by some bytes of a file, and the command that converts or unpacks it."""
+    """A format that is recognised by some bytes of a file, and the command that converts or unpacks it.
+
+    FILE in the command stands for the file; without it, the file follows.
+    """
 
     name: str
     magic: bytes
     command: str
     start: int = 0  # of the bytes in the file
-    decompress: Callable[[BinaryIO], Any] | None = None
+    decompress: Callable[[BufferedReader], Any] | None = None
 
 
-def _open_zstd(file: BinaryIO) -> Any:
+def _open_zstd(file: BufferedReader) -> Any:
     import pyarrow
 
     return pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
 
 
+def _open_xz(file: BufferedReader) -> lzma.LZMAFile:
+    lzma.LZMADecompressor(memlimit=_MAX_MEMORY_BYTES).decompress(file.peek(), max_length=1)  # raises LZMAError
+    return lzma.LZMAFile(file)
+
+
 _COMPRESSED = (
     _Signature("gzip", b"\x1f\x8b", "gunzip", decompress=lambda file: gzip.GzipFile(fileobj=file)),
     _Signature("bzip2", b"1AY&SY", "bunzip2", 4, bz2.BZ2File),
-    _Signature("xz", b"\xfd7zXZ\0", "unxz", decompress=lzma.LZMAFile),
-    _Signature("zstd", b"\x28\xb5\x2f\xfd", "unzstd", decompress=_open_zstd),
+    _Signature("xz", b"\xfd7zXZ\0", "unxz", decompress=_open_xz),
+    _Signature("zstd", b"\x28\xb5\x2f\xfd", "unzstd --long=31", decompress=_open_zstd),
 )
+_TO_TEXT = "soffice --convert-to 'txt:Text (encoded):UTF8'"
+_ARROW_TO_PARQUET = (
+    "python -c 'import sys, pyarrow.feather as f, pyarrow.parquet as p; p.write_table(f.read_table(sys.argv[1]), sys.argv[2])' "
+    "FILE FILE.parquet"
+)
+_DOCUMENTS = (".doc", ".docx", ".odt", ".rtf")
 _UNREADABLE = (
     _Signature("a tar archive", b"ustar", "tar -xf", 257),
     _Signature("a 7-Zip archive", b"7z\xbc\xaf\x27\x1c", "7z x"),
     _Signature("a RAR archive", b"Rar!\x1a\x07", "unrar x"),
     _Signature("a document of an old Office format", b"\xd0\xcf\x11\xe0", "soffice --convert-to xlsx"),
     _Signature("a PDF document", b"%PDF-", "pdftotext"),
+    _Signature("an RTF document", b"{\\rtf", _TO_TEXT),
+    _Signature(
+        "an SQLite database", b"SQLite format 3\0", "sqlite3 -csv -header FILE 'SELECT * FROM TABLE' > FILE.csv"
+    ),
+    _Signature("an Arrow file", b"ARROW1\0\0", _ARROW_TO_PARQUET),
+    _Signature("an LZMA file", b"\x5d\0\0", "unlzma"),
     _Signature("an LZ4 file", b"\x04\x22\x4d\x18", "unlz4"),
     _Signature("a file compressed by `compress`", b"\x1f\x9d", "uncompress"),
 )
 _ZIP_MAGIC = b"PK\x03\x04"
 _ZIP_KINDS = {
-    "xl/workbook.xml": ("an Excel spreadsheet", "soffice --convert-to csv"),
-    "word/document.xml": ("a Word document", "soffice --convert-to txt"),
+    "xl/workbook.xml": ("an Excel spreadsheet", "soffice --convert-to 'csv:Text - txt - csv (StarCalc):44,34,76'"),
+    "word/document.xml": ("a Word document", _TO_TEXT),
     "content.xml": ("an OpenDocument file", "soffice --convert-to xlsx"),
     "": ("a zip archive", "unzip"),
 }
 """What a zip archive is, by a file inside."""
+_CONTROL_BYTES = bytes({*range(32)} - set(b"\t\n\v\f\r\x1b"))
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # UTF-16 and UTF-32
 
 
 def open_binary(path: Path) -> BufferedReader:
@@ -88,7 +113,11 @@ def open_binary(path: Path) -> BufferedReader:
     try:
         for name, magic, command, start, decompress in _COMPRESSED:
             if decompress and stream.peek(start + len(magic)).startswith(magic, start):
-                expanding = _Expanding(path, name, command, num_bytes, (decompress(stream), stream))
+                try:
+                    opened = decompress(stream)
+                except lzma.LZMAError as error:
+                    raise _damaged(path, name, command, error) from error
+                expanding = _Expanding(path, name, command, num_bytes, (opened, stream))
                 stream = BufferedReader(expanding, _BUFFER_BYTES)
                 break
         _require_readable(path, stream.peek(512))
@@ -101,10 +130,33 @@ def open_binary(path: Path) -> BufferedReader:
 def _require_readable(path: Path, head: bytes) -> None:
     """Raise DataError if a file that starts with these bytes is in a known format that is not text."""
     known = next((signature for signature in _UNREADABLE if head.startswith(signature.magic, signature.start)), None)
-    if known is None and not head.startswith(_ZIP_MAGIC):
-        return
-    name, command = (known.name, known.command) if known else _ZIP_KINDS[kind_of_zip(path)]
-    raise DataError(str(path), f"is {name}, expected text", f"convert it: {command} {shlex.quote(str(path))}")
+    if known or head.startswith(_ZIP_MAGIC):
+        name, command = (known.name, known.command) if known else _ZIP_KINDS[kind_of_zip(path)]
+        command = _TO_TEXT if path.suffix.lower() in _DOCUMENTS else command
+        command = command if "FILE" in command else f"{command} FILE"
+        advice = f"convert it: {command.replace('FILE', shlex.quote(str(path)))}"
+        raise DataError(str(path), f"is {name}, expected text", advice)
+    num_control = len(head) - len(head.translate(None, _CONTROL_BYTES))
+    is_text = head.count(b"\0") < 3 and _is_utf8(head)
+    if num_control > len(head) / 10 and not is_text and not looks_wide(head):
+        raise DataError(str(path), "is a binary file, expected text", "export it as text, such as CSV")
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Return whether these bytes are UTF-8, but for a character that may be cut at the end."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def looks_wide(head: bytes) -> bool:
+    """Return whether text that starts with these bytes is in UTF-16 or UTF-32.
+
+    Every second byte of ASCII text in UTF-16 is NUL, and so are three out of four in UTF-32.
+    """
+    return head.startswith(_WIDE_BOMS) or b"\0\0" in (head[1:4:2], head[:3:2])
 
 
 def is_archive(path: Path) -> bool:
@@ -184,7 +236,7 @@ class _Expanding(io.RawIOBase):
         except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            raise DataError(str(self._path), f"damaged {self._name} file ({error})", "copy it again") from error
+            raise _damaged(self._path, self._name, self._command, error) from error
         self._num_read += len(content)
         if self._num_read > self._max_bytes:
             raise _expands_too_much(self._path, self._max_bytes, f"decompress it with {self._command}")
@@ -196,6 +248,14 @@ class _Expanding(io.RawIOBase):
         for stream in self._streams:
             stream.close()
         super().close()
+
+
+def _damaged(path: Path, name: str, command: str, error: Exception) -> DataError:
+    """Return the error for a file that cannot be decompressed."""
+    if "memory" in str(error).lower():
+        found = f"needs more memory to be decompressed than {_MAX_MEMORY_BYTES / 1e6:.0f} MB"
+        return DataError(str(path), found, f"decompress it with {command}")
+    return DataError(str(path), f"damaged {name} file ({error})", "copy it again")
 
 
 def require_bounded(archive: Path) -> None:

@@ -7,17 +7,18 @@ Reading takes bounded memory for any content: of a line longer than its `LineLim
 held. `opening.py` decompresses files within limits.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
 from translator.errors import DataError
 from translator.text.nfc import nfc
-from translator.text.opening import explain_errors, open_binary
+from translator.text.opening import explain_errors, looks_wide, open_binary, uncompressed_name
 
 _BOM = b"\xef\xbb\xbf"
-_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # UTF-16 and UTF-32
 _BLOCK_BYTES = 2**22
 _SKIPPED_BYTES = 2**20  # of a line that is too long, at a time
 _EXTRA_BYTES = len(_BOM) + len(b"\r\n") + 1  # a BOM and a line end do not count, so read this far to judge a line
@@ -46,8 +47,39 @@ _USUAL_LIMIT = LineLimit()
 
 def read_lines(path: Path, limit: LineLimit = _USUAL_LIMIT) -> Iterator[str]:
     """Yield the lines of a text file, which may be compressed. Raises DataError if it is not text."""
-    with explain_errors(path), open_binary(path) as stream:
+    with explain_errors(path), _open_text(path) as stream:
         yield from decode_lines(bounded_lines(stream.readline, limit.max_bytes), str(path), limit=limit)
+
+
+def _open_text(path: Path) -> BufferedReader:
+    """Open a file of lines. Raises DataError if a carriage return alone ends each of them."""
+    stream = open_binary(path)
+    head = stream.peek()
+    if head.count(b"\r") > 2 and not any(other in head for other in (b"\n", b"\0")):
+        stream.close()
+        advice = _conversion(str(path), "tr '\\r' '\\n' <")
+        raise DataError(str(path), "has CR as line ends, expected LF or CRLF", advice)
+    return stream
+
+
+def _conversion(file: str, command: str) -> str:
+    """Return the advice to convert a file, written in full if the command can read the file as it is."""
+    if Path(file).is_file() and uncompressed_name(file) == file:
+        new, old = shlex.quote(file), shlex.quote(f"{file}.old")
+        command = f"mv {new} {old} && {command} {old} > {new}"
+    return f"convert it: {command}"
+
+
+def _advice_for_bytes(file: str, content: bytes) -> str:
+    """Return what to do about bytes that are not UTF-8: the file has another encoding, or some damaged lines."""
+    if Path(file).is_file():
+        with Path(file).open("rb") as stream:
+            content += stream.read(_BLOCK_BYTES)
+    text = content.decode(errors="replace")
+    num_damaged = text.count("\ufffd")
+    if sum(character > "\x7f" for character in text) > 2 * num_damaged:
+        return "correct the line, or leave out such bytes with iconv -c -f UTF-8 -t UTF-8"
+    return f"{_conversion(file, 'iconv -f CP1252 -t UTF-8')} (or from another encoding than CP1252)"
 
 
 def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = _USUAL_LIMIT.max_bytes) -> Iterator[bytes]:
@@ -69,11 +101,9 @@ def decode_lines(raw: Iterable[bytes], file: str, first: int = 1, limit: LineLim
         place, content = f"{file}:{number}", line.removesuffix(b"\n").removesuffix(b"\r")
         if number == 1:
             content = content.removeprefix(_BOM)
-            # Every second byte of ASCII text in UTF-16 is NUL, and so are three out of four in UTF-32.
-            if content.startswith(_WIDE_BOMS) or b"\0\0" in (content[1:4:2], content[:3:2]):
+            if looks_wide(content):
                 encoding = "UTF-32" if b"\0\0" in content[:4] else "UTF-16"
-                advice = f"convert the file with iconv -f {encoding} -t UTF-8"
-                raise DataError(place, f"looks like {encoding}", advice)
+                raise DataError(place, f"looks like {encoding}", _conversion(file, f"iconv -f {encoding} -t UTF-8"))
         if len(content) > limit.max_bytes:
             yield limit.exceeded(place)
             continue
@@ -83,7 +113,7 @@ def decode_lines(raw: Iterable[bytes], file: str, first: int = 1, limit: LineLim
             text = content.decode()
         except UnicodeDecodeError as error:
             problem = f"not UTF-8 (byte 0x{content[error.start]:02x} at column {error.start + 1})"
-            raise DataError(place, problem, "convert the file with iconv") from error
+            raise DataError(place, problem, _advice_for_bytes(file, content)) from error
         yield text
 
 
@@ -94,7 +124,7 @@ class BlockReader:
         self.path, self.limit, self.num_lines = path, limit, 0
         self._waiting: list[str] = []
         with explain_errors(path):
-            self._stream = open_binary(path)
+            self._stream = _open_text(path)
 
     def fill(self) -> int:
         """Read lines if none are waiting to be taken. Returns how many are waiting: 0 at the end of the file."""

@@ -39,7 +39,7 @@ def test_the_two_columns_with_sentences_are_found_among_others(extra) -> None:  
         (["source", "target"], True),
         (["en", "de"], True),
         (["English text", "Übersetzung"], True),
-        (["English is hard.", "Englisch ist schwer."], False),
+        (["English is hard.", "Deutsch ist schwer."], False),
         (["a dog", "ein Hund"], False),
         (["Yes", "Ja"], False),
         (["the dog 0", "der Hund 0"], False),
@@ -51,6 +51,14 @@ def test_a_header_is_told_from_a_pair(first: list[str], is_header: bool) -> None
     if first != ["Yes", "Ja"]:  # as names, they would say that the second column is Japanese
         assert len(table(rows, Layout(("en", "de"), header=True))[0]) == len(SENTENCES)
     assert len(table(rows, Layout(("en", "de"), header=False))[0]) == len(SENTENCES) + 1
+
+
+@pytest.mark.parametrize("languages", [("en", "ru"), ("ru", "en")])
+def test_scripts_tell_columns_without_names(languages: tuple[str, str]) -> None:
+    sides = {"en": "a dog sleeps", "ru": "собака спит"}
+    rows = [[f"{sides['ru']} {n}", f"{sides['en']} {n}"] for n in range(5)]
+    pairs, _ = table(rows, Layout(languages))
+    assert pairs[0] == (f"{sides[languages[0]]} 0", f"{sides[languages[1]]} 0")
 
 
 def test_columns_that_cannot_be_told_apart_are_shown_with_examples() -> None:

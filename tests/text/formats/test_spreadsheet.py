@@ -33,6 +33,15 @@ def test_only_the_pairs_of_the_first_sheet_are_read(tmp_path: Path) -> None:
     assert [corpus.line_of(index) for index in (0, 1, 10)] == [1, 3, 13]
 
 
+def test_an_error_names_the_other_sheets_if_the_first_one_has_no_pairs(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["About this file"])
+    book.create_sheet("Data").append(["a dog", "ein Hund"])
+    book.save(tmp_path / "train.xlsx")
+    with pytest.raises(DataError, match=r"fewer than two columns in the first sheet, 'Sheet'; others are 'Data'; move"):
+        read_split(CorpusSettings(format="xlsx", folder=tmp_path), "train")
+
+
 def test_a_spreadsheet_that_expands_too_much_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = openpyxl.Workbook()
     book.active.append(["a dog", "ein Hund"])

@@ -1,4 +1,4 @@
-"""Choose the columns of the source and the target: as given, by their names, or because only they hold sentences."""
+"""Choose the columns of the source and the target: as given, by their names or scripts, or as the only ones with sentences."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 
 from translator.errors import DataError, listed
 from translator.text.language_names import language_of, names_language
+from translator.text.languages import script_of, usual_script
 
 Key: TypeAlias = int | str
 """Of a column: its number, counted from 1, or its name."""
@@ -58,6 +59,8 @@ def choose_columns(
     for is_side in (lambda name, side: names_language(name, languages[side]), lambda name, side: name in _ROLES[side]):
         if pair := _named(likely, is_side):
             return pair
+    if pair := _by_script(likely, languages):
+        return pair
     if len(likely) == 2 and (pair := _named_in_part(likely, languages)):
         return pair
     is_unnamed = not any(column.name and language_of(column.name) for column in likely)
@@ -88,7 +91,8 @@ def is_header(fields: Sequence[str], columns: Sequence[Sequence[str]], languages
     rows = list(zip(*columns, strict=True))
     below = sum(len(field.split()) for row in rows for field in row) / max(len(rows), 1)
     is_sentence = any(field.endswith((".", "!", "?", "。")) for field in filled)
-    return any(over_numbers) or all(known) or (has_long_name and below > 2 * num_words and not is_sentence)
+    is_named = all(known) or (has_long_name and below > 2 * num_words)
+    return any(over_numbers) or (is_named and not is_sentence)
 
 
 def _has_letter(text: str) -> bool:
@@ -98,6 +102,16 @@ def _has_letter(text: str) -> bool:
 def _named(columns: Sequence[Column], is_side: Callable[[str, int], bool]) -> tuple[Column, Column] | None:
     """Return the only column whose name fits the source and the only one that fits the target, or None."""
     sides = [[column for column in columns if column.name and is_side(column.name.casefold(), side)] for side in (0, 1)]
+    source, target = sides
+    return (source[0], target[0]) if len(source) == len(target) == 1 and source != target else None
+
+
+def _by_script(columns: Sequence[Column], languages: Languages) -> tuple[Column, Column] | None:
+    """Return the only columns in the scripts of the languages, or None; without names, since these say more."""
+    if any(column.name and language_of(column.name) for column in columns):
+        return None
+    expected, found = map(usual_script, languages), [script_of(column.texts) for column in columns]
+    sides = [[column for column, script in zip(columns, found, strict=True) if script == side] for side in expected]
     source, target = sides
     return (source[0], target[0]) if len(source) == len(target) == 1 and source != target else None
 

@@ -1,6 +1,7 @@
 """Find out the format of a corpus file from its content; the name only decides between CSV and plain text with commas."""
 
 import re
+import shlex
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -14,11 +15,12 @@ _HEAD_BYTES = 4096
 _HEAD_LINES = 200
 _MOST = 0.8  # of the lines that a delimiter must divide equally, so that a few damaged lines are reported by number
 _JSON = re.compile(rb'\s*(\{\s*"|\[\s*[\[{"])')
+_GETTEXT = re.compile(rb'^msgid ".*\r?\n(".*\n)*msgstr "', re.MULTILINE)
 _MARKUP = re.compile(rb"[\xff\xfe\s]*<(\?xml|!doctype|html|tmx|xliff)\b", re.IGNORECASE)
 _MARKUP_KINDS = {
     b"<xliff": ("an XLIFF file", "xliff2po FILE FILE.po && po2csv FILE.po FILE.csv"),
     b"<html": ("an HTML page", "pandoc -t plain -o FILE.txt FILE"),
-    b"<office:": ("an OpenDocument file", "soffice --convert-to csv FILE"),
+    b"<office:": ("an OpenDocument file", "soffice --convert-to xlsx FILE"),
     b"": ("an XML file", "export it as TMX"),
 }
 """What markup that is not TMX is, by a tag near its beginning, and how to convert it."""
@@ -46,9 +48,14 @@ def format_of(path: Path) -> str:
         if b"<tmx" in head:
             return "tmx"
         what, command = next(kind for tag, kind in _MARKUP_KINDS.items() if tag in head.lower())
-        raise DataError(str(path), f"is {what}, expected a corpus", f"convert it: {command.replace('FILE', str(path))}")
+        raise DataError(
+            str(path), f"is {what}, expected a corpus", f"convert it: {command.replace('FILE', shlex.quote(str(path)))}"
+        )
     if _JSON.match(head):
         return "jsonl"
+    if _GETTEXT.search(head):
+        name = shlex.quote(str(path))
+        raise DataError(str(path), "is a gettext file, expected a corpus", f"convert it: po2csv {name} {name}.csv")
     return _format_of_lines(path)
 
 

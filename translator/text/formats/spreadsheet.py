@@ -35,7 +35,12 @@ def read_xlsx(path: Path, limit: LineLimit, languages: Languages) -> Iterator[Ro
                 sheet = book.worksheets[0]
                 sheet.reset_dimensions()  # some programs write wrong ones
                 spans = _spans(path, sheet._worksheet_path)
-                yield from _equally_wide(_repeat_spans(sheet.iter_rows(values_only=True), spans))
+                rows, width = _equally_wide(_repeat_spans(sheet.iter_rows(values_only=True), spans))
+                if width < 2 and len(book.sheetnames) > 1:
+                    others = ", ".join(map(repr, book.sheetnames[1:]))
+                    found = f"found fewer than two columns in the first sheet, {sheet.title!r}; others are {others}"
+                    raise DataError(str(path), found, "move the sheet with the pairs to the front, or save it as CSV")
+                yield from rows
         except (LookupError, ValueError, SyntaxError) as error:
             raise DataError(str(path), f"damaged spreadsheet ({error})", "save it as CSV") from error
 
@@ -73,13 +78,15 @@ def _repeat_spans(
             yield number, cells
 
 
-def _equally_wide(rows: Iterator[tuple[int, list[Any]]]) -> Iterator[Row]:
-    """Give all rows as many cells as the widest of the first rows; a later row that is wider keeps its cells."""
+def _equally_wide(rows: Iterator[tuple[int, list[Any]]]) -> tuple[Iterator[Row], int]:
+    """Give all rows as many cells as the widest of the first rows, and return the rows with this number.
+
+    A later row that is wider keeps its cells.
+    """
     head = [(number, _trimmed(cells)) for number, cells in islice(rows, _HEAD_ROWS)]
     width = max((len(cells) for _, cells in head), default=0)
-    for number, cells in chain(head, rows):
-        filled = _trimmed(cells)
-        yield number, filled + [None] * (width - len(filled))
+    trimmed = ((number, _trimmed(cells)) for number, cells in chain(head, rows))
+    return ((number, cells + [None] * (width - len(cells))) for number, cells in trimmed), width
 
 
 def _trimmed(cells: list[Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -24,6 +24,7 @@ Reader: TypeAlias = Callable[[Path, LineLimit, Languages], Iterator[Row]]
 
 _BLOCK_ROWS = 10_000
 _BLOCK_CHARACTERS = 2**22
+_MAX_LISTED = 10
 _HEAD_ROWS, _HEAD_CHARACTERS = 1000, 2**22  # that decide about the header and the columns
 
 
@@ -175,9 +176,12 @@ class _Pairs:
         return text if num_bytes <= self.limit.max_bytes else self.limit.exceeded(place)
 
     def _wrong_row(self, line: int, fields: Fields) -> DataError:
-        place, names = f"{self.place}:{line}", " and ".join(repr(column.name) for column in self._pair)
+        place, names = f"{self.place}:{line}", [str(column.name) for column in self._pair]
         if isinstance(fields, dict):
-            found = f"found fields {', '.join(map(str, fields))}, expected text fields {names}"
+            name = next((name for name in names if not isinstance(fields.get(name, ""), str | None)), None)
+            found = f"found fields {', '.join(islice(fields, _MAX_LISTED))}, expected {' and '.join(map(repr, names))}"
+            if name is not None:
+                found = f"found {type(fields[name]).__name__} in field {name!r}, expected text"
             return DataError(place, found, "correct the row, or set corpus.columns (--columns)")
         found = f"found {len(fields)} field{'' if len(fields) == 1 else 's'}, expected {len(self._columns)}"
         return DataError(place, found, "correct the row")
