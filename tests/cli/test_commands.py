@@ -193,7 +193,7 @@ def test_runs_lists_the_runs(here: Path, program: Program) -> None:
     shutil.copytree("runs/demo", "runs/stopped")
     shutil.rmtree("runs/stopped/final")
     lines = program("runs").output.splitlines()
-    assert lines[0].split() == ["run", "state", "architecture", "BLEU", "size", "changes"]
+    assert lines[0].split() == ["run", "state", "architecture", "validation", "BLEU", "size", "changes"]
     assert sorted(line.split(", ")[0].split() for line in lines[1:]) == [["demo", "finished"], ["stopped", "stopped"]]
     assert "model.dim=16" in next(line for line in lines if line.startswith("demo "))
     assert {run["name"] for run in json.loads(program("runs", "--json").output)} == {"demo", "stopped"}

@@ -15,9 +15,9 @@ def runs(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with runs.")] = RUNS,
     json: options.Json = False,
 ) -> None:
-    """List your runs with state, score and what was changed.
+    """List your runs with state, score and changed settings.
 
-    BLEU is that of the validation sentences. The changes are those from the config that the run is named after.
+    Changed settings are those that differ from the config that the run is named after.
 
     \b
     Examples:
@@ -33,9 +33,9 @@ def runs(
     if not found:
         notify(f"{folder}: no runs; create one with `translator train`")
         return
-    head = ("run", "state", "architecture", "BLEU", "size", "changes")
+    head = ("run", "state", "architecture", "validation BLEU", "size", "changes")
     cells = [
         (run.name, run.state, run.architecture, number(run.bleu, 1), f"{run.num_bytes / 1e6:,.0f} MB", run.changes)
         for run in found
     ]
-    print_result("\n".join(rows_of(head, cells, right=("BLEU", "size"))))
+    print_result("\n".join(rows_of(head, cells, right=("validation BLEU", "size"))))
