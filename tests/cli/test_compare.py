@@ -1,9 +1,12 @@
 """The text that `translator compare` prints."""
 
+import csv
+import io
 import json
+import re
 
-from translator.cli.compare import plain_text
 from translator.cli.console import as_json
+from translator.cli.tables import render
 from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import NO_DIFFERENCE, Difference, Gap, MostDifferent
 from translator.evaluation.metrics import score_all
@@ -11,6 +14,7 @@ from translator.evaluation.seeds import over_seeds
 from translator.jobs.compare.compare import Comparison, Row
 from translator.jobs.compare.conditions import Condition
 from translator.jobs.compare.evaluate import Evaluation, RunFacts
+from translator.jobs.compare.tables import comparison_results
 from translator.jobs.translate.candidates import Candidate
 from translator.runs.folder import HeldOut
 
@@ -33,10 +37,14 @@ def comparison(**changes: object) -> Comparison:
     return found._replace(**changes)
 
 
+def plain_text(compared: Comparison, *, with_sentences: bool = False) -> str:
+    return render(comparison_results(compared, with_sentences=with_sentences), "text")
+
+
 def test_unequal_conditions_are_in_the_table_and_sentences_are_optional() -> None:
     text = plain_text(comparison(), with_sentences=False)
     assert text.startswith("best is best.\n\n")
-    assert "unequal: steps" in text
+    assert "Unequal conditions\n       best  other\nsteps    10     20\n" in text
     assert "rejected with --strict" in text
     assert "the cat" not in text
     text = plain_text(comparison(), with_sentences=True)
@@ -51,28 +59,38 @@ def test_unequal_conditions_are_in_the_table_and_sentences_are_optional() -> Non
 
 
 def test_equal_conditions_are_not_mentioned() -> None:
-    assert "unequal" not in plain_text(comparison(conditions=[]), with_sentences=False)
+    assert "nequal" not in plain_text(comparison(conditions=[]))
 
 
 def test_the_table_over_seeds_comes_first() -> None:
     rows = [*comparison().rows, *comparison().rows]
     systems = [row.evaluation.hypotheses for row in rows]
     found = over_seeds(["demo", "mine"], [31.0, 33.5, 20.0, 21.0], systems=systems, references=TEST.target)
-    lines = plain_text(comparison(rows=rows, seeds=found, conditions=[]), with_sentences=False).splitlines()
-    assert lines[2].split() == ["demo", "mine"]
-    assert lines[3].split()[-2:] == ["32.2", "20.5"]
-    assert lines[4].split() == ["standard", "deviation", "1.8", "0.7"]
-    assert lines[5].startswith("mean below the best    0.0 [0.0, 0.0] (p = 1.000)  11.8 [")
+    lines = plain_text(comparison(rows=rows, seeds=found, conditions=[])).splitlines()
+    assert [" ".join(line.split()) for line in lines[2:6]] == [
+        "Scores over seeds (higher is better)",
+        "config mean BLEU standard deviation mean below the best",
+        "demo 32.2 1.8 best",
+        f"mine 20.5 0.7 {found.configs[1].difference}",
+    ]
+    record = list(
+        csv.DictReader(
+            io.StringIO(render(comparison_results(comparison(rows=rows, seeds=found, conditions=[])), "csv"))
+        )
+    )
+    assert [line["over_seeds.mean"] for line in record] == ["32.25", "32.25", "20.5", "20.5"]
 
 
 def test_too_few_differing_sentences_are_reported_instead_of_a_p_value() -> None:
     test = Difference(0.2, 0.1, 0.3, None, "too few sentences differ to tell: 4 of 600")
     best, other = comparison().rows
-    compared = comparison(rows=[best, other._replace(test=test)])
-    text = plain_text(compared, with_sentences=False)
-    assert "0.0 (p = 1.000)" in text
+    low = [score._replace(value=score.value - 1) for score in other.evaluation.scores]
+    other = other._replace(evaluation=other.evaluation._replace(scores=low), test=test)
+    compared = comparison(rows=[best, other])
+    text = plain_text(compared)
+    assert re.search(r"^best .* best, not significantly  ", text, re.MULTILINE)
     assert "0.2 (too few differ)" in text
-    assert "too few differ: too few sentences differ to tell: 4 of 600" in text
+    assert "; too few sentences differ to tell: 4 of 600" in text
     record = compared.as_record([{}, {}])
     assert json.loads(as_json(record))["runs"][1]["paired_test"] == test._asdict()
 
@@ -83,4 +101,4 @@ def test_a_line_feed_in_a_run_name_does_not_break_the_table() -> None:
         return plain_text(comparison(rows=rows), with_sentences=True).splitlines()
 
     assert len(lines_with("my\nrun")) == len(lines_with("my run"))
-    assert lines_with("my\nrun")[2].split() == ["my\\x0arun", "other"]
+    assert lines_with("my\nrun")[4].split()[0] == "my\\x0arun"

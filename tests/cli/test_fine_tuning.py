@@ -38,7 +38,7 @@ def test_a_run_is_fine_tuned_and_evaluated_on_both_test_sets(here: Path, new_cor
     assert "already finished" in program("train", *options).errors
     output = program("evaluate", "tuned").output
     assert output.count("12 sentences in") == output.count("6 sentences in") == 1
-    assert "\n\ntest set of the run that this one started from\nBLEU" in output
+    assert "\n\nScores of tuned, test set of the run that this one started from\nmetric" in output
     record = json.loads(program("evaluate", "tuned", "--json").output)
     assert record["first"]["by_kind"]
     leaked = program("evaluate", "tuned", "--source", "train.en", "--reference", "train.de")

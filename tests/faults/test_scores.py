@@ -41,7 +41,7 @@ def test_g03_a_perfect_translation_scores_100_and_not_a_bit_more(commands: Comma
     assert scores["BLEU"] == scores["BLEU lc"] == scores["chrF2"] == (100.0, 100.0, 100.0)
     assert scores["TER"] == (0.0, 0.0, 0.0)
     done = commands.run(work, "evaluate", "runs/demo", "--source", "test.en", "--reference", "own.de")
-    assert "BLEU      100.00   95 % interval 100.00 to 100.00" in done.output.decode()
+    assert "BLEU       100.00  (higher is better)  100.00 to 100.00" in done.output.decode()
 
 
 def test_g04_another_normalisation_is_noticed(commands: Commands, work: Path) -> None:

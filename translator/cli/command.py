@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from translator.cli.options import GROUPS
@@ -60,6 +61,15 @@ class Command(TyperCommand):
         end = args.index("--") if "--" in args else len(args)
         named = [word.removeprefix("--run=") for word in args[:end] if word != "--run"]
         return [*named, *args[end:]]
+
+
+def reject_others(context: typer.Context, option: str, allowed: Sequence[str], advice: str) -> None:
+    """Raise UsageError for the first option or argument on the command line that has no effect beside `option`."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and parameter.name not in allowed:
+            name = parameter.opts[0] if parameter.param_type_name == "option" else str(parameter.metavar)
+            raise UsageError(name, f"has no effect together with {option}", advice)
 
 
 def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:

@@ -1,24 +1,47 @@
-"""`translator evaluate`: score a run on a test set."""
+"""`translator evaluate`: score a run on a test set, or translations by any systems."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from translator.cli import options
-from translator.cli.attention import ViewRequest, attention_file, parse_attention, with_attention
-from translator.cli.console import as_json, notify, print_result, warn
-from translator.cli.files import check_output, read_given_test, write_lines
+from translator.cli.attention import (
+    AttentionRequest,
+    ViewRequest,
+    attention_file,
+    parse_attention,
+    with_attention,
+)
+from translator.cli.command import reject_others
+from translator.cli.console import notify, print_result, warn
+from translator.cli.files import check_output, read_given_test, read_sides, write_lines
 from translator.cli.progress import Display
-from translator.cli.tables import number
+from translator.cli.tables import choose_format, render
 from translator.errors import UsageError
 
 if TYPE_CHECKING:
-    from translator.jobs.compare.evaluate import Evaluation
-    from translator.jobs.compare.tune import Tuning
+    import torch
+
+    from translator.decoding.settings import DecodingSettings
+    from translator.evaluation.settings import BleuTokenizer
+    from translator.jobs.inspect.attention import AttentionViewer
+    from translator.report.tables import Results
     from translator.runs.folder import HeldOut, RunFolder
 
+_WITH_HYPOTHESIS = ("hypothesis", "reference", "source", "overrides", "form", "json")
+_WITH_TUNE = ("run", "tune", "beam_size", "batch_size", "overrides", "device", "force", "form", "json")
+"""Parameters that have an effect together with --hypothesis or --tune."""
 
+_Hypothesis = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE",
+        help="Translations to score in place of a run's; several are compared with the first (repeatable).",
+        rich_help_panel=options.TEST,
+    ),
+]
 _Output = Annotated[
     Path | None, typer.Option(metavar="FILE", help="File to write the translations to.", rich_help_panel=options.OUTPUT)
 ]
@@ -46,8 +69,35 @@ _Tune = Annotated[
 ]
 
 
+class _Search(NamedTuple):
+    """A run and how it translates."""
+
+    run: "RunFolder"
+    settings: "DecodingSettings"
+    device: "torch.device"
+    batch_size: int | None
+    tokenizer: "BleuTokenizer | None"  # of BLEU; None means the run's own
+
+
+class _View(NamedTuple):
+    """Which attention is shown or compared with gold alignments."""
+
+    request: AttentionRequest | None
+    alignments: Path | None
+    view: ViewRequest
+
+    def check(self) -> None:
+        """Raise UsageError for options about attention that have no effect, or no alignment."""
+        if not self.request and not self.alignments:
+            self.view.reject_unused()
+        if self.alignments or (self.request and self.request.format == "pharaoh"):
+            self.view.require_one("--alignments" if self.alignments else "--attention")
+
+
 def evaluate(
+    context: typer.Context,
     run: options.FinishedRun = None,
+    hypothesis: _Hypothesis = [],  # noqa: B006 - read by Typer, never changed
     source: options.Source = None,
     reference: options.Reference = [],  # noqa: B006 - read by Typer, never changed
     output: _Output = None,
@@ -59,6 +109,7 @@ def evaluate(
     layer: options.Layers = None,
     head: options.Heads = None,
     attention_unit: options.AttentionUnit = None,
+    form: options.Format = None,
     json: options.Json = False,
     force: options.Force = False,
     tune: _Tune = None,
@@ -67,120 +118,138 @@ def evaluate(
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Score a model on a test set, with confidence intervals.
+    """Score a model, or translations by any systems, on a test set.
 
-    The scores are BLEU, chrF2 and TER, cased and lowercased.
+    The scores are BLEU, chrF2 and TER, cased and lowercased, with confidence intervals. "-" is standard input.
 
     \b
     Examples:
       translator evaluate
-      translator evaluate runs/demo --beam-size 1
       translator evaluate runs/demo --tune length_penalty
       translator evaluate runs/demo --alignments data/test.align --attention attention.json
       translator evaluate runs/mine --source test.en --reference test.de --output mine.de
+      translator evaluate --hypothesis ours.de --hypothesis theirs.de --reference test.de
     """
-    from translator.jobs.compare.evaluate import evaluate_first, evaluate_run
-    from translator.jobs.compare.tune import tune as tune_setting
+    form = choose_format(form, json=json)
+    if hypothesis:
+        reject_others(context, "--hypothesis", _WITH_HYPOTHESIS, "omit it, or --hypothesis to translate with a run")
+        results = _score_files(hypothesis, reference, source, overrides)
+    else:
+        files = source, *reference, output, alignments
+        test = read_given_test(source, reference, output, force=force)
+        check_output(output, alignments, force=force)
+        request = parse_attention(attention, other_files=files, force=force, formats=())
+        view = _View(request, alignments, ViewRequest(kind, layer, head, attention_unit))
+        view.check()
+        search = _search(run, overrides, beam_size, batch_size, device)
+        if tune is not None:
+            reject_others(context, "--tune", _WITH_TUNE, "give --tune alone: it uses the validation set")
+            results = _tune(search, tune)
+        else:
+            results = _evaluate_run(search, test, view, output, allows_leaked=allow_leaked, drops_leaked=without_leaked)
+    print_result(render(results, form))
+
+
+def _score_files(
+    hypotheses: Sequence[Path], references: Sequence[Path], source: Path | None, overrides: Sequence[str]
+) -> "Results":
+    """Score translations that are read from files."""
+    from translator.jobs.compare.outputs import output_notices, score_outputs
+    from translator.jobs.compare.tables import output_results
+    from translator.jobs.translate.options import take_tokenizer
+
+    others, settings = take_tokenizer(overrides)
+    if others:
+        raise UsageError(f"--set {others[0]}", "nothing is translated with --hypothesis", "omit it")
+    if not references:
+        raise UsageError("--hypothesis", "given without a reference", "add --reference FILE")
+    sides = read_sides(*hypotheses, *references, *([source] if source else []))
+    num_hypotheses, num_sides = len(hypotheses), len(hypotheses) + len(references)
+    read, sources = sides[:num_hypotheses], sides[num_sides:]
+    outputs = score_outputs(read, sides[num_hypotheses:num_sides], sources[0] if sources else None, settings)
+    for notice in output_notices(read, outputs):
+        warn(notice)
+    return output_results(outputs, len(read[0].lines))
+
+
+def _search(
+    run: Path | None, overrides: Sequence[str], beam_size: int | None, batch_size: int | None, device: str
+) -> _Search:
+    """Find the run and the settings that it translates with."""
+    from translator.evaluation.settings import choose_tokenizer
     from translator.jobs.translate.build import choose_device
-    from translator.jobs.translate.load import load
-    from translator.jobs.translate.options import decoding_settings
+    from translator.jobs.translate.options import decoding_settings, take_tokenizer
     from translator.runs.lookup import find_run
 
-    test = read_given_test(source, reference, output, force=force)
-    check_output(output, alignments, force=force)
-    other_files = (source, *reference, output, alignments)
-    request = parse_attention(attention, other_files=other_files, force=force, formats=())
-    view = ViewRequest(kind, layer, head, attention_unit)
-    if not request and not alignments:
-        view.reject_unused()
-    if alignments or (request and request.format == "pharaoh"):
-        view.require_one("--alignments" if alignments else "--attention")
     folder = find_run(run)
     folder.require_finished()
-    settings = decoding_settings(folder.config(), overrides, {"beam_size": beam_size})
-    place, viewer = choose_device(device), None
-    if tune is not None:
-        if test or output or alignments or request:
-            problem = "given together with an option for the test set"
-            raise UsageError("--tune", problem, "give it alone: it uses the validation set")
-        print_result(_tuning_text(tune_setting(folder, tune, settings, device=place, batch_size=batch_size), json=json))
-        return
-    has_files, test = test is not None, test or folder.split("test")
-    if without_leaked:
-        test = _leave_out_leaked(folder, test)
-    if request or alignments:
-        viewer = view.viewer(load(folder, device=place), folder)
-    agreement = viewer.agreement(test, alignments) if viewer and alignments else None
-    notify(f"translating {len(test.source):,} sentences with {folder.place}")
+    config, (decoding, evaluation) = folder.config(), take_tokenizer(overrides)
+    settings = decoding_settings(config, decoding, {"beam_size": beam_size})
+    is_given = len(decoding) < len(overrides)
+    tokenizer = choose_tokenizer(evaluation, config.corpus.target_language) if is_given else None
+    return _Search(folder, settings, choose_device(device), batch_size, tokenizer)
+
+
+def _tune(search: _Search, setting: str) -> "Results":
+    """Compare values of a decoding setting on the validation set."""
+    from translator.jobs.compare.tables import tuning_results
+    from translator.jobs.compare.tune import tune
+
+    run, settings, device, batch_size, tokenizer = search
+    return tuning_results(tune(run, setting, settings, device=device, batch_size=batch_size, tokenizer=tokenizer))
+
+
+def _evaluate_run(
+    search: _Search,
+    given_test: "HeldOut | None",
+    view: _View,
+    output: Path | None,
+    *,
+    allows_leaked: bool,
+    drops_leaked: bool,
+) -> "Results":
+    """Translate a test set and score the translations; write them, and the attention, to files if wanted."""
+    from translator.jobs.compare.evaluate import all_leaked_lines, evaluate_first, evaluate_run
+    from translator.jobs.compare.tables import evaluation_results
+
+    run, settings, device, batch_size, tokenizer = search
+    test = given_test or run.split("test")
+    if drops_leaked:
+        leaked = all_leaked_lines(run, test)
+        notify(f"left out {len(leaked):,} of {len(test.source):,} test pairs, which are also training pairs")
+        test = test.without(leaked)
+    viewer = _open_viewer(search, view)
+    agreement = viewer.agreement(test, view.alignments) if viewer and view.alignments else None
+    notify(f"translating {len(test.source):,} sentences with {run.place}")
     with Display() as display:
         display.working("translating")
         evaluation = evaluate_run(
-            folder, test, settings, device=place, batch_size=batch_size, allow_leaked=allow_leaked
+            run,
+            test,
+            settings,
+            device=device,
+            batch_size=batch_size,
+            allow_leaked=allows_leaked,
+            tokenizer=tokenizer,
         )
     evaluation = evaluation._replace(alignment=agreement)
-    if viewer and request:
+    if viewer and view.request:
         results = ([candidate] for candidate in evaluation.best)
-        with attention_file(request) as keep:
+        with attention_file(view.request) as keep:
             for sentence, [best], attention_maps in with_attention(results, test.source, viewer):
                 keep(sentence, best.text, attention_maps)
     if output is not None:
         write_lines(output, evaluation.hypotheses)
     for notice in evaluation.notices:
         warn(notice)
-    first = None if has_files else evaluate_first(folder, settings, device=place, batch_size=batch_size)
-    if json:
-        more = {"num_sentences": len(test.source), "decoding": settings.model_dump(mode="json")}
-        print_result(as_json(evaluation.as_record() | more | ({"first": first.as_record()} if first else {}), indent=1))
-    else:
-        print_result(_plain_text(evaluation))
-        if first:
-            print_result(f"\ntest set of the run that this one started from\n{_plain_text(first)}")
+    first = None if given_test else evaluate_first(run, settings, device=device, batch_size=batch_size)
+    return evaluation_results(evaluation, first)
 
 
-def _leave_out_leaked(run: "RunFolder", test: "HeldOut") -> "HeldOut":
-    """Return the test pairs that were not trained on, and tell how many were left out."""
-    from translator.jobs.compare.evaluate import all_leaked_lines
+def _open_viewer(search: _Search, view: _View) -> "AttentionViewer | None":
+    """Return the viewer of the attention that is wanted, or None if none is."""
+    if not view.request and not view.alignments:
+        return None
+    from translator.jobs.translate.load import load
 
-    leaked = all_leaked_lines(run, test)
-    notify(f"left out {len(leaked):,} of {len(test.source):,} test pairs, which are also training pairs")
-    return test.without(leaked)
-
-
-def _tuning_text(tuning: "Tuning", *, json: bool) -> str:
-    """Return the validation BLEU of each value, and how to use the best one."""
-    if json:
-        return as_json({"setting": f"decoding.{tuning.setting}", "validation_bleu": tuning.bleu, "best": tuning.best})
-    rows = [f"{tuning.setting} {value:<4g} validation BLEU {number(score, 2)}" for value, score in tuning.bleu.items()]
-    return "\n".join([*rows, f"best: --set decoding.{tuning.setting}={tuning.best:g}"])
-
-
-def _plain_text(evaluation: "Evaluation") -> str:
-    """Return a line per score, per group of sentences and per group of words, then the cost."""
-    rows = [
-        (score.metric, number(score.value, 2), f"95 % interval {score.low:.2f} to {score.high:.2f}   {score.signature}")
-        for score in evaluation.scores
-    ]
-    rows += [
-        ("BLEU", number(group.bleu, 2), f"{group.name}, {group.num_sentences} sentences")
-        for group in [*evaluation.by_length, *evaluation.by_kind]
-    ]
-    rows += [
-        ("F1", number(words.f1, 2), f"{words.name}, {words.num_words} in the references")
-        for words in evaluation.by_frequency
-    ]
-    if alignment := evaluation.alignment:
-        detail = f"precision {alignment.precision:.3f}, recall {alignment.recall:.3f}   {alignment.view}"
-        rows.append(("AER", number(alignment.error_rate, 3), detail))
-    if protected := evaluation.protected:
-        share = 100 * protected.num_kept / max(protected.num_strings, 1)
-        rows.append(
-            ("kept", number(share, 2), f"per cent of {protected.num_strings:,} protected strings in the sources")
-        )
-    lines = [f"{metric:<9} {value:>6}   {detail}" for metric, value, detail in rows]
-    if evaluation.leaked:
-        from translator.jobs.compare.evaluate import leak_notice
-
-        lines.append(leak_notice(evaluation.leaked, len(evaluation.hypotheses)))
-    speed = len(evaluation.hypotheses) / max(evaluation.seconds, 1e-9)
-    lines.append(f"{len(evaluation.hypotheses)} sentences in {evaluation.seconds:.1f} s, {speed:.0f} per second")
-    return "\n".join(lines)
+    return view.view.viewer(load(search.run, device=search.device), search.run)

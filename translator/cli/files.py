@@ -1,6 +1,7 @@
 """Input and output of the commands: checked before any work is done, and written completely or not at all."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING
 from translator.cli.console import print_result
 from translator.errors import MachineError, UsageError
 from translator.storage.files import new_file, write_errors
+from translator.text.reader import bounded_lines, decode_lines, read_lines
 
 if TYPE_CHECKING:
+    from translator.jobs.compare.evaluate import Lines
     from translator.runs.folder import HeldOut
+
+_STANDARD_INPUT = Path("-")
 
 
 def check_output(output: Path | None, *inputs: Path | None, force: bool) -> None:
@@ -58,12 +63,26 @@ def read_given_test(
 
     Raises UsageError if only one of the two is given.
     """
-    from translator.jobs.compare.evaluate import read_test
+    from translator.jobs.compare.evaluate import given_test
 
     if (source is None) != (not references):
         raise UsageError("--source and --reference", "only one of them is given", "give both or neither")
     check_output(output, source, *references, force=force)
-    return read_test(source, *references) if source and references else None
+    return given_test(*read_sides(source, *references)) if source and references else None
+
+
+def read_sides(*paths: Path) -> "list[Lines]":
+    """Read files; "-" is standard input. Raises UsageError if that is given for two of them."""
+    from translator.jobs.compare.evaluate import Lines
+
+    if paths.count(_STANDARD_INPUT) > 1:
+        raise UsageError("-", "given for two files, but standard input is read once", "save one of them in a file")
+    return [
+        Lines("standard input", list(decode_lines(bounded_lines(sys.stdin.buffer.readline), "standard input")))
+        if path == _STANDARD_INPUT
+        else Lines(str(path), list(read_lines(path)))
+        for path in paths
+    ]
 
 
 @contextmanager

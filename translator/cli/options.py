@@ -38,6 +38,16 @@ AllowLeaked = Annotated[
     typer.Option(help="Score even if test pairs occur in the training data.", show_default=False, rich_help_panel=TEST),
 ]
 
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="text|markdown|latex|csv|json",
+        help="Form of the results; csv and json have every number in full.",
+        show_default="text",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Json = Annotated[bool, typer.Option(help="Print JSON instead of text.", show_default=False, rich_help_panel=OUTPUT)]
 Force = Annotated[
     bool, typer.Option(help="Overwrite existing output files.", show_default=False, rich_help_panel=OUTPUT)

@@ -7,7 +7,8 @@ import typer
 
 from translator.cli import options
 from translator.cli.console import as_json, notify, print_result
-from translator.cli.tables import number, rows_of
+from translator.cli.tables import aligned
+from translator.report.tables import number
 from translator.runs import RUNS
 
 
@@ -38,4 +39,4 @@ def runs(
         (run.name, run.state, run.architecture, number(run.bleu, 1), f"{run.num_bytes / 1e6:,.0f} MB", run.changes)
         for run in found
     ]
-    print_result("\n".join(rows_of(head, cells, right=("validation BLEU", "size"))))
+    print_result("\n".join(aligned(head, cells)))

@@ -30,6 +30,11 @@ class Score(NamedTuple):
     high: float
     signature: str
 
+    @property
+    def direction(self) -> str:
+        """Which scores are better, in words."""
+        return "lower is better" if self.metric in LOWER_IS_BETTER else "higher is better"
+
     def __str__(self) -> str:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
@@ -69,7 +74,8 @@ METRICS: dict[str, Callable[..., Any]] = {
     "TER": make_ter,
     "TER cased": partial(make_ter, lowercase=False),
 }
-_MAXIMUM = {"TER": math.inf, "TER cased": math.inf}
+LOWER_IS_BETTER = ("TER", "TER cased")
+_MAXIMUM = dict.fromkeys(LOWER_IS_BETTER, math.inf)
 """The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,15 +19,6 @@ from translator.text.visible import plain_value, visible
 FOLDER = Path(__file__).parent
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {}; script-src {}; connect-src {}"
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-
-
-class Table(NamedTuple):
-    """A table of texts; the first cell of each row is its heading."""
-
-    title: str
-    head: list[str]
-    rows: list[list[str]]
-    note: str = ""
 
 
 def render(template: str, page: object, data: object, *, scripts: Sequence[str] = (), connects: bool = False) -> str:

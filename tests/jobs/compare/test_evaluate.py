@@ -1,7 +1,5 @@
 """A run is not scored on pairs that it was trained on, unless the user insists."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.faults.harness import make_it_write, reseal
@@ -9,7 +7,7 @@ from tests.jobs.compare.conftest import CPU
 from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError
 from translator.jobs.compare.compare import compare_runs
-from translator.jobs.compare.evaluate import RunFacts, evaluate_run, leak_notice, leaked_lines, read_test
+from translator.jobs.compare.evaluate import Lines, RunFacts, evaluate_run, given_test, leak_notice, leaked_lines
 from translator.runs.folder import HeldOut, RunFolder
 
 GREEDY = DecodingSettings(search="greedy")
@@ -60,17 +58,16 @@ def test_scores_are_those_of_the_translations(pair: list[RunFolder]) -> None:
     assert RunFacts.of(pair[0]).steps == 2
 
 
-def test_a_test_set_has_as_many_references_as_sources(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("one\ntwo\n")
-    (tmp_path / "b").write_text("eins\n")
-    with pytest.raises(DataError, match=r"b: 1 lines, but .*a has 2; line n must translate line n"):
-        read_test(tmp_path / "a", tmp_path / "b")
-    assert read_test(tmp_path / "a", tmp_path / "a") == HeldOut(["one", "two"], ["one", "two"], None)
-    several = read_test(tmp_path / "a", tmp_path / "a", tmp_path / "a")
+def test_a_test_set_has_as_many_references_as_sources() -> None:
+    two, one = Lines("two", ["one", "two"]), Lines("b", ["eins"])
+    with pytest.raises(DataError, match=r"b: 1 lines, but two has 2; line n must translate line n"):
+        given_test(two, one)
+    assert given_test(two, two) == HeldOut(["one", "two"], ["one", "two"], None)
+    several = given_test(two, two, two)
     assert several.others == (["one", "two"],)
     assert several.without([1]) == HeldOut(["two"], ["two"], None, (["two"],))
     with pytest.raises(DataError, match="b: 1 lines, but"):
-        read_test(tmp_path / "a", tmp_path / "a", tmp_path / "b")
+        given_test(two, two, one)
 
 
 def test_all_references_of_the_own_test_set_are_used(pair: list[RunFolder]) -> None:

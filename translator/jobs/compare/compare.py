@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import torch
 
+from translator.config import load_config
+from translator.config_files import find_config
 from translator.decoding.settings import DecodingSettings
 from translator.evaluation.comparison import (
     Difference,
@@ -44,6 +46,12 @@ class Comparison(NamedTuple):
     conditions: list[Condition]
     notices: Sequence[str] = ()  # about all runs
     seeds: OverSeeds | None = None  # if several seeds of each config were compared
+
+    @property
+    def all_notices(self) -> list[str]:
+        """The notices about all runs and about each one."""
+        rows = ((row.evaluation.run, row.evaluation.notices) for row in self.rows)
+        return [*self.notices, *(f"{run}: {notice}" for run, notices in rows for notice in notices)]
 
     @property
     def names(self) -> list[str]:
@@ -121,6 +129,11 @@ def compare_runs(
         different = most_different(by_sentence[best], by_sentence[index])
         rows.append(Row(evaluation, RunFacts.of(run), differences[index], different))
     return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions, notices)
+
+
+def check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
+    """Raise UsageError for wrong decoding settings, before any training that a comparison needs."""
+    decoding_settings(load_config(find_config("demo")), overrides, {"beam_size": beam_size})
 
 
 def given_decoding(

@@ -1,7 +1,7 @@
 """Score a run on sentences that it was not trained on: its own test set, or files."""
 
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,6 @@ from translator.jobs.translate.load import load
 from translator.runs.folder import COUNTS, FIRST_TEST, HeldOut, RunFolder
 from translator.text.lines import find_known_pairs, hash_lines
 from translator.text.nfc import nfc
-from translator.text.reader import read_lines
 from translator.text.words import load_counts
 
 _UNCHECKED = "a packed run has no hashes of its training pairs, so test pairs among them are not noticed"
@@ -82,14 +81,50 @@ class RunFacts(NamedTuple):
         )
 
 
-def read_test(source: Path, *references: Path) -> HeldOut:
-    """Read a test set with one or more references. Raise DataError if the files have different numbers of lines."""
-    sources, (target, *others) = list(read_lines(source)), (list(read_lines(path)) for path in references)
-    for path, lines in zip(references, (target, *others), strict=True):
-        if len(sources) != len(lines):
-            problem = f"{len(lines):,} lines, but {source} has {len(sources):,}"
-            raise DataError(str(path), problem, "line n must translate line n")
-    return HeldOut(sources, target, None, tuple(others))
+class Lines(NamedTuple):
+    """The lines of a file or of standard input."""
+
+    place: str
+    lines: list[str]
+
+
+def require_aligned(first: Lines, *others: Lines) -> None:
+    """Raise DataError unless all have as many lines as the first."""
+    for place, lines in others:
+        if len(first.lines) != len(lines):
+            problem = f"{len(lines):,} lines, but {first.place} has {len(first.lines):,}"
+            raise DataError(place, problem, "line n must translate line n")
+
+
+def given_test(source: Lines, *references: Lines) -> HeldOut:
+    """Return a test set with one or more references. Raises DataError if they have different numbers of lines."""
+    require_aligned(source, *references)
+    target, *others = (lines for _, lines in references)
+    return HeldOut(source.lines, target, None, tuple(others))
+
+
+class Scores(NamedTuple):
+    """The scores of translations of a test set."""
+
+    scores: list[Score]
+    by_length: list[GroupScore]  # empty without sources
+    by_kind: list[GroupScore]  # empty if the test set has no kinds
+    by_frequency: list[WordScore]  # empty without counts of words in training
+    notices: list[str]
+
+
+def score(
+    hypotheses: list[str], test: HeldOut, tokenizer: BleuTokenizer, counts: Mapping[str, int] | None = None
+) -> Scores:
+    """Score translations of a test set, whose sources may be missing; `counts` are those of words in training."""
+    target, others, name = test.target, test.others, tokenizer.name
+    return Scores(
+        score_all(hypotheses, target, others=others, tokenizer=name),
+        by_length(hypotheses, target, test.source, others=others, tokenizer=name) if test.source else [],
+        by_kind(hypotheses, target, test.kinds, others=others, tokenizer=name) if test.kinds else [],
+        [] if counts is None else by_frequency(hypotheses, target, counts, others=others),
+        [*notices(hypotheses, target, *others), *([tokenizer.notice] if tokenizer.notice else [])],
+    )
 
 
 def evaluate_run(
@@ -118,24 +153,19 @@ def evaluate_run(
     best = [candidates[0] for candidates in translator.candidates(test.source, settings, batch_size=batch_size)]
     seconds = time.monotonic() - started
     hypotheses, protection = [candidate.text for candidate in best], translator.tokenizer.protection
-    counts, config = load_counts(run.path / COUNTS), translator.config
-    tokenizer = tokenizer or choose_tokenizer(config.evaluation, config.corpus.target_language)
-    target, others = test.target, test.others
+    tokenizer = tokenizer or choose_tokenizer(translator.config.evaluation, translator.config.corpus.target_language)
+    scored = score(hypotheses, test, tokenizer, load_counts(run.path / COUNTS))
     return Evaluation(
         run=run.name,
         decoding=settings,
-        scores=score_all(hypotheses, target, others=others, tokenizer=tokenizer.name),
-        by_length=by_length(hypotheses, target, test.source, others=others, tokenizer=tokenizer.name),
-        by_kind=by_kind(hypotheses, target, test.kinds, others=others, tokenizer=tokenizer.name) if test.kinds else [],
-        by_frequency=[] if counts is None else by_frequency(hypotheses, target, counts, others=others),
+        scores=scored.scores,
+        by_length=scored.by_length,
+        by_kind=scored.by_kind,
+        by_frequency=scored.by_frequency,
         best=best,
         seconds=seconds,
         leaked=leaked,
-        notices=[
-            *([_UNCHECKED] if run.is_packed else []),
-            *notices(hypotheses, target, *others),
-            *([tokenizer.notice] if tokenizer.notice else []),
-        ],
+        notices=[*([_UNCHECKED] if run.is_packed else []), *scored.notices],
         tokenizer=tokenizer.name,
         protected=Protected(*protection.count_kept(test.source, hypotheses)) if protection.slots else None,
     )

@@ -8,7 +8,7 @@ import torch
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.metrics import bleu
-from translator.evaluation.settings import choose_tokenizer
+from translator.evaluation.settings import BleuTokenizer, choose_tokenizer
 from translator.jobs.translate.load import load
 from translator.runs.folder import RunFolder
 from translator.settings import expected_name
@@ -39,17 +39,18 @@ def tune(
     *,
     device: torch.device,
     batch_size: int | None = None,
+    tokenizer: BleuTokenizer | None = None,
 ) -> Tuning:
     """Translate the validation sentences of a run once per value. Raises UsageError for a setting that is not in TUNABLE."""
     if setting not in TUNABLE:
         raise UsageError("--tune", f"found {setting!r}, expected {expected_name(setting, TUNABLE)}")
     translator, validation = load(run, device=device), run.split("validation")
     config, scores = translator.config, {}
-    tokenizer = choose_tokenizer(config.evaluation, config.corpus.target_language).name
+    tokenizer = tokenizer or choose_tokenizer(config.evaluation, config.corpus.target_language)
     for value in TUNABLE[setting]:
         changed = settings.model_copy(update={setting: value})
         hypotheses = [
             best.text for best, *_ in translator.candidates(validation.source, changed, batch_size=batch_size)
         ]
-        scores[value] = bleu(hypotheses, validation.target, tokenizer=tokenizer)
+        scores[value] = bleu(hypotheses, validation.target, tokenizer=tokenizer.name)
     return Tuning(setting, scores)

@@ -20,25 +20,20 @@ import torch
 from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
-from translator.jobs.compare.evaluate import RunFacts, leak_notice
+from translator.jobs.compare.evaluate import leak_notice
+from translator.jobs.compare.tables import GROUPINGS, condition_tables, score_tables, signature_table
 from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
-from translator.report.chart import Chart, Line, text_of
+from translator.report.chart import Chart, Line
 from translator.report.curves import CURVES, learning_curves
-from translator.report.page import Table, render
+from translator.report.page import render
 from translator.runs.folder import JOURNAL, HeldOut, RunFolder
 from translator.text.words import split_words
 from translator.training.journal import read_journal
 
 Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 
-_GROUPINGS = {
-    "by_length": ("BLEU by words of the source", "sentences"),
-    "by_kind": ("BLEU by kind of sentence", "sentences"),
-    "by_frequency": ("F1 of words by times in training", "words"),
-}
-"""Attributes of `Evaluation`, each with the title of its chart and what is counted in a group."""
 _MAX_POINTS = 128
 """Points of each learning curve."""
 _MAX_WEIGHTS = 1_500_000
@@ -79,10 +74,10 @@ def report(
 
 def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> str:
     """Return the page as HTML; `curves` and `attention` have one entry per run."""
-    names, notices, curve_charts = comparison.names, [*comparison.notices], list[Chart]()
+    names, notices, curve_charts = comparison.names, [*comparison.all_notices], list[Chart]()
     for evaluation in (row.evaluation for row in comparison.rows):
         leak = [leak_notice(evaluation.leaked, len(evaluation.best))] if evaluation.leaked else []
-        notices += [f"{evaluation.run}: {notice}" for notice in [*leak, *evaluation.notices]]
+        notices += [f"{evaluation.run}: {notice}" for notice in leak]
     for curve, kind in CURVES.items():
         lines = [Line(name, run_curves[curve]) for name, run_curves in zip(names, curves, strict=True)]
         curve_charts.append(Chart(kind.title, "updates", lines))
@@ -91,8 +86,8 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
         "verdict": comparison.verdict,
         "runs": names,
         "notices": notices,
-        "scores": _score_tables(comparison),
-        "conditions": _condition_tables(comparison),
+        "scores": [*score_tables(comparison), signature_table(comparison.rows[0].evaluation)],
+        "conditions": condition_tables(comparison),
         "groups": _group_charts(comparison),
         "curves": curve_charts,
         "attention_notice": NOTICE,
@@ -100,44 +95,10 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
     return render("page.html", page, data_of(comparison, curves, attention), scripts=("map.js", "page.js"))
 
 
-def _score_tables(comparison: Comparison) -> list[Table]:
-    """Return each run's scores with intervals and tests; before that, scores over seeds if there are several."""
-    scores = comparison.rows[0].evaluation.scores
-    tables = []
-    if seeds := comparison.seeds:
-        head = ["config", "mean BLEU", "standard deviation", "mean below the best"]
-        rows = [
-            [score.config, f"{score.mean:.1f}", f"{score.deviation:.1f}", str(score.difference)]
-            for score in seeds.configs
-        ]
-        note = f"{seeds.num_seeds} seeds each; 95 % intervals and p by Welch's t test over seeds."
-        tables.append(Table("Scores over seeds", head, rows, note))
-    head, rows = ["run", *(score.metric for score in scores), "BLEU below the best"], []
-    for number, row in enumerate(comparison.rows):
-        below = "the best" if number == comparison.best else str(row.test)
-        rows.append([row.evaluation.run, *map(str, row.evaluation.scores), below])
-    note = (
-        f"{len(comparison.test.target):,} sentences, {comparison.decoding.summary}. Brackets contain 95 % intervals; p by "
-        f"paired bootstrap, corrected (Holm 1979). TER: lower is better. BLEU: {scores[0].signature}"
-    )
-    return [*tables, Table("Scores of each run", head, rows, note)]
-
-
-def _condition_tables(comparison: Comparison) -> list[Table]:
-    """Return a table of unequal conditions, if there are any, and one of what is needed to repeat each run."""
-    head, facts = ["", *comparison.names], []
-    for name in RunFacts._fields:
-        values = (getattr(row.facts, name) for row in comparison.rows)
-        cells = [value if isinstance(value, str) else text_of(value) for value in values]
-        facts.append([name.replace("_", " "), *cells])
-    unequal = [[condition.name, *condition.values] for condition in comparison.conditions]
-    return [*([Table("Unequal conditions", head, unequal)] if unequal else []), Table("Each run", head, facts)]
-
-
 def _group_charts(comparison: Comparison) -> list[Chart]:
     """Return the scores of groups of sentences or words, one chart per grouping that the test set allows."""
     charts = []
-    for grouping, (title, counted) in _GROUPINGS.items():
+    for grouping, (title, counted, _) in GROUPINGS.items():
         lines, labels = [], list[tuple[str, str]]()
         for evaluation in (row.evaluation for row in comparison.rows):
             groups = getattr(evaluation, grouping)

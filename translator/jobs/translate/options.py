@@ -7,6 +7,7 @@ from translator.config import Config, apply_override, check_table
 from translator.config_errors import Origin
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
+from translator.evaluation.settings import EvaluationSettings
 
 
 class DecodingOptions(TypedDict, total=False):
@@ -42,6 +43,15 @@ def with_options(settings: DecodingSettings, options: Mapping[str, object]) -> D
     places = {f"decoding.{name}": name for name in options}
     table = {**settings.model_dump(exclude_none=True), **options}
     return check_table(table, "decoding", DecodingSettings, Origin("translate", "", options=places))
+
+
+def take_tokenizer(overrides: Sequence[str]) -> tuple[list[str], EvaluationSettings]:
+    """Return the overrides without `evaluation.tokenizer=NAME`, and the settings that these make."""
+    rest = [override for override in overrides if not override.startswith("evaluation.")]
+    taken, tables = [override for override in overrides if override not in rest], {"evaluation": dict[str, object]()}
+    for override in taken:
+        apply_override(tables, override)
+    return rest, check_table(tables["evaluation"], "evaluation", EvaluationSettings, Origin("--set", "", tuple(taken)))
 
 
 def decoding_settings(
