@@ -157,15 +157,14 @@ def translate(
     folder, translator = _load(run, checkpoint, device, engine)
     flags = {"beam_size": beam_size, "num_best": num_best, "no_repeat_ngram": no_repeat_ngram}
     settings = decoding_settings(translator.config, overrides, flags, num_best="own" if json else "given")
-    is_ranked = settings.num_best > 1 and not json
-    if is_ranked and request and request.file is None:
-        raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
     viewer = view.viewer(translator, folder) if request else None
     search = partial(translator.candidates, settings=settings, batch_size=batch_size, with_words=json)
     blocks = input_blocks(text, input, translator.config.corpus.source_language if paragraphs else None)
     prefix, is_typed = None if prefix_column else prefix or "", is_interactive(text, input)
     results = _translated(translator, blocks, search, viewer, prefix=prefix, by_sentence=by_sentence, is_typed=is_typed)
-    _write(results, output, request, json=json, is_ranked=is_ranked, has_file=input is not None)
+    _write(
+        results, output, request, json=json, is_ranked=settings.num_best > 1 and not json, has_file=input is not None
+    )
 
 
 def _reject_conflicts(text: list[str] | None, input: Path | None, prefix: str | None, *, prefix_column: bool) -> None:  # noqa: A002
@@ -255,6 +254,8 @@ def _write(
     is_ranked: bool,  # one line per candidate
     has_file: bool,  # of input
 ) -> None:
+    if is_ranked and request and request.file is None:
+        raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
     shows_count = has_file and not (output is None and sys.stdout.isatty())
     with line_writer(output) as write, attention_file(request) as keep, count_lines(results, shows_count) as counted:
         for number, (source, candidates, attention_maps) in enumerate(counted, 1):
