@@ -49,7 +49,7 @@ def test_a_run_can_start_from_the_parameters_of_another(here: Path, program: Pro
     other = [*more, "tokenizer.kind=bpe"]
     result = program("train", "demo.toml", *sets(other))
     assert result.code == 4
-    assert "training.initialise_from: runs/demo has another tokenizer" in result.errors
+    assert "training.initialise_from: runs/demo has a different tokenizer" in result.errors
 
 
 def test_protected_strings_are_copied_by_a_trained_run(here: Path, program: Program) -> None:
@@ -317,7 +317,11 @@ TEST_FILES = ("--source", "test.en", "--reference", "test.de")
         (["translate", "--input", "missing"], 3, "missing: no such file"),
         (["translate", "--input", "missing", "--output", "test.en", "--force"], 3, "missing: no such file"),
         (["compare", "runs/demo", "runs/demo", "--seeds", "2"], 2, "runs/demo: is a run, which has one seed"),
-        (["compare", "demo.toml", "demo-additive.toml"], 2, "runs/demo: was trained with other settings: decoder.num"),
+        (
+            ["compare", "demo.toml", "demo-additive.toml"],
+            2,
+            "runs/demo: was trained with different settings: decoder.num",
+        ),
         (["evaluate", "--source", "test.en"], 2, "only one of them is given"),
         (["evaluate", "--source", "test.en", "--reference", "train.de"], 3, "300 lines, but test.en has 12"),
         (["evaluate", *TEST_FILES, "--output", "test.de", "--force"], 2, "test.de is the same file"),

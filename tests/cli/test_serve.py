@@ -68,6 +68,6 @@ def test_a_port_in_use_and_a_wrong_layer_are_named(here: Path, program: Program)
     assert (result.code, "--layer: found 9, expected 1 to 1" in result.errors) == (2, True)
     for host, code in (("192.0.2.1", 5), ("no.such.host.invalid", 5)):
         result = program("serve", "runs/demo", "--host", host)
-        assert (result.code, f"{host}:8000: cannot listen there" in result.errors) == (code, True)
+        assert (result.code, f"{host}:8000: cannot listen on this address" in result.errors) == (code, True)
     result = program("serve", "nowhere")
     assert result.code == 4

@@ -117,7 +117,7 @@ def test_d07_a_missing_gpu_is_named(runs: TrainingRuns, tmp_path: Path) -> None:
 
 
 WIDE = "model.feed_forward_dim=2048", "training.batch_tokens=100000", "training.steps=1"
-NOTICE = "memory ran out: each micro-batch is now cut in "
+NOTICE = "out of memory: each micro-batch is now split into "
 
 
 def test_d09_a_memory_limit_halves_the_micro_batch(runs: TrainingRuns, tmp_path: Path) -> None:

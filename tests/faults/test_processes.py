@@ -167,7 +167,7 @@ def test_a_run_with_the_port_of_another_is_rejected_and_the_other_unharmed(runs:
 
 def test_a_process_that_does_not_come_is_not_waited_for_forever(runs: TrainingRuns, tmp_path: Path) -> None:
     for rank, message in (
-        (0, "only some of the 2 processes are here after 2 s"),
+        (0, "only some of the 2 processes have connected after 2 s"),
         (1, "first process cannot be reached"),
     ):
         done = runs.start(

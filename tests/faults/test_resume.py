@@ -258,4 +258,4 @@ def test_a09_other_sentences_are_refused_with_both_fingerprints_and_other_test_s
     (corpus / "test.de").write_bytes((corpus / "test.de").read_bytes().replace(b" ", b" etwa ", 1))
     done = commands.run(corpus, *words, "--output", "run")
     assert done.code == 0
-    assert "warning: test.en and test.de: other test sentences" in done.error_text.replace(f"{corpus}/", "")
+    assert "warning: test.en and test.de: different test sentences" in done.error_text.replace(f"{corpus}/", "")

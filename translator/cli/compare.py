@@ -51,7 +51,7 @@ def compare(
 ) -> None:
     """Find out which of several models is better.
 
-    All translate one test set with the same decoding. A config without a finished run is trained first.
+    All models translate the same test set with the same decoding settings. A config without a finished run is trained first.
     One run of each model is compared by a paired bootstrap test on the test set. With --seeds, configs are compared by
     Welch's t test on their mean BLEU over several seeds.
 

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 _To = Annotated[str, typer.Option(metavar="ctranslate2|transformers", help="Library to convert for.")]
 _Output = Annotated[
-    Path | None, typer.Option(help="Folder to write.", show_default="named like the library, in the run folder")
+    Path | None, typer.Option(help="Folder to write.", show_default="in the run folder, named after the library")
 ]
 _Source = Annotated[
-    Path | None, typer.Option(help="Sentences to compare translations of.", show_default="the run's validation set")
+    Path | None,
+    typer.Option(help="Sentences to translate with both libraries.", show_default="the run's validation set"),
 ]
 _Quantization = Annotated[
     str | None,
     typer.Option(
-        metavar="int8|int16|float16|...", help="Quantize the parameters (ctranslate2).", show_default="not quantized"
+        metavar="int8|int16|float16|...",
+        help="Quantize the parameters (ctranslate2 only).",
+        show_default="not quantized",
     ),
 ]
 _Agreement = Annotated[
@@ -37,7 +40,7 @@ _Agreement = Annotated[
     ),
 ]
 _Push = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Also upload it to the Hugging Face hub (transformers).")
+    str | None, typer.Option(metavar="NAME", help="Also upload the model to the Hugging Face hub (transformers only).")
 ]
 
 
@@ -54,8 +57,9 @@ def export(
 ) -> None:
     """Convert a Transformer for another library and check the result.
 
-    Sentences are translated with both, by greedy search and with beam size 5. `ctranslate2` is a fast inference engine, used
-    by `translator translate --engine ctranslate2`; `transformers` is the library of the Hugging Face hub.
+    Some sentences are translated with both libraries, by greedy search and with beam size 5, and compared. `ctranslate2` is
+    a fast inference engine, used by `translator translate --engine ctranslate2`; `transformers` is the library of the
+    Hugging Face hub.
 
     \b
     Examples:
@@ -92,7 +96,7 @@ def export(
 
 def _reject(option: str, value: object, library: str) -> None:
     if value is not None:
-        raise UsageError(option, f"has no meaning with --to {library}", f"omit {option}")
+        raise UsageError(option, f"cannot be used with --to {library}", f"omit {option}")
 
 
 def _export_checkpoint(

@@ -81,7 +81,7 @@ Kind = Annotated[
     str | None,
     typer.Option(
         metavar="cross|self|encoder|decoder",
-        help="Cross-attention, or self-attention of both sides or one.",
+        help="Cross-attention, or self-attention of both sides, the encoder or the decoder.",
         show_default="cross",
         rich_help_panel=ATTENTION,
     ),
@@ -104,7 +104,7 @@ Layers = Annotated[
         "--layer",
         metavar="N|all",
         help="Layer to show.",
-        show_default="the layer that aligns best; all with --head all and of self-attention",
+        show_default="the layer that aligns best; all with --head all or self-attention",
         rich_help_panel=ATTENTION,
     ),
 ]
@@ -122,7 +122,7 @@ AttentionUnit = Annotated[
     Literal["word", "token"] | None,
     typer.Option(
         metavar="word|token",
-        help="What attention is shown between; words of scripts without spaces are tokens.",
+        help="Show attention between words or tokens; in scripts without spaces, words are tokens.",
         show_default="word",
         rich_help_panel=ATTENTION,
     ),
@@ -131,7 +131,10 @@ AttentionUnit = Annotated[
 Licence = Annotated[
     str | None,
     typer.Option(
-        "--license", metavar="ID", help="Licence of the model, e.g. apache-2.0.", show_default="to be filled in"
+        "--license",
+        metavar="ID",
+        help="Licence of the model, e.g. apache-2.0.",
+        show_default="left open in the model card",
     ),
 ]
 Device = Annotated[str, typer.Option(metavar="cpu|cuda|auto", help="Device to run on.", rich_help_panel=MACHINE)]

@@ -22,12 +22,10 @@ def pack(
     force: options.Force = False,
     device: options.Device = "auto",
 ) -> None:
-    """Write a run into one file, to be shared.
+    """Pack a run into one file to share it.
 
-    It has the parameters, tokenizer, config, hashes and a model card.
-
-    The file contains no sentence of the corpus and no path. It is scored on the run's test set for the card, and every
-    command that reads a run takes it.
+    The file contains the parameters, tokenizer, config, hashes and a model card, but no sentence of the corpus and no path.
+    For the card, the run is scored on its test set. Every command that reads a run accepts the file.
 
     \b
     Examples:

@@ -37,7 +37,7 @@ def report(
 ) -> None:
     """Write a web page with scores, curves, sentences and attention.
 
-    The page is one HTML file that loads no other. Several runs are compared as by `translator compare`.
+    The page is a single self-contained HTML file. Several runs are compared as in `translator compare`.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ def runs(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with runs.")] = RUNS,
     json: options.Json = False,
 ) -> None:
-    """List your runs with state, score and changed settings.
+    """List runs with their state, score and changed settings.
 
     Changed settings are those that differ from the config that the run is named after.
 

@@ -9,7 +9,7 @@ from translator.cli.console import notify, warn
 from translator.errors import MachineError, UsageError
 
 _Host = Annotated[str, typer.Option(help="Address to listen on.")]
-_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")]
+_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")]
 
 
 def serve(
@@ -22,9 +22,9 @@ def serve(
     device: options.Device = "auto",
     engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine.")] = "torch",
 ) -> None:
-    """Translate over HTTP, for visitors of a page and for programs.
+    """Serve translations over HTTP, as a web page and an API.
 
-    Only this machine can connect, unless --host says otherwise. SIGTERM and Ctrl-C finish the answers in flight. Requires
+    Only this machine can connect unless --host is given. On SIGTERM or Ctrl-C, open requests are answered first. Requires
     starlette and uvicorn: pip install starlette uvicorn
 
     \b
@@ -60,7 +60,7 @@ def serve(
         limits = Limits()
         service = Service(translator, viewer, settings, name=folder.name, limits=limits)
         if listener.getsockname()[0] in ("0.0.0.0", "::"):
-            warn("everyone who can reach this machine can connect, without encryption")
+            warn("anyone who can reach this machine can connect, and the connection is not encrypted")
         server = new_server(service, listener, limits)
         notify(f"serving {folder.place} on {address_of(listener)}")
         server.run(sockets=[listener])

@@ -36,12 +36,13 @@ _Columns = Annotated[
     typer.Option(metavar="SOURCE,TARGET", help="Columns of the corpus, by number or name.", show_default=False),
 ]
 _Output = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Run folder.", show_default="runs/<name of the config>")
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Run folder.", show_default="in runs/, named after config, corpus and changes"),
 ]
 _Overwrite = Annotated[bool, typer.Option(help="Delete the run folder and start over.", show_default=False)]
 _Teacher = Annotated[
     str | None,
-    typer.Option(metavar="RUN[,RUN...]", help="Also train on the translations of the training sources by these runs."),
+    typer.Option(metavar="RUN[,RUN...]", help="Also train on these runs' translations of the training sources."),
 ]
 _StartFrom = Annotated[
     str | None,

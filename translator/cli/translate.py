@@ -41,7 +41,7 @@ _Run = Annotated[
     list[str],
     typer.Option(
         metavar="RUN",
-        help="Folder or name of a run; several translate together (repeatable).",
+        help="Folder or name of a run; several runs form an ensemble (repeatable).",
         show_default=options.LATEST,
     ),
 ]
@@ -90,11 +90,12 @@ _NoRepeatNgram = Annotated[
     ),
 ]
 _SplitSentences = Annotated[
-    bool, typer.Option(help="Translate the sentences of a line separately and join them again.", show_default=False)
+    bool,
+    typer.Option(help="Split lines into sentences, translate each, and join the translations.", show_default=False),
 ]
 _Paragraphs = Annotated[
     bool,
-    typer.Option(help="Join wrapped lines to paragraphs, translated by --split-sentences.", show_default=False),
+    typer.Option(help="Join wrapped lines into paragraphs; implies --split-sentences.", show_default=False),
 ]
 _Engine = Annotated[
     str,
@@ -131,8 +132,8 @@ def translate(
 ) -> None:
     """Translate text with a trained model.
 
-    The text is in arguments, in a file or on standard input. Lines from a pipe are translated as soon as no more arrive,
-    so another program can write a line and wait for the answer.
+    The text comes from arguments, a file or standard input. Lines from a pipe are translated as they arrive, so that
+    another program can write a line and wait for its translation.
 
     \b
     Examples:

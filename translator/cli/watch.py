@@ -37,7 +37,7 @@ def watch(run: _Run = None) -> None:
     On a terminal, curves and sample translations are shown until training ends or you press Ctrl-C. Elsewhere a table is
     printed once. Only the journal is read, so runs of other processes and finished runs can be watched too.
 
-    The training loss includes label smoothing. Cross-entropy, perplexity and BLEU are of the validation sentences;
+    The training loss includes label smoothing. Cross-entropy, perplexity and BLEU are measured on the validation sentences;
     perplexity, exp(cross-entropy), is the number of equally probable tokens between which the model would be as uncertain.
 
     \b

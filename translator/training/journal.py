@@ -67,7 +67,7 @@ class Journal:
             try:
                 os.fsync(self._descriptor)
             except OSError as error:
-                self._warn(f"{self._path}: may not be on the disk ({error.strerror})")
+                self._warn(f"{self._path}: may not have reached the disk ({error.strerror})")
 
     def _open(self) -> int:
         return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -195,7 +195,7 @@ def _open_store(rank: int, size: int) -> "Store":
         except RuntimeError as error:
             if "in use" in str(error):
                 raise MachineError(place, "the port is in use", "choose another MASTER_PORT") from error
-            problem = f"only some of the {size} processes are here after {_MEETING_SECONDS} s"
+            problem = f"only some of the {size} processes have connected after {_MEETING_SECONDS} s"
             raise MachineError(place, problem, "see the messages of the others") from error
     _wait_for_port(host, port)
     if not _is_store(host, port):
@@ -258,7 +258,7 @@ def _require_equal_settings(store: "Store", rank: int, size: int, settings: Mapp
     Raises MachineError if the processes do not all come, or belong to several runs.
     """
     if store.add(f"rank {rank}", 1) > 1 or store.compare_set("size", "", str(size)) != str(size).encode():
-        problem = f"another run uses it: it has a process {rank} already, or another number of processes than {size}"
+        problem = f"another run uses this port: it already has a process {rank}, or does not have {size} processes"
         raise MachineError("MASTER_PORT", problem, "choose another")
     store.set(f"settings {rank}", json.dumps(settings))
     store.set_timeout(timedelta(seconds=_MEETING_SECONDS))

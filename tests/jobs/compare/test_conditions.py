@@ -42,7 +42,9 @@ def test_strict_rejects_every_condition_by_its_name(pair: list[RunFolder], name:
     conditions = unequal_conditions(pair, decoding=True)
     assert [condition.name for condition in conditions] == [name]
     assert len(conditions[0].values) == 2
-    with pytest.raises(UsageError, match=rf"--strict: unequal conditions: {name} \(.+, .+\); train the models alike"):
+    with pytest.raises(
+        UsageError, match=rf"--strict: unequal conditions: {name} \(.+, .+\); train the models under equal conditions"
+    ):
         require_equal(conditions)
 
 

@@ -49,7 +49,7 @@ def test_runs_with_different_tokenizers_cannot_translate_together(pair: list[Run
 
 
 def test_ctranslate2_translates_with_one_run(pair: list[RunFolder]) -> None:
-    with pytest.raises(UsageError, match=r"--engine: found 'ctranslate2', but several runs translate together"):
+    with pytest.raises(UsageError, match=r"--engine: found 'ctranslate2', but the runs form an ensemble"):
         load(ensemble_of(pair), engine="ctranslate2")
 
 

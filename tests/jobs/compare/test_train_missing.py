@@ -95,7 +95,9 @@ def test_a_finished_run_with_other_settings_is_rejected(trainer: Trainer, config
     [run] = find(config)
     table, name = key.split(".")
     configure(run, **{table: {name: 9 if table == "training" else 0.9}})
-    with pytest.raises(UsageError, match=rf"runs/mine: was trained with other settings: {key} was (9|0\.9), is .* in "):
+    with pytest.raises(
+        UsageError, match=rf"runs/mine: was trained with different settings: {key} was (9|0\.9), is .* in "
+    ):
         find(config)
     assert trainer.seeds == [1]
 

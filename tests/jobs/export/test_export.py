@@ -57,7 +57,7 @@ def test_an_export_of_other_parameters_is_rejected(run: RunFolder, monkeypatch: 
     monkeypatch.setattr(RunFolder, "parameters_digest", lambda self: "0" * 64)
     exported(run)
     monkeypatch.undo()
-    with pytest.raises(ModelError, match=r"was exported from other parameters .*--force"):
+    with pytest.raises(ModelError, match=r"was exported from different parameters .*--force"):
         load(run, engine="ctranslate2")
 
 

@@ -183,10 +183,10 @@ def test_without_the_library_the_checkpoint_is_written_with_a_warning(
     [
         (["--push", "a/b/c"], 2, "--push: found 'a/b/c'"),
         (["--push", "me/tiny"], 5, "--push: you are not logged in to the Hugging Face hub; type: hf auth login"),
-        (["--quantization", "int8"], 2, "--quantization: has no meaning with --to transformers"),
+        (["--quantization", "int8"], 2, "--quantization: cannot be used with --to transformers"),
         (["--license", "?"], 2, "--license: found '?', expected an identifier"),
         (["--to", "onnx"], 2, "--to: found 'onnx', expected 'ctranslate2' or 'transformers'"),
-        (["--to", "ctranslate2", "--push", "me/tiny"], 2, "--push: has no meaning with --to ctranslate2"),
+        (["--to", "ctranslate2", "--push", "me/tiny"], 2, "--push: cannot be used with --to ctranslate2"),
     ],
 )
 def test_options_are_checked_before_anything_is_written(

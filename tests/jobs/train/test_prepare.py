@@ -53,7 +53,7 @@ def test_an_existing_run_is_opened_without_changing_it(corpus: Path) -> None:
 def test_other_settings_or_sentences_are_refused(corpus: Path) -> None:
     run = prepared(corpus).run
     before = snapshot(run.path)
-    with pytest.raises(UsageError, match=r"was started with other settings: model\.dropout was 0\.3, is now 0\.5"):
+    with pytest.raises(UsageError, match=r"was started with different settings: model\.dropout was 0\.3, is now 0\.5"):
         prepared(corpus, "model.dropout=0.5")
     recorded = run.record().corpus
     for split, name, old in (
@@ -63,7 +63,7 @@ def test_other_settings_or_sentences_are_refused(corpus: Path) -> None:
         text = (corpus / f"{split}.de").read_text()
         (corpus / f"{split}.de").write_text(text.replace(text.split()[0], "Etwas", 1))
         message = (
-            rf"was started with other {name} sentences \(fingerprint {old}, now [0-9a-f]{{64}}\); restore the files"
+            rf"was started with different {name} sentences \(fingerprint {old}, now [0-9a-f]{{64}}\); restore the files"
         )
         with pytest.raises(DataError, match=message):
             prepared(corpus)
@@ -82,7 +82,7 @@ def test_a_changed_or_missing_test_set_is_reported_and_training_may_resume(corpu
     prepared(corpus, notices=notices)
     (corpus / "test.en").unlink()
     prepared(corpus, notices=notices)
-    assert f"test.de: other test sentences (fingerprint {fingerprint.fingerprint}, now " in notices[0]
+    assert f"test.de: different test sentences (fingerprint {fingerprint.fingerprint}, now " in notices[0]
     assert "test.en: no such file" in notices[1]
     assert all(notice.startswith("warning: ") and "this run still reports scores on" in notice for notice in notices)
 
@@ -141,4 +141,4 @@ def test_all_references_of_the_test_set_are_kept(corpus: Path) -> None:
     prepared(corpus, notices=(later := list[str]()))
     (corpus / "test.de.1").write_text(text)
     prepared(corpus, notices=later)
-    assert [notice.partition(" (")[0].endswith("other test sentences") for notice in later] == [True]
+    assert [notice.partition(" (")[0].endswith("different test sentences") for notice in later] == [True]

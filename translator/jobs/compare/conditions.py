@@ -68,4 +68,4 @@ def require_equal(conditions: Sequence[Condition]) -> None:
     """Raise UsageError naming every condition that differs."""
     if conditions:
         problem = f"unequal conditions: {'; '.join(map(str, conditions))}"
-        raise UsageError("--strict", problem, "train the models alike, or compare with --no-strict")
+        raise UsageError("--strict", problem, "train the models under equal conditions, or compare with --no-strict")

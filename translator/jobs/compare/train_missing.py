@@ -29,11 +29,11 @@ class PlannedRun(NamedTuple):
     run: RunFolder
 
     def require_same_settings(self) -> None:
-        """Raise UsageError if the finished run was trained with other settings, decoding aside."""
+        """Raise UsageError if the finished run was trained with different settings, decoding aside."""
         if changed := differences(settings_of(self.run), flatten(self.config), may_change=NO_EFFECT):
             listed = "; ".join(f"{key} was {old!r}, is {new!r} in {self.path}" for key, old, new in changed)
             advice = f"type {self.run.path} to compare it as it is, or move it away to have the config trained"
-            raise UsageError(str(self.run.path), f"was trained with other settings: {listed}", advice)
+            raise UsageError(str(self.run.path), f"was trained with different settings: {listed}", advice)
 
 
 def plan_runs(path: Path, root: Path, *, num_seeds: int = 1) -> list[PlannedRun]:
@@ -58,7 +58,7 @@ def train_missing(
 
     `open_observer` takes the name of what is trained. By default a CPU trains one run after the other in this process, and a
     GPU as many as its free memory should hold.
-    Raises UsageError if a finished run was trained with other settings than its config has.
+    Raises UsageError if a finished run was trained with different settings than its config has.
     """
     missing = {}
     for plan in planned:

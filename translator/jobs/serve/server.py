@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=1024)
     except (OSError, OverflowError) as error:
-        problem = f"cannot listen there ({getattr(error, 'strerror', None) or error})"
+        problem = f"cannot listen on this address ({getattr(error, 'strerror', None) or error})"
         raise MachineError(f"{host}:{port}", problem, "choose another --host or --port") from error
 
 

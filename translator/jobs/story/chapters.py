@@ -100,7 +100,7 @@ def train_chapters(
     for plan, run in zip(planned, runs, strict=True):
         is_other = run.is_run and bool(differences(settings_of(run), flatten(plan.config), may_change=frozenset()))
         if is_other:
-            notify(f"{plan.chapter.name}: the run has other settings and is trained again")
+            notify(f"{plan.chapter.name}: the run has different settings and is trained again")
         if is_other or not run.is_finished:
             commands[plan.chapter.name] = train_command(
                 plan.path, run.path, overrides=plan.overrides, device=device, made_by="train", overwrite=is_other

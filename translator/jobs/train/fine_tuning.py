@@ -51,7 +51,7 @@ def first_run(config: Config) -> RunFolder | None:
     first.require_single("the start of another run")
     first.require_finished()
     if first.is_packed:
-        problem = f"{first.place} is a packed run, which does not know the pairs that it has learned from"
+        problem = f"{first.place} is a packed run, which has no record of its training pairs"
         raise UsageError("training.initialise_from", problem, "name the run folder that it was made from")
     return first
 
@@ -64,8 +64,8 @@ def initial_parameters(config: Config, tokenizer: Tokenizer) -> dict[str, torch.
     if (first := first_run(config)) is None:
         return None
     if first.record().tokenizer != tokenizer.fingerprint:
-        problem = f"{first.path} has another tokenizer, so its token ids have other meanings"
-        advice = f"use that one: --set tokenizer.path={first.path}"
+        problem = f"{first.path} has a different tokenizer, so token ids do not match"
+        advice = f"use that tokenizer: --set tokenizer.path={first.path}"
         raise ModelError("training.initialise_from", problem, advice)
     check_parameters(first.final / MODEL, config, vocabularies_of(tokenizer))
     return read_parameters(first.final / MODEL)

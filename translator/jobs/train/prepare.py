@@ -69,7 +69,7 @@ class Prepared(NamedTuple):
 def prepare(config: Config, folder: Path, *, overwrite: bool, notify: Notify) -> Prepared:
     """Open the run folder to resume training, or create it.
 
-    Raises UsageError or DataError if the run was started with other settings or sentences, MachineError if the folder is
+    Raises UsageError or DataError if the run was started with different settings or sentences, MachineError if the folder is
     not a run.
     """
     run = RunFolder(folder)
@@ -95,7 +95,7 @@ def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         advice = (
             "only the length of training, logging and checkpoints may change; give another --output, or --overwrite"
         )
-        raise UsageError(str(run.path), f"was started with other settings: {changes}", advice)
+        raise UsageError(str(run.path), f"was started with different settings: {changes}", advice)
     filtered, _, held_out = read_splits(config.corpus, reads_test=False)
     validation = held_out["validation"]
     recorded = run.record().corpus
@@ -104,7 +104,7 @@ def reopen(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         ("validation", validation.fingerprint, recorded.validation.fingerprint),
     ):
         if found != expected:
-            problem = f"was started with other {split} sentences (fingerprint {expected}, now {found})"
+            problem = f"was started with different {split} sentences (fingerprint {expected}, now {found})"
             raise DataError(str(run.path), problem, "restore the files, or give another --output, or --overwrite")
     test = recorded.test if "test" not in held_out else None
     if test is not None and (change := _change_of_test(config.corpus, test.fingerprint)):
@@ -119,7 +119,7 @@ def _change_of_test(settings: CorpusSettings, expected: str) -> str | None:
     except DataError as error:
         return str(error)
     places, found = " and ".join(dict.fromkeys(test.places)), test.fingerprint
-    return None if found == expected else f"{places}: other test sentences (fingerprint {expected}, now {found})"
+    return None if found == expected else f"{places}: different test sentences (fingerprint {expected}, now {found})"
 
 
 class Examined(NamedTuple):
@@ -169,7 +169,7 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
         percents = (
             f"{100 * share:.2f} % of the training tokens and {100 * unknown_share:.2f} % of the validation tokens"
         )
-        notify(f"{config.tokenizer.path}: {percents} are characters that it does not know")
+        notify(f"{config.tokenizer.path}: {percents} are characters unknown to this tokenizer")
     if unknown_share >= _UNFAMILIAR_SHARE:
         percent = f"{100 * unknown_share:.0f} %"
         notify(f"warning: {percent} of the validation tokens are characters that do not occur in the training pairs")

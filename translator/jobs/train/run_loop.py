@@ -161,7 +161,9 @@ class Training:
                 self.observer.notify(f"{notice}; epoch {report.epoch + 1}, training pairs {sentences}, ...")
             self.observer.updated(report)
         if parts > self.reported_parts:
-            self.observer.notify(f"memory ran out: each micro-batch is now cut in {parts}; the updates stay the same")
+            self.observer.notify(
+                f"out of memory: each micro-batch is now split into {parts} parts; the updates stay the same"
+            )
             self.reported_parts = parts
 
     def _validate(self, journal: Journal, request: StopRequest) -> None:

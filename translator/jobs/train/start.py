@@ -136,7 +136,7 @@ def _replay(
     }
     for obstacle, is_there in obstacles.items():
         if is_there:
-            objective.notify(f"ops.capture: updates run without CUDA graphs, since {obstacle}")
+            objective.notify(f"ops.capture: updates run without CUDA graphs, because {obstacle}")
             return None
     max_source_length, max_target_length = _limits(model)
     static = StaticBatches(pairs, max_source_length=max_source_length, max_target_length=max_target_length)

@@ -182,7 +182,7 @@ def _require_reproducible(settings: DecodingSettings, prefixes: Prefixes) -> Non
 
 
 def _load_export(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
-    """Load the export of a run. Raise ModelError if it is missing, damaged or made from other parameters."""
+    """Load the export of a run. Raise ModelError if it is missing, damaged or made from different parameters."""
     folder, advice = run.path / CTRANSLATE2, f"type: translator export {run.path}"
     if run.packed_in:
         raise ModelError(run.place, "is packed, so it has no export", "unpack it and export the folder")
@@ -191,7 +191,7 @@ def _load_export(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engin
     if reason := find_damage(folder):
         raise ModelError(str(folder), reason, f"{advice} --force")
     if read_record(folder / EXPORT, ExportRecord).parameters != run.parameters_digest():
-        raise ModelError(str(folder), "was exported from other parameters (SHA-256 differs)", f"{advice} --force")
+        raise ModelError(str(folder), "was exported from different parameters (SHA-256 differs)", f"{advice} --force")
     return CTranslate2Engine(folder, model, tokenizer)
 
 

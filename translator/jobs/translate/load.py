@@ -51,7 +51,11 @@ def load(
     if engine not in ENGINES:
         raise UsageError("--engine", f"found {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
     if checkpoint is not None and (engine != "torch" or folder.partners):
-        problem = "given, but an export has the final parameters" if engine != "torch" else "given with several runs"
+        problem = (
+            "given, but an export contains only the final parameters"
+            if engine != "torch"
+            else "given with several runs"
+        )
         raise UsageError("--checkpoint", problem, "give it with one run and --engine torch")
     device = choose_device(device) if isinstance(device, str) else device
     members = (folder, *folder.partners)
@@ -70,10 +74,10 @@ def load(
 def _require_ensemble(folder: RunFolder, engine: str) -> None:
     """Raise UsageError or ModelError if a run and its partners cannot translate together."""
     if engine != "torch":
-        raise UsageError("--engine", f"found {engine!r}, but several runs translate together", "use 'torch'")
+        raise UsageError("--engine", f"found {engine!r}, but the runs form an ensemble", "use --engine torch")
     for partner in folder.partners:
         if partner.record().tokenizer != folder.record().tokenizer:
-            problem = f"has another tokenizer than {folder.path}, so its token ids have other meanings"
+            problem = f"has a different tokenizer from {folder.path}, so their token ids do not match"
             raise ModelError(str(partner.path), problem, "train both on the same corpus with the same [tokenizer]")
 
 
