@@ -1,5 +1,6 @@
 """Correct corpora whose lengths, digits or punctuation say little or nothing about which line translates which."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -94,6 +95,34 @@ def templates(number: int, *, cyclic: bool) -> Callable[[int], Maker]:
     return of_seed
 
 
+def phrases_in_turn(number: int) -> Callable[[int], Maker]:
+    """Return a function of the seed that returns a maker of the same pairs again and again, whose lengths are unrelated."""
+
+    def of_seed(seed: int) -> Maker:
+        rng = random.Random(seed)
+        pairs = [tuple(" ".join(rng.choices(WORDS, k=rng.randint(2, 20))) for _ in range(2)) for _ in range(number)]
+        numbers = itertools.cycle(range(number))
+
+        def make(_: random.Random) -> Pair:
+            source, target = pairs[next(numbers)]
+            return source, target
+
+        return make
+
+    return of_seed
+
+
+def next_numbers(_: int) -> Maker:
+    """Return a maker of pairs in the order of a number n, whose translation is n + 1."""
+    numbers = itertools.count()
+
+    def make(_: random.Random) -> Pair:
+        number = next(numbers)
+        return f"the number after {number}", f"{number + 1}"
+
+    return make
+
+
 KINDS: dict[str, Callable[[int], Maker]] = {
     "dates": lambda _: date,
     "clock times": lambda _: clock,
@@ -109,6 +138,8 @@ KINDS: dict[str, Callable[[int], Maker]] = {
     "templates": templates(20, cyclic=False),
     "three templates in turn": templates(3, cyclic=True),
     "eight templates in turn": templates(8, cyclic=True),
+    "25 phrases in turn": phrases_in_turn(25),
+    "next numbers": next_numbers,
 }
 ORDERS: dict[str, Callable[[Pairs], Pairs]] = {
     "random": lambda pairs: pairs,

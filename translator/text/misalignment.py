@@ -23,6 +23,7 @@ _SHIFTS = (1, -1, 2, -2)
 _MIN_LINES = 50  # for find_misalignment
 _MIN_EVIDENCE = 12.0  # nats; log(number of lines) is added, since any of the lines could be shifted by chance
 _MIN_MARGIN = 8.0  # nats by which a shift must explain its lines better than no shift
+_MIN_GAIN, _MIN_BETTER = 0.5, 5  # nats, and lines that must fit better by that, so that a few odd lines do not decide
 _OVER_CHANCE = 1.1  # factor by which the evidence for a shift must exceed that for any distance of chance
 _WORTH_OVER_CHANCE = 1.25  # the same for the correlation of lengths
 _MIN_CORRELATION, _MIN_AGREEMENT = 0.25, 0.05  # of lengths; of marks, above chance
@@ -73,7 +74,8 @@ def find_misalignment(source: LineStats, target: LineStats) -> Misalignment | No
     far = _far_distances(count)
     evidence = _measure(source, target, far)
     unshifted = evidence.of(0)
-    is_new = source.hash != np.roll(source.hash, 1)  # a repeated line is no further evidence
+    is_new = np.zeros(count, np.bool_)  # a repeated line is no further evidence
+    is_new[np.unique(source.hash, return_index=True)[1]] = True
 
     def gains(distance: int) -> tuple[_Floats, _Floats]:
         """Return how much better the lines at a distance fit than those beside the source, and that plus their own fit."""
@@ -85,12 +87,14 @@ def find_misalignment(source: LineStats, target: LineStats) -> Misalignment | No
     total, first, last, shift = max((*_best_stretch(gains(shift)[1]), shift) for shift in _SHIFTS)
     if total < _MIN_EVIDENCE + np.log(count):
         return None
-    margin, begin, end = _best_stretch(gains(shift)[0][first:last])
+    gain = gains(shift)[0][first:last]
+    margin, begin, end = _best_stretch(gain)
     chance = max(
         *(_best_stretch(gains(distance)[1])[0] for distance in far[:20]),
         *(_best_stretch(gains(distance)[1][first:last])[0] for distance in _NEIGHBOURS),
     )
-    if margin < _MIN_MARGIN or total < _OVER_CHANCE * chance:
+    num_better = np.count_nonzero(gain[begin:end] > _MIN_GAIN)
+    if margin < _MIN_MARGIN or num_better < _MIN_BETTER or total < _OVER_CHANCE * chance:
         return None
     return Misalignment(first + begin + 1, shift, end - begin)
 
@@ -123,7 +127,9 @@ def _measure(source: LineStats, target: LineStats, far: Sequence[int]) -> _Evide
     if correlation > max(_MIN_CORRELATION, _WORTH_OVER_CHANCE * chance):
         evidence = evidence._replace(correlation=min(correlation, 0.9))
     true, false = np.clip(compare(lambda i, j: source.mark[i] == target.mark[j]), 0.02, 0.98)
-    if true > false + _MIN_AGREEMENT:
+    # Where no line has the marks of the line beside it, they are not kept: lines in order of n, translated by n + 1.
+    beside = float((source.mark == target.mark).mean())
+    if min(true, beside) > false + _MIN_AGREEMENT:
         agree, disagree = np.log(true / false), np.log((1 - true) / (1 - false))
         evidence = evidence._replace(agree=float(agree), disagree=float(disagree))
     return evidence
