@@ -45,6 +45,14 @@ def test_a_metric_without_an_addition_is_the_default_of_the_library(name: str, d
     assert signatures[name].replace("bs:1000|seed:12345|", "") == str(metric.get_signature())
 
 
+def test_ter_counts_characters_of_text_without_spaces() -> None:
+    hypotheses, references = ["她喜欢小狗。", "他买了一本书。"], ["她喜欢那只小狗。", "他买了两本书。"]
+    scores = {score.metric: score for score in score_all(hypotheses, references, tokenizer="zh")}
+    assert scores["TER"].value == pytest.approx(100 * 3 / 15)  # two characters added and one replaced
+    assert "norm:yes|punct:yes|asian:yes" in scores["TER"].signature
+    assert "norm:yes|punct:yes|asian:yes" in scores["TER cased"].signature
+
+
 def test_the_same_text_scores_exactly_one_hundred() -> None:
     scores = {score.metric: score.value for score in score_all(REFERENCES, REFERENCES)}
     assert (scores["BLEU"], scores["chrF2"], scores["TER"]) == (100.0, 100.0, 0.0)

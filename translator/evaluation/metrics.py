@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from translator.errors import DataError
 from translator.text.preprocessing import form_warnings
 from translator.text.visible import LINE_ENDS
+from translator.text.words import is_unspaced
 
 _BOOTSTRAP_SAMPLES = 1000
 References: TypeAlias = Sequence[Sequence[str]]
@@ -56,14 +57,14 @@ def make_chrf(*, lowercase: bool = False) -> Any:
     return CHRF(lowercase=lowercase)
 
 
-def make_ter(*, lowercase: bool = True) -> Any:
+def make_ter(*, lowercase: bool = True, is_unspaced: bool = False) -> Any:
     """Return TER: edits needed to turn the translation into the reference, per reference word (Snover et al. 2006).
 
-    Lower is better.
+    Lower is better. For text without spaces, each Chinese character is a word; sacreBLEU then separates punctuation too.
     """
     from sacrebleu.metrics.ter import TER
 
-    return TER(case_sensitive=not lowercase)
+    return TER(case_sensitive=not lowercase, normalized=is_unspaced, asian_support=is_unspaced)
 
 
 METRICS: dict[str, Callable[..., Any]] = {
@@ -104,7 +105,11 @@ def score_all(
 
 def _score(name: str, hypotheses: Sequence[str], references: References, tokenizer: str) -> Score:
     """Return one metric with its 95 % bootstrap interval (Koehn 2004); the signature includes the bootstrap's seed."""
-    metric = _with_plain_floats(METRICS[name](**({"tokenizer": tokenizer} if name.startswith("BLEU") else {})))
+    options: dict[str, dict[str, Any]] = {
+        "BLEU": {"tokenizer": tokenizer},
+        "TER": {"is_unspaced": is_unspaced(references[0])},
+    }
+    metric = _with_plain_floats(METRICS[name](**options.get(name.split()[0], {})))
     result = metric.corpus_score(one_line(hypotheses), references, n_bootstrap=_BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
