@@ -163,9 +163,7 @@ def translate(
     blocks = input_blocks(text, input, translator.config.corpus.source_language if paragraphs else None)
     prefix, is_typed = None if prefix_column else prefix or "", is_interactive(text, input)
     results = _translated(translator, blocks, search, viewer, prefix=prefix, by_sentence=by_sentence, is_typed=is_typed)
-    _write(
-        results, output, request, json=json, is_ranked=settings.num_best > 1 and not json, has_file=input is not None
-    )
+    _write(results, output, request, json=json, num_best=settings.num_best, has_file=input is not None)
 
 
 def _reject_conflicts(text: list[str] | None, input: Path | None, prefix: str | None, *, prefix_column: bool) -> None:  # noqa: A002
@@ -252,9 +250,10 @@ def _write(
     request: AttentionRequest | None,
     *,
     json: bool,
-    is_ranked: bool,  # one line per candidate
+    num_best: int,
     has_file: bool,  # of input
 ) -> None:
+    is_ranked = num_best > 1 and not json  # one line per candidate
     if is_ranked and request and request.file is None:
         raise UsageError("--num-best", "given with --attention on standard output", "write the attention to a file")
     shows_count = has_file and not (output is None and sys.stdout.isatty())

@@ -9,15 +9,10 @@ import pytest
 
 from tests.benchmarks.ctranslate2_speed import ctranslate2_speeds
 from tests.jobs.export.conftest import Program
-from translator.config import Config
-from translator.errors import MachineError, ModelError, UsageError
-from translator.jobs.export import export
+from translator.errors import ModelError, UsageError
 from translator.jobs.export.export import Export, export_run
-from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.load import load
-from translator.models.interface import AnyModel
 from translator.runs.folder import RunFolder
-from translator.text.tokenizer import Tokenizer
 
 pytest.importorskip("ctranslate2", reason="needs the library: pip install ctranslate2")
 
@@ -61,27 +56,6 @@ def test_an_export_of_other_parameters_is_rejected(run: RunFolder, monkeypatch: 
         load(run, engine="ctranslate2")
 
 
-def test_an_unknown_engine_is_rejected(run: RunFolder) -> None:
-    with pytest.raises(UsageError, match=r"--engine: found 'eole', expected one of 'torch', 'ctranslate2'"):
-        load(run, engine="eole")
-
-
-def test_an_export_with_other_translations_is_not_written(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def convert_without_positions(config: Config, model: AnyModel, tokenizer: Tokenizer) -> Any:
-        spec = convert(config, model, tokenizer)
-        spec.encoder.position_encodings.encodings.array[:] = 0
-        return spec
-
-    monkeypatch.setattr(export, "convert", convert_without_positions)
-    output = tmp_path / "out" / "model"
-    with pytest.raises(ModelError, match=r"greedy: \d+ of 60 .* expected at least 99 %; nothing was written"):
-        exported(run, output=output)
-    assert list(output.parent.iterdir()) == []
-    assert not exported(run, output=output, min_agreement=0.0).is_equivalent
-
-
 def test_a_quantized_export_reports_its_agreement(run: RunFolder) -> None:
     quantized = exported(run, quantization="int8")
     assert [agreement.search for agreement in quantized.agreements] == ["greedy", "beam 5"]
@@ -93,21 +67,6 @@ def test_a_quantized_export_reports_its_agreement(run: RunFolder) -> None:
     assert size < (full.path / "model.bin").stat().st_size
     with pytest.raises(UsageError, match=r"--quantization: int3 is not a valid"):
         exported(run, quantization="int3", force=True)
-
-
-def test_only_an_export_is_replaced_and_only_by_force(run: RunFolder) -> None:
-    folder = exported(run).path
-    before = (folder / "export.json").read_bytes()
-    with pytest.raises(MachineError, match=r"exists; choose another --output, or add --force"):
-        exported(run)
-    assert (folder / "export.json").read_bytes() == before
-    assert exported(run, force=True, quantization="int8").path == folder
-    with pytest.raises(MachineError, match=r"exists; choose another --output$"):
-        exported(run, output=run.path / "final", force=True)
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(MachineError, match=r"exists; choose another --output$"):
-        exported(run, force=True)
-    assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_the_benchmark_measures_both_searches(run: RunFolder) -> None:

@@ -1,6 +1,7 @@
 """A server on this machine with a model that shouts, and clients."""
 
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -88,3 +89,25 @@ def shared() -> Iterator[Served]:
 @pytest.fixture
 def start() -> Callable[..., Any]:
     return serving
+
+
+def in_background(action: Callable[[], Any]) -> tuple[Thread, list[Any]]:
+    results: list[Any] = []
+    thread = Thread(target=lambda: results.append(action()))
+    thread.start()
+    return thread, results
+
+
+def has_waiting(served: Served, number: int) -> bool:
+    metrics = dict(line.rsplit(" ", 1) for line in httpx.get(f"{served.url}/metrics").text.splitlines())
+    return int(metrics["translator_requests_waiting"]) == number
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+HEAD = b"POST /translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"

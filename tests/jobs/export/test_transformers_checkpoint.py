@@ -1,9 +1,6 @@
 """`transformers` computes the same function from an exported checkpoint; what it cannot compute is rejected by name."""
 
 import json
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,19 +10,14 @@ import pytest
 import torch
 
 from tests.forced import forced_log_probs
-from tests.jobs.export.conftest import Program
-from tests.jobs.export.hub_server import open_hub
 from tests.jobs.translate.conftest import DEMO, LEARNED_POSITIONS, TINY, sources_of, tokenizer_of
 from tests.jobs.translate.test_conversion import everywhere
 from translator.config import load_config
-from translator.errors import MachineError, UsageError
-from translator.jobs.export import transformers_checkpoint, transformers_export
+from translator.errors import UsageError
 from translator.jobs.export.transformers_checkpoint import check_exportable, write_checkpoint
-from translator.jobs.export.transformers_export import export_checkpoint
 from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.translator import Translator
 from translator.ops.choice import Ops
-from translator.runs.folder import RunFolder
 from translator.runs.model import build_model
 from translator.text.batches import EncodedLines
 from translator.text.tokenizer import BOS, EOS
@@ -134,69 +126,3 @@ def test_decoding_settings_are_carried_over(tmp_path: Path) -> None:
     }
     assert found["beam"].items() >= expected.items()
     assert found["sampling"].items() >= {"do_sample": True, "temperature": 0.5, "top_k": 7, "num_beams": 1}.items()
-
-
-def test_an_exported_run_translates_the_same_and_is_uploaded(run: RunFolder, tmp_path: Path) -> None:
-    with open_hub() as hub:
-        environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_secret", "HF_HUB_DISABLE_XET": "1"}
-        words = ["export", str(run.path), "--to", "transformers", "--push", "me/tiny", "--license", "cc0-1.0"]
-        words = [sys.executable, "-m", "translator", *words, "--output", str(tmp_path / "out")]
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'out'}\n"), done.stderr
-    for search in ("greedy", "beam 5"):
-        assert f"{search}: 60 of 60 translations are identical" in done.stderr
-    assert f"uploaded to {hub.url}/me/tiny" in done.stderr
-    written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.name != "manifest.json"}
-    assert (hub.models, hub.files, hub.tokens) == (["me/tiny"], written, {"Bearer hf_secret"})
-    card = written["README.md"].decode()
-    assert hub.card == card
-    assert 'AutoTokenizer.from_pretrained("me/tiny")' in card
-    assert "library_name: transformers" in card
-
-
-def test_a_checkpoint_that_translates_otherwise_is_not_written(
-    run: RunFolder, program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(transformers_checkpoint, "sinusoids", lambda *sizes: torch.zeros(sizes[1:]))
-    code, output, errors = program("export", run.path, "--to", "transformers")
-    assert (code, output) == (4, "")
-    assert "expected at least 99 %; nothing was written" in errors
-    assert not (run.path / "transformers").exists()
-
-
-def test_without_the_library_the_checkpoint_is_written_with_a_warning(
-    run: RunFolder, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transformers_export, "find_spec", lambda name: None)
-    code, output, errors = program("export", run.path, "--to", "transformers")
-    assert (code, output) == (0, f"{run.path / 'transformers'}\n")
-    assert "the translations are not compared, since transformers is not installed" in errors
-    with pytest.raises(MachineError, match="--agreement: transformers is not installed"):
-        export_checkpoint(run, min_agreement=50.0)
-    with pytest.raises(MachineError, match="exists; choose another --output, or add --force"):
-        export_checkpoint(run)
-    assert export_checkpoint(run, force=True).agreements == []
-
-
-@pytest.mark.parametrize(
-    ("options", "code", "problem"),
-    [
-        (["--push", "a/b/c"], 2, "--push: found 'a/b/c'"),
-        (["--push", "me/tiny"], 5, "--push: you are not logged in to the Hugging Face hub; type: hf auth login"),
-        (["--quantization", "int8"], 2, "--quantization: cannot be used with --to transformers"),
-        (["--license", "?"], 2, "--license: found '?', expected an identifier"),
-        (["--to", "onnx"], 2, "--to: found 'onnx', expected 'ctranslate2' or 'transformers'"),
-        (["--to", "ctranslate2", "--push", "me/tiny"], 2, "--push: cannot be used with --to ctranslate2"),
-    ],
-)
-def test_options_are_checked_before_anything_is_written(
-    run: RunFolder, program: Program, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, problem: str
-) -> None:
-    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    words = ["export", run.path, "--to", "transformers", *options]
-    if options[0] == "--to":
-        words = ["export", run.path, *options]
-    found, output, errors = program(*words)
-    assert (found, output) == (code, "")
-    assert problem in errors
-    assert not (run.path / "transformers").exists()
