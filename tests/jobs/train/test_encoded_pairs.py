@@ -9,9 +9,11 @@ import pytest
 
 from tests.faults.conftest import SETTINGS, small_corpus
 from tests.faults.harness import reseal
-from translator.config import load_config
+from translator.config import load_config, read_saved_config
+from translator.errors import UsageError
 from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.prepare import Prepared, prepare
+from translator.runs.folder import CONFIG
 
 
 def prepared(corpus: Path, output: str, *overrides: str, notices: list[str] | None = None) -> Prepared:
@@ -78,3 +80,47 @@ def test_a_damaged_record_of_the_pairs_is_reported_and_written_again(content: st
     assert ids(run, notices) == expected
     assert notices == [f"{path.parent} cannot be used and is written again: about.json is damaged"]
     assert path.read_bytes() == whole
+
+
+SOURCES = """
+sources = [{folder = ".", weight = 0.5}, {folder = "more", weight = 3, format = "tsv", train = "some"}]
+"""
+
+
+@pytest.fixture
+def weighted(tmp_path: Path) -> Path:
+    """Write a corpus of 200 pairs, another one of 30 pairs of which one is blank, and a config for both."""
+    folder = small_corpus(tmp_path / "work")
+    (folder / "more").mkdir()
+    pairs = zip(*((folder / f"train.{side}").read_text().splitlines()[:29] for side in ("en", "de")), strict=True)
+    (folder / "more/some.tsv").write_text("\n".join(["\tx", *map("\t".join, pairs), ""]))
+    text = (folder / "demo.toml").read_text()
+    (folder / "both.toml").write_text(text.replace("[corpus]", f"[corpus]{SOURCES}"))
+    return folder / "both.toml"
+
+
+def test_each_pair_has_the_weight_of_its_corpus(weighted: Path) -> None:
+    loaded = load_config(weighted, SETTINGS["demo"])
+    prepared = prepare(loaded, weighted.parent / "run", overwrite=False, notify=print)
+    counts = prepared.filtered.counts
+    assert (counts.read, counts.kept, counts.blank, counts.duplicates) == (230, 229, 1, 29)
+    assert prepared.run.record().corpus.train.findings[0].place == "corpus.sources"
+    for _ in range(2):  # encoded, and read again
+        pairs, weight_P = encoded_pairs(prepared, print)
+        assert pairs.num_pairs == 229
+        assert weight_P is not None
+        assert weight_P.tolist() == [0.5] * 200 + [3.0] * 29
+        np.testing.assert_array_equal(pairs.source.lengths(np.arange(29)), pairs.source.lengths(np.arange(200, 229)))
+    saved = read_saved_config(prepared.run.path / CONFIG).corpus.sources
+    assert [(source.folder, source.weight, source.format) for source in saved] == [
+        (Path(), 0.5, None),
+        (Path(), 3, "tsv"),
+    ]
+    prepare(load_config(weighted, SETTINGS["demo"]), weighted.parent / "run", overwrite=False, notify=print)
+
+
+def test_a_wrong_source_is_rejected(weighted: Path) -> None:
+    with pytest.raises(UsageError, match=r"corpus.sources: found 0, expected greater than 0"):
+        load_config(weighted, ['corpus.sources=[{folder="x", weight=0}]'])
+    with pytest.raises(UsageError, match="unknown option"):
+        load_config(weighted, ['corpus.sources=[{folders="x"}]'])

@@ -43,7 +43,5 @@ def test_the_confidence_in_a_word_is_the_product_over_its_tokens() -> None:
 
 def test_a_record_has_no_tokens() -> None:
     record = sentence_record("yes", [Candidate("ja", -1.0, -1.0, True, (7,))])
-    assert record["source"] == "yes"
-    [translation] = record["translations"]  # type: ignore[misc]
-    assert translation["text"] == "ja"
-    assert "ids" not in translation
+    expected = {"text": "ja", "score": -1.0, "log_prob": -1.0, "is_finished": True}
+    assert record == {"source": "yes", "translations": [{**expected, "is_source_truncated": False, "words": ()}]}

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Program, sets
+from tests.cli.conftest import Program, here, program, sets, trained
+from translator.errors import UsageError
+from translator.jobs.train.fine_tuning import fine_tuning_config
 from translator.runs.folder import RunFolder
+
+__all__ = ["here", "program", "trained"]
 
 SHORT = sets(["training.steps=4", "training.validate_every=2", "training.average=1"])
 
@@ -67,3 +71,14 @@ def test_a_wrong_combination_of_options_is_rejected(
     result = program("train", *arguments)
     assert result.code == 2
     assert message in result.errors
+
+
+def test_the_settings_are_those_of_the_first_run_for_slower_learning(here: Path) -> None:
+    first = RunFolder(here / "runs/demo")
+    config = fine_tuning_config(first, ["corpus.folder=new", "training.patience=2"])
+    before = first.config()
+    assert (config.model, config.training.patience, config.training.average_of) == (before.model, 2, "best")
+    assert config.training.learning_rate == before.training.learning_rate / 2
+    assert config.training.initialise_from == config.tokenizer.path == str(first.path)
+    with pytest.raises(UsageError, match="--from: given without a corpus"):
+        fine_tuning_config(first, ["training.steps=5"])
