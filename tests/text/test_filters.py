@@ -165,3 +165,9 @@ def test_a_side_in_another_script_than_its_language_is_a_warning() -> None:
     (finding,) = filtered([("a dog", "Пас спава")] * 4)[1].findings
     assert finding.is_warning
     assert str(finding).startswith("4 lines whose letters are mostly Cyrillic, but the language de is written in Latin")
+
+
+def test_almost_all_sources_have_at_most_the_words_of_a_long_source() -> None:
+    lines = [*["a b c"] * 1999, "a b c d e f g", " ".join("x" * 300)]  # the last one is skipped
+    assert filtered([(line, line) for line in lines], size=100)[1].long_source == 3
+    assert filtered([(line, line) for line in lines[-2:]])[1].long_source == 7

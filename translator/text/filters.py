@@ -48,6 +48,7 @@ _IDENTICAL = "identical on both sides"
 _OVERLONG_HASH = hash_lines([OVERLONG])[0]
 _SUSPICIOUS_SHARES = {_IDENTICAL: 0.1, **dict.fromkeys(RULES, 0.05), **dict.fromkeys(FORMS, MIN_SHARE)}
 """Shares of the pairs from which a finding is a warning, if it is not always one."""
+_LONG_QUANTILE = 0.999  # of the lengths of the sources
 _CALIBRATION_PAIRS = 10_000
 _MAX_EXAMPLE_CHARACTERS = 60
 _SWAP_SAMPLE_LINES = 10_000  # enough to recognise a language by its words
@@ -100,6 +101,7 @@ class FilterResult(NamedTuple):
     source_hashes: NDArray[np.uint64]  # of their sources, sorted and distinct
     fingerprint: str
     split: NDArray[np.uint8]  # for each pair read: the code of the split that it is held out for; 0 otherwise
+    long_source: int  # words; 99.9 % of the sources that are not skipped have at most so many
 
 
 class PairFilter:
@@ -177,7 +179,7 @@ class PairFilter:
         """
         rules = np.concatenate(self._rules)
         is_kept, split = rules == 0, np.zeros(len(rules), np.uint8)
-        source, target = self._checked_hashes(rules)
+        source, target, long_source = self._checked_hashes(rules)
         if held_out and is_kept.any():
             split[is_kept] = choose_held_out(source[is_kept], target[is_kept], held_out, self.places[0])
             is_kept &= split == 0
@@ -192,10 +194,15 @@ class PairFilter:
             held_out=int(np.count_nonzero(split)),
         )
         findings, sources = list(self._findings.values()), distinct(source[is_kept])
-        return FilterResult(counts, findings, is_kept, pairs, sources, self._fingerprint.hexdigest(), split)
+        return FilterResult(
+            counts, findings, is_kept, pairs, sources, self._fingerprint.hexdigest(), split, long_source
+        )
 
-    def _checked_hashes(self, rules: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Complete the findings and return the hashes of both sides. The other statistics are dropped, since they are large."""
+    def _checked_hashes(self, rules: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64], int]:
+        """Complete the findings, and return the hashes of both sides and the words of a long source.
+
+        The other statistics are dropped, since they are large.
+        """
         totals = {_IDENTICAL: int(np.count_nonzero(rules == 0)), **dict.fromkeys([*RULES, *FORMS], len(rules))}
         for what in totals.keys() & self._findings.keys():
             finding = self._findings[what]
@@ -205,7 +212,8 @@ class PairFilter:
         source, target = (LineStats(*map(np.concatenate, zip(*side, strict=True))) for side in sides)
         self._stats.clear()
         self._check_alignment(source, target)
-        return source.hash, target.hash
+        long_source = np.quantile(source.num_words[rules == 0], _LONG_QUANTILE) if (rules == 0).any() else 0
+        return source.hash, target.hash, math.ceil(long_source)
 
     def _apply_rules(self, block: Block, source: LineStats, target: LineStats) -> NDArray[np.uint8]:
         """Return the number of the first rule that skips each pair, or 0."""

@@ -11,15 +11,20 @@ from translator.text.protected import Protection
 GOOD = Candidate("ein Hund", -1.0, -1.0, True, (7,))
 
 
-@pytest.fixture
-def notices() -> TranslationNotices:
+def made_notices(*, splits_sentences: bool = False) -> TranslationNotices:
     translator = SimpleNamespace(
         known_words=frozenset({"a", "dog"}),
         max_source_tokens=9,
+        long_source=4,
         tokenizer=SimpleNamespace(protection=Protection()),
         config=SimpleNamespace(corpus=SimpleNamespace(source_language="en")),
     )
-    return TranslationNotices(translator)  # type: ignore[arg-type]
+    return TranslationNotices(translator, splits_sentences=splits_sentences)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def notices() -> TranslationNotices:
+    return made_notices()
 
 
 def test_good_translations_need_no_notice(notices: TranslationNotices) -> None:
@@ -44,6 +49,23 @@ def test_notices_stay_short(notices: TranslationNotices) -> None:
     [line] = notices.take()
     assert line.endswith(" and more")
     assert len(line) < 800
+
+
+def test_lines_with_sentences_that_are_longer_than_those_of_training_are_counted(notices: TranslationNotices) -> None:
+    for line in ("a dog a dog", "a dog, a dog, a dog", "a dog a dog a.", "A dog. A dog. A dog."):
+        notices.add(line, GOOD)
+    several, long = notices.take()
+    assert several.startswith("1 line has several sentences")
+    assert long.startswith("2 lines have sentences of more than 4 words, longer than 99.9 % of the training sources")
+    assert notices.take() == []
+
+
+def test_sentences_that_are_split_are_judged_by_themselves() -> None:
+    splitting = made_notices(splits_sentences=True)
+    splitting.add("A dog. A dog. A dog.", GOOD)
+    assert splitting.take() == []
+    splitting.add("A dog. A dog a dog a dog.", GOOD)
+    assert splitting.take()[0].startswith("1 line has a sentence of more than 4 words")
 
 
 def test_lines_with_several_sentences_are_counted(notices: TranslationNotices) -> None:

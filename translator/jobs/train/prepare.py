@@ -250,6 +250,7 @@ def _run_record(
     train = TrainingPairs(
         **filtered.counts._asdict(),
         revision=revision,
+        long_source=filtered.long_source,
         fingerprint=filtered.fingerprint,
         findings=_finding_records(filtered.findings),
     )

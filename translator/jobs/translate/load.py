@@ -68,7 +68,8 @@ def load(
     known_words = load_words(folder.path / WORDS)
     search = ENGINES[engine](folder, model, tokenizer)
     bleu = None if folder.partners else chosen[0][1]
-    return Translator(model, tokenizer, config, known_words, search, validation_bleu=bleu)
+    long_source = folder.record().corpus.train.long_source
+    return Translator(model, tokenizer, config, known_words, search, validation_bleu=bleu, long_source=long_source)
 
 
 def _require_ensemble(folder: RunFolder, engine: str) -> None:

@@ -5,7 +5,7 @@ import re
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.translator import Translator
 from translator.text.sentences import sentences_of
-from translator.text.words import words
+from translator.text.words import split_words, words
 
 _SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u0964\u061f]\W*\w")
 _MAX_EXAMPLES, _MAX_CHARACTERS = 10, 60
@@ -15,8 +15,9 @@ class TranslationNotices:
     """Collects notices sentence by sentence, in constant memory."""
 
     def __init__(self, translator: Translator, *, splits_sentences: bool = False) -> None:
-        self._language = None if splits_sentences else translator.config.corpus.source_language
-        self._num_several = 0
+        self._language, self._splits_sentences = translator.config.corpus.source_language, splits_sentences
+        self._long_source = translator.long_source
+        self._num_several = self._num_long = 0
         self._known_words, self._num_lines = translator.known_words, 0
         self._protection = translator.tokenizer.protection
         self._unknown = "words that did not occur in training, so their translations are unreliable:"
@@ -27,8 +28,10 @@ class TranslationNotices:
     def add(self, source: str, best: Candidate) -> None:
         """Check the next source and its best translation."""
         self._num_lines += 1
-        if self._language is not None and _SENTENCE_END.search(source):
-            self._num_several += len(sentences_of(source, self._language)) > 1
+        sentences = sentences_of(source, self._language) if _SENTENCE_END.search(source) else [source]
+        self._num_several += len(sentences) > 1 and not self._splits_sentences
+        if (limit := self._long_source) is not None and (len(sentences) == 1 or self._splits_sentences):
+            self._num_long += any(len(split_words(sentence)) > limit for sentence in sentences)
         known_words = self._known_words
         if known_words is None:
             found = []
@@ -57,4 +60,11 @@ class TranslationNotices:
             count = "1 line has" if self._num_several == 1 else f"{self._num_several:,} lines have"
             lines.append(f"{count} several sentences, of which a model may translate only one; add --split-sentences")
             self._num_several = 0
+        if self._num_long:
+            count = "1 line has a sentence" if self._num_long == 1 else f"{self._num_long:,} lines have sentences"
+            lines.append(
+                f"{count} of more than {self._long_source} words, longer than 99.9 % of the training sources; such translations "
+                "are often incomplete"
+            )
+            self._num_long = 0
         return lines

@@ -54,9 +54,11 @@ class Translator:
         engine: Engine | None = None,
         *,
         validation_bleu: float | None = None,
+        long_source: int | None = None,  # words that hardly any training source exceeds; None if not known
     ) -> None:
         self.model, self.tokenizer, self.config, self.known_words = model.eval(), tokenizer, config, known_words
         self.engine, self.validation_bleu = engine or TorchEngine(self.model), validation_bleu
+        self.long_source = long_source
         self.device = model.output.weight.device
         self.max_source_tokens = min(MAX_SOURCE_TOKENS, model.max_source_length or MAX_SOURCE_TOKENS)
 
