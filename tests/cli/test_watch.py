@@ -1,5 +1,6 @@
 """`translator watch`: the state of a run on a terminal and elsewhere, without changing the run."""
 
+import csv
 import io
 import math
 import os
@@ -67,6 +68,40 @@ def test_without_a_terminal_a_table_is_printed_once(run: Path, program: Program)
     ]
     assert lines[5].split()[-1] == "200.00"
     assert lines[-1] == "reference a dog"
+
+
+def test_the_curves_of_several_runs_are_one_csv_with_every_recorded_number(run: Path, program: Program) -> None:
+    written(Path("runs/two"), update(1), update(2)._replace(loss=math.nan, skipped=True), validation(2))
+    result = program("watch", "one", "two", "--format", "csv")
+    assert (result.code, result.errors) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(result.output)))
+    names = ["run", "step", "seconds", "training_loss", "learning_rate", "cross_entropy", "perplexity", "bleu", "chrf"]
+    assert list(rows[0]) == names
+    assert [(row["run"], int(row["step"])) for row in rows] == [("one", n) for n in range(1, 41)] + [
+        ("two", 1),
+        ("two", 2),
+    ]
+    assert float(rows[39]["seconds"]) == pytest.approx(sum(update(n).seconds for n in range(1, 41)))
+    measured = validation(40)
+    assert [float(rows[39][name]) for name in names[5:8]] == [
+        measured.cross_entropy,
+        measured.perplexity,
+        measured.bleu,
+    ]
+    assert (rows[38]["bleu"], rows[39]["training_loss"], rows[41]["training_loss"]) == ("", repr(update(40).loss), "")
+    assert (
+        program("watch", "--run", "two", "--format", "csv").output.splitlines()[1:] == result.output.splitlines()[-2:]
+    )
+
+
+def test_wrong_forms_and_several_runs_as_text_are_rejected(run: Path, program: Program) -> None:
+    written(Path("runs/two"))
+    assert "found 2 runs, expected 1; name one, or add --format csv" in program("watch", "one", "two").errors
+    assert (
+        "--format: found 'cvs', expected 'text' or 'csv'; did you mean 'csv'?"
+        in program("watch", "--format", "cvs").errors
+    )
+    assert program("watch", "two", "--format", "csv").errors == "warning: runs/two: no updates are recorded\n"
 
 
 def test_the_state_is_training_stopped_or_finished(run: Path, nobody: int) -> None:

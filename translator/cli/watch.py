@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import PAGE_WIDTH, SAMPLE_LABELS, can_redraw, print_result, warn
+from translator.cli.tables import render
+from translator.errors import UsageError
+from translator.report.tables import Results
+from translator.settings import expected_name
 from translator.text.visible import unbroken, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
     from translator.jobs.show.watch import State, WatchedRun
+    from translator.runs.folder import RunFolder
 
 _MIN_WIDTH, _TWO_CHARTS_WIDTH, _MAX_WIDTH = 20, 72, 100
 """Columns of the screen: the fewest that are used, how many two charts side by side need, and the most that are used."""
@@ -22,16 +29,23 @@ _MIN_CHART_LINES, _MAX_CHART_LINES = 1, 12
 _SAMPLE_LINES = 4
 """Lines below the charts that are kept free for samples: enough for one sample."""
 _REFRESH_SECONDS = 1.0
+_TORN = "the last line is incomplete and was ignored"
 
-_Run = Annotated[
-    Path | None,
+_Runs = Annotated[
+    list[Path] | None,
     typer.Argument(
-        metavar="RUN", help="Folder or name of a run; also as --run.", show_default="the run that was updated last"
+        metavar="RUN",
+        help="Folder or name of a run, of several for csv; also as --run.",
+        show_default="the run that was updated last",
     ),
+]
+_Format = Annotated[
+    str,
+    typer.Option("--format", metavar="text|csv", help="csv: a line per step with all that was recorded, in full."),
 ]
 
 
-def watch(run: _Run = None) -> None:
+def watch(runs: _Runs = None, form: _Format = "text") -> None:
     """Show the progress of a training run.
 
     On a terminal, curves and sample translations are shown until training ends or you press Ctrl-C. Elsewhere a table is
@@ -45,12 +59,21 @@ def watch(run: _Run = None) -> None:
       translator watch
       translator watch runs/demo
       translator watch runs/demo | less
+      translator watch demo demo-additive --format csv > curves.csv
     """
     from translator.jobs.show.watch import WatchedRun
     from translator.report.terminal import table
     from translator.runs.lookup import find_run, newest_run
 
-    watched = WatchedRun(find_run(run) if run else newest_run())
+    folders = [find_run(run) for run in runs] if runs else [newest_run()]
+    if form == "csv":
+        _print_csv(folders)
+        return
+    if form != "text":
+        raise UsageError("--format", f"found {form!r}, expected {expected_name(form, ('text', 'csv'))}")
+    if len(folders) > 1:
+        raise UsageError("watch", f"found {len(folders)} runs, expected 1", "name one, or add --format csv")
+    watched = WatchedRun(folders[0])
     state = watched.refresh()
     if can_redraw(sys.stdout):
         _show_live(watched, state)
@@ -58,7 +81,25 @@ def watch(run: _Run = None) -> None:
         lines = [_title(watched, state), "", *table(watched.curves), *_sample_lines(watched, PAGE_WIDTH)]
         print_result("\n".join(lines))
     if watched.reader.is_torn and not state.is_running:
-        warn(f"{watched.reader.path}: the last line is incomplete and was ignored")
+        warn(f"{watched.reader.path}: {_TORN}")
+
+
+def _print_csv(runs: "Sequence[RunFolder]") -> None:
+    """Print the learning curves of runs, one row per step."""
+    from translator.jobs.show.curves import curve_rows
+    from translator.runs.folder import JOURNAL
+    from translator.training.journal import read_journal
+
+    rows = []
+    for run in runs:
+        run.require_run()
+        events, is_torn = read_journal(run.path / JOURNAL)
+        if is_torn:
+            warn(f"{run.path / JOURNAL}: {_TORN}")
+        if not events:
+            warn(f"{run.place}: no updates are recorded")
+        rows += curve_rows(run, events)
+    print_result(render(Results([], {}, rows), "csv"))
 
 
 def _show_live(watched: "WatchedRun", state: "State") -> None:

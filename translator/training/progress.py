@@ -79,6 +79,7 @@ class Validation(NamedTuple):
     samples: list[Sample]
     peak_memory_bytes: Count | None = None  # of the process so far; None if the system does not report it
     peak_device_memory_bytes: Count | None = None  # None on a CPU
+    chrf: float | None = None  # of the same translations; None in journals of older versions
 
 
 def reason_to_end(settings: TrainingSettings, progress: Progress) -> str | None:

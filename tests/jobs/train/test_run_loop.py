@@ -58,6 +58,7 @@ def test_the_journal_has_every_update_and_validation(train: Train) -> None:
     assert [record["step"] for record in records if record["event"] == "update"] == heard.steps
     validations = [record for record in records if record["event"] == "validation"]
     assert [record["bleu"] for record in validations] == [validation.bleu for validation in heard.validations]
+    assert all(0 <= record["chrf"] <= 100 for record in validations)
     for record in validations:
         assert record["perplexity"] == pytest.approx(math.exp(record["cross_entropy"]))
 

@@ -187,7 +187,7 @@ class Training:
         samples = [Sample(sources[index], hypotheses[index], self.validation.target[index]) for index in spread]
         seconds, memory = time.monotonic() - began, peak_memory(self.objective.model.output.weight.device)
         scores = cross_entropy, perplexity(cross_entropy), score
-        validation = Validation(step, *scores, is_best, seconds, samples, memory.process, memory.device)
+        validation = Validation(step, *scores, is_best, seconds, samples, memory.process, memory.device, letters)
         journal.write(validation)
         journal.sync()
         self._save(score if is_finite else None, letters)
