@@ -1,16 +1,19 @@
 """Results in five forms."""
 
 import csv
+import html
 import io
 import json
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from translator.cli.tables import FORMATS, MAX_WIDTH, aligned, choose_format, render
 from translator.errors import UsageError
 from translator.evaluation.metrics import Score
 from translator.report.tables import Results, Table
+from translator.text.visible import LINE_ENDS, visible
 
 HOSTILE = [
     "a|b",
@@ -18,7 +21,7 @@ HOSTILE = [
     "[l](http://e)",
     "\\input{f} & 50 % $x$ #1 ~^",
     "<b>&amp;</b>",
-    "line\r\nfeed\u2028",
+    "line\r\nfeed\u2028x",
     "\x1b[2J",
 ]
 
@@ -60,14 +63,14 @@ def test_csv_and_json_have_every_number_in_full_under_its_whole_name() -> None:
 
 
 def test_a_markdown_table_shows_every_cell_as_it_is() -> None:
-    lines = render(results(HOSTILE), "markdown").splitlines()
-    first = lines.index("| name | value |")
-    assert lines[first + 1] == "| --- | ---: |"
-    assert len(lines[first + 2 : lines.index("note") - 1]) == len(HOSTILE)
-    for line in lines[first + 2 : lines.index("note") - 1]:
-        bare = re.sub(r"\\.", "", line)
-        assert bare.count("|") == 3
-        assert not re.search(r"[*_`<>]|\]\(|\x1b", bare)
+    text = render(results(HOSTILE), "markdown")
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough").render(text)
+    cells = re.findall(r"<td(?: style=\"text-align:right\")?>(.*?)</td>", page)
+    shown = [visible(cell.translate(LINE_ENDS)) for cell in HOSTILE]
+    assert list(map(html.unescape, cells[::2])) == shown
+    assert not any("<" in cell for cell in cells)
+    assert set(cells[1::2]) == {"0.3"}
+    assert [f"<p>{part}</p>" in page for part in ("headline", "<strong>title</strong>", "note", "last")] == [True] * 4
 
 
 def test_a_latex_table_has_only_commands_of_our_own() -> None:
