@@ -9,9 +9,12 @@ from tests.faults.conftest import SETTINGS
 from tests.faults.harness import snapshot
 from tests.jobs.train.conftest import Train
 from translator.config import load_config
+from translator.config_files import find_config
 from translator.errors import DataError
-from translator.jobs.train.estimate import Estimate, dry_run
+from translator.jobs.train.estimate import Estimate, dry_run, training_memory
+from translator.models.layers import Vocabularies
 from translator.runs.folder import RunFolder
+from translator.runs.model import sketch_model
 
 
 def estimated(corpus: Path, *overrides: str) -> tuple[str, list[str]]:
@@ -34,6 +37,26 @@ def test_a_dry_run_finds_errors_of_the_corpus(corpus: Path) -> None:
     (corpus / "train.de").write_text("x\n")
     with pytest.raises(DataError, match=r"train\.en: found 200 lines, but .*train\.de has 1"):
         estimated(corpus)
+
+
+@pytest.mark.parametrize(
+    ("config", "overrides", "measured"),
+    [  # `peak_memory_bytes` in final/finished.json of such runs on one thread of a CPU with AVX512, in MB
+        ("demo", (), 1034),
+        ("demo", ("training.batch_tokens=1024",), 788),
+        ("demo-additive", (), 1070),
+        ("multi30k-additive", (), 1293),
+        ("multi30k-transformer", (), 1573),
+        ("transformer", ("training.batch_tokens=2048",), 1543),
+    ],
+)
+def test_the_memory_is_estimated_to_a_factor_of_one_and_a_half(
+    config: str, overrides: tuple[str, ...], measured: float
+) -> None:
+    chosen = load_config(find_config(config), overrides)
+    size = chosen.tokenizer.vocab_size
+    model = sketch_model(chosen, Vocabularies(size, size, is_joint=True))
+    assert measured / 1.5 < training_memory(chosen.training, model) / 1e6 < measured * 1.5
 
 
 def test_the_estimate_is_one_line() -> None:

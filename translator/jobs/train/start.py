@@ -83,7 +83,7 @@ def build_training(
     updates = CorpusUpdates(pairs, settings, device, processes, sampler=sampler, weight_P=weight_P)
     average = MovingAverage(model, settings.ema) if settings.ema else None
     config = config.model_copy(update={"training": settings.with_steps_of(updates.num_updates(0))})
-    notify(estimate(settings, updates, count_parameters(model)).text())
+    notify(estimate(settings, updates, model).text())
     return Training(
         run=prepared.run,
         config=config,
