@@ -8,6 +8,7 @@ from translator.decoding.settings import DecodingSettings
 from translator.errors import DataError, ModelError
 from translator.jobs.compare.compare import compare_runs
 from translator.jobs.compare.evaluate import Lines, RunFacts, evaluate_run, given_test, leak_notice, leaked_lines
+from translator.jobs.train.fine_tuning import first_test
 from translator.runs.folder import HeldOut, RunFolder
 
 GREEDY = DecodingSettings(search="greedy")
@@ -76,6 +77,11 @@ def test_all_references_of_the_own_test_set_are_used(pair: list[RunFolder]) -> N
         reseal(run.path)
     comparison = compare_runs(pair, settings=GREEDY, device=CPU)
     assert all("nrefs:2" in score.signature for row in comparison.rows for score in row.evaluation.scores)
+    config = pair[0].config()
+    started = config.model_copy(
+        update={"training": config.training.model_copy(update={"initialise_from": str(pair[0].path)})}
+    )
+    assert first_test(started)["first_test.target.1"] == ["x"] * 12
     (pair[1].path / "corpus/test.target.1").write_text("y\n" * 12)
     reseal(pair[1].path)
     with pytest.raises(DataError, match="other: different references"):
