@@ -48,11 +48,6 @@ def test_tuning_stands_alone_and_its_best_value_is_labelled(here: Path, program:
     assert (refused.code, refused.output) == (2, "")
     assert "--allow-leaked: has no effect together with --tune; give --tune alone" in refused.errors
     results = tuning_results(Tuning("beam_size", {1.0: 10.0, 2.0: 12.0, 3.0: 12.0}))
-    assert render(results, "text").splitlines()[2:] == [
-        "1          10.00",
-        "2          12.00  best",
-        "3          12.00",
-        "",
-        "best: --set decoding.beam_size=2",
-    ]
+    rows = [" ".join(line.split()) for line in render(results, "text").splitlines()[2:]]
+    assert rows == ["1 10.00", "2 12.00 best", "3 12.00", "", "best: --set decoding.beam_size=2"]
     assert render(results, "csv").splitlines()[1] == "1.0,10.0"
