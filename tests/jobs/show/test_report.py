@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.example import DATA, demo_pairs, example, example_page
+from tests.report.example import DATA, SIGNATURE, demo_pairs, example, example_page
 from tests.report.parsed import Parsed
 from translator.jobs.show.report import data_of, page_of
 from translator.report.page import shown
@@ -45,6 +45,7 @@ def test_tables_and_charts_show_the_figures_of_the_comparison(page: str) -> None
             assert f"{group.bleu:.4g}" in cells
     assert cells.count("best") == 1
     assert "3.1 [2.2, 4.0] (p = 0.002)" in cells
+    assert any(text.startswith("30 sentences, beam search, ") and SIGNATURE in text for text in parsed.text_of("p"))
     for run_curves in curves:
         assert all(f"{value:.4g}" in cells for _, value in run_curves["perplexity"])
     assert comparison.verdict in parsed.text_of("p")

@@ -21,13 +21,14 @@ from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
 from translator.jobs.compare.evaluate import leak_notice
-from translator.jobs.compare.tables import GROUPINGS, condition_tables, score_tables, signature_table
+from translator.jobs.compare.tables import GROUPINGS, condition_tables, score_tables
 from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
 from translator.jobs.translate.candidates import Candidate
 from translator.jobs.translate.load import load
 from translator.report.chart import Chart, Line
 from translator.report.curves import CURVES, learning_curves
 from translator.report.page import render
+from translator.report.tables import Table
 from translator.runs.folder import JOURNAL, HeldOut, RunFolder
 from translator.text.words import split_words
 from translator.training.journal import read_journal
@@ -86,13 +87,21 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
         "verdict": comparison.verdict,
         "runs": names,
         "notices": notices,
-        "scores": [*score_tables(comparison), signature_table(comparison.rows[0].evaluation)],
+        "scores": _score_tables(comparison),
         "conditions": condition_tables(comparison),
         "groups": _group_charts(comparison),
         "curves": curve_charts,
         "attention_notice": NOTICE,
     }
     return render("page.html", page, data_of(comparison, curves, attention), scripts=("map.js", "page.js"))
+
+
+def _score_tables(comparison: Comparison) -> list[Table]:
+    """Return the tables of scores; the last has a note with all that is needed to repeat them."""
+    *tables, scores = score_tables(comparison)
+    how = f"{len(comparison.test.target):,} sentences, {comparison.decoding.summary}; {scores.note}"
+    signatures = (f"{score.metric}: {score.signature}" for score in comparison.rows[0].evaluation.scores)
+    return [*tables, scores._replace(note=". ".join([how, *signatures]))]
 
 
 def _group_charts(comparison: Comparison) -> list[Chart]:
