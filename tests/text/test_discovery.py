@@ -147,6 +147,35 @@ def test_columns_tell_the_languages(tmp_path: Path, header: str, wanted: Wanted,
     assert (found["source_language"], found["target_language"]) == languages
 
 
+@pytest.mark.parametrize(
+    ("name", "languages"),
+    [
+        ("fra.txt", ("en", "fr")),
+        ("corpus.en-it.tsv", ("en", "it")),
+        ("swe_fin.tsv.old", ("sv", "fi")),
+        ("my-text.tsv", ("en", "de")),
+        ("eng.txt", ("en", "de")),
+    ],
+)
+def test_the_name_of_a_table_tells_the_languages(tmp_path: Path, name: str, languages: tuple[str, str]) -> None:
+    (tmp_path / name).write_text(rows("\t"))
+    found = discover([tmp_path / name], Wanted())
+    assert (found["source_language"], found["target_language"]) == languages
+
+
+def test_rows_may_end_with_a_delimiter_that_the_header_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(rows(";", header="English;German\n", extra=";"))
+    read(tmp_path / "a.csv")
+
+
+def test_a_text_file_of_an_archive_may_be_a_table(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "fra-eng.zip", "w") as archive:
+        archive.writestr("fra.txt", rows("\t", extra="\tCC-BY somebody"))
+        archive.writestr("_about.txt", "About these sentences\n")
+    found = read(tmp_path / "fra-eng.zip")
+    assert (found.format, found.train, found.target_language) == ("tsv", "fra.txt", "fr")
+
+
 def test_separate_tables_are_the_splits(tmp_path: Path) -> None:
     write(tmp_path, train_csv=rows(";"), valid_csv=rows(";", number=3), test2016_csv=rows(";", number=2))
     found = read(tmp_path)
@@ -159,6 +188,8 @@ def test_separate_tables_are_the_splits(tmp_path: Path) -> None:
     [
         ({}, "nothing", DataError, "nothing: no such file or folder; "),
         ({"a_tsv": rows("\t"), "b_tsv": rows("\t")}, "", DataError, "found several corpora: a.tsv, b.tsv; .* --corpus .*a.tsv"),
+        ({"a_tsv": "\n \n"}, "a.tsv", DataError, "a.tsv: is empty or blank"),
+        ({"data__train_en": "x\n"}, "", DataError, "found no files, expected a corpus; type --corpus .*/data$"),
         ({"notes_md": "x"}, "", DataError, "found notes.md, expected a corpus; give one file per language"),
         ({"train_en": "x\n", "train_xx": "x\n"}, "", DataError, "add --source-language en --target-language xx"),
         ({"train_fr": "x\n", "train_it": "x\n"}, "", UsageError, "found the languages fr, it, expected .*; add --s"),

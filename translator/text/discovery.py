@@ -135,6 +135,9 @@ def _in_collection(folder: Path, names: Sequence[str], wanted: Wanted) -> Found:
     """Return the settings for the files of a folder or an archive: one corpus, with or without separate splits."""
     groups = _groups(names, wanted)
     tables = [name for name in names if _is_table(name)]
+    if not groups and not tables:
+        texts = [name for name in names if uncompressed_name(name).lower().endswith(".txt")]
+        tables = [name for name in texts if format_of(folder / name) in TABLES]
     kinds: list[Sequence[str]] = [kind for kind in (list(groups), tables) if kind]
     with_training = [kind for kind in kinds if any(_split_of(name) == "train" for name in kind)] or kinds
     splits = _choose_splits(with_training[0]) if len(with_training) == 1 else None
@@ -169,7 +172,18 @@ def _in_table(folder: Path, splits: Mapping[Split, str], wanted: Wanted) -> Foun
     else:
         layout = _DEFAULTS.layout("train")._replace(columns=wanted.columns)
         found = named_languages(TABLES[format_name].read(path, layout.limit, layout.languages), str(path), layout)
+    found = found or _languages_in(path.name)
     return _settings(folder, format_name, splits, wanted.languages(found, str(path), is_ordered=True))
+
+
+def _languages_in(name: str) -> list[str]:
+    """Return the languages that the name of a table tells, such as `corpus.en-fr.tsv` or, of translations, `fra.txt`."""
+    pairs = re.findall(r"(?<![^\W_])([a-z]{2,3})[-_]([a-z]{2,3})(?![^\W_])", name.casefold())
+    if pair := next((pair for pair in pairs if all(map(is_known, pair))), None):
+        return list(map(tag_of, pair))
+    stem, source = uncompressed_name(name).split(".")[0], _DEFAULTS.source_language
+    is_language = stem.isalpha() and is_known(stem) and tag_of(stem) != source
+    return [source, tag_of(stem)] if is_language else []
 
 
 def _settings(folder: Path, format_name: str, splits: Mapping[Split, Any], languages: Languages) -> Found:
@@ -243,6 +257,8 @@ def _unclear(folder: Path, names: Sequence[str], candidates: Sequence[str]) -> D
         advice = "give one file per language, such as train.en and train.de, or a table such as train.tsv"
         if codes := _unknown_languages(names):
             advice = f"add --source-language {codes[0]} --target-language {codes[1]}, or the other way round"
+        elif not names and len(inner := [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]) == 1:
+            advice = f"type --corpus {inner[0]}"
         elif len(names) == 2 and folder.is_dir():
             advice = "if they are aligned, type " + " ".join(f"--corpus {folder / name}" for name in names)
         found = listed(names, _MAX_LISTED) or "no files"

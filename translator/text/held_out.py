@@ -37,7 +37,8 @@ def choose_held_out(
     Raises DataError if there are fewer than ten pairs, or if no pairs can be held out without their repetitions.
     """
     if len(source) < _MIN_PAIRS:
-        raise DataError(place, f"found {len(source)} pairs, expected at least {_MIN_PAIRS} to hold some out", _ADVICE)
+        found = f"found {len(source)} pair{'' if len(source) == 1 else 's'}, expected at least {_MIN_PAIRS} to hold some out"
+        raise DataError(place, found, _ADVICE)
     size = held_out_size(len(source))
     label = _components(source, target)
     first = np.flatnonzero(label == np.arange(len(label)))  # a pair of each component

@@ -62,12 +62,14 @@ def format_of(path: Path) -> str:
 def _format_of_lines(path: Path) -> str:
     """Return whether text has columns, separated by tabs or as in CSV, or only lines."""
     lines = [line for line in islice(read_lines(path, LineLimit(skips=True)), _HEAD_LINES) if line.strip()]
-    num_tabs, count = Counter(line.count("\t") for line in lines).most_common(1)[0] if lines else (0, 0)
+    if not lines:
+        raise DataError(str(path), "is empty or blank, expected a corpus", "check the file")
+    num_tabs, count = Counter(line.count("\t") for line in lines).most_common(1)[0]
     if num_tabs and count >= _MOST * len(lines):
         return "csv" if _has_quoted_fields(lines) else "tsv"
     _, share = find_delimiter(lines)
     is_named_csv = Path(uncompressed_name(path.name)).suffix.lower() == ".csv"
-    return "csv" if share >= (0.5 if is_named_csv else 1) and len(lines) > 1 else "files"
+    return "csv" if is_named_csv or (share == 1 and len(lines) > 1) else "files"
 
 
 def _has_quoted_fields(lines: list[str]) -> bool:

@@ -77,6 +77,8 @@ def _find_header(head: Sequence[Row], layout: Layout) -> Row | None:
         return None
     names = list(map(as_text, _fields(filled[0])))
     columns = [column.texts for column in columns_of(filled[1:])]
+    if not any(chain.from_iterable(columns[len(names) :])):  # the rows end with a delimiter, the names do not
+        columns = columns[: len(names)]
     is_found = layout.header is True or (len(columns) == len(names) and is_header(names, columns, layout.languages))
     return filled[0] if is_found else None
 
