@@ -7,7 +7,7 @@ import pytest
 from tests.text.conftest import demo
 from translator.errors import DataError
 from translator.text.corpus import Block, Corpus
-from translator.text.filters import RULES, FilterResult, PairFilter, check_held_out, looks_swapped, require_pairs
+from translator.text.filters import RULES, FilterResult, PairFilter, require_pairs
 from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
 
@@ -57,14 +57,6 @@ def test_lines_that_were_too_long_to_be_read_are_skipped_and_counted_as_too_long
     assert [finding[:4] for finding in result.findings] == [("too_long", 2, "a.en", 2)]
 
 
-def test_held_out_sentences_that_are_also_in_training_are_counted_by_pair_and_by_source() -> None:
-    _, train = filtered([("a dog", "ein Hund"), ("a cat", "eine Katze")])
-    other = Corpus(["a cat", "a dog", "a cow"], ["eine Katze", "der Hund", "eine Kuh"], ("v.en", "v.de"))
-    check = check_held_out(other, CorpusSettings(), train, Corpus(["a dog"], ["ein Hund"]))
-    assert (check.also_in_training, check.sources_in_training) == (1, 2)
-    assert [(finding.place, finding.line) for finding in check.findings] == [("v.en", 1)]
-
-
 @pytest.mark.parametrize(
     ("line", "what"),
     [
@@ -85,12 +77,6 @@ def test_damaged_text_is_found_and_kept(line: str, what: str) -> None:
 def test_letters_that_only_resemble_damage_are_not_found() -> None:
     rows = [("\u00c3O \u00c2ngulo", "S\u00c3O"), ("20 \u20ac", "\u00e2ge"), ("tab\there", "x")]
     assert filtered(rows)[1].findings == []
-
-
-def test_swapped_sides_are_noticed() -> None:
-    train, other = Corpus(*demo("train")), Corpus(*demo("valid"))
-    assert not looks_swapped(train, other)
-    assert looks_swapped(train, Corpus(other.target, other.source))
 
 
 def test_a_shuffled_file_is_a_warning() -> None:

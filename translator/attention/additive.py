@@ -21,5 +21,6 @@ class Additive(Score):
         nn.init.uniform_(self.v_HK, -(key_dim**-0.5), key_dim**-0.5)
 
     def forward(self, query_BHTK: Tensor, key_BHSK: Tensor) -> Tensor:
+        # T x S x K numbers, which is why an additive score costs more memory than a dot product.
         hidden_BHTSK = torch.tanh(query_BHTK.unsqueeze(3) + key_BHSK.unsqueeze(2))
         return torch.einsum("BHTSK,HK->BHTS", hidden_BHTSK, self.v_HK)

@@ -102,6 +102,7 @@ class Performer(Mechanism[PerformerMemory]):
         seed = int(self.seed)
         if self._cached is None or self._cached[0] != seed or self._cached[1].device != like.device:
             with torch.inference_mode(False):  # drawn during a search, they may be used in training later
+                # On the CPU, so that every device has the same.
                 self._cached = seed, _orthogonal_gaussian(self.num_features, like.shape[-1], seed).to(like.device)
         return self._cached[1].to(like.dtype)
 
@@ -138,6 +139,7 @@ class Performer(Mechanism[PerformerMemory]):
         # Keys and values are cut once. The gradient of a slice is as long as what it was cut from, so a slice of the rest
         # in every chunk would take quadratic time.
         query_chunks = torch.split(exponent_BHTM, _CHUNK_SIZE, 2)
+        # The positions before the first query, then those of each chunk of queries.
         sizes = [length - num_queries, *(chunk_BHCM.shape[2] for chunk_BHCM in query_chunks)]
         (early_BHSM, *key_chunks), (early_value, *value_chunks) = (
             torch.split(x, sizes, 2) for x in (memory.exponent, memory.value)
@@ -199,6 +201,7 @@ def _divide(context: Tensor, norm: Tensor) -> Tensor:
 def _orthogonal_gaussian(rows: int, dim: int, seed: int) -> Tensor:
     """Return direction_MK: rows orthogonal within each block of `dim`, with the lengths of Gaussian vectors (section 2.4)."""
     generator = torch.Generator().manual_seed(seed)
+    # Rounded up; the surplus rows are cut off below.
     blocks = [_random_rotation(dim, generator) for _ in range(-(-rows // dim))]
     length_M1 = torch.randn(rows, dim, generator=generator, device="cpu").norm(dim=1, keepdim=True)
     direction_MK: Tensor = torch.cat(blocks)[:rows] * length_M1

@@ -50,9 +50,11 @@ class Window(Full):
         num_queries, length = query_BHTK.shape[2], memory.key.shape[2]
         span_CL, mask_CWL = self._bands(num_queries, length, query_BHTK.device)
         num_blocks, width = mask_CWL.shape[:2]
+        # The last block is filled up; what is added here is cut off at the end.
         padded = torch.nn.functional.pad(query_BHTK, (0, 0, 0, num_blocks * width - num_queries))
         mask = mask_CWL.repeat(len(query_BHTK), 1, 1).unsqueeze(1)  # (B C, 1, W, L)
         if memory.mask is not None:
+            # (B, C L) becomes (B C, 1, 1, L), as the blocks are rows of the batch.
             mask = mask & memory.mask[:, span_CL.flatten()].view(-1, 1, 1, span_CL.shape[1])
         key, value = (
             _blocks_to_rows(x.index_select(2, span_CL.flatten()), num_blocks) for x in (memory.key, memory.value)
@@ -78,7 +80,7 @@ class Window(Full):
     def _bands(self, num_queries: int, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return (span_CL, mask_CWL): the positions that each block needs, and which of them each query attends to."""
         before, width = min(self.window, length), max(min(self.window, num_queries), 1)
-        num_blocks = -(-num_queries // width)
+        num_blocks = -(-num_queries // width)  # rounded up
         first = length - num_queries  # position of the first query: the last query is at the last position
         position_CW = first + torch.arange(num_blocks * width, device=device).view(num_blocks, width)
         # The span runs from `before` positions left of the block's first query to `before` right of its last one, or, if
@@ -90,6 +92,7 @@ class Window(Full):
         # Spans reach beyond both ends of the sequence; global positions get separate columns below.
         mask_CWL = mask_CWL & ((span_CL >= self.num_global) & (span_CL < length)).unsqueeze(1)
         if num_global := min(self.num_global, length):
+            # The same global positions for every block.
             global_CL = torch.arange(num_global, device=device).expand(num_blocks, -1)
             global_mask_CWL = torch.ones_like(mask_CWL[:, :, :1]).expand(-1, -1, num_global)
             if self.causal:

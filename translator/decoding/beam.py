@@ -110,6 +110,7 @@ class _SentenceSearch:
             return False
         if self.settings.early_stopping and len(self.finished) >= self.settings.beam_size:
             return True
+        # The best score that a partial hypothesis can still reach: + 1 for EOS.
         bound = best_log_prob / length_penalty(self.max_length + 1, self.settings.length_penalty)
         return bound <= self.results()[-1].score
 
@@ -131,6 +132,7 @@ def _extend(hidden_BND: Tensor, beams: _Beams, *, output: Output, rules: NextTok
     )
     # All extensions of a sentence in one row, so an index divided by num_tokens is the parent's index.
     log_prob_BX = (log_prob_RC + beams.log_probs.view(-1, 1)).view(len(hidden_BND), -1)
+    # A tiny vocabulary has fewer than 2 x beam_size extensions in the first step.
     log_prob_BC, index_BC = log_prob_BX.topk(min(2 * beam_size, log_prob_BX.shape[1]), -1)
     return _Extensions(index_BC // num_tokens, token_RC.view(len(hidden_BND), -1).gather(1, index_BC), log_prob_BC)
 

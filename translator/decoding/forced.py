@@ -34,6 +34,7 @@ def forced_log_probs(model: AnyModel, batch: Batch) -> Tensor:
     Their sum over a finished hypothesis is the log-probability that a search reports. Places without a token have no meaning.
     """
     hidden_MD = model(batch.source_BS, batch.mask_BS, batch.previous_BT).flatten(0, 1)
+    # Logits of this many rows are in memory at a time.
     num_rows = max(1, CHUNK_ELEMENTS // len(model.output.bias))
     log_prob_chunks = []
     for hidden_RD, target_R in zip(

@@ -39,6 +39,7 @@ def mbr(
 def expected_utilities(texts: Sequence[str], log_probs: Sequence[float], utility: str) -> list[float]:
     """Return the expected utility of each text if the texts have these log-probabilities."""
     highest, compare = max(log_probs), UTILITIES[utility]()
+    # Relative to the highest, so that not all underflow.
     weights = [math.exp(log_prob - highest) for log_prob in log_probs]
     return [
         sum(weight * compare(text, other) for weight, other in zip(weights, texts, strict=True)) / sum(weights)

@@ -57,6 +57,7 @@ class NextTokenRules:
         """Give minus infinity to the tokens that may not follow the partial hypotheses `tokens_RT` of these sentences."""
         length = tokens_RT.shape[1]
         has_prefix = length < self._prefix_BP.shape[1]
+        # A prefix may break the rules below.
         free_RV = log_prob_RV.clone() if has_prefix else log_prob_RV
         if 0 < self._ngram_size <= length:
             self._forbid_repeated_ngrams(log_prob_RV, tokens_RT)
@@ -76,6 +77,7 @@ class NextTokenRules:
     def _forbid_repeated_ngrams(self, log_prob_RV: Tensor, tokens_RT: Tensor) -> None:
         """Forbid tokens that would complete an n-gram for the second time (Paulus et al. 2018); slots may repeat."""
         ngram_RWN = tokens_RT.unfold(1, self._ngram_size, 1)
+        # The last n - 1 tokens, which a repeated n-gram would start with.
         start_R1N = tokens_RT[:, tokens_RT.shape[1] - self._ngram_size + 1 :].unsqueeze(1)
         last_RW = ngram_RWN[:, :, -1]
         is_repeated_RW = (ngram_RWN[:, :, :-1] == start_R1N).all(2)

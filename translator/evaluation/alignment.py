@@ -65,7 +65,7 @@ class Words(NamedTuple):
 
 def _divides(before: bytes, after: bytes) -> bool:
     """Return whether a word ends between the UTF-8 of a word and that of the next tokens, which may be parts of a character."""
-    is_inside_character = after[0] & 0xC0 == 0x80
+    is_inside_character = after[0] & 0xC0 == 0x80  # bytes 10xxxxxx continue a character
     left, right = (content.decode(errors="ignore").replace(_SPACE, " ") for content in (before, after))
     return not is_inside_character and divides(left, right)
 
@@ -77,6 +77,7 @@ def word_weights(weight_TS: Weights, target: Words, source: Words) -> Weights:
     sums to 1.
     """
     sum_TS = np.zeros((len(target.words), len(source.words)))
+    # `np.add.at`, because several tokens may belong to the same word.
     np.add.at(sum_TS, np.ix_(target.word_of_token, source.word_of_token), weight_TS)
     return sum_TS / np.bincount(target.word_of_token)[:, None] if target.words else sum_TS
 

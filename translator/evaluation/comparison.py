@@ -169,6 +169,7 @@ def paired_bootstrap(
         check_counts(hypotheses, references)
     counts = [_sentence_counts(hypotheses, all_references(references, others), tokenizer) for hypotheses in systems]
     scores = [_corpus_bleu(system.sum(0)) for system in counts]
+    # The same draws for all systems, so that the test is paired.
     draws = np.random.default_rng(_SEED).integers(0, len(references), (_RESAMPLES, len(references)))
     resampled = np.array([[_corpus_bleu(system[draw].sum(0)) for draw in draws] for system in counts])
     tests = []

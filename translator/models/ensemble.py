@@ -28,6 +28,7 @@ class MeanOutput(Output):
         widths = [output.weight.shape[1] for output in self.outputs]
         parts = zip(self.outputs, torch.split(hidden, widths, -1), strict=True)
         log_probs = [output.logits(part.contiguous()).log_softmax(-1) for output, part in parts]
+        # Log of the mean of the probabilities, without leaving the logarithms.
         return torch.stack(log_probs).logsumexp(0) - math.log(len(log_probs))
 
 

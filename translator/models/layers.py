@@ -41,6 +41,7 @@ class Embeddings(nn.Module):
             raise UsageError("model.tied_embeddings", "'all' needs one vocabulary for both languages", advice)
         self.dim, self.scale = dim, scale
         self.target_VD = nn.Parameter(torch.randn(vocabularies.target_size, dim) * dim**-0.5)
+        # The same parameter, so that one gradient serves all uses.
         self.source_VD = self.target_VD
         if tying != "all":
             self.source_VD = nn.Parameter(torch.randn(vocabularies.source_size, dim) * dim**-0.5)

@@ -17,7 +17,7 @@ def sinusoids(first: int, length: int, dim: int, device: torch.device | None = N
     PE(p + k) is a rotation of PE(p) that depends on k only; the squared norm of every row is D / 2 (for even D).
     """
     position_T1 = torch.arange(first, first + length, device=device, dtype=torch.float32).unsqueeze(1)
-    frequency_F = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000.0) / dim))
+    frequency_F = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000.0) / dim))  # 10000^(-2i/D)
     angle_TF = position_T1 * frequency_F
     # Interleave sines and cosines; an odd width leaves out the last cosine.
     return torch.stack((angle_TF.sin(), angle_TF.cos()), dim=-1).flatten(1)[:, :dim]

@@ -133,7 +133,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         embedded_BSD = self.embedding_dropout(self.embeddings.source(self._hide(source_BS)))
         annotation_BSD, last_BD = self.encoder(embedded_BSD, mask_BS)
         if self.wiring.initial_state == "backward":
-            last_BD = last_BD[:, last_BD.shape[1] // 2 :]
+            last_BD = last_BD[:, last_BD.shape[1] // 2 :]  # the second half is the backward direction
         memory = self.attention.make_memory(self.annotation_dropout(annotation_BSD), mask_BS)
         return Encoded(memory, torch.tanh(self.bridge(last_BD)))
 
@@ -141,6 +141,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         """Return s_0 for every hypothesis, and a context or readout of zeros."""
         first_RX = encoded.first_BX.repeat_interleave(num_hypotheses, 0)
         layers = torch.split(first_RX, self.cell.hidden_dim, 1)
+        # An LSTM also starts with a cell of zeros.
         hidden = [tensor for s_RD in layers for tensor in (s_RD, torch.zeros_like(s_RD))[: self.cell.num_tensors]]
         width = self.embeddings.dim if self.wiring.feeds_readout else self.attention.context_dim
         feedback_RC = first_RX.new_zeros(len(first_RX), width)
@@ -199,6 +200,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
         if self.wiring.query == "previous":
             context_RC, weight_BH1S = self._attend(state.output_RD, state, need_weights=need_weights)
             feedback_RC = feedback_RC if self.wiring.feeds_readout else context_RC
+        # A slice of width 0 feeds nothing back.
         first = self.cell.advance(gate_RG, feedback_RC if self.wiring.input_feeding else feedback_RC[:, :0], first)
         if self.context_cell is not None:
             context_RC, weight_BH1S = self._attend(first[0], state, need_weights=need_weights)

@@ -39,6 +39,7 @@ class Encoder(nn.Module):
 
     def forward(self, embedded_BSD: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
         """Return (annotation_BSD, last_BD), where last is [forward state at the true end; backward state at the start]."""
+        # Packing needs the lengths on the CPU, which waits for a GPU.
         packed = pack_padded_sequence(embedded_BSD, mask_BS.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         for number, recurrence in enumerate([self.recurrence, *self.upper]):
             below = packed
@@ -47,6 +48,7 @@ class Encoder(nn.Module):
             packed = PackedSequence(self.norms[number](data_MD) if self.norms else data_MD, *packed[1:])
         hidden_XBD = last[0] if isinstance(last, tuple) else last  # X: the two directions of every layer
         annotation_BSD, _ = pad_packed_sequence(packed, batch_first=True, total_length=mask_BS.shape[1])
+        # The last two are those of the top layer.
         return annotation_BSD, torch.cat((hidden_XBD[-2], hidden_XBD[-1]), -1)
 
 

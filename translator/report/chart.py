@@ -98,6 +98,7 @@ def _axis(values: Sequence[float], begin: float, end: float) -> Axis:
     low, high = min(values), max(values)
     rough = max((high - low or abs(high) or 1.0) / (_MAX_TICKS - 1), 1e-300)  # not 0, because of the logarithm
     power = 10.0 ** math.floor(math.log10(rough))
+    # The smallest round step with few enough ticks; 1e-9 forgives rounding.
     step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * (1 - 1e-9))
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil(high / step - 1e-9), first + 1)

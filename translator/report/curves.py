@@ -64,6 +64,7 @@ class Curve:
                 self._sums = [
                     (later, total + more, weight + added) for (_, total, weight), (later, more, added) in pairs
                 ]
+                # From now on each point is the mean of twice as many.
                 self._per_point *= 2
             self._sums.append((step, 0.0, 0.0))
             self._in_last = 0

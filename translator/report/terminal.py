@@ -36,6 +36,7 @@ class _Area(NamedTuple):
         grid = np.zeros((dotted.height, dotted.width), dtype=bool)
         for column, row, before in zip(columns, rows, [rows[0], *rows], strict=False):
             grid[min(row, before) : max(row, before) + 1, column] = True  # a vertical stroke leaves no gap
+        # Each character holds 4 x 2 dots, whose bits add up to its code.
         codes = (grid.reshape(self.height, 4, self.width, 2) * _DOTS[:, None, :]).sum((1, 3))
         for row, column in np.argwhere(codes):
             yield row, column, chr(0x2800 + codes[row, column])
@@ -76,6 +77,7 @@ def table(curves: Mapping[str, Curve]) -> list[str]:
         values.insert(2, f"{curve.ends[1].step:,}" if curve.ends else "-")
         lines.append(f"{name:<15}" + "".join(f"{value:>11}" for value in values))
     steps = sorted({point.step for curve in curves.values() for point in curve.points}, reverse=True)
+    # Every n-th step, counted back from the last one.
     shown = steps[:: -(-len(steps) // MAX_ROWS) or 1][::-1]
     columns = [["step", *(f"{step:,}" for step in shown)]]
     columns += [[name, *(_short(curve.at(step)) for step in shown)] for name, curve in curves.items()]

@@ -36,6 +36,7 @@ class TimeLeft:
         if settings.max_minutes is not None:
             steps = min(steps, max(0, int((60 * settings.max_minutes - self._spent) / max(self._update, 1e-9))))
         last = self._step + steps
+        # Rounded up, since training ends with a validation.
         num_validations = -(-last // settings.validate_every) - self._step // settings.validate_every
         return steps * self._update + num_validations * self._validation
 

@@ -53,7 +53,7 @@ class RunLock:
             self._created = [missing for missing in (folder, *folder.parents) if not missing.exists()]
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._held_file = self._lock(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
-            os.ftruncate(self._held_file, 0)
+            os.ftruncate(self._held_file, 0)  # removes the pid of the last owner
             os.write(self._held_file, str(os.getpid()).encode())
             recover_partial_writes(folder.parent, folder.name)  # of a killed owner
             if not folder.exists():

@@ -31,6 +31,7 @@ def shortened(name: str, num_added: int) -> str:
     encoded, limit = os.fsencode(name), _MAX_NAME_BYTES - num_added
     if len(encoded) <= limit:
         return name
+    # Names that differ only in what is cut stay different.
     digest = hashlib.sha256(encoded).hexdigest()[:16]
     return f"{encoded[: limit - len(digest) - 1].decode(errors='ignore')}~{digest}"
 

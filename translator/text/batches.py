@@ -152,6 +152,7 @@ class EncodedPairs(NamedTuple):
         source, target = (side.lengths(sentences) for side in self)
         order = np.lexsort((target, source))
         total = np.cumsum((source + target)[order])
+        # The part in which the last token of a sentence lies, if all tokens are cut into equal parts.
         part = np.minimum((total - 1) * parts // total[-1], parts - 1)
         return [sentences[order[part == index]] for index in range(parts) if (part == index).any()]
 
@@ -199,6 +200,7 @@ class TokenBatches:
         if self.weight_P is None:
             return num_pairs
         weight_P = np.resize(self.weight_P, num_pairs)  # pairs in both directions have the same weights
+        # The mean of floor(weight + u), with u uniform in [0, 1), is the weight.
         return np.repeat(np.arange(num_pairs), (weight_P + generator.random(num_pairs, np.float32)).astype(np.int64))
 
     def cut(self, sentences: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -235,6 +237,7 @@ def rows_above(num_rows: int) -> int:
 
 def _row_multiple(num_rows: int) -> int:
     """Return the power of two that row counts from n to 2n around `num_rows` are multiples of."""
+    # Of this power of two, n to 2n has ROW_COUNTS_PER_OCTAVE multiples.
     return 1 << max(num_rows.bit_length() - ROW_COUNTS_PER_OCTAVE.bit_length(), 0)
 
 

@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.text.corpus import Block, Corpus, Fingerprint, Split, join_lines, next_number
+from translator.text.corpus import Block, Fingerprint, Split, join_lines, next_number
 from translator.text.held_out import choose_held_out
 from translator.text.languages import script_warning
-from translator.text.lines import LineStats, distinct, find_known, find_known_pairs, hash_lines, pair_hashes
+from translator.text.lines import LineStats, distinct, hash_lines, pair_hashes
 from translator.text.misalignment import find_misalignment, is_unrelated
 from translator.text.preprocessing import FORMS, MIN_SHARE, find_forms
 from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
 from translator.text.store import threaded_map
-from translator.text.words import is_unspaced, split_words
+from translator.text.words import is_unspaced
 
 RULES = {"blank": 1, "too_long": 2, "ratio": 3}
 """Number of each rule that skips pairs; 0 stands for pairs that are kept."""
@@ -51,8 +51,6 @@ _SUSPICIOUS_SHARES = {_IDENTICAL: 0.1, **dict.fromkeys(RULES, 0.05), **dict.from
 _LONG_QUANTILE = 0.999  # of the lengths of the sources
 _CALIBRATION_PAIRS = 10_000
 _MAX_EXAMPLE_CHARACTERS = 60
-_SWAP_SAMPLE_LINES = 10_000  # enough to recognise a language by its words
-_SWAP_MARGIN = 0.25  # difference between shares of words
 
 
 class Finding(NamedTuple):
@@ -150,6 +148,7 @@ class PairFilter:
         self._rules.append(rules)
         self._stats.append((source, target))
         self._num_read += len(rules)
+        # The usual case: nothing is copied.
         if not rules.any():
             return block
         return Block(*(list(compress(side, rules == 0)) for side in block))
@@ -218,6 +217,7 @@ class PairFilter:
     def _apply_rules(self, block: Block, source: LineStats, target: LineStats) -> NDArray[np.uint8]:
         """Return the number of the first rule that skips each pair, or 0."""
         settings = self.settings
+        # In units of the side with fewer words, such as words instead of Chinese characters.
         source_length = source.num_words * min(self._target_words, 1)
         target_length = target.num_words / max(self._target_words, 1)
         shorter, longer = np.minimum(source_length, target_length), np.maximum(source_length, target_length)
@@ -272,39 +272,3 @@ def require_pairs(counts: Counts) -> None:
         skipped = f"{counts.blank} blank, {counts.too_long} too long, {counts.ratio} over corpus.max_ratio"
         found = f"0 of {counts.read} training pairs left after filtering ({skipped})"
         raise DataError("[corpus]", found, "change these settings")
-
-
-def looks_swapped(train: Corpus, other: Corpus) -> bool:
-    """Return whether the words of each side of `other` occur mostly on the opposite side of the training pairs."""
-    vocabularies = [set(split_words(" ".join(side[:_SWAP_SAMPLE_LINES]))) for side in (train.source, train.target)]
-    sides = [split_words(" ".join(side[:_SWAP_SAMPLE_LINES])) for side in (other.source, other.target)]
-    share = [
-        [sum(word in vocabulary for word in side) / max(len(side), 1) for vocabulary in vocabularies] for side in sides
-    ]
-    return share[0][1] + share[1][0] > share[0][0] + share[1][1] + _SWAP_MARGIN
-
-
-class HeldOutCheck(NamedTuple):
-    """What is unusual about validation or test sentences."""
-
-    findings: list[Finding]
-    also_in_training: int  # pairs
-    sources_in_training: int
-
-
-def check_held_out(other: Corpus, settings: CorpusSettings, train: FilterResult, sample: Corpus) -> HeldOutCheck:
-    """Check validation or test sentences for unusual text, and for pairs and sources that occur in the training data.
-
-    `sample` holds some of the training pairs. Raises DataError if the sentences are misaligned.
-    """
-    pair_filter, block = PairFilter(settings, other.places, other.line_of), Block(other.source, other.target)
-    source = hash_lines(other.source)
-    shared = find_known_pairs(source, [other.target, *other.others], train.pair_hashes)
-    pair_filter.note("also found in the training pairs", shared, block, 0)
-    if looks_swapped(sample, other):
-        pair_filter.note("whose source and target look swapped", range(len(other.source)), block, 0)
-    pair_filter.filter(block)
-    findings = [
-        finding for finding in pair_filter.result().findings if finding.is_warning and finding.what not in RULES
-    ]
-    return HeldOutCheck(findings, len(shared), len(find_known(source, train.source_hashes)))

@@ -69,7 +69,7 @@ def hash_lines(lines: Sequence[str]) -> NDArray[np.uint64]:
 
 def _hash_content(content: bytes) -> NDArray[np.uint64]:
     lines = content.split(b"\n")
-    lines.pop()
+    lines.pop()  # what follows the last line feed is empty
     return np.fromiter(map(xxh3_64_intdigest, lines), np.uint64, len(lines))
 
 

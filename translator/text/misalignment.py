@@ -101,6 +101,7 @@ def find_misalignment(source: LineStats, target: LineStats) -> Misalignment | No
 
 def _far_distances(count: int) -> list[int]:
     """Return distances between a fifth and four fifths of the corpus, spread by the golden ratio."""
+    # Multiples of the golden ratio never cluster.
     return [int(count * (0.2 + 0.6 * (0.618034 * number % 1))) for number in range(1, _NUM_FAR + 1)]
 
 
@@ -167,6 +168,7 @@ def _standardised(lengths: NDArray[np.int32]) -> _Floats:
 def _best_stretch(evidence: _Floats) -> tuple[float, int, int]:
     """Return (sum, first, last + 1) of the consecutive lines with the highest sum."""
     total = np.concatenate([[0.0], np.cumsum(evidence, dtype=np.float64)])
+    # Kadane's algorithm: the largest rise of the running sum.
     rise = total - np.minimum.accumulate(total)
     last = int(rise.argmax())
     return float(rise[last]), int(total[: last + 1].argmin()), last

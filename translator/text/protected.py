@@ -87,6 +87,7 @@ class Protection:
         The strings are those of the source or, if the model has read only its end, the last `num_read` of them.
         """
         found = self.find(source)
+        # Slots are numbered over the whole source, as in `mask`, even if only its end was read.
         slot_of, read = self._slot_of(found), found[-num_read or len(found) :] if num_read is not None else found
         waiting: dict[str, deque[str]] = {slot: deque() for slot in SLOTS}
         for string in read:

@@ -15,6 +15,7 @@ def sentences_of(line: str, language: str) -> list[str]:
     # sentencex panics at some sequences of spaces outside ASCII. It returns parts that together are the line.
     plain, first, sentences = _SPACE.sub(" ", line), 0, []
     for part in sentencex.segment(_primary(language), plain):
+        # Of the original, whose spaces may not be ASCII.
         sentences.append(line[first : first + len(part)].strip())
         first += len(part)
     return [sentence for sentence in sentences if sentence] or [""]

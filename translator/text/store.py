@@ -39,7 +39,7 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
         parts: list[bytes] = []
         for lines, encoder in zip(tokenizer.mask_pairs(*block), encoders, strict=True):
             ids = encoder.encode(lines)
-            lengths = np.diff(np.flatnonzero(ids == EOS), prepend=-1)
+            lengths = np.diff(np.flatnonzero(ids == EOS), prepend=-1)  # distances between the ends of sentences
             parts += [ids.astype(_token_type(encoder.processor)).tobytes(), lengths.astype(np.int32).tobytes()]
         return parts
 
@@ -63,6 +63,7 @@ def read_pairs(folder: Path, tokenizer: Tokenizer) -> EncodedPairs:
     sides = []
     for side, processor in zip(_SIDES, tokenizer.processors, strict=True):
         offsets = np.concatenate([[0], np.cumsum(np.fromfile(folder / f"{side}.lengths", np.int32), dtype=np.int64)])
+        # "c": copy on write, since torch warns about arrays that cannot be written.
         tokens = np.memmap(folder / f"{side}.tokens", _token_type(processor), "c").view(np.ndarray)
         if len(tokens) != offsets[-1] or tokens.max() >= processor.get_piece_size() or (np.diff(offsets) < 1).any():
             raise ValueError(f"{side}.tokens was not written with this tokenizer")
@@ -91,6 +92,7 @@ def threaded_map(function: Callable[[Item], Result], items: Iterable[Item], num_
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
+            # One more than there are threads, so that none waits for the caller.
             if len(waiting) > num_threads:
                 yield waiting.popleft().result()
         yield from (future.result() for future in waiting)

@@ -120,6 +120,7 @@ class BPEDropout(Segmenter[_Word]):
 
     def draw(self, word: _Word, generator: Random) -> Sequence[int]:
         num_merges = int(math.log(1.0 - generator.random()) / self._log_keep)
+        # All merges of the best segmentation come before the first that is omitted.
         if num_merges >= len(word.symbols) - len(word.best):
             return word.best
         symbols, ranks = word.symbols.copy(), word.ranks.copy()
@@ -188,7 +189,7 @@ class UnigramSampling(Segmenter[list[_Arrivals]]):
                     logs.append(log_sums[start] + self._alpha * self.scores[token])
                     starts.append(start)
                     tokens.append(token)
-            highest = max(logs)
+            highest = max(logs)  # for a stable logarithm of a sum
             weights = np.exp(np.array(logs) - highest)
             log_sums.append(highest + math.log(weights.sum()))
             arrivals.append(_Arrivals((weights.cumsum() / weights.sum())[:-1].tolist(), starts, tokens))

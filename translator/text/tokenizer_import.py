@@ -117,12 +117,12 @@ def _rewritten(tokens: list[dict[int, Any]], trainer: dict[int, Any], slots: lis
 
 def _number(field: int, value: int) -> bytes:
     """Return a field of a protocol buffer with a number."""
-    return _varint(field << 3) + _varint(value)
+    return _varint(field << 3) + _varint(value)  # wire type 0
 
 
 def _content(field: int, content: bytes) -> bytes:
     """Return a field of a protocol buffer with bytes."""
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
+    return _varint(field << 3 | 2) + _varint(len(content)) + content  # wire type 2: bytes after their length
 
 
 def _varint(value: int) -> bytes:

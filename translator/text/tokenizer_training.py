@@ -73,6 +73,7 @@ class PairSample:
         chosen = np.sort(order[: max(1, min(num_fitting, self._settings.max_sentences))])
         self._source, self._target = ([side[index] for index in chosen] for side in (self._source, self._target))
         self._keys, self._num_characters = [keys[chosen]], int(sizes[chosen].sum())
+        # Pairs with higher keys will not be drawn any more.
         self._highest = float(keys[chosen].max())
 
 

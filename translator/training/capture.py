@@ -82,10 +82,12 @@ class CapturedUpdates:
         """Record and replay the first update of a shape and check the result; if it is wrong, return None and restore all."""
         rows = StaticRows(rows.number_B.clone(), rows.shape)
         restore_random = random_state(self.device)
+        # Uncaptured, with the draws that the replay will repeat.
         expected = self._measure(rows)
         restore_state = self._training_state()
         try:
             restore_random()
+            # Recording executes nothing, but may advance the generator.
             replay = self.record(lambda: self._update(rows))
             restore_random()
             replay()

@@ -123,4 +123,5 @@ def _resident(pairs: EncodedPairs, device: torch.device) -> EncodedPairs:
     if device.type != "cuda":
         return pairs
     free_bytes, _ = torch.cuda.mem_get_info(device)
+    # Four bytes per token on a device.
     return pairs.to(device) if 4 * pairs.num_tokens * _RESIDENT_FRACTION <= free_bytes else pairs

@@ -5,7 +5,7 @@ from pathlib import Path
 from translator.jobs.train.corpus_splits import read_splits
 from translator.jobs.train.corpus_summary import CheckedSplit, describe_counts, describe_layout
 from translator.text.corpus import Corpus
-from translator.text.filters import check_held_out
+from translator.text.held_out_check import check_held_out
 from translator.text.sources import CorpusSettings
 
 

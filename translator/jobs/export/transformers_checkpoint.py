@@ -223,6 +223,7 @@ def _layer(name: str, layer: Any, width_D: Tensor, scales: Sequence[float]) -> I
 
 def _attention(name: str, attention: Attention, width_D: Tensor, scale: float) -> Iterator[tuple[str, Tensor]]:
     """Yield the four projections; heads are in the same order on both sides, so only the model's side is permuted."""
+    # Undoes the library's 1 / sqrt(width of a head).
     factor = scale * math.sqrt(attention.context_dim // attention.num_heads)
     for part in ("query", "key", "value", "output"):
         projection = getattr(attention, f"{part}_proj")

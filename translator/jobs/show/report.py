@@ -131,6 +131,7 @@ def _attention(
     blocks = (pairs[first : first + _BLOCK_SIZE] for first in range(0, len(pairs), _BLOCK_SIZE))
     maps = [_as_data(shown, max_weights) for block in blocks for shown in viewer.view_translations(block)]
     sizes = [len(data["weights"]) if isinstance(data, dict) else 0 for data in maps]
+    # The longest sentences lose their maps until the rest fits.
     shortest_first = np.argsort(sizes, kind="stable")
     for number in shortest_first[np.cumsum(np.take(sizes, shortest_first)) > max_weights]:
         maps[number] = _TOO_LONG

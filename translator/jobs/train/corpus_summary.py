@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from translator.text.corpus import Corpus, Split, Stream
-from translator.text.filters import RULES, FilterResult, HeldOutCheck
+from translator.text.filters import RULES, FilterResult
 from translator.text.held_out import CODES
+from translator.text.held_out_check import HeldOutCheck
 from translator.text.sources import CorpusSettings
 
 _NUM_EXAMPLES, _EXAMPLE_CHARACTERS = 2, 100

@@ -148,5 +148,6 @@ def _weights(config: Config, num_pairs: int, about: _About) -> NDArray[np.float3
         weights = np.repeat([source.weight for source in sources], about.num_of_sources)
         weight_P[: len(weights)] = weights
     if about.num_mixed:
+        # Solves mixed / (others + mixed) = mix for the weight of one mixed pair.
         weight_P[last:] = mix / (1 - mix) * weight_P[:last].sum() / about.num_mixed
     return weight_P

@@ -53,6 +53,7 @@ def estimate(settings: TrainingSettings, updates: CorpusUpdates, model: AnyModel
     num_updates, num_tokens = max(1, round(updates.num_updates(0) / share)), len(updates.pairs.target.tokens) / share
     steps = settings.with_steps_of(num_updates).steps
     epochs = steps / num_updates
+    # Attention is left out: it costs little at these lengths.
     work = _FLOPS_PER_PARAMETER * count_parameters(model) * num_tokens * epochs
     seconds = work / (_EFFICIENCY * _product_speed(updates.device) * updates.processes.size)
     return Estimate(steps, epochs, seconds, training_memory(settings, model))

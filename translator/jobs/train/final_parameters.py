@@ -74,6 +74,7 @@ def choose_parameters(
     for name, parameters in means.items():
         score = score_of(parameters)
         notify(f"validation BLEU {score:.2f} with the {name}")
+        # Of equal scores, prefer the average.
         if chosen.bleu is None or score >= chosen.bleu:
             chosen = FinalParameters(name, parameters, score)
     return chosen

@@ -38,8 +38,8 @@ from translator.text.corpus import Block, Corpus, Split, join_lines
 from translator.text.filters import (
     FilterResult,
     Finding,
-    check_held_out,
 )
+from translator.text.held_out_check import check_held_out
 from translator.text.sources import CorpusSettings, labels_path, read_labels, read_split
 from translator.text.tokenizer import Tokenizer, TokenizerSettings
 from translator.text.tokenizer_training import PairSample, train_tokenizer

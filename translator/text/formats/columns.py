@@ -134,6 +134,7 @@ def _most_related(columns: Sequence[Column]) -> tuple[Column, Column] | None:
     lengths = np.array([[np.log1p(len(text)) for text in column.texts] for column in columns])
     lengths += np.random.default_rng(0).normal(0, 1e-9, lengths.shape)  # a constant column has no correlation
     correlation = np.corrcoef(lengths)
+    # Most correlated first.
     pairs = sorted(combinations(range(len(columns)), 2), key=lambda pair: -correlation[pair])
     best, second = (correlation[pair] for pair in pairs[:2])
     first, last = pairs[0]

@@ -57,6 +57,7 @@ def _spans(path: Path, sheet: str) -> dict[int, list[tuple[int, int]]]:
             for reference in _MERGED.findall(text):
                 column, first, _, last = range_boundaries(reference.decode())
                 spans.setdefault(first, []).append((column, last))
+            # A reference may be cut between two chunks.
             rest = text[text.rfind(b"<") :]
     return spans
 
