@@ -31,7 +31,7 @@ _OF_A_RUN = {
     "max_length_ratio": 5.0,
     "max_length_extra": 100,
 }
-"""The highest values that a run folder may ask for: a run of somebody else must not keep the machine busy for days."""
+"""The highest values that a run folder may ask for: someone else's run must not keep the machine busy for days."""
 
 
 class DecodingSettings(Settings):
@@ -103,7 +103,7 @@ class DecodingSettings(Settings):
 
     @property
     def of_a_run(self) -> Self:
-        """The settings with values that may come from somebody else's run folder limited."""
+        """The settings with limits on values that may come from someone else's run folder."""
         values = {name: getattr(self, name) for name in _OF_A_RUN}
         limited = {name: min(value, _OF_A_RUN[name]) for name, value in values.items() if value is not None}
         return self.model_copy(update=limited)

@@ -35,7 +35,7 @@ class Record(BaseModel):
 
 
 class FindingRecord(Record):
-    """Something odd in a corpus, with the first line that has it."""
+    """Something unusual in a corpus, with the first line that has it."""
 
     what: str
     num_lines: Count

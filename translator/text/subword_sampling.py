@@ -48,7 +48,7 @@ class Segmenter(ABC, Generic[WordT]):
         self._num_cached = 0
 
     def sample(self, best: Sequence[int], generator: Random) -> list[int]:
-        """Return a sentence with its words segmented afresh; both end in EOS."""
+        """Return a sentence with its words segmented at random; both end in EOS."""
         sentence: list[int] = []
         starts = [place for place, token in enumerate(best) if place == 0 or self.is_start[token]]
         for start, end in pairwise([*starts, len(best) - 1]):

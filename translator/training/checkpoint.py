@@ -246,7 +246,7 @@ def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
 
 
 def existing(checkpoints: Iterable[Checkpoint], warn: Callable[[str], None]) -> list[Checkpoint]:
-    """Return the checkpoints that still exist. Each one that somebody else deleted is reported to `warn`."""
+    """Return the checkpoints that still exist. Each one that was deleted from outside is reported to `warn`."""
     kept = []
     for checkpoint in checkpoints:
         if checkpoint.path.exists():

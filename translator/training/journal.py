@@ -31,7 +31,7 @@ _READERS: dict[str, TypeAdapter[JournalEvent]] = {
 class Journal:
     """An open journal; use it as a context manager. If it is not kept, it accepts events and drops them.
 
-    Training does not depend on its journal. If the disk refuses an event, `warn` is told, and the event waits in memory until
+    Training does not depend on its journal. If the disk refuses an event, `warn` is called, and the event waits in memory until
     it can be written. If the file was deleted or replaced, it is written again.
     """
 

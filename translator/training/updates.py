@@ -28,7 +28,7 @@ class CorpusUpdates:
     """The encoded training pairs as updates on a device. An update is a function of (seed, epoch, position) alone.
 
     The sentences of an update do not depend on the number of processes. If `static` is set, an update is one batch in the
-    static form. A `sampler` segments the sentences of each update afresh.
+    static form. A `sampler` segments the sentences of each update at random.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pack a finished run into one file that translates anywhere and tells nothing of the corpus but its size and fingerprint."""
+"""Pack a finished run into one file that translates anywhere and reveals nothing about the corpus but size and fingerprint."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def pack_run(run: RunFolder, output: Path, *, licence: str | None, device: torch
 
 
 def _public_record(record: RunRecord, aligned_layer: AlignedLayer | None) -> RunRecord:
-    """Return the record without what was odd in the corpus, which quotes sentences and names files."""
+    """Return the record without findings, which quote sentences and name files."""
     changes: dict[str, object] = {"findings": []}
     splits = {name: split and split.model_copy(update=changes) for name, split in record.corpus if name != "validation"}
     splits["validation"] = record.corpus.validation.model_copy(update={**changes, "aligned_layer": aligned_layer})

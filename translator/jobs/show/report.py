@@ -59,7 +59,7 @@ def report(
     device: torch.device,
     working: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Return the page about a comparison of these runs as HTML; `working` is told what is being done.
+    """Return the page about a comparison of these runs as HTML; `working` is called with what is being done.
 
     Raises ModelError if a journal is damaged.
     """

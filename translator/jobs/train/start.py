@@ -109,7 +109,7 @@ def _limits(model: AnyModel) -> tuple[int | None, int | None]:
 def _sampler(
     settings: TrainingSettings, tokenizer: Tokenizer, max_lengths: tuple[int | None, int | None]
 ) -> SubwordSampler | None:
-    """Return what segments the training pairs afresh in each update, or None if they keep their best segmentation."""
+    """Return a sampler that segments the training pairs at random in each update, or None to keep the best segmentations."""
     segmenters: list[Segmenter[Any]]
     if settings.bpe_dropout:
         segmenters = [BPEDropout(processor, settings.bpe_dropout) for processor in tokenizer.processors]
@@ -130,7 +130,7 @@ def _replay(
         "training.both_directions changes the pairs": settings.both_directions > 0,
         "torch cannot capture training.optimizer": not isinstance(optimizer, torch.optim.Adam),
         "training.accumulation is more than 1": settings.accumulation > 1,
-        "the training pairs are segmented afresh in each update": updates.sampler is not None,
+        "the training pairs are segmented at random in each update": updates.sampler is not None,
         "the corpus is too large for the GPU's memory": pairs.source.tokens.device.type == "cpu",
         f"an update waits for {model.obstacle_to_capture}": bool(model.obstacle_to_capture),
     }

@@ -44,7 +44,7 @@ TAGS = {
 class EventFiles:
     """A `TrainingObserver` that writes a new file each time training starts or resumes. It draws no random numbers.
 
-    If the disk refuses an event, `warn` is told, and later events are tried again.
+    If the disk refuses an event, `warn` is called once, and later events are still tried.
     """
 
     def __init__(self, run: RunFolder, translator: Translator, validation: Corpus, warn: Callable[[str], None]) -> None:

@@ -55,7 +55,7 @@ def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
         try:
             for fields in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True):
                 widths[len(fields)] += 1
-        except csv.Error:  # a field that goes on after these lines, or quotes that mean something else
+        except csv.Error:  # a field that continues after these lines, or quotes that mean something else
             widths[1] += 1
         most = max((count for width, count in widths.items() if width > 1), default=0)
         shares.append(most / max(widths.total(), 1))

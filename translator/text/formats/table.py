@@ -160,7 +160,7 @@ class _Pairs:
             yield self._clean(source, line, fields), self._clean(target, line, fields)
 
     def _clean(self, text: Any, line: int, fields: Fields) -> str:
-        """Return a field as one line of text. Raises DataError if it is none."""
+        """Return a field as one line of text. Raises DataError if it is not text."""
         place = f"{self.place}:{line}"
         if text is None:
             return ""
