@@ -85,8 +85,8 @@ def compare_runs(
 ) -> Comparison:
     """Translate one test set with every run and the same decoding, and compare the results.
 
-    A single run is only scored. `working` is called with what is being done. Raises DataError if the runs have different test sets,
-    UsageError if `strict` and conditions are unequal.
+    A single run is only scored. `working` is called with what is being done. Raises DataError if the runs have different test
+    sets, UsageError if `strict` and conditions are unequal.
     """
     for run in runs:
         for member in (run, *run.partners):
