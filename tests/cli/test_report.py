@@ -1,12 +1,12 @@
 """`translator report`: one file whose figures equal those of the other commands."""
 
-import base64
 import json
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import TINY_RECURRENT, Program, sets
+from tests.report.example import unpacked
 from tests.report.parsed import Parsed
 
 
@@ -27,8 +27,15 @@ def test_the_page_of_a_run_has_its_scores_curves_translations_and_attention(here
         assert shown["source"].split(" ") == seen["source"]["words"]
         assert shown["target"].split(" ") == seen["target"]["words"]
         weights = [round(100 * weight) for row in seen["weights"] for weight in row]
-        assert list(base64.b64decode(shown["weights"])) == pytest.approx(weights, abs=1)
-    assert run["view"] == seen["view"]["title"]
+        found = unpacked(shown["weights"])
+        begin = run["default"] * len(weights)  # cross-attention is the first kind
+        assert found[begin : begin + len(weights)] == pytest.approx(weights, abs=1)
+        sides = {name: len(shown[name].split(" ")) for name in ("source", "target", "previous")}
+        cells = {"cross": sides["target"] * sides["source"], "encoder": sides["source"] ** 2}
+        cells["decoder"] = sides["target"] * sides["previous"]
+        assert len(found) == sum(cells[view["kind"]] for view in run["views"])
+    assert run["views"][run["default"]]["title"] == seen["view"]["title"]
+    assert [view["kind"] for view in run["views"]] == ["cross"] * 5 + ["encoder"] * 5 + ["decoder"] * 5
     assert str(here) not in page
 
 

@@ -76,8 +76,21 @@ METRICS: dict[str, Callable[..., Any]] = {
     "TER cased": partial(make_ter, lowercase=False),
 }
 LOWER_IS_BETTER = ("TER", "TER cased")
+_MEANINGS = {
+    "BLEU": "share of word sequences of 1 to 4 words that the reference also has, less if the translation is too short; "
+    "0 to 100, higher is better",
+    "chrF2": "the idea of BLEU with sequences of 1 to 6 characters instead of words; 0 to 100, higher is better",
+    "TER": "edits that turn the translation into the reference, per 100 words of the reference; lower is better",
+}
+_CASES = {"lc": "without regard to case", "cased": "with upper and lower case distinguished"}
 _MAXIMUM = dict.fromkeys(LOWER_IS_BETTER, math.inf)
 """The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
+
+
+def meaning(metric: str) -> str:
+    """Return what a metric measures, and which direction is better, as the end of a sentence."""
+    name, _, case = metric.partition(" ")
+    return _MEANINGS[name] + (f"; {_CASES[case]}" if case else "")
 
 
 def bleu(

@@ -21,8 +21,9 @@ function heatMap(columns, rows, percent) {
     });
     return element("tr", {}, element("th", { scope: "row", title: word, textContent: word }), ...cells);
   });
-  const table = element("table", {}, element("thead", {}, element("tr", {}, element("td"), ...head)), element("tbody", {}, ...body));
-  table.style.setProperty("--cell", `clamp(1.1rem, ${27 / columns.length}rem, 1.8rem)`);
+  // The direction is that of the first word above the columns.
+  const table = element("table", { dir: "auto" }, element("thead", {}, element("tr", {}, element("td"), ...head)), element("tbody", {}, ...body));
+  table.style.setProperty("--columns", columns.length);
   return table;
 }
 

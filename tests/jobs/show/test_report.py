@@ -28,9 +28,9 @@ def test_the_data_of_a_page_can_be_read_back() -> None:
     assert [sentence["source"] for sentence in sentences] == comparison.test.source
     for number, row in enumerate(comparison.rows):
         outputs = [sentence["outputs"][number] for sentence in sentences]
-        assert [output["text"] for output in outputs] == row.evaluation.hypotheses
+        assert ["".join(output["words"]) for output in outputs] == row.evaluation.hypotheses
         assert all(
-            (output["score"] == 100.0) == (output["text"] == reference)
+            (output["score"] == 100.0) == ("".join(output["words"]) == reference)
             for output, reference in zip(outputs, comparison.test.target, strict=True)
         )
 
@@ -62,16 +62,39 @@ def test_every_chart_has_a_table_with_the_same_figures(page: str) -> None:
         assert [line.count("L") + 1 for line in lines] == [len(rows)] * 2
 
 
-def test_a_page_with_a_thousand_sentences_of_two_runs_is_smaller_than_three_megabytes() -> None:
-    assert len(example_page(demo_pairs(1000), NAMES).encode()) < 3_000_000
+def test_a_page_with_a_thousand_sentences_of_two_runs_is_smaller_than_four_megabytes() -> None:
+    assert len(example_page(demo_pairs(1000), NAMES).encode()) < 4_000_000
 
 
 def test_a_page_may_show_one_run_or_three() -> None:
     assert Parsed(example_page(demo_pairs(3), NAMES[:1])).data["runs"][0]["run"] == "demo-additive"  # type: ignore[index]
     third = Parsed(example_page(demo_pairs(3), [*NAMES, "demo-fixed-vector"])).data["runs"][2]  # type: ignore[index]
-    assert (third["view"], third["no_view"]) == (None, "it has no weights over words")
+    assert (third["views"], third["no_view"]) == ([], "it has no weights over words")
 
 
 def test_a_page_of_the_demo_names_no_folder_of_this_machine(page: str) -> None:
     assert str(Path.home()) not in page
     assert str(DATA.parent) not in page
+
+
+def test_words_of_scripts_without_spaces_are_letters_in_the_data() -> None:
+    pairs = [("一只狗。", "我爱 the sea。", "a")]
+    (sentence,) = Parsed(example_page(pairs, NAMES)).data["sentences"]  # type: ignore[misc]
+    assert sentence["reference"] == ["我", "爱 ", "the ", "sea。"]
+    assert sentence["length"] == 4
+
+
+def test_metrics_and_curves_are_explained_where_they_are_named(page: str) -> None:
+    parsed = Parsed(page)
+    explained = {
+        attrs["id"]: text for (_, attrs), text in zip(parsed.elements, parsed.texts, strict=True) if "popover" in attrs
+    }
+    buttons = [
+        (text, attrs)
+        for (tag, attrs), text in zip(parsed.elements, parsed.texts, strict=True)
+        if tag == "button" and attrs["class"] == "term"
+    ]
+    for name in ("BLEU", "chrF2", "TER", "BLEU below the best", "Validation perplexity, exp(cross-entropy)"):
+        (target,) = {attrs["popovertarget"] for text, attrs in buttons if text == name}
+        assert "better" in explained[target] or name == "BLEU below the best"
+    assert all(attrs["popovertarget"] == attrs["aria-describedby"] in explained for _, attrs in buttons)

@@ -3,53 +3,41 @@
 The page contains its data in full as JSON, for its script and for recomputing the figures:
 
     all of `Comparison.as_record`, and in each of its runs
-      curves: name -> [[step, value], ...]; view: which attention weights are shown; no_view: why there are none
-    sentences    number, from 1; length of the source in words; source, reference, kind
-      outputs    one per run: text; score: sentence BLEU
-        attention  source, target: words joined by spaces; weights: percentages in base64, one byte each, a row per
-                   target word; or a sentence that says why there is no map; null if the run has no attention weights
+      curves: name -> [[step, value], ...]; no_view: why there are no attention weights
+      views: the kinds, layers and heads (null: the average) of the weights; default: which view is shown first
+    sentences    number, from 1; length of the source in words; source, kind
+      reference  a list of the words, each with the spaces after it, so that joined they are the text
+      outputs    one per run: words, as for the reference; score: sentence BLEU
+        attention  source, target, previous: words joined by spaces; weights: percentages in base64, see `packed`, of all views
+                   or of the default alone, each a row per query; or a sentence that says why there is no map; null if the run
+                   has no attention weights
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
-from translator.errors import UsageError
 from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
 from translator.jobs.compare.evaluate import leak_notice
 from translator.jobs.compare.tables import GROUPINGS, condition_tables, score_tables
-from translator.jobs.inspect.attention import NOTICE, AttentionMap, AttentionViewer
-from translator.jobs.translate.candidates import Candidate
-from translator.jobs.translate.load import load
+from translator.jobs.inspect.attention import NOTICE
+from translator.jobs.show.report_attention import MAX_MAP_BYTES, RunAttention, run_attention
+from translator.jobs.show.terms import TERMS
 from translator.report.chart import Chart, Line
 from translator.report.curves import CURVES, learning_curves
 from translator.report.page import render
 from translator.report.tables import Table
-from translator.runs.folder import JOURNAL, HeldOut, RunFolder
-from translator.text.words import split_words
+from translator.runs.folder import JOURNAL, RunFolder
+from translator.text.words import cut_words, split_words
 from translator.training.journal import read_journal
 
 Curves: TypeAlias = Mapping[str, Sequence[tuple[int, float]]]
 
 _MAX_POINTS = 128
 """Points of each learning curve."""
-_MAX_WEIGHTS = 1_500_000
-"""Attention weights of all runs on a page, which keeps it below 3 MB; the longest sentences are left out."""
-_BLOCK_SIZE = 64
-"""Sentences whose attention maps are in memory at a time."""
-_TOO_LONG, _BLANK = "the sentence is too long for a map on this page", "the source is empty"
-
-
-class RunAttention(NamedTuple):
-    """The attention maps of a run, one per sentence, as the page's script reads them."""
-
-    view: str | None
-    why_not: str | None
-    maps: Sequence[object]
 
 
 def report(
@@ -64,12 +52,13 @@ def report(
     Raises ModelError if a journal is damaged.
     """
     curves, attention = [], []
+    order = _by_difference(_sentence_scores(comparison))
     for run, row in zip(runs, comparison.rows, strict=True):
         run_curves = learning_curves(read_journal(run.path / JOURNAL).events, _MAX_POINTS).items()
         curves.append({name: [(step, value) for step, value in curve.points] for name, curve in run_curves})
         working(f"computing the attention maps of {run.place}")
-        best, max_weights = row.evaluation.best, _MAX_WEIGHTS // len(runs)
-        attention.append(_attention(run, comparison.test, best, device=device, max_weights=max_weights))
+        best, max_bytes = row.evaluation.best, MAX_MAP_BYTES // len(runs)
+        attention.append(run_attention(run, comparison.test, best, order=order, device=device, max_bytes=max_bytes))
     return page_of(comparison, curves, attention)
 
 
@@ -92,6 +81,7 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
         "groups": _group_charts(comparison),
         "curves": curve_charts,
         "attention_notice": NOTICE,
+        "terms": TERMS,
     }
     return render("page.html", page, data_of(comparison, curves, attention), scripts=("map.js", "page.js"))
 
@@ -119,63 +109,44 @@ def _group_charts(comparison: Comparison) -> list[Chart]:
     return charts
 
 
-def _attention(
-    run: RunFolder, test: HeldOut, best: Sequence[Candidate], *, device: torch.device, max_weights: int
-) -> RunAttention:
-    """Return the attention maps of a run's translations, of the shortest sentences if all would be too many."""
-    try:
-        viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
-    except UsageError as error:  # the model has no attention weights
-        return RunAttention(None, error.problem, [None] * len(best))
-    pairs = list(zip(test.source, best, strict=True))
-    blocks = (pairs[first : first + _BLOCK_SIZE] for first in range(0, len(pairs), _BLOCK_SIZE))
-    maps = [_as_data(shown, max_weights) for block in blocks for shown in viewer.view_translations(block)]
-    sizes = [len(data["weights"]) if isinstance(data, dict) else 0 for data in maps]
-    # The longest sentences lose their maps until the rest fits.
-    shortest_first = np.argsort(sizes, kind="stable")
-    for number in shortest_first[np.cumsum(np.take(sizes, shortest_first)) > max_weights]:
-        maps[number] = _TOO_LONG
-    return RunAttention(viewer.view.title, None, maps)
+def _sentence_scores(comparison: Comparison) -> list[Sequence[float]]:
+    """Return the BLEU of each sentence, for each run."""
+    test = comparison.test
+    return [
+        sentence_scores(row.evaluation.hypotheses, test.target, others=test.others, tokenizer=row.evaluation.tokenizer)
+        for row in comparison.rows
+    ]
 
 
-def _as_data(attention_map: AttentionMap | None, max_weights: int) -> object:
-    """Return a map as the page's script reads it, or the reason why there is none."""
-    if attention_map is None:
-        return _BLANK
-    if attention_map.num_truncated or len(attention_map.token_weight.ravel()) > max_weights:
-        return _TOO_LONG
-    percent = np.rint(100 * attention_map.weight).clip(0, 100).astype(np.uint8)
-    return {
-        "source": " ".join(attention_map.source.words),
-        "target": " ".join(attention_map.target.words),
-        "weights": base64.b64encode(percent.tobytes()).decode(),
-    }
+def _by_difference(scores: Sequence[Sequence[float]]) -> list[int]:
+    """Return the indices of the sentences as the page lists them at first: where the runs, or run and reference, differ most."""
+    key = scores[0] if len(scores) == 1 else np.min(scores, 0) - np.max(scores, 0)
+    return [int(number) for number in np.argsort(key, kind="stable")]
 
 
 def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> object:
     """Return the data of the page, as described at the top of this file."""
     test, evaluations = comparison.test, [row.evaluation for row in comparison.rows]
-    scores = [
-        sentence_scores(evaluation.hypotheses, test.target, others=test.others, tokenizer=evaluation.tokenizer)
-        for evaluation in evaluations
-    ]
-    sentences = []
+    scores, sentences = _sentence_scores(comparison), []
     for number, source in enumerate(test.source):
         outputs = [
-            {"text": evaluation.best[number].text, "score": run_scores[number], "attention": run_attention.maps[number]}
-            for evaluation, run_scores, run_attention in zip(evaluations, scores, attention, strict=True)
+            {
+                "words": cut_words(evaluation.best[number].text),
+                "score": run_scores[number],
+                "attention": maps[number],
+            }
+            for evaluation, run_scores, (*_, maps) in zip(evaluations, scores, attention, strict=True)
         ]
         sentence = {
             "number": number + 1,
             "length": len(split_words(source)),
             "source": source,
-            "reference": test.target[number],
+            "reference": cut_words(test.target[number]),
             "kind": test.kinds[number] if test.kinds else None,
             "outputs": outputs,
         }
         sentences.append(sentence)
     details: list[dict[str, object]] = [
-        {"curves": run_curves, "view": run_attention.view, "no_view": run_attention.why_not}
-        for run_curves, run_attention in zip(curves, attention, strict=True)
+        {"curves": run_curves, **maps.as_record()} for run_curves, maps in zip(curves, attention, strict=True)
     ]
     return comparison.as_record(details) | {"sentences": sentences}
