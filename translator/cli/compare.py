@@ -20,15 +20,11 @@ _Names = Annotated[
         metavar="RUN|CONFIG", help="Folders or names of runs, or configs.", show_default=", ".join(_DEFAULT_NAMES)
     ),
 ]
-_Seeds = Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Runs of each config, with consecutive seeds.")]
-_Strict = Annotated[bool, typer.Option(help="Reject runs trained under unequal conditions.", show_default=False)]
-_Sentences = Annotated[
-    bool, typer.Option(help="Print the sentences that differ most.", show_default=False, rich_help_panel=options.OUTPUT)
-]
-_Report = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="HTML report to write.", rich_help_panel=options.OUTPUT)
-]
-_SkipMissing = Annotated[bool, typer.Option(help="Skip runs that are missing or damaged.", show_default=False)]
+_Seeds = Annotated[int, options.option("N", "Runs of each config, with consecutive seeds.", min=1, max=100)]
+_Strict = Annotated[bool, options.switch("Reject runs trained under unequal conditions.")]
+_Sentences = Annotated[bool, options.switch("Print the sentences that differ most.", panel=options.OUTPUT)]
+_Report = Annotated[Path | None, options.option("FILE", "HTML report to write.", panel=options.OUTPUT)]
+_SkipMissing = Annotated[bool, options.switch("Skip runs that are missing or damaged.")]
 
 
 def compare(

@@ -36,35 +36,24 @@ _WITH_TUNE = ("run", "tune", "beam_size", "batch_size", "overrides", "device", "
 
 _Hypothesis = Annotated[
     list[Path],
-    typer.Option(
-        metavar="FILE",
-        help="Translations to score in place of a run's; several are compared with the first (repeatable).",
-        rich_help_panel=options.TEST,
+    options.option(
+        "FILE",
+        "Translations to score in place of a run's; several are compared with the first (repeatable).",
+        panel=options.TEST,
     ),
 ]
-_Output = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File to write the translations to.", rich_help_panel=options.OUTPUT)
-]
+_Output = Annotated[Path | None, options.option("FILE", "File to write the translations to.", panel=options.OUTPUT)]
 _Alignments = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Gold word alignments (0-0 1-2) to compare the attention with.",
-        rich_help_panel=options.TEST,
-    ),
+    options.option("FILE", "Gold word alignments (0-0 1-2) to compare the attention with.", panel=options.TEST),
 ]
 _WithoutLeaked = Annotated[
-    bool,
-    typer.Option(
-        help="Leave out test pairs that occur in the training data.", show_default=False, rich_help_panel=options.TEST
-    ),
+    bool, options.switch("Leave out test pairs that occur in the training data.", panel=options.TEST)
 ]
 _Tune = Annotated[
     str | None,
-    typer.Option(
-        metavar="length_penalty|beam_size",
-        help="Compare values of a decoding setting on the validation set.",
-        rich_help_panel=options.SEARCH,
+    options.option(
+        "length_penalty|beam_size", "Compare values of a decoding setting on the validation set.", panel=options.SEARCH
     ),
 ]
 

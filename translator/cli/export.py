@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from translator.cli import options
 from translator.cli.console import notify, print_result, warn
 from translator.errors import UsageError
@@ -13,34 +11,25 @@ if TYPE_CHECKING:
     from translator.jobs.export.export import Export
     from translator.runs.folder import RunFolder
 
-_To = Annotated[str, typer.Option(metavar="ctranslate2|transformers", help="Library to convert for.")]
+_To = Annotated[str, options.option("ctranslate2|transformers", "Library to convert for.")]
 _Output = Annotated[
-    Path | None, typer.Option(help="Folder to write.", show_default="in the run folder, named after the library")
+    Path | None, options.option(None, "Folder to write.", default="in the run folder, named after the library")
 ]
 _Source = Annotated[
-    Path | None,
-    typer.Option(help="Sentences to translate with both libraries.", show_default="the run's validation set"),
+    Path | None, options.option(None, "Sentences to translate with both libraries.", default="the run's validation set")
 ]
 _Quantization = Annotated[
     str | None,
-    typer.Option(
-        metavar="int8|int16|float16|...",
-        help="Quantize the parameters (ctranslate2 only).",
-        show_default="not quantized",
-    ),
+    options.option("int8|int16|float16|...", "Quantize the parameters (ctranslate2 only).", default="not quantized"),
 ]
 _Agreement = Annotated[
     float | None,
-    typer.Option(
-        min=0,
-        max=100,
-        metavar="PERCENT",
-        help="Fail if fewer translations are identical.",
-        show_default="99, or 0 with --quantization",
+    options.option(
+        "PERCENT", "Fail if fewer translations are identical.", default="99, or 0 with --quantization", min=0, max=100
     ),
 ]
 _Push = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Also upload the model to the Hugging Face hub (transformers only).")
+    str | None, options.option("NAME", "Also upload the model to the Hugging Face hub (transformers only).")
 ]
 
 

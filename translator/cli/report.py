@@ -23,9 +23,7 @@ def report(
         list[Path] | None,
         typer.Argument(metavar="RUN", help="Folders or names of runs; also as --run.", show_default=options.LATEST),
     ] = None,
-    output: Annotated[
-        Path, typer.Option(metavar="FILE", help="HTML file to write.", rich_help_panel=options.OUTPUT)
-    ] = Path("report.html"),
+    output: Annotated[Path, options.option("FILE", "HTML file to write.", panel=options.OUTPUT)] = Path("report.html"),
     source: options.Source = None,
     reference: options.Reference = [],  # noqa: B006 - read by Typer, never changed
     beam_size: options.BeamSize = None,

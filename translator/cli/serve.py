@@ -2,14 +2,12 @@
 
 from typing import Annotated
 
-import typer
-
 from translator.cli import options
 from translator.cli.console import notify, warn
 from translator.errors import MachineError, UsageError
 
-_Host = Annotated[str, typer.Option(help="Address to listen on.")]
-_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")]
+_Host = Annotated[str, options.option(None, "Address to listen on.")]
+_Port = Annotated[int, options.option("N", "Port to listen on; 0 picks a free one.", min=0, max=65535)]
 
 
 def serve(
@@ -20,7 +18,7 @@ def serve(
     head: options.Head = None,
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
-    engine: Annotated[str, typer.Option(metavar="torch|ctranslate2", help="Inference engine.")] = "torch",
+    engine: Annotated[str, options.option("torch|ctranslate2", "Inference engine.")] = "torch",
 ) -> None:
     """Serve translations over HTTP, as a web page and an API.
 

@@ -3,16 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from translator.cli import options
 from translator.cli.console import notify, print_result
 from translator.config_files import shipped
 from translator.runs import RUNS
 
-_Output = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Folder for the runs and the report.", show_default="runs/story")
-]
+_Output = Annotated[Path | None, options.option("FOLDER", "Folder for the runs and the report.", default="runs/story")]
 
 
 def story(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import print_path, print_result
-from translator.cli.options import Device, Overrides
+from translator.cli.options import Device, Overrides, option, switch
 from translator.cli.progress import TrainingDisplay
 from translator.errors import UsageError
 
@@ -21,45 +21,24 @@ _Config = Annotated[
 ]
 _Corpus = Annotated[
     list[Path],
-    typer.Option(
-        "--corpus",
-        metavar="FILE|FOLDER",
-        help="Corpus in any format; give it twice for two aligned files.",
-        show_default=False,
-    ),
+    option("FILE|FOLDER", "Corpus in any format; give it twice for two aligned files.", "--corpus", default=False),
 ]
-_Language = Annotated[
-    str | None, typer.Option(metavar="TAG", help="Language tag, e.g. de.", show_default="from the corpus")
-]
-_Columns = Annotated[
-    str | None,
-    typer.Option(metavar="SOURCE,TARGET", help="Columns of the corpus, by number or name.", show_default=False),
-]
+_Language = Annotated[str | None, option("TAG", "Language tag, e.g. de.", default="from the corpus")]
+_Columns = Annotated[str | None, option("SOURCE,TARGET", "Columns of the corpus, by number or name.", default=False)]
 _Output = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="Run folder.", show_default="in runs/, named after config, corpus and changes"),
+    Path | None, option("FOLDER", "Run folder.", default="in runs/, named after config, corpus and changes")
 ]
-_Overwrite = Annotated[bool, typer.Option(help="Delete the run folder and start over.", show_default=False)]
+_Overwrite = Annotated[bool, switch("Delete the run folder and start over.")]
 _Teacher = Annotated[
-    str | None,
-    typer.Option(metavar="RUN[,RUN...]", help="Also train on these runs' translations of the training sources."),
+    str | None, option("RUN[,RUN...]", "Also train on these runs' translations of the training sources.")
 ]
 _StartFrom = Annotated[
-    str | None,
-    typer.Option("--from", metavar="RUN", help="Fine-tune a finished run on another corpus, with its settings."),
+    str | None, option("RUN", "Fine-tune a finished run on another corpus, with its settings.", "--from")
 ]
 _Mix = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SHARE", min=0, max=0.99, help="With --from: share of that run's training pairs in every epoch."
-    ),
+    float | None, option("SHARE", "With --from: share of that run's training pairs in every epoch.", min=0, max=0.99)
 ]
-_DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run", help="Check config and corpus, estimate time and memory, write nothing.", show_default=False
-    ),
-]
+_DryRun = Annotated[bool, switch("Check config and corpus, estimate time and memory, write nothing.", "--dry-run")]
 _MadeBy = Annotated[str, typer.Option(hidden=True)]
 
 

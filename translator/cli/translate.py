@@ -39,69 +39,44 @@ _Text = Annotated[
 ]
 _Run = Annotated[
     list[str],
-    typer.Option(
-        metavar="RUN",
-        help="Folder or name of a run; several runs form an ensemble (repeatable).",
-        show_default=options.LATEST,
+    options.option(
+        "RUN", "Folder or name of a run; several runs form an ensemble (repeatable).", default=options.LATEST
     ),
 ]
 _Checkpoint = Annotated[
     str | None,
-    typer.Option(
-        metavar="step-N",
-        help="Checkpoint to translate with.",
-        show_default="the final parameters; of an unfinished run, the best checkpoint",
+    options.option(
+        "step-N",
+        "Checkpoint to translate with.",
+        default="the final parameters; of an unfinished run, the best checkpoint",
     ),
 ]
 _Input = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File to translate, one sentence per line; - is standard input.")
+    Path | None, options.option("FILE", "File to translate, one sentence per line; - is standard input.")
 ]
 _Output = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="File to write instead of standard output.", rich_help_panel=options.OUTPUT),
+    Path | None, options.option("FILE", "File to write instead of standard output.", panel=options.OUTPUT)
 ]
 _NumBest = Annotated[
     int | None,
-    typer.Option(
-        metavar="N",
-        help="Translations per sentence, as `line ||| text ||| score`, or with --json.",
-        rich_help_panel=options.OUTPUT,
+    options.option(
+        "N", "Translations per sentence, as `line ||| text ||| score`, or with --json.", panel=options.OUTPUT
     ),
 ]
-_Prefix = Annotated[
-    str | None,
-    typer.Option(metavar="TEXT", help="Start every translation with this text.", rich_help_panel=options.SEARCH),
-]
+_Prefix = Annotated[str | None, options.option("TEXT", "Start every translation with this text.", panel=options.SEARCH)]
 _PrefixColumn = Annotated[
-    bool,
-    typer.Option(
-        help="Start each translation with the text after a tab in its input line.",
-        show_default=False,
-        rich_help_panel=options.SEARCH,
-    ),
+    bool, options.switch("Start each translation with the text after a tab in its input line.", panel=options.SEARCH)
 ]
 _NoRepeatNgram = Annotated[
     int | None,
-    typer.Option(
-        metavar="N",
-        help="Repeat no sequence of N tokens.",
-        show_default="the run's setting",
-        rich_help_panel=options.SEARCH,
-    ),
+    options.option("N", "Repeat no sequence of N tokens.", default="the run's setting", panel=options.SEARCH),
 ]
 _SplitSentences = Annotated[
-    bool,
-    typer.Option(help="Split lines into sentences, translate each, and join the translations.", show_default=False),
+    bool, options.switch("Split lines into sentences, translate each, and join the translations.")
 ]
-_Paragraphs = Annotated[
-    bool,
-    typer.Option(help="Join wrapped lines into paragraphs; implies --split-sentences.", show_default=False),
-]
+_Paragraphs = Annotated[bool, options.switch("Join wrapped lines into paragraphs; implies --split-sentences.")]
 _Engine = Annotated[
-    str,
-    typer.Option(
-        metavar="torch|ctranslate2", help="Inference engine; see `translator export`.", rich_help_panel=options.MACHINE
-    ),
+    str, options.option("torch|ctranslate2", "Inference engine; see `translator export`.", panel=options.MACHINE)
 ]
 
 

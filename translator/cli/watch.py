@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translator.cli.console import PAGE_WIDTH, SAMPLE_LABELS, can_redraw, print_result, warn
+from translator.cli.options import option
 from translator.cli.tables import render
 from translator.errors import UsageError
 from translator.report.tables import Results
@@ -39,10 +40,7 @@ _Runs = Annotated[
         show_default="the run that was updated last",
     ),
 ]
-_Format = Annotated[
-    str,
-    typer.Option("--format", metavar="text|csv", help="csv: a line per step with all that was recorded, in full."),
-]
+_Format = Annotated[str, option("text|csv", "csv: a line per step with all that was recorded, in full.", "--format")]
 
 
 def watch(runs: _Runs = None, form: _Format = "text") -> None:
