@@ -121,6 +121,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         for override in overrides:
             apply_override(adapted, override)
             if override.partition("=")[0].strip() == "training.steps" and isinstance(adapted["training"], dict):
+                # Steps given with --set replace epochs of the file.
                 adapted["training"].pop("epochs", None)
         by_pairs.append((row["pairs"], _check_config(adapted, origin)))
     config = by_pairs[0][1].model_copy()

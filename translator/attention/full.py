@@ -53,7 +53,6 @@ class Full(Mechanism[FullMemory]):
 
     def extend_memory(self, memory: FullMemory, key_BHSK: Tensor, value_BHSK: Tensor) -> FullMemory:
         """Append the new positions, all of them real tokens."""
-        # New positions are real.
         mask = None if memory.mask is None else functional.pad(memory.mask, (0, key_BHSK.shape[2]), value=True)
         return FullMemory(torch.cat((memory.key, key_BHSK), 2), torch.cat((memory.value, value_BHSK), 2), mask)
 

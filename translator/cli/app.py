@@ -93,7 +93,7 @@ def run() -> int:
     except typer.TyperException as error:
         return _report_usage_error(error)
     except (KeyboardInterrupt, typer.Abort):
-        return 130
+        return 130  # 128 + SIGINT
     except OSError as error:
         return _report_os_error(error)
     except ImportError:  # reported by __main__
@@ -140,6 +140,7 @@ def _report_os_error(error: OSError) -> int:
         code = _report(MachineError("operating system", str(error)))
     else:
         code = _report(MachineError("standard output", f"cannot be written ({error.strerror})"))
+    # Otherwise the interpreter would fail again when it flushes at exit.
     discard_output(sys.stdout)
     return code
 

@@ -58,6 +58,7 @@ class Command(TyperCommand):
         """Return the words with `--run NAME` as NAME, for commands whose argument is a run."""
         if not any(parameter.param_type_name == "argument" and parameter.metavar == "RUN" for parameter in self.params):
             return args
+        # Words after -- are arguments, even if they look like options.
         end = args.index("--") if "--" in args else len(args)
         named = [word.removeprefix("--run=") for word in args[:end] if word != "--run"]
         return [*named, *args[end:]]
@@ -91,6 +92,7 @@ def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:
 
 def _plain(names: str, text: str) -> tuple[str, str]:
     """Return a line of the help without the parentheses of Typer around defaults and its names of Python types."""
+    # [default: (the demo)] becomes [default: the demo].
     text = re.sub(r"\[default: \((.*?)\)(?=[];])", r"[default: \1", text)
     names = re.sub(r"(--\S+) <path>", r"\1 PATH", names)
     return re.sub(r" <[\w\[\]]+>$", "", names), text

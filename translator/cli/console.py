@@ -69,6 +69,7 @@ def ignore_closed_stderr() -> Iterator[None]:
 
 def discard_output(stream: TextIO) -> None:
     """Send what the stream has buffered, and everything written to it from now on, to the null device."""
+    # Below Python's buffers, so that what they still hold goes there too.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -57,6 +57,7 @@ def is_interactive(text: list[str] | None, input: Path | None) -> bool:  # noqa:
 def _argument_lines(text: list[str]) -> Iterator[str]:
     """Yield the lines of arguments: if none contains a space they are the words of one line, else each is a line."""
     lines = text if any(" " in argument.strip() for argument in text) else [" ".join(text)]
+    # In an argument, bytes that are not UTF-8 are surrogates.
     yield from decode_lines((os.fsencode(line).replace(b"\n", b" ") for line in lines), "command line")
 
 
@@ -104,6 +105,7 @@ class _Arrivals:
         """Return the rest of the line, but at most `size` bytes; nothing at the end of the input."""
         while not self._is_complete(size):
             self._fill()
+        # The next line, or at the end of the input what is left.
         line_end = self._buffer.find(b"\n", self._start) + 1 or len(self._buffer)
         start, self._start = self._start, min(line_end, self._start + size)
         return self._buffer[start : self._start]

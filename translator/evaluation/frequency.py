@@ -38,6 +38,7 @@ def by_frequency(
         common_counts = hypothesis_counts & reference_counts
         for counts, total in ((hypothesis_counts, ours), (reference_counts, theirs), (common_counts, correct)):
             for word, count in counts.items():
+                # The last group whose minimum is reached.
                 *_, group = (name for name, minimum in GROUPS.items() if seen.get(word, 0) >= minimum)
                 total[group] += count
     scores = {name: 200 * correct[name] / (ours[name] + theirs[name]) for name in GROUPS if theirs[name]}

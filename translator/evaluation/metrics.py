@@ -128,6 +128,7 @@ def _score(name: str, hypotheses: Sequence[str], references: References, tokeniz
     value = rounded(result.score)
     # sacreBLEU sets the mean to -1 if there is no interval.
     mean, half = (value, 0.0) if result._mean < 0 else (result._mean, result._ci)
+    # sacreBLEU gives half the width of a symmetric interval around the mean of the samples.
     low, high = max(rounded(mean - half), 0.0), min(rounded(mean + half), _MAXIMUM.get(name, 100.0))
     return Score(name, value, low, high, str(signature))
 

@@ -80,6 +80,7 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Difference:
     error = math.sqrt(sum(part for part, _ in parts))
     if error == 0:
         return Difference(delta, delta, delta, 0.0 if delta else 1.0)
+    # The Welch-Satterthwaite equation.
     freedom = error**4 / sum(part**2 / degrees for part, degrees in parts)
     half = t_quantile(SIGNIFICANT, freedom) * error
     return Difference(delta, delta - half, delta + half, t_tails(abs(delta) / error, freedom))
@@ -103,7 +104,7 @@ def t_tails(t: float, freedom: float) -> float:
 def t_quantile(tails: float, freedom: float) -> float:
     """Return the t whose two tails have this probability, by bisection over the angle a of `t_tails`."""
     low, high = 0.0, math.pi / 2
-    for _ in range(60):
+    for _ in range(60):  # enough to halve the interval to the last bit
         middle = (low + high) / 2
         t = math.sqrt(freedom) * math.tan(middle)
         low, high = (middle, high) if t_tails(t, freedom) > tails else (low, middle)

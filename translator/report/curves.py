@@ -58,6 +58,7 @@ class Curve:
         last = Point(step, measurement.value)
         first, best = self.ends[:2] or (last, last)
         self.ends = [first, self._best(best, last, key=lambda point: point.value), last]
+        # The last point is full.
         if self._in_last == self._per_point:
             if len(self._sums) == self._max_points:
                 pairs = zip(self._sums[::2], self._sums[1::2], strict=True)

@@ -63,6 +63,7 @@ def latest_run(root: Path = RUNS) -> RunFolder:
                 finished.append((record.finished_at, run))
     if not finished:
         raise ModelError(str(root), "holds no finished run", "type `translator train` first, or name a run")
+    # ISO times sort as texts.
     return max(finished)[1]
 
 

@@ -175,6 +175,7 @@ def read_record(path: Path, kind: type[RecordT]) -> RecordT:
         if path.stat().st_size > MAX_RECORD_BYTES:
             raise ValueError(f"more than {MAX_RECORD_BYTES:,} bytes")
         content = path.read_bytes()
+        # The format alone first: another one may have other fields.
         written_in = _FormatOnly.model_validate_json(content, strict=True).format
         if written_in == FORMAT:
             return kind.model_validate_json(content)

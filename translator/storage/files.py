@@ -62,7 +62,7 @@ def append(descriptor: int, content: bytes) -> None:
     """Append to an open file. Raises OSError if the disk refuses; then no part of the content stays in the file."""
     size = os.fstat(descriptor).st_size
     try:
-        while content:
+        while content:  # os.write may write a part
             content = content[os.write(descriptor, content) :]
     except OSError:
         with suppress(OSError):

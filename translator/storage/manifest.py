@@ -63,6 +63,7 @@ def find_damage(
     """
     try:
         listed = _read_manifest(folder).parts
+        # Only a folder that is gone as a whole may be missing.
         removed = tuple(f"{name}/" for name in removable if not os.path.lexists(folder / name))
         parts = {name: listed[name] for name in listed if name not in unread and not name.startswith(removed)}
         for name, part in parts.items():

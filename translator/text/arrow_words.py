@@ -75,12 +75,14 @@ class WordEncoder:
 
     def encode(self, lines: Sequence[str]) -> NDArray[np.int32]:
         """Return the token ids of all lines in one array, with EOS after each line."""
+        # Each distinct word once, with its number at each place.
         encoded = _split_at_spaces(" \n ".join([*lines, ""])).dictionary_encode()
         words = encoded.dictionary.to_pylist()
         with self._lock:
             if len(self._tokens) > _MAX_CACHED_TOKENS:
                 self._forget()
             numbers = np.fromiter(map(self._numbers.get, words, repeat(-1)), np.int64, len(words))
+            # Words that are met for the first time get the next numbers.
             if (unknown := np.flatnonzero(numbers < 0)).size:
                 new_words = [words[index] for index in unknown]
                 numbers[unknown] = range(len(self._numbers), len(self._numbers) + len(new_words))

@@ -18,4 +18,5 @@ def nfc(text: str) -> str:
 
 
 def _has_many_marks(text: str) -> bool:
+    # One byte per character, 1 for a combining mark: a substring search is fast.
     return b"\1" * (_MAX_MARKS + 1) in bytes(map(bool, map(unicodedata.combining, text)))

@@ -106,6 +106,7 @@ class Protection:
         """
         if not self.slots:
             return translation
+        # Removing a string may join its neighbours to another one.
         while self._invented.search(translation):
             translation = " ".join(self._invented.sub("", translation).split())
         parts = re.split(f"({_SLOT.pattern})", translation)

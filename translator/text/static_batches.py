@@ -70,6 +70,7 @@ class StaticBatches:
         """Build the batch of these rows, without waiting for the device, so that this too can be captured."""
         number_B, shape = rows
         is_filled_B = number_B != NO_SENTENCE
+        # Empty rows repeat the first sentence, which keeps them finite.
         sentence_B = torch.where(is_filled_B, number_B, number_B[0])
         padded = []
         for side, offset_P, length in zip(self.pairs, self._offsets, shape[1:], strict=True):

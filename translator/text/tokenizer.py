@@ -126,6 +126,7 @@ class Tokenizer:
 
         Slots are still slots, see `Protection.restore`.
         """
+        # Special tokens have the lowest ids, EOS the highest of them.
         sentences = [[token for token in sentence if token > EOS] for sentence in ids]
         return [str(self.target.decode(sentence)).translate(LINE_ENDS) for sentence in sentences]
 

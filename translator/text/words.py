@@ -83,6 +83,7 @@ def split_words(line: str) -> list[str]:
 
 def divides(left: str, right: str) -> bool:
     """Return whether one word ends and another begins between two pieces of text without a space between them."""
+    # The two characters beside the border decide.
     return len(split_words(left[-1:] + right[:1])) == 2
 
 

@@ -111,6 +111,7 @@ class Processes:
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in parameters
         ]
+        # The loss travels in front of the gradients.
         flat = torch.cat([loss.to(gradients[0].dtype).view(1), *(gradient.flatten() for gradient in gradients)])
         with _peer_errors():
             distributed.all_reduce(flat)

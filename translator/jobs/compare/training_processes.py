@@ -45,6 +45,7 @@ def run_commands(commands: Mapping[str, Sequence[str]], *, num_processes: int, n
                 name, command = waiting.popleft()
                 notify(f"training {name} ({len(commands) - len(waiting)} of {len(commands)})")
                 running.append(_Process(name, command, notify if num_processes > 1 else None))
+                # An error in this process leaves no command running.
                 at_exit.callback(running[-1].stop, signal.SIGTERM)
                 continue
             time.sleep(_POLL_SECONDS)

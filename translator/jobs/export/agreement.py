@@ -52,6 +52,7 @@ def compare_engines(translator: Translator, lines: list[str], translate: Transla
     """Translate the lines with the run and with the exported model, by greedy search and by beam search of size 5."""
     agreements = []
     for name, changes in _SEARCHES.items():
+        # Engines can agree only with the same stopping criterion.
         decoding = {**translator.config.decoding.model_dump(), **changes, "num_best": 1, "early_stopping": True}
         settings = DecodingSettings.model_validate(decoding)
         pairs = zip(translator.translate(lines, settings), translate(lines, settings), strict=True)

@@ -94,6 +94,7 @@ def _open_checkpoint(folder: Path) -> Translate:
     @torch.inference_mode()
     def translate(lines: list[str], settings: DecodingSettings) -> list[str]:
         num_beams, translations = settings.beam_size if settings.search == "beam" else 1, [""] * len(lines)
+        # Sentences of similar length are padded less.
         order = sorted(range(len(lines)), key=lambda number: len(lines[number]))
         for first in range(0, len(order), _BATCH_SIZE):
             rows = order[first : first + _BATCH_SIZE]

@@ -68,6 +68,7 @@ def public_config(run: RunFolder) -> Config:
     changes: dict[str, Settings] = {"corpus": config.corpus.model_copy(update=corpus)}
     for name, settings in (("tokenizer", config.tokenizer), ("training", config.training)):
         fields = type(settings).model_fields.items()
+        # Optional texts in these tables are names of files and runs.
         paths = [key for key, field in fields if field.annotation == str | None]
         changes[name] = settings.model_copy(update=dict.fromkeys(paths))
     return config.model_copy(update=changes)
@@ -97,6 +98,7 @@ def model_card(run: RunFolder, scores: Evaluation | None, *, usage: Usage, licen
         digest=run.parameters_digest(),
         scores=scores,
         leaked=leak_notice(scores.leaked, len(scores.best)) if scores and scores.leaked else None,
+        # The hub knows chrF2 lc as chrf.
         metrics=[(score, re.sub(r"\d.*| .*", "", score.metric).lower()) for score in scores.scores] if scores else [],
         usage=usage,
         example=Markup(usage.example.replace("NAME", quoted)),

@@ -36,6 +36,7 @@ def pack_run(run: RunFolder, output: Path, *, licence: str | None, device: torch
         write_manifest(folder)  # before final/, which has a manifest of its own
         final = folder / "final"
         final.mkdir()
+        # A link spares a copy of the parameters.
         (final / MODEL).symlink_to((run.final / MODEL).resolve())
         write_part(folder / FINISHED, end.model_copy(update={"training": config.training}).as_json())
         write_manifest(final)

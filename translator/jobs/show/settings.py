@@ -92,6 +92,7 @@ def _settings_of(
     properties = settings.model_json_schema()["properties"]
     for name, field in settings.model_fields.items():
         key, schema = f"{table}.{name}", properties[name]
+        # An attention table, whose settings depend on its mechanism.
         if "Attention" in str(schema.get("$ref", schema.get("allOf"))):
             for mechanism, kind in MECHANISMS.items():
                 yield from (

@@ -148,6 +148,7 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
         chosen = ", ".join(f"{key} = {flatten(config)[key]}" for key in by_pairs)
         notify(f"settings for {filtered.counts.kept:,} training pairs: {chosen}")
     before = learned_before(config)
+    # Pairs that the first run was trained on count as leaked, too.
     filtered = filtered._replace(pair_hashes=np.union1d(filtered.pair_hashes, before.pair_hashes))
     splits = _check_held_out(config.corpus, held_out, filtered, sample.corpus())
     for line in chain(
@@ -164,6 +165,7 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
     unknown_share = tokenizer.unknown_share(validation)
     if config.tokenizer.path:
         source, target, *_ = sample.corpus()
+        # An even sample.
         every = max(1, len(source) // _COUNTED_PAIRS)
         share = tokenizer.unknown_share(Corpus(source[::every], target[::every]))
         percents = (
@@ -201,6 +203,7 @@ def _create(config: Config, run: RunFolder, notify: Notify) -> Prepared:
         )
     prepared, _, splits, revision, unknown_share, words = examine(config, run, notify)
     config, before = prepared.config, learned_before(prepared.config)
+    # Little-endian, whatever the machine.
     pair_hashes = prepared.filtered.pair_hashes.astype("<u8").tobytes()
     record = _run_record(prepared, splits, revision=revision, unknown_share=unknown_share, pair_hashes=pair_hashes)
     source_words, target_words = words

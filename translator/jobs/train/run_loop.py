@@ -113,6 +113,7 @@ class Training:
         validates = step > self.progress.validated_step and (
             step % settings.validate_every == 0 or reason_to_end(settings, self.progress) is not None
         )
+        # Also after pretraining in both directions.
         saves = validates or step % settings.save_every == 0 or step == settings.both_directions
         # Reading waits for the device: a GPU is left to work ahead until its numbers are needed.
         if saves or number or device.type == "cpu" or step % settings.log_every == 0:

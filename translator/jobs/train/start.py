@@ -66,8 +66,10 @@ def build_training(
     notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
     pairs, weight_P = processes.first_then_others(lambda: encoded_pairs(prepared, notify, device=device))
+    # Pairs with a teacher's translations repeat the numbers of the corpus.
     _check_lengths(model, pairs, "training", np.resize(np.flatnonzero(prepared.filtered.is_kept), pairs.num_pairs))
     _check_lengths(model, validation, "validation", np.arange(validation.num_pairs))
+    # A single pool, so that batches are sorted by length throughout.
     batches = TokenBatches(validation, batch_tokens=settings.batch_tokens, pool_size=validation.num_pairs, seed=0)
     workers = choose_workers(config.ops, device)
     objective = Objective(

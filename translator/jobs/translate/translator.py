@@ -242,6 +242,7 @@ class Translator:
         truncated = [sources[index][-self.max_source_tokens :] for index in filled]
         given = [self._prefix_ids(sentences[index], prefixes[index]) for index in filled] if any(prefixes) else ()
         results = self.engine.search(truncated, settings.of_candidates, batch_size=batch_size, prefixes=given)
+        # Blank lines keep this one.
         candidates = [[Candidate("", 0.0, 0.0, True, ())] for _ in sentences]
         for index, read, hypotheses in zip(filled, truncated, results, strict=True):
             is_truncated, num_slots = len(read) < len(sources[index]), self.tokenizer.count_slots(read)
@@ -253,7 +254,7 @@ class Translator:
     def _prefix_ids(self, source: str, prefix: str) -> list[int]:
         """Return the tokens of a text with which the translation of a source starts."""
         masked = self.tokenizer.protection.mask_like(source, _one_line(prefix))
-        return self.tokenizer.encode_target([masked])[0][:-1]
+        return self.tokenizer.encode_target([masked])[0][:-1]  # without EOS
 
     def _with_words(
         self, sentences: list[str], sources: list[list[int]], found: list[list[Candidate]]
