@@ -60,6 +60,11 @@ def listed(items: Sequence[object], most: int = 10) -> str:
     return ", ".join(map(str, items[:most])) + more
 
 
+def abbreviated(text: str, most: int) -> str:
+    """Return a text for a message, cut after `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the error is a failed memory allocation."""
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from translator.errors import DataError
+from translator.errors import DataError, abbreviated
 from translator.text.corpus import Block, Fingerprint, Split, join_lines, next_number
 from translator.text.held_out import choose_held_out
 from translator.text.languages import script_warning
@@ -126,7 +126,9 @@ class PairFilter:
         languages = self.settings.source_language, self.settings.target_language
         for lines, language, place in zip(sample, languages, self.places, strict=True):
             if lines and (what := script_warning(lines, language)):
-                self._findings[what] = Finding(what, len(lines), place, 1, lines[0][:_MAX_EXAMPLE_CHARACTERS])
+                self._findings[what] = Finding(
+                    what, len(lines), place, 1, abbreviated(lines[0], _MAX_EXAMPLE_CHARACTERS)
+                )
         yield from threaded_map(self.filter, chain(first, blocks), 1)
 
     def filter(self, block: Block) -> Block:
@@ -164,9 +166,7 @@ class PairFilter:
             is_blank = not block.source[first].strip()
             source_length, target_length = (math.inf if side[first] == OVERLONG else len(side[first]) for side in block)
             side = int(not is_blank and target_length > source_length)
-        example = block[side][first]
-        if len(example) > _MAX_EXAMPLE_CHARACTERS:
-            example = example[:_MAX_EXAMPLE_CHARACTERS] + "..."
+        example = abbreviated(block[side][first], _MAX_EXAMPLE_CHARACTERS)
         new = Finding(what, 0, self.places[side], self._line_of(self._num_read + first), example)
         finding = self._findings.get(what, new)
         self._findings[what] = finding._replace(num_lines=finding.num_lines + len(indices))

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from translator.errors import abbreviated
+
 MIN_SHARE = 0.01
 """Share of the lines from which a form is reported."""
 FORMS = {
@@ -41,7 +43,7 @@ def form_warnings(lines: Sequence[str], name: str) -> list[str]:
     for what, indices in find_forms(lines):
         if len(indices) >= MIN_SHARE * len(lines):
             first = indices[0]
-            example = lines[first][:_MAX_EXAMPLE_CHARACTERS]
+            example = abbreviated(lines[first], _MAX_EXAMPLE_CHARACTERS)
             warnings.append(
                 f"{len(indices):,} of {len(lines):,} {name} {what}, the first in line {first + 1}: {example}; "
                 "scores are comparable only with those of plain text"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from translator.errors import abbreviated
 from translator.text.corpus import Corpus, Split, Stream
 from translator.text.filters import RULES, FilterResult
 from translator.text.held_out import CODES
@@ -34,7 +35,7 @@ def describe_layout(
     if train.notices:
         for pair in islice(zip(sample.source, sample.target, strict=True), _NUM_EXAMPLES):
             for language, text in zip((settings.source_language, settings.target_language), pair, strict=True):
-                yield f"    {language:<6} {text if len(text) <= _EXAMPLE_CHARACTERS else text[:_EXAMPLE_CHARACTERS] + '...'}"
+                yield f"    {language:<6} {abbreviated(text, _EXAMPLE_CHARACTERS)}"
 
 
 def describe_counts(filtered: FilterResult, splits: dict[Split, CheckedSplit]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from translator.errors import DataError, listed
+from translator.errors import DataError, abbreviated, listed
 from translator.text.language_names import language_of, names_language
 from translator.text.languages import script_of, usual_script
 
@@ -31,8 +31,7 @@ class Column(NamedTuple):
 
     def __str__(self) -> str:
         example = next(filter(str.strip, self.texts), "")
-        shown = example if len(example) <= _EXAMPLE_CHARACTERS else f"{example[:_EXAMPLE_CHARACTERS]}..."
-        return f"{self.label} ({shown!r})"
+        return f"{self.label} ({abbreviated(example, _EXAMPLE_CHARACTERS)!r})"
 
     @property
     def label(self) -> str:
