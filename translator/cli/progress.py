@@ -70,7 +70,8 @@ class _NotebookBar:
     def __init__(self, total: int, completed: int) -> None:
         from IPython.display import display
 
-        self._total, self._handle = total, display(self._draw(completed, ""), display_id=True)
+        self._total = total
+        self._handle = display(self._draw(completed, ""), display_id=True)
 
     def _draw(self, completed: int, text: str) -> Any:
         from IPython.display import HTML
