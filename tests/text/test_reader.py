@@ -51,7 +51,7 @@ def test_crlf_a_byte_order_mark_and_a_missing_last_lf_change_nothing(tmp_path: P
         ),
         (
             b"one\rtwo\rthree\r",
-            r"a: has CR as line ends, .*; convert it: mv .*/a .*/a\.old && tr '\\r' '\\n' < .*/a\.old > .*/a$",
+            r"a: has CR line ends, .*; convert it: mv .*/a .*/a\.old && tr '\\r' '\\n' < .*/a\.old > .*/a$",
         ),
         (b"good\nno\0pe\n", "a:2: found a NUL byte at column 3, expected text; remove it"),
     ],

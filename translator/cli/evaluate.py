@@ -38,7 +38,7 @@ _Hypothesis = Annotated[
     list[Path],
     options.option(
         "FILE",
-        "Translations to score in place of a run's; several are compared with the first (repeatable).",
+        "Translations to score instead of a run; further files are compared with the first (repeatable).",
         panel=options.TEST,
     ),
 ]
@@ -107,9 +107,9 @@ def evaluate(
     overrides: options.DecodingOverrides = [],  # noqa: B006 - read by Typer, never changed
     device: options.Device = "auto",
 ) -> None:
-    """Score a model, or translations by any systems, on a test set.
+    """Score a model, or translations by any system, on a test set.
 
-    The scores are BLEU, chrF2 and TER, cased and lowercased, with confidence intervals. "-" is standard input.
+    The scores are BLEU, chrF2 and TER, cased and lowercased, with confidence intervals. A file named - is standard input.
 
     \b
     Examples:

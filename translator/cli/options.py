@@ -53,7 +53,7 @@ Format = Annotated[
     str | None,
     option(
         "text|markdown|latex|csv|json",
-        "Form of the results; csv and json have every number in full.",
+        "Format of the results; csv and json do not round numbers.",
         "--format",
         default="text",
         panel=OUTPUT,

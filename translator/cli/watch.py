@@ -36,11 +36,11 @@ _Runs = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="RUN",
-        help="Folder or name of a run, of several for csv; also as --run.",
+        help="Folder or name of a run, with csv also several; also as --run.",
         show_default="the run that was updated last",
     ),
 ]
-_Format = Annotated[str, option("text|csv", "csv: a line per step with all that was recorded, in full.", "--format")]
+_Format = Annotated[str, option("text|csv", "csv prints everything that was recorded, one line per step.", "--format")]
 
 
 def watch(runs: _Runs = None, form: _Format = "text") -> None:

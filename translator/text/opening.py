@@ -253,7 +253,7 @@ class _Expanding(io.RawIOBase):
 def _damaged(path: Path, name: str, command: str, error: Exception) -> DataError:
     """Return the error for a file that cannot be decompressed."""
     if "memory" in str(error).lower():
-        found = f"needs more memory to be decompressed than {_MAX_MEMORY_BYTES / 1e6:.0f} MB"
+        found = f"needs more than {_MAX_MEMORY_BYTES / 1e6:.0f} MB of memory to be decompressed"
         return DataError(str(path), found, f"decompress it with {command}")
     return DataError(str(path), f"damaged {name} file ({error})", "copy it again")
 

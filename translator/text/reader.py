@@ -58,7 +58,7 @@ def _open_text(path: Path) -> BufferedReader:
     if head.count(b"\r") > 2 and not any(other in head for other in (b"\n", b"\0")):
         stream.close()
         advice = _conversion(str(path), "tr '\\r' '\\n' <")
-        raise DataError(str(path), "has CR as line ends, expected LF or CRLF", advice)
+        raise DataError(str(path), "has CR line ends, expected LF or CRLF", advice)
     return stream
 
 
