@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 from translator.cli.console import as_json
 from translator.cli.tables import render
@@ -31,7 +32,7 @@ def row(name: str, translations: list[str]) -> Row:
     return Row(evaluation, FACTS, NO_DIFFERENCE, gaps if name != "best" else MostDifferent([], []))
 
 
-def comparison(**changes: object) -> Comparison:
+def comparison(**changes: Any) -> Comparison:
     rows = [row("best", ["ein Hund", "die Katze", "x"]), row("other", ["ein Hund", "y", "ein Vogel"])]
     found = Comparison("best is best.", 0, rows, TEST, DecodingSettings(), [Condition("steps", ["10", "20"])])
     return found._replace(**changes)
