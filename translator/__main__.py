@@ -21,10 +21,12 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except ImportError as error:
-        is_unmapped = "failed to map segment" in str(error)  # the file is there, but there is no memory to map it into
+        # NumPy wraps the reason in a page of advice.
+        reason = next((line for line in reversed(str(error.__cause__ or error).splitlines()) if line.strip()), "")
+        is_unmapped = "failed to map segment" in reason  # the file is there, but there is no memory to map it into
         advice = "free memory, or raise the limit shown by `ulimit -v`" if is_unmapped else "reinstall it"
         problem = "a library cannot be loaded" if is_unmapped else "the installation is incomplete"
-        sys.stderr.write(f"error: translator: {problem} ({error}); {advice}\n")
+        sys.stderr.write(f"error: translator: {problem} ({reason}); {advice}\n")
         return 5
 
 

@@ -15,7 +15,7 @@ import tomli_w
 from pydantic import PrivateAttr, SerializeAsAny, ValidationError
 
 from translator.config_errors import Origin, explain, quoted, suggestion
-from translator.config_files import yaml_advice
+from translator.config_files import read_toml, yaml_advice
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.settings import EvaluationSettings
@@ -83,7 +83,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read a config file and apply `a.b=c` overrides. Raise UsageError for the first mistake found."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        table = tomllib.loads(text)
+        table = read_toml(text)
     except OSError as error:
         raise UsageError(str(path), f"cannot be read ({error.strerror})", "expected a TOML file") from error
     except UnicodeDecodeError as error:
@@ -157,7 +157,7 @@ def override_config(config: Config, overrides: Sequence[str]) -> Config:
 def read_saved_config(path: Path) -> Config:
     """Read a config that `dump_config` wrote; it does not contain the folder of the corpus."""
     text = path.read_text("utf-8")
-    return _check_config(tomllib.loads(text), Origin(str(path), text))
+    return _check_config(read_toml(text), Origin(str(path), text))
 
 
 def apply_override(table: Table, override: str) -> None:

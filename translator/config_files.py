@@ -7,8 +7,22 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from translator.errors import UsageError
+
+_LONG_KEY = re.compile(r"(?:\.[^.\n=\[\]{},]*+){100}")
+"""A hundred dots with nothing but parts of a key between them."""
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Return the tables of a config file. Raises RecursionError if it is nested too deeply, and tomllib's errors.
+
+    `tomllib` needs time quadratic in the number of parts of a key, so long keys are rejected first.
+    """
+    if _LONG_KEY.search(text):
+        raise RecursionError("a key has a hundred parts or more")
+    return tomllib.loads(text)
 
 
 def shipped(name: str) -> Path:

@@ -1,13 +1,16 @@
 """What holds for every command: its help, and that no option silently replaces itself."""
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import typer
 
 from tests.cli.conftest import Program
+from translator.__main__ import main
 from translator.cli.app import app
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -116,3 +119,21 @@ def test_different_keys_may_be_set(program: Program) -> None:
         "model.dimension=3",
     ]
     assert "given twice" not in program("train", "demo", *words).errors
+
+
+def test_a_library_that_cannot_be_loaded_is_reported_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(name: str) -> object:
+        try:
+            raise ImportError("libblas.so: failed to map segment from shared object")
+        except ImportError as error:
+            raise ImportError("\nPLEASE READ THIS\n\nfor advice\n") from error
+
+    app = ModuleType("translator.cli.app")
+    app.__getattr__ = fail  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "translator.cli.app", app)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert main() == 5
+    message = "a library cannot be loaded (libblas.so: failed to map segment from shared object); free memory"
+    assert capsys.readouterr().err.startswith(f"error: translator: {message}")

@@ -1,5 +1,6 @@
 """What makes a folder a run, and what is refused in one."""
 
+import hashlib
 import json
 import os
 import socket
@@ -10,9 +11,10 @@ import pytest
 
 from tests.runs.example import CONFIGS, finish_run, write_run
 from translator.config import load_config
-from translator.errors import MachineError, ModelError
+from translator.errors import MachineError, ModelError, UsageError
 from translator.runs.folder import RECORD, RunFolder
 from translator.storage.manifest import MANIFEST, write_manifest
+from translator.text.words import load_counts, load_words
 
 
 def sealed(run: RunFolder) -> RunFolder:
@@ -143,3 +145,53 @@ def test_final_parameters_of_a_newer_program_are_reported_and_not_taken_for_dama
     (run.final / MANIFEST).write_text(json.dumps({**manifest, "format": 99}))
     with pytest.raises(ModelError, match=r"in format 99, .*; upgrade translator"):
         run.find_final_damage()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "{a = " * 100_000,
+        ".".join("a" * 100_000) + " = 1",
+        "[" + ".".join("a" * 100_000) + "]",
+    ],
+    ids=["arrays", "tables", "key", "header"],
+)
+def test_a_config_that_is_nested_deeply_is_rejected_at_once(text: str, run: RunFolder) -> None:
+    (run.path / "config.toml").write_text(text)
+    with pytest.raises(ModelError, match=r"config\.toml: cannot be read"):
+        run.config()
+    with pytest.raises(UsageError, match=r"config\.toml: is nested too deeply"):
+        load_config(run.path / "config.toml")
+
+
+@pytest.mark.parametrize("name", ["test.source", "test.target", "test.target.1", "test.kind"])
+def test_sentences_of_a_run_that_are_not_aligned_or_not_text_are_damage(name: str, run: RunFolder) -> None:
+    (run.path / "corpus").mkdir(exist_ok=True)
+    for other in ("test.source", "test.target", "test.target.1", "test.kind"):
+        (run.path / "corpus" / other).write_text("one\ntwo\n")
+    assert run.split("test").others == (["one", "two"],)
+    path = run.path / "corpus" / name
+    path.write_text("one\ntwo\nthree\n")
+    with pytest.raises(ModelError, match="the files of the test sentences do not have the same number of lines"):
+        run.split("test")
+    path.write_bytes(b"one\n\xff\n")
+    with pytest.raises(ModelError, match=rf"{name}:2: not UTF-8"):
+        run.split("test")
+
+
+@pytest.mark.parametrize("size", [7, 9])
+def test_hashes_of_pairs_of_an_odd_size_are_damage(size: int, run: RunFolder) -> None:
+    content = b"1" * size
+    (run.path / "pairs.u64").write_bytes(content)
+    record = json.loads((run.path / RECORD).read_bytes())
+    (run.path / RECORD).write_text(json.dumps({**record, "pairs": hashlib.sha256(content).hexdigest()}))
+    with pytest.raises(ModelError, match=rf"pairs\.u64: has {size} bytes, expected a multiple of 8"):
+        run.pair_hashes()
+
+
+def test_words_and_counts_that_are_not_text_are_damage(tmp_path: Path) -> None:
+    (tmp_path / "words").write_bytes(b"dog\n\xff\n")
+    for load in (load_words, load_counts):
+        with pytest.raises(ModelError, match="words"):
+            load(tmp_path / "words")

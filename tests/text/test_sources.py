@@ -282,6 +282,11 @@ def test_without_a_network_the_error_suggests_local_files(monkeypatch: pytest.Mo
             r"train\.jsonl:2: not JSON \(Expecting ':' delimiter",
         ),
         ("jsonl", '[{"en": "a", "de": "b"},\n{"en": "a", "de": "b"}\n', r"train\.jsonl:3: not JSON \(Expecting value"),
+        (
+            "jsonl",
+            '[{"en": "a", "de": "b"},\n{"en": "' + "a" * 4_200_000 + '", "de": "b"}]\n',
+            r"train\.jsonl:2: found an element of more than 4,065,536 characters \(corpus\.max_line_bytes\)",
+        ),
         ("jsonl", '[{"en": "a", "de": "b"}]\n[]\n', r"train\.jsonl:1: not JSON \(text after the end of the array"),
         ("csv", "a,b\nc,d\ne,f,g\n", r"train\.csv:3: found 3 fields, expected 2"),
         ("csv", 'a,b\n"c\nd",e\n"f,g\n', r"train\.csv:4: not CSV \(unexpected end of data"),

@@ -211,3 +211,19 @@ def test_an_endless_line_is_not_read(tmp_path: Path) -> None:
     os.truncate(tmp_path / "journal.jsonl", 2**40)
     with pytest.raises(ModelError, match=r"journal\.jsonl:1: is damaged"):
         read_journal(tmp_path / "journal.jsonl")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1])
+def test_a_journal_that_is_shortened_by_another_program_is_reported_and_stays_readable(
+    kept: int, tmp_path: Path
+) -> None:
+    warnings: list[str] = []
+    path = tmp_path / "j"
+    with Journal(path, warnings.append) as journal:
+        for step in (1, 2):
+            journal.write(update(step))
+        os.truncate(path, kept)
+        for step in (3, 4):
+            journal.write(update(step))
+    assert warnings == [f"{path}: was shortened during training; events before this step are missing"]
+    assert read_journal(path) == ([update(3), update(4)], False)

@@ -1,4 +1,4 @@
-"""Concat score: a perceptron over the concatenation of query and key (Luong et al. 2015, eq. 8)."""
+"""Concat score: a perceptron over the concatenation of query and key (Luong et al. 2015, section 3.1)."""
 
 import torch
 from torch import Tensor, nn

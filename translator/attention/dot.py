@@ -1,4 +1,4 @@
-"""Dot score: the dot product of query and key, nothing projected (Luong et al. 2015, eq. 8)."""
+"""Dot score: the dot product of query and key, nothing projected (Luong et al. 2015, section 3.1)."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""General score: a dot product with a learned matrix between query and key (Luong et al. 2015, eq. 8)."""
+"""General score: a dot product with a learned matrix between query and key (Luong et al. 2015, section 3.1)."""
 
 from translator.attention.dot import Dot
 

@@ -19,8 +19,11 @@ Dropout and the output layer follow.
 Differences from the papers:
 - The GRU is the library's, which applies the reset gate after the hidden product; Bahdanau's applies it before.
 - Bahdanau's readout (section A.2.2) uses s_{i-1}; here it uses s_i.
-- The source is not reversed, as Luong and Sutskever do.
-- c_0 = 0.
+- The encoder reads in both directions and does not reverse the source; those of Luong and Sutskever read a reversed source
+  forwards only.
+- s_0 of every layer is tanh(W h) of the encoder's top layer, and the cells of an LSTM start at zero; Luong and Sutskever
+  start each layer with the last state and cell of the same layer of the encoder.
+- c_0 = 0, and so is the readout that is fed back first.
 """
 
 from dataclasses import dataclass, replace
@@ -162,7 +165,10 @@ class Recurrent(Model[Encoded, RecurrentState]):
         return embedded_BTE
 
     def _hide(self, ids_BX: Tensor) -> Tensor:
-        """Word dropout (Gal and Ghahramani 2016): replace tokens by PAD, whose embedding is zero, in training."""
+        """Word dropout: in training, replace tokens by PAD, whose embedding is zero.
+
+        Each token is drawn on its own; Gal and Ghahramani (2016) drop all occurrences of a word in a sentence together.
+        """
         if not self.training or self.word_dropout == 0.0:
             return ids_BX
         return ids_BX.masked_fill(self.ops.draw_mask(ids_BX.shape, self.word_dropout, ids_BX.device), PAD)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.config import Config, read_saved_config
-from translator.errors import MachineError, ModelError, TranslatorError, UsageError
+from translator.errors import DataError, MachineError, ModelError, TranslatorError, UsageError
 from translator.models.layers import Vocabularies
 from translator.runs.model import check_parameters
 from translator.runs.records import MAX_RECORD_BYTES, FinishRecord, RunRecord, read_record
@@ -54,6 +54,7 @@ PARTS = (
 )
 """Files and folders of a run; others that a user puts beside them are ignored."""
 
+_HASH_BYTES = 8
 _TOKENIZERS = ("tokenizer/source.model", "tokenizer/target.model")
 _FIXED = (CONFIG, RECORD, *_TOKENIZERS)
 _MAX_BYTES = {CONFIG: 2**20, RECORD: MAX_RECORD_BYTES, **dict.fromkeys(_TOKENIZERS, 2**28)}
@@ -136,7 +137,7 @@ class RunFolder(NamedTuple):
         """Return the config that the run was started with, with limits on its [decoding]. Raises ModelError if it is damaged."""
         try:
             config = read_saved_config(self.path / CONFIG)
-        except (OSError, ValueError, TranslatorError) as error:
+        except (OSError, ValueError, RecursionError, TranslatorError) as error:
             problem = f"cannot be read ({error})"
             raise ModelError(str(self.path / CONFIG), problem, "the run folder is damaged") from error
         return config.model_copy(update={"decoding": config.decoding.of_a_run})
@@ -164,13 +165,25 @@ class RunFolder(NamedTuple):
         if not self.has_split(name):
             problem = f"the run has no {name} sentences"
             raise ModelError(self.place, problem, "give files with --source and --reference")
-        kinds = folder / f"{name}.kind"
-        labels = list(read_lines(kinds)) if kinds.is_file() else None
         limit = LineLimit(3 * self.config().corpus.max_line_bytes)  # NFC may triple the length of a line
         numbered = (folder / other_reference(name, number) for number in count(1))
-        sides = [source, target, *takewhile(Path.is_file, numbered)]
-        sources, targets, *others = (list(read_lines(path, limit)) for path in sides)
+        sources, targets, *others = columns = [
+            self._lines(path, limit) for path in (source, target, *takewhile(Path.is_file, numbered))
+        ]
+        kinds = folder / f"{name}.kind"
+        labels = self._lines(kinds, limit) if kinds.is_file() else None
+        if len({len(lines) for lines in (*columns, labels or sources)}) > 1:
+            problem = f"the files of the {name} sentences do not have the same number of lines"
+            raise ModelError(str(folder), problem, "restore the run folder")
         return HeldOut(sources, targets, labels, tuple(others))
+
+    @staticmethod
+    def _lines(path: Path, limit: LineLimit) -> list[str]:
+        """Return the lines of a file of the run. Raises ModelError if they are not text."""
+        try:
+            return list(read_lines(path, limit))
+        except DataError as error:
+            raise ModelError(error.place, error.problem, "restore the run folder") from error
 
     def pair_hashes(self) -> NDArray[np.uint64]:
         """Return the sorted hashes of the training pairs. Raises ModelError if the file is missing or damaged."""
@@ -181,6 +194,8 @@ class RunFolder(NamedTuple):
             raise ModelError(str(path), f"cannot be read ({error.strerror})", "restore the run folder") from error
         if hashlib.sha256(content).hexdigest() != self.record().pairs:
             raise ModelError(str(path), "has changed since it was written (SHA-256 differs)", "restore the run folder")
+        if len(content) % _HASH_BYTES:
+            raise ModelError(str(path), f"has {len(content)} bytes, expected a multiple of 8", "restore the run folder")
         return np.frombuffer(content, "<u8")
 
     def parameters_digest(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from translator.errors import MachineError
-from translator.storage.temporary import recover_partial_writes, temporary_of
+from translator.storage.temporary import PREFIX, recover_partial_writes, temporary_of
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -91,7 +91,8 @@ def write_errors(place: Path, num_bytes: int = 0) -> Iterator[None]:
 def disk_error(place: Path, error: OSError, num_bytes: int = 0) -> MachineError:
     """Return the error to raise if a write fails; for a full disk it says how much is needed and how much is free."""
     if error.errno not in _NO_SPACE:
-        place = Path(error.filename or place)
+        named = Path(error.filename or place)
+        place = place if named.name.startswith(PREFIX) else named
         advice = "check its permissions or choose another place"
         return MachineError(str(place), f"cannot be written ({error.strerror})", advice)
     existing = next(path for path in (place, *place.absolute().parents) if path.exists())

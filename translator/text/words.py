@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from translator.errors import ModelError
+from translator.errors import DataError, ModelError
 from translator.text.nfc import nfc
 from translator.text.reader import UNLIMITED, read_lines
 
@@ -132,8 +132,11 @@ def save_words(known: Iterable[str], path: Path) -> None:
 
 
 def load_words(path: Path) -> frozenset[str] | None:
-    """Read the words that `save_words` wrote, or return None if there is no such file."""
-    return frozenset(read_lines(path, UNLIMITED)) if path.is_file() else None
+    """Read the words that `save_words` wrote, or return None if there is no such file. Raises ModelError if damaged."""
+    try:
+        return frozenset(read_lines(path, UNLIMITED)) if path.is_file() else None
+    except DataError as error:
+        raise ModelError(error.place, error.problem, "restore the run folder") from error
 
 
 def count_words(line_counts: Mapping[str, int]) -> Counter[str]:
@@ -156,5 +159,5 @@ def load_counts(path: Path) -> dict[str, int] | None:
         return None
     try:
         return {word: int(count) for word, count in (line.split("\t") for line in read_lines(path, UNLIMITED))}
-    except ValueError as error:
+    except (ValueError, DataError) as error:
         raise ModelError(str(path), f"is damaged ({error})", "restore the run folder") from error

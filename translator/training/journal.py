@@ -32,13 +32,14 @@ class Journal:
     """An open journal; use it as a context manager. If it is not kept, it accepts events and drops them.
 
     Training does not depend on its journal. If the disk refuses an event, `warn` is called, and the event waits in memory until
-    it can be written. If the file was deleted or replaced, it is written again.
+    it can be written. If the file was deleted or replaced, it is written again; if it was shortened, `warn` is told.
     """
 
     def __init__(self, path: Path, warn: Callable[[str], None], *, is_kept: bool = True) -> None:
         self._path, self._warn = path, warn
         self._waiting: list[bytes] = []
         self.is_failing = False
+        self._num_bytes = 0  # of the file after the last write
         with write_errors(path):
             self._descriptor = self._open() if is_kept else None
 
@@ -78,7 +79,9 @@ class Journal:
             with write_errors(self._path):
                 if not _has_name(descriptor, self._path):
                     descriptor = self._replace(descriptor)
+                self._recover_from_truncation(descriptor)
                 append(descriptor, b"".join(self._waiting))
+                self._num_bytes = os.fstat(descriptor).st_size
         except MachineError as error:
             if not self.is_failing:
                 self._warn(
@@ -98,6 +101,13 @@ class Journal:
         self._descriptor = self._open()
         os.close(descriptor)
         return self._descriptor
+
+    def _recover_from_truncation(self, descriptor: int) -> None:
+        """Remove what another program left of a line when it shortened the file."""
+        size = os.fstat(descriptor).st_size
+        if size < self._num_bytes:
+            os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
+            self._warn(f"{self._path}: was shortened during training; events before this step are missing")
 
 
 def _has_name(descriptor: int, path: Path) -> bool:

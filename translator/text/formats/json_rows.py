@@ -58,8 +58,12 @@ def _read_array(path: Path, limit: LineLimit) -> Iterator[tuple[int, Any]]:
                 if text.startswith("]", place):
                     break
                 chunk = next(chunks, "")
-                if not chunk or isinstance(error, RecursionError) or len(text) - place > max_characters:
+                if not chunk or isinstance(error, RecursionError):
                     raise _not_json(path, line, error) from error
+                if len(text) - place > max_characters:
+                    problem = f"found an element of more than {max_characters:,} characters (corpus.max_line_bytes)"
+                    advice = "write one object on each line; training then skips long lines"
+                    raise DataError(f"{path}:{line}", problem, advice) from error
                 text, place = text[place:] + chunk, 0
                 continue
             yield line, row
