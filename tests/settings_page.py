@@ -45,9 +45,9 @@ Since a run may be somebody else's, its own `[decoding]` table is limited: 64 fo
 BY_PAIRS = """
 ## Settings by number of pairs
 
-`translator train --corpus FILE` uses the config `auto`, whose tables `[[by_pairs]]` choose these settings: each column holds
-from the number of training pairs in its head on. The chosen values are printed and stored with the run; `--set` replaces any of
-them. Training ends after `training.epochs` passes, or earlier when ten validations have brought no better BLEU. Small
+`translator train --corpus FILE` uses the config `auto`, whose tables `[[by_pairs]]` choose these settings: each column applies
+from the number of training pairs in its heading upwards. The chosen values are printed and stored with the run; `--set` replaces
+any of them. Training ends after `training.epochs` passes, or earlier when ten validations have brought no better BLEU. Small
 vocabularies, small batches, much dropout and many passes suit small corpora (Sennrich and Zhang 2019; Araabi and Monz 2020).
 """
 ATTENTION = """\

@@ -57,7 +57,7 @@ def compare(
     \b
     Examples:
       translator compare
-      translator compare demo demo-additive --seeds 3 --strict
+      translator compare demo demo-window --seeds 3 --strict
       translator compare bahdanau luong --format latex
     """
     from translator.jobs.compare.compare import check_decoding, compare_runs, given_decoding, with_seeds

@@ -25,7 +25,7 @@ _Quantization = Annotated[
 _Agreement = Annotated[
     float | None,
     options.option(
-        "PERCENT", "Fail if fewer translations are identical.", default="99, or 0 with --quantization", min=0, max=100
+        "PERCENT", "Fail if a smaller share is identical.", default="99, or 0 with --quantization", min=0, max=100
     ),
 ]
 _Push = Annotated[
@@ -75,7 +75,7 @@ def export(
     for comparison in exported.agreements:
         notify(str(comparison))
     if not exported.is_equivalent:
-        warn(f"less than {MIN_AGREEMENT:g} % of the translations are identical to those of the run")
+        warn(f"fewer than {MIN_AGREEMENT:g} % of the translations are identical to those of the run")
     print_result(str(exported.path))
     if push is not None:
         from translator.jobs.export.hub import upload

@@ -76,7 +76,9 @@ def read_sides(*paths: Path) -> "list[Lines]":
     from translator.jobs.compare.evaluate import Lines
 
     if paths.count(_STANDARD_INPUT) > 1:
-        raise UsageError("-", "given for two files, but standard input is read once", "save one of them in a file")
+        raise UsageError(
+            "-", "given for two files, but standard input can be read only once", "save one of them in a file"
+        )
     return [
         Lines("standard input", list(decode_lines(bounded_lines(sys.stdin.buffer.readline), "standard input")))
         if path == _STANDARD_INPUT

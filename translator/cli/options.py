@@ -43,7 +43,7 @@ Reference = Annotated[
     list[Path],
     option(
         "FILE",
-        "Reference translations of --source, line by line; several are scored together (repeatable).",
+        "Reference translations of --source, line by line; give several files for several references per sentence.",
         panel=TEST,
     ),
 ]

@@ -6,7 +6,7 @@ from translator.cli import options
 from translator.cli.console import notify, warn
 from translator.errors import MachineError, UsageError
 
-_Host = Annotated[str, options.option(None, "Address to listen on.")]
+_Host = Annotated[str, options.option("ADDRESS", "Address to listen on.")]
 _Port = Annotated[int, options.option("N", "Port to listen on; 0 picks a free one.", min=0, max=65535)]
 
 

@@ -36,7 +36,7 @@ _Runs = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="RUN",
-        help="Folder or name of a run, with csv also several; also as --run.",
+        help="Folder or name of a run; several runs with --format csv. Also as --run.",
         show_default="the run that was updated last",
     ),
 ]
@@ -50,7 +50,7 @@ def watch(runs: _Runs = None, form: _Format = "text") -> None:
     printed once. Only the journal is read, so runs of other processes and finished runs can be watched too.
 
     The training loss includes label smoothing. Cross-entropy, perplexity and BLEU are measured on the validation sentences;
-    perplexity, exp(cross-entropy), is the number of equally probable tokens between which the model would be as uncertain.
+    perplexity, exp(cross-entropy), is the number of equally probable tokens among which the model would be equally uncertain.
 
     \b
     Examples:

@@ -286,5 +286,5 @@ def explain_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         found = f"cannot be read ({error.strerror})"
         if error.errno in _MACHINE_ERRNOS:
-            raise MachineError(str(path), found, "this is not a problem of the file; run the command again") from error
+            raise MachineError(str(path), found, "the file itself is not the problem; run the command again") from error
         raise DataError(str(path), found, "check its permissions") from error

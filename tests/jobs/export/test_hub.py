@@ -38,7 +38,7 @@ def test_a_name_and_a_token_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_secret")
     check_upload("me/demo")
     check_upload("demo")
-    with pytest.raises(UsageError, match=r"--push: found 'a/b/c' .*; give OWNER/NAME, or NAME for yourself"):
+    with pytest.raises(UsageError, match=r"--push: found 'a/b/c' .*; give OWNER/NAME, or NAME for your own account"):
         check_upload("a/b/c")
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     with pytest.raises(MachineError, match="you are not logged in"):

@@ -19,7 +19,9 @@ def check_upload(name: str) -> None:
     try:
         validate_repo_id(name)
     except HFValidationError as error:
-        raise UsageError("--push", f"found {name!r} ({error})", "give OWNER/NAME, or NAME for yourself") from error
+        raise UsageError(
+            "--push", f"found {name!r} ({error})", "give OWNER/NAME, or NAME for your own account"
+        ) from error
     if get_token() is None:
         raise MachineError("--push", "you are not logged in to the Hugging Face hub", "type: hf auth login")
 

@@ -23,7 +23,7 @@ TERMS = {
     CURVES["cross_entropy"].title: "Mean of -log p over the tokens of the validation sentences. Lower is better.",
     CURVES[
         "perplexity"
-    ].title: "Number of equally probable tokens between which the model would be as uncertain, at least 1. "
+    ].title: "Number of equally probable tokens among which the model would be equally uncertain, at least 1. "
     "Lower is better.",
     CURVES["bleu"].title: f"BLEU of the validation sentences during training. {_BLEU}",
 }

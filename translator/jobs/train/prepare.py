@@ -190,7 +190,8 @@ def _with_room_for_characters(settings: TokenizerSettings, sample: Corpus, notif
     needed = 2 * num_characters + _BYTE_TOKENS
     if needed <= settings.vocab_size:
         return settings
-    notify(f"tokenizer.vocab_size: raised from {settings.vocab_size:,} to {needed:,} for {num_characters:,} characters")
+    reason = f"the corpus has {num_characters:,} different characters"
+    notify(f"tokenizer.vocab_size: raised from {settings.vocab_size:,} to {needed:,}, because {reason}")
     return settings.model_copy(update={"vocab_size": needed})
 
 

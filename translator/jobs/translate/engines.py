@@ -178,7 +178,7 @@ def _require_reproducible(settings: DecodingSettings, prefixes: Prefixes) -> Non
         why = f"found {settings.no_repeat_ngram}, but CTranslate2 gives other scores when it avoids n-grams"
         raise UsageError("decoding.no_repeat_ngram", why, "choose 0, or --engine torch")
     if any(prefixes):
-        raise UsageError("--prefix", "given, but CTranslate2 ranks by the rest alone", "choose --engine torch")
+        raise UsageError("--prefix", "given, but CTranslate2 scores only the tokens after it", "choose --engine torch")
 
 
 def _load_export(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> Engine:
