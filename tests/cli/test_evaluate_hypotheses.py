@@ -124,7 +124,11 @@ def test_the_tokenizer_follows_the_name_of_the_reference_or_is_given(files: Path
         ([*OURS, *TEST, "--set", "decoding.beam_size=3"], 2, "--set decoding.beam_size=3: nothing is translated"),
         ([*OURS, *TEST, "--set", "evaluation.tokenizer=x"], 2, "evaluation.tokenizer: found 'x', expected 'auto', "),
         ([*OURS, *TEST, "--set", "evaluation.tokeniser=zh"], 2, "did you mean 'tokenizer'?"),
-        (["--hypothesis", "-", "--reference", "-"], 2, "-: given for two files, but standard input can be read only once"),
+        (
+            ["--hypothesis", "-", "--reference", "-"],
+            2,
+            "-: given for two files, but standard input can be read only once",
+        ),
         (["--hypothesis", "none.de", *TEST], 3, "none.de: no such file"),
         ([*OURS, *TEST, "--format", "pdf"], 2, "--format: found 'pdf', expected 'text', "),
         ([*OURS, *OURS, *TEST], 2, "--hypothesis ours.de: given twice"),
