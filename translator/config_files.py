@@ -35,11 +35,14 @@ def shipped(name: str) -> Path:
 def find_config(name: str) -> Path:
     """Return the config file at this path, or the shipped config of this name. Raises UsageError if there is neither."""
     path = Path(name)
-    if path.is_file():
-        return path
     candidate = shipped(f"{path.name.removesuffix('.toml')}.toml")
-    if candidate.is_file() and path.parent.name in ("", "configs"):
-        return candidate
+    try:
+        if path.is_file():
+            return path
+        if path.parent.name in ("", "configs") and candidate.is_file():
+            return candidate
+    except OSError as error:  # the name of a file may have 255 bytes
+        raise UsageError(name, f"no such config ({error.strerror})") from error
     if (path / "run.json").is_file():
         advice = f"to train its config again, type {path / 'config.toml'} and --set corpus.folder=FOLDER"
         raise UsageError(name, "is a run, expected a config", advice)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.runs.example import finish_run, write_run
 from translator.config import dump_config, load_config
-from translator.config_files import shipped
+from translator.config_files import find_config, shipped
+from translator.errors import UsageError
 from translator.jobs.show.runs import RunSummary, summaries
 from translator.runs.folder import CONFIG, RECORD
 
@@ -43,3 +44,11 @@ def test_changes_are_those_from_the_config_of_the_same_name(found: dict[str, Run
     assert changes["demo"] == changes["other"] == ""
     assert changes["demo-1234abcd"] == "model.dim=64, training.steps=7"
     assert changes["demo-additive-seed2"] == "training.seed=2"
+
+
+def test_a_run_whose_name_is_too_long_for_a_config_has_a_line(tmp_path: Path) -> None:
+    finish_run(tmp_path / ("r" * 255))
+    (run,) = summaries(tmp_path)
+    assert run.state.startswith("finished")
+    with pytest.raises(UsageError, match="no such config"):
+        find_config("r" * 300)
