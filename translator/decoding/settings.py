@@ -42,7 +42,7 @@ class DecodingSettings(Settings):
     early_stopping: bool = Field(
         True,
         description="true: beam search ends a sentence at `beam_size` finished translations; false: when no unfinished one can "
-        "score higher, which never finds a lower score and takes more steps: on the demo corpus, 4 % of the sentences get a "
+        "score higher, which never finds a lower score and takes more steps: on the demo corpus, 2 to 4 % of the sentences get a "
         "better score for 1 % more work (the guide to the commands gives the reasons for the default)",
     )
     num_best: int = Field(1, ge=1, le=1000, description="translations returned per sentence, best first")
