@@ -12,6 +12,8 @@ import typer
 from tests.cli.conftest import Program
 from translator.__main__ import main
 from translator.cli.app import app
+from translator.cli.command import _culprit
+from translator.errors import UsageError
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS = [
@@ -137,3 +139,10 @@ def test_a_library_that_cannot_be_loaded_is_reported_in_one_line(
     assert main() == 5
     message = "a library cannot be loaded (libblas.so: failed to map segment from shared object); free memory"
     assert capsys.readouterr().err.startswith(f"error: translator: {message}")
+
+
+@pytest.mark.parametrize(("place", "is_named"), [("torchrun", False), ("decoder.cross_attention.num_heads", True)])
+def test_a_number_is_that_of_an_option_only_in_an_error_about_a_setting(place: str, is_named: bool) -> None:
+    error = UsageError(place, "processes 0 and 1 have different settings")
+    assert (_culprit(error, ["encoder.num_layers=1"]) is not None) is is_named
+    assert _culprit(error, ["encoder.num_layers=2"]) is None

@@ -11,6 +11,9 @@ from typer.core import TyperCommand
 from translator.cli.options import GROUPS
 from translator.errors import DataError, ModelError, TranslatorError, UsageError
 
+_SETTING = re.compile(r"\[\w+\]|\w+(\.\w+)+")
+"""The place of an error about a setting or a table of a config."""
+
 
 class Command(TyperCommand):
     """A command whose options occur at most once; those that are lists with different values, `--set` with different keys.
@@ -76,7 +79,8 @@ def reject_others(context: typer.Context, option: str, allowed: Sequence[str], a
 def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:
     """Return the --set whose value the error shows: in its place, such as a file name, or as a word of a usage error.
 
-    Numbers count in usage errors only: "training pair 1" does not mean the 1 of `--set encoder.num_layers=1`.
+    Numbers count in usage errors about a setting only: "training pair 1" and "processes 0 and 1" do not mean the 1 of
+    `--set encoder.num_layers=1`.
     """
     is_usage = isinstance(error, UsageError)
     text = f"{error.place} {error.problem}" if is_usage else error.place
@@ -84,7 +88,7 @@ def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:
         return None
     for override in overrides:
         value = override.partition("=")[2].strip()
-        may_be_shown = value if is_usage else re.search(r"[^\W\d_]", value)
+        may_be_shown = value if is_usage and _SETTING.fullmatch(error.place) else re.search(r"[^\W\d_]", value)
         if may_be_shown and re.search(rf"(?<!\w)(?<!\d\.){re.escape(value)}(?!\w)", text):
             return override
     return None
