@@ -167,5 +167,7 @@ def test_a_file_that_needs_much_memory_is_not_decompressed(tmp_path: Path) -> No
     last = 12 + 4 * (content[12] + 1)  # of the block header, which ends with its CRC
     content[last - 4 : last] = zlib.crc32(content[12 : last - 4]).to_bytes(4, "little")
     (tmp_path / "a.xz").write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.xz: needs more memory .* than 268 MB; decompress it with unxz"):
+    with pytest.raises(
+        DataError, match=r"a\.xz: needs more than 268 MB of memory to be decompressed; decompress it with unxz"
+    ):
         list(read_lines(tmp_path / "a.xz"))

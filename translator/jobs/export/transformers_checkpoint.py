@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from translator.attention.core import Attention
@@ -31,6 +30,7 @@ from translator.models.transformer import Transformer, TransformerSettings
 from translator.models.transformer_layers import EncoderLayer
 from translator.storage.files import write_part
 from translator.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+from translator.training.checkpoint import serialize
 
 _CLASSES = {"pre": ("pegasus", "PegasusForConditionalGeneration"), "post": ("marian", "MarianMTModel")}
 _UNUSED_BIAS = -1e9
@@ -77,7 +77,7 @@ def write_checkpoint(translator: Translator, folder: Path, *, usual_length: floa
         write_part(folder / f"{side}.spm", model)
     parameters = dict(_parameters(translator.config, cast(Transformer, translator.model), _vocab_size(tokenizer)))
     contiguous = {name: parameter.detach().cpu().contiguous() for name, parameter in parameters.items()}
-    write_part(folder / "model.safetensors", save(contiguous, {"format": "pt"}))
+    write_part(folder / "model.safetensors", serialize(contiguous, {"format": "pt"}))
 
 
 def _ids(tokens: list[str]) -> dict[str, int]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors.torch import save
 from torch import Tensor
 
 from translator.config import Config, portable
@@ -26,6 +25,7 @@ from translator.training.checkpoint import (
     load_parameters,
     parameters_of,
     read_parameters,
+    serialize,
 )
 from translator.training.loop import average_parameters
 from translator.training.progress import Progress
@@ -85,7 +85,7 @@ def save_final_parameters(
 ) -> None:
     """Load the parameters into the model and write `final/`: parameters and record together, or neither."""
     load_parameters(model, final.parameters, final.name)
-    content = save(parameters_of(model))
+    content = serialize(parameters_of(model))
     progress, memory = ending.progress, peak_memory(model.output.weight.device)
     record = FinishRecord(
         finished_at=now(),
