@@ -56,7 +56,7 @@ class TrainingPairs(Record):
     duplicates: Count
     identical: Count
     held_out: Count = 0  # for validation and testing, not among the kept
-    long_source: Count | None = None  # words; 99.9 % of the sources have at most so many
+    long_source: Count | None = None  # length in words that 99.9 % of the sources do not exceed
     revision: str | None = None  # commit of a Hugging Face data set
     fingerprint: Digest
     findings: list[FindingRecord]

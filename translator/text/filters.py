@@ -99,7 +99,7 @@ class FilterResult(NamedTuple):
     source_hashes: NDArray[np.uint64]  # of their sources, sorted and distinct
     fingerprint: str
     split: NDArray[np.uint8]  # for each pair read: the code of the split that it is held out for; 0 otherwise
-    long_source: int  # words; 99.9 % of the sources that are not skipped have at most so many
+    long_source: int  # length in words that 99.9 % of the unskipped sources do not exceed
 
 
 class PairFilter:

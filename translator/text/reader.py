@@ -87,7 +87,7 @@ def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = _USUAL_LIMI
 
     `readline(size)` returns the rest of the line, but at most `size` bytes.
     """
-    # A line of this size is over the limit, whatever its end is.
+    # A line of this size exceeds the limit even without its line ending.
     size = max_bytes + _EXTRA_BYTES
     for line in iter(partial(readline, size), b""):
         if len(line) == size and not line.endswith(b"\n"):
