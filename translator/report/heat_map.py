@@ -74,7 +74,7 @@ class Sheet(NamedTuple):
         return [*lines, "", *wrap(_LEGEND, width), *wrap(caption, width)] if caption else lines
 
     def balanced(self, fitting: int) -> int:
-        """Return the number of maps per row: the largest divisor of `per_row` that fits, so that all rows are equally long."""
+        """Return the number of maps per row if `fitting` fit side by side: as few rows as possible, about equally long."""
         num_rows = -(-self.per_row // max(min(fitting, self.per_row), 1))
         return -(-self.per_row // num_rows)
 
