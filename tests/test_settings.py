@@ -5,7 +5,8 @@ from typing import Annotated
 import pytest
 from pydantic import ValidationError
 
-from translator.settings import Freedom, MayChange, MayDiffer, NameIn, NoEffect, Settings, expected_name, most_similar
+from translator.errors import expected_name, most_similar
+from translator.settings import Freedom, MayChange, MayDiffer, NameIn, NoEffect, Settings
 
 FRUITS = {"apple": 1, "pear": 2, "plum": 3}
 

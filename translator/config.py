@@ -17,11 +17,11 @@ from pydantic import PrivateAttr, SerializeAsAny, ValidationError
 from translator.config_errors import Origin, explain, quoted, suggestion
 from translator.config_files import read_toml, yaml_advice
 from translator.decoding.settings import DecodingSettings
-from translator.errors import UsageError
+from translator.errors import UsageError, expected_name
 from translator.evaluation.settings import EvaluationSettings
 from translator.models import MODELS
 from translator.ops.choice import OpsSettings
-from translator.settings import Freedom, Settings, expected_name
+from translator.settings import Freedom, Settings
 from translator.text.sources import CorpusSettings
 from translator.text.tokenizer import TokenizerSettings
 from translator.training.settings import TrainingSettings

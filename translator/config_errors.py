@@ -7,8 +7,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from translator.attention import MECHANISMS
-from translator.errors import UsageError
-from translator.settings import Settings, most_similar
+from translator.errors import UsageError, most_similar
+from translator.settings import Settings
 
 _MAX_QUOTED_CHARACTERS = 200
 _EXPECTED = {

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from translator.errors import UsageError
+from translator.errors import UsageError, most_similar
 
 _LONG_KEY = re.compile(r"(?:\.[^.\n=\[\]{},]*+){100}")
 """A hundred dots with nothing but parts of a key between them."""
@@ -53,8 +53,6 @@ def find_config(name: str) -> Path:
 
 def suggest_config(path: Path) -> str:
     """Return advice for the name or path of a config that does not exist: the most similar one, or the shipped ones."""
-    from translator.settings import most_similar
-
     shipped_names = sorted(config.stem for config in shipped("").glob("*.toml"))
     own = [str(config) for config in sorted(path.parent.glob("*.toml"))] if path.parent.is_dir() else []
     if similar := most_similar(str(path), [*own, *shipped_names]):

@@ -3,7 +3,8 @@
 They are raised where the offending value is used, and shown by `cli/` on one line. Any other exception is a bug.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 _OUT_OF_MEMORY = (
     "allocate memory", "out of memory", "bad_alloc", "bad allocation", "could not create a memory",
@@ -52,6 +53,20 @@ class NumericalError(TranslatorError):
     """Training diverged: a loss or gradient is not finite."""
 
     exit_code = 6
+
+
+def most_similar(name: object, names: Iterable[str]) -> str | None:
+    """Return the name that is most similar, or None if none is."""
+    similar = difflib.get_close_matches(name, list(names), n=1) if isinstance(name, str) else []
+    return similar[0] if similar else None
+
+
+def expected_name(name: object, names: Iterable[str]) -> str:
+    """Return what an error expects in place of `name`: all names and, if one is similar, a suggestion."""
+    *others, last = map(repr, names)
+    choices = f"{', '.join(others)} or {last}" if others else last
+    similar = most_similar(name, names)
+    return f"{choices}; did you mean {similar!r}?" if similar else choices
 
 
 def listed(items: Sequence[object], most: int = 10) -> str:

@@ -3,14 +3,15 @@
 Each table is defined next to the code that it configures.
 """
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from translator.errors import expected_name
 
 
 class Settings(BaseModel):
@@ -56,20 +57,6 @@ class NameIn:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Callable[[CoreSchema], Any]) -> dict[str, Any]:
         return {"type": "string", "enum": self.names}
-
-
-def expected_name(name: object, names: Iterable[str]) -> str:
-    """Return what an error expects in place of `name`: all names and, if one is similar, a suggestion."""
-    *others, last = map(repr, names)
-    choices = f"{', '.join(others)} or {last}" if others else last
-    similar = most_similar(name, names)
-    return f"{choices}; did you mean {similar!r}?" if similar else choices
-
-
-def most_similar(name: object, names: Iterable[str]) -> str | None:
-    """Return the name that is most similar, or None if none is."""
-    similar = difflib.get_close_matches(name, list(names), n=1) if isinstance(name, str) else []
-    return similar[0] if similar else None
 
 
 class Freedom(Enum):

@@ -24,6 +24,7 @@ import torch
 
 from tests.benchmarks.figures import show
 from tests.benchmarks.training_runs import begun, outcomes_of
+from translator.config import load_config
 from translator.jobs.compare.train_missing import plan_runs
 from translator.jobs.compare.training_processes import run_commands, train_command
 from translator.jobs.train.run_loop import Training
@@ -118,15 +119,16 @@ def command(run: Path, overrides: Sequence[str]) -> list[str]:
 
 def measure_cold(folder: Path) -> None:
     """Show the seconds to the first update, BLEU over time, and the same for a prepared folder."""
-    overrides = [*corpus_overrides(), "training.log_every=1"]
+    overrides, log_every = corpus_overrides(), load_config(CONFIG, []).training.log_every
     announce("cold: translator train multi30k-transformer-gpu in a fresh folder")
     run, start = folder / "cold", time.monotonic()
     process = subprocess.Popen(command(run, overrides), stdout=subprocess.DEVNULL)
-    has_begun = False
+    seconds: list[float] = []
     for moment, event in events_of(process, run / "journal.jsonl"):
-        if event["event"] == "update" and not has_begun:
-            has_begun = True
-            show("gpu.cold.first_update.seconds", moment - start)
+        if event["event"] == "update" and len(seconds) < log_every:  # updates are written when they are logged
+            seconds.append(event["seconds"])
+            if len(seconds) == log_every:
+                show("gpu.cold.first_update.seconds", moment - start - sum(seconds[1:]))
         elif event["event"] == "validation":
             show(f"gpu.cold.step_{event['step']}.bleu", event["bleu"], note=f" after {moment - start:.1f} seconds")
             show(f"gpu.cold.step_{event['step']}.validation.seconds", event["seconds"])
@@ -137,7 +139,7 @@ def measure_cold(folder: Path) -> None:
     lines = len((run / "journal.jsonl").read_bytes().splitlines())
     settings = json.loads((run / "final" / "finished.json").read_bytes())
     start = time.monotonic()
-    longer = [*overrides, f"training.steps={settings['step'] + 10}"]
+    longer = [*overrides, f"training.steps={settings['step'] + 10}", "training.log_every=1"]
     process = subprocess.Popen(command(run, longer), stdout=subprocess.DEVNULL)
     for moment, event in events_of(process, run / "journal.jsonl", skip=lines):
         if event["event"] == "update":

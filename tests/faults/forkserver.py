@@ -21,7 +21,6 @@ def main() -> None:
     """Import the slow modules, then fork a child for each request."""
 
     import sacrebleu  # noqa: F401
-    import torch._dynamo  # noqa: F401 - which every optimizer imports
 
     import translator.cli.app
     import translator.jobs.compare.compare

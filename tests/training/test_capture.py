@@ -17,7 +17,7 @@ from translator.ops.choice import Ops
 from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.static_batches import StaticBatches
 from translator.text.tokenizer import EOS
-from translator.training.capture import CapturedUpdates
+from translator.training.capture import CapturedUpdates, _CudaRecorder
 from translator.training.checkpoint import CheckpointRecord, restore_checkpoint, save_checkpoint
 from translator.training.loop import accumulate, build_optimizer, train
 from translator.training.objective import Objective
@@ -149,6 +149,23 @@ def test_200_updates_replayed_as_cuda_graphs_equal_uncaptured_ones(dtype: torch.
     found = trained(gpu, 200, None, ops)
     assert found[2] == []
     assert_same_runs(found, expected, tolerance=1e-3 if dtype == torch.float32 else 1e-2)
+
+
+@needs_gpu
+def test_training_continues_after_a_recording_that_cuda_refuses() -> None:
+    """The update waits for the device, which no graph can hold; dropout draws from a generator that was being recorded."""
+    gpu = torch.device("cuda")
+
+    def record(work: Callable[[], None]) -> Callable[[], None]:
+        def wait_and_work() -> None:
+            work()
+            torch.ones(1, device=gpu).item()
+
+        return _CudaRecorder(torch.optim.SGD([torch.zeros(1, device=gpu)]))(wait_and_work)
+
+    found = trained(gpu, 60, record)
+    assert_same_runs(found, trained(gpu, 60, None, captures=False), tolerance=1e-3)
+    assert len(found[2]) == 1
 
 
 @needs_gpu

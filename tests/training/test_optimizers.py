@@ -1,5 +1,7 @@
 """Every optimizer resumes exactly, and so does the moving average of the parameters."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,18 @@ def test_every_optimizer_and_the_moving_average_resume_exactly(name: str, tmp_pa
         run(objective, optimizer, 9, progress, corpus_updates(), average)
         results.append((numbers(objective.model), [tensor.tolist() for tensor in average.tensors.values()]))
     assert results[0] == results[1]
+
+
+def test_no_optimizer_imports_the_compiler_of_torch() -> None:
+    program = (
+        "import sys; from tests.training.test_optimizers import *\n"
+        "for name in OPTIMIZERS:\n"
+        "    objective, optimizer = begin('transformer', settings=SETTINGS.model_copy(update={'optimizer': name}))\n"
+        "    run(objective, optimizer, 2, Progress(), corpus_updates())\n"
+        "    optimizer.load_state_dict(optimizer.state_dict())\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2]).returncode == 0
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

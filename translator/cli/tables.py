@@ -8,9 +8,8 @@ from itertools import chain
 from typing import Any
 
 from translator.cli.console import as_json
-from translator.errors import UsageError
+from translator.errors import UsageError, expected_name
 from translator.report.tables import Results, Table
-from translator.settings import expected_name
 from translator.text.visible import LINE_ENDS, plain_value, unbroken, visible
 
 MAX_WIDTH = 100

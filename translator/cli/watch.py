@@ -11,9 +11,8 @@ import typer
 from translator.cli.console import PAGE_WIDTH, SAMPLE_LABELS, can_redraw, print_result, warn
 from translator.cli.options import option
 from translator.cli.tables import render
-from translator.errors import UsageError
+from translator.errors import UsageError, expected_name
 from translator.report.tables import Results
-from translator.settings import expected_name
 from translator.text.visible import unbroken, visible
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from translator.errors import UsageError
-from translator.settings import Settings, expected_name
+from translator.errors import UsageError, expected_name
+from translator.settings import Settings
 
 _BY_LANGUAGE = {
     **dict.fromkeys(("zh", "yue", "wuu", "lzh", "cmn"), "zh"),

@@ -6,7 +6,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from translator.models.cells import Cell, Hidden
 from translator.ops.choice import Ops
-from translator.ops.layers import LayerNorm
 
 
 class Encoder(nn.Module):
@@ -35,7 +34,7 @@ class Encoder(nn.Module):
             library_class(2 * hidden_dim, hidden_dim, batch_first=True, bidirectional=True)
             for _ in range(num_layers - together)
         )
-        self.norms = nn.ModuleList(LayerNorm(2 * hidden_dim) for _ in range(num_layers * layer_norm))
+        self.norms = nn.ModuleList(nn.LayerNorm(2 * hidden_dim) for _ in range(num_layers * layer_norm))
 
     def forward(self, embedded_BSD: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
         """Return (annotation_BSD, last_BD), where last is [forward state at the true end; backward state at the start]."""
@@ -64,7 +63,7 @@ class UpperLayers(nn.Module):
         """Initialise the layers of a decoder that has `num_layers` in all."""
         super().__init__()
         self.cells = nn.ModuleList(cell_class(hidden_dim, 0, hidden_dim, ops=ops) for _ in range(num_layers - 1))
-        self.norms = nn.ModuleList(LayerNorm(hidden_dim) for _ in range(num_layers * layer_norm))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(num_layers * layer_norm))
         self.residual, self.num_tensors = residual, cell_class.num_tensors
 
     def run(self, state_BTD: Tensor, hidden: Hidden) -> Tensor:

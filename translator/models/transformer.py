@@ -26,7 +26,7 @@ from translator.models.transformer_layers import (
 )
 from translator.ops.choice import Ops
 from translator.ops.dropout import ROUNDING
-from translator.ops.layers import Dropout, LayerNorm
+from translator.ops.layers import Dropout
 from translator.settings import NameIn, Probability, Settings
 
 _FOUR_HEADS = FullSettings(num_heads=4)
@@ -102,8 +102,8 @@ class Transformer(Model[SourceMemories, TransformerState]):
         self.source_positions, self.target_positions = source_positions, target_positions
         self.dropout = dropout
         self.encoder_layers, self.decoder_layers = nn.ModuleList(encoder_layers), nn.ModuleList(decoder_layers)
-        self.encoder_norm = LayerNorm(embeddings.dim) if pre_norm else nn.Identity()
-        self.decoder_norm = LayerNorm(embeddings.dim) if pre_norm else nn.Identity()
+        self.encoder_norm = nn.LayerNorm(embeddings.dim) if pre_norm else nn.Identity()
+        self.decoder_norm = nn.LayerNorm(embeddings.dim) if pre_norm else nn.Identity()
 
     @property
     def output(self) -> Output:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from translator.attention.core import Attention
 from translator.attention.interface import Place
 from translator.ops.choice import Ops
-from translator.ops.layers import Dropout, LayerNorm, Linear
+from translator.ops.layers import Dropout, Linear
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": functional.relu, "gelu": functional.gelu}
 
@@ -38,7 +38,7 @@ class Residual(nn.Module):
 
     def __init__(self, dim: int, *, pre_norm: bool, dropout: float, ops: Ops) -> None:
         super().__init__()
-        self.norm = LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout, ops=ops)
         self.pre_norm = pre_norm
 

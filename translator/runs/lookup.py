@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from translator.errors import ModelError, listed
+from translator.errors import ModelError, listed, most_similar
 from translator.runs import RUNS
 from translator.runs.folder import RunFolder
 from translator.runs.packed import SUFFIX, unpack
-from translator.settings import most_similar
 from translator.storage.temporary import PREFIX
 
 

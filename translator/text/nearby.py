@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from translator.errors import listed
-from translator.settings import most_similar
+from translator.errors import listed, most_similar
 
 _MAX_LISTED = 5
 

@@ -148,10 +148,16 @@ class _CudaRecorder:
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        before = generator.clone_state()
         self._set_capturable(True)
         try:
             with torch.cuda.graph(graph, pool=self.pool):
                 work()
+        except RuntimeError:
+            # A recording that fails leaves its generator unable to draw outside recordings, so it gets another state.
+            generator.graphsafe_set_state(before)
+            raise
         finally:
             self._set_capturable(False)
         return graph.replay

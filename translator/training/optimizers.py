@@ -3,14 +3,32 @@
 To add one: a function here, its line in OPTIMIZERS, and the tensors of its state in `state_shapes`.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+_AnyOptimizer = TypeVar("_AnyOptimizer", bound=torch.optim.Optimizer)
 _EPSILON = 1e-9
 _MUON_MOMENTUM = 0.95
+
+
+def _uncompiled(optimizer: type[_AnyOptimizer]) -> type[_AnyOptimizer]:
+    """Return the same optimizer without the wrappers that prepare its methods for torch.compile.
+
+    The wrappers import torch._dynamo, which takes seconds, and no optimizer is compiled here.
+    """
+    names = "add_param_group", "state_dict", "load_state_dict", "zero_grad"
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in names}
+    step = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return type(optimizer.__name__, (optimizer,), {**methods, "step": step})
+
+
+_Adam = _uncompiled(torch.optim.Adam)
+_AdamW = _uncompiled(torch.optim.AdamW)
+_Muon = _uncompiled(torch.optim.Muon)
 
 
 class OptimizerOptions(NamedTuple):
@@ -23,12 +41,12 @@ class OptimizerOptions(NamedTuple):
 
 def adam(model: nn.Module, options: OptimizerOptions) -> torch.optim.Optimizer:
     """Return Adam (Kingma and Ba 2015); weight decay is added to the gradient."""
-    return _fused(torch.optim.Adam, _trained(model), options)
+    return _fused(_Adam, _trained(model), options)
 
 
 def adamw(model: nn.Module, options: OptimizerOptions) -> torch.optim.Optimizer:
     """Return AdamW (Loshchilov and Hutter 2019): weight decay is applied to the parameters."""
-    return _fused(torch.optim.AdamW, _trained(model), options)
+    return _fused(_AdamW, _trained(model), options)
 
 
 def muon(model: nn.Module, options: OptimizerOptions) -> torch.optim.Optimizer:
@@ -42,14 +60,14 @@ def muon(model: nn.Module, options: OptimizerOptions) -> torch.optim.Optimizer:
     others = [parameter for parameter in _trained(model) if id(parameter) not in inside]
     return Together(
         [
-            torch.optim.Muon(
+            _Muon(
                 matrices,
                 lr=options.learning_rate,
                 weight_decay=options.weight_decay,
                 momentum=_MUON_MOMENTUM,
                 adjust_lr_fn="match_rms_adamw",
             ),
-            _fused(torch.optim.AdamW, others, options),
+            _fused(_AdamW, others, options),
         ]
     )
 
@@ -78,7 +96,7 @@ def _fused(
     )
 
 
-class Together(torch.optim.Optimizer):
+class Together(_uncompiled(torch.optim.Optimizer)):  # type: ignore[misc]
     """Several optimizers, each for some of the parameters, which are numbered through in `state_dict`."""
 
     def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
@@ -90,7 +108,7 @@ class Together(torch.optim.Optimizer):
         """Return the groups of the parts themselves, so that a learning rate that is set here is theirs."""
         return [group for part in self.parts for group in part.param_groups]
 
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:
         """Update all parameters, or none if `found_inf` is set, as the fused optimizers of the library do."""
         if not getattr(self, "found_inf", False):
             for part in self.parts:

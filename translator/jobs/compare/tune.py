@@ -6,12 +6,11 @@ from typing import NamedTuple
 import torch
 
 from translator.decoding.settings import DecodingSettings
-from translator.errors import UsageError
+from translator.errors import UsageError, expected_name
 from translator.evaluation.metrics import bleu
 from translator.evaluation.settings import BleuTokenizer, choose_tokenizer
 from translator.jobs.translate.load import load
 from translator.runs.folder import RunFolder
-from translator.settings import expected_name
 
 TUNABLE: dict[str, Sequence[float]] = {
     "length_penalty": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0),

@@ -1,6 +1,5 @@
 """Train a run from start to finish: prepare or resume, run the updates, save the final parameters."""
 
-import importlib
 import threading
 from contextlib import closing, suppress
 from functools import partial
@@ -81,10 +80,9 @@ def train_run(
 
 
 def _load_gpu_libraries(device: torch.device) -> None:
-    """Load what the first update needs while the corpus is prepared: CUDA, cuBLAS and a part of torch, seconds each."""
+    """Load CUDA and cuBLAS, which the first update needs, while the corpus is prepared; each takes seconds."""
     with suppress(Exception):  # the main thread meets the same error and reports it
         torch.ones(1, 1, device=device).mm(torch.ones(1, 1, device=device))
-        importlib.import_module("torch._dynamo")  # every optimizer imports it when it is built
 
 
 def _require_tensorboard() -> None:
