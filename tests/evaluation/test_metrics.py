@@ -8,7 +8,7 @@ from sacrebleu.metrics.ter import TER
 
 from translator.errors import DataError
 from translator.evaluation.comparison import by_length, paired_tests, sentence_scores
-from translator.evaluation.metrics import bleu, notices, score_all
+from translator.evaluation.metrics import ValidationMetrics, bleu, notices, score_all
 
 REFERENCES = [
     "Der alte Mann liest ein Buch.",
@@ -28,6 +28,14 @@ def test_values_are_those_of_the_library() -> None:
     assert scores["TER cased"] == pytest.approx(TER(case_sensitive=True).corpus_score(HYPOTHESES, [REFERENCES]).score)
     assert scores["TER"] < scores["TER cased"]
     assert bleu(HYPOTHESES, REFERENCES) == pytest.approx(scores["BLEU"])
+
+
+def test_the_metrics_of_validation_are_those_of_the_library_each_time() -> None:
+    metrics = ValidationMetrics([*REFERENCES[:-1], REFERENCES[-1] + "\n"], tokenizer="char")
+    for hypotheses in (HYPOTHESES, REFERENCES, HYPOTHESES):
+        expected = sacrebleu.corpus_bleu(hypotheses, [REFERENCES], tokenize="char").score
+        assert metrics.bleu(hypotheses) == pytest.approx(expected)
+        assert metrics.chrf(hypotheses) == pytest.approx(sacrebleu.corpus_chrf(hypotheses, [REFERENCES]).score)
 
 
 def test_each_score_has_a_signature_and_lies_in_its_interval() -> None:

@@ -40,21 +40,28 @@ class Score(NamedTuple):
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
-def make_bleu(*, lowercase: bool = False, effective_order: bool = False, tokenizer: str = "13a") -> Any:
+def make_bleu(
+    *,
+    lowercase: bool = False,
+    effective_order: bool = False,
+    tokenizer: str = "13a",
+    references: References | None = None,
+) -> Any:
     """Return BLEU: the share of n-grams (n = 1 to 4) that the reference also has, less if too short (Papineni et al. 2002).
 
     `effective_order` leaves out n-gram orders that a single sentence is too short for. `tokenizer` is one of sacreBLEU's.
+    Given `references`, it counts their n-grams once and scores every system against them.
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU(lowercase=lowercase, effective_order=effective_order, tokenize=tokenizer)
+    return BLEU(lowercase=lowercase, effective_order=effective_order, tokenize=tokenizer, references=references)
 
 
-def make_chrf(*, lowercase: bool = False) -> Any:
+def make_chrf(*, lowercase: bool = False, references: References | None = None) -> Any:
     """Return chrF2: F-score of character n-grams in which recall counts twice as much as precision (Popović 2015)."""
     from sacrebleu.metrics.chrf import CHRF
 
-    return CHRF(lowercase=lowercase)
+    return CHRF(lowercase=lowercase, references=references)
 
 
 def make_ter(*, lowercase: bool = True, is_unspaced: bool = False) -> Any:
@@ -96,16 +103,25 @@ def meaning(metric: str) -> str:
 def bleu(
     hypotheses: Sequence[str], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
 ) -> float:
-    """Return corpus BLEU without an interval, as used for validation."""
+    """Return corpus BLEU without an interval."""
     check_counts(hypotheses, references)
     return rounded(
         make_bleu(tokenizer=tokenizer).corpus_score(one_line(hypotheses), all_references(references, others)).score
     )
 
 
-def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Return corpus chrF2 without an interval, as used for validation where BLEU does not decide."""
-    return rounded(make_chrf().corpus_score(one_line(hypotheses), [one_line(references)]).score)
+class ValidationMetrics:
+    """BLEU and chrF2 of every validation, without intervals; the n-grams of the references are counted once."""
+
+    def __init__(self, references: Sequence[str], *, tokenizer: str) -> None:
+        lines = [one_line(references)]
+        self._bleu, self._chrf = make_bleu(tokenizer=tokenizer, references=lines), make_chrf(references=lines)
+
+    def bleu(self, hypotheses: Sequence[str]) -> float:
+        return rounded(self._bleu.corpus_score(one_line(hypotheses), None).score)
+
+    def chrf(self, hypotheses: Sequence[str]) -> float:
+        return rounded(self._chrf.corpus_score(one_line(hypotheses), None).score)
 
 
 def score_all(

@@ -11,8 +11,7 @@ import torch
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
 from translator.errors import MachineError, NumericalError, TranslatorError
-from translator.evaluation.metrics import bleu, chrf, useless_output
-from translator.evaluation.settings import choose_tokenizer
+from translator.evaluation.metrics import ValidationMetrics, useless_output
 from translator.jobs.train.compilation import compile_first
 from translator.jobs.train.events import TrainingObserver
 from translator.jobs.train.final_parameters import Ending, choose_parameters, save_final_parameters
@@ -55,6 +54,7 @@ class Training:
     updates: CorpusUpdates
     validation: Corpus
     validation_batches: list[Batch]
+    metrics: ValidationMetrics
     observer: TrainingObserver
     processes: Processes
     environment: dict[str, str]
@@ -179,7 +179,7 @@ class Training:
         except Stop:
             self._save(None, in_passing=True)
             raise
-        score, letters = self._bleu(hypotheses), chrf(hypotheses, self.validation.target)
+        score, letters = self.metrics.bleu(hypotheses), self.metrics.chrf(hypotheses)
         is_best = count_validation(self.progress, cross_entropy, score, letters)
         if is_finite and (notice := useless_output(hypotheses)):
             self.observer.notify(f"step {step}: {notice}")
@@ -193,10 +193,6 @@ class Training:
         journal.sync()
         self._save(score if is_finite else None, letters)
         self.observer.validated(validation)
-
-    def _bleu(self, hypotheses: list[str]) -> float:
-        tokenizer = choose_tokenizer(self.config.evaluation, self.config.corpus.target_language).name
-        return bleu(hypotheses, self.validation.target, tokenizer=tokenizer)
 
     def _save(self, score: float | None, letters: float | None = None, *, in_passing: bool = False) -> None:
         """Save a checkpoint of this step unless an equally good one exists, and prune the older ones."""
@@ -235,7 +231,7 @@ class Training:
         def score_of(parameters: dict[str, torch.Tensor]) -> float:
             load_parameters(self.objective.model, parameters, "average")
             self.objective.eval()
-            return self._bleu(self.translator.translate(self.validation.source, _GREEDY))
+            return self.metrics.bleu(self.translator.translate(self.validation.source, _GREEDY))
 
         self.checkpoints = undamaged(existing(self.checkpoints, self.warn), self.warn)
         if not self.checkpoints:

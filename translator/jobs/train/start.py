@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from translator.config import MAY_CHANGE, flatten
 from translator.errors import DataError, MachineError, ModelError
+from translator.evaluation.metrics import ValidationMetrics
 from translator.evaluation.settings import choose_tokenizer
 from translator.jobs.train.encoded_pairs import encoded_pairs
 from translator.jobs.train.estimate import estimate
@@ -61,8 +62,9 @@ def build_training(
         if parameters is not None:
             load_parameters(model, parameters, "training.initialise_from")
     environment = environment_of(device, ops, processes.size)
-    if notice := choose_tokenizer(config.evaluation, config.corpus.target_language).notice:
-        notify(notice)
+    bleu_tokenizer = choose_tokenizer(config.evaluation, config.corpus.target_language)
+    if bleu_tokenizer.notice:
+        notify(bleu_tokenizer.notice)
     notify(f"{count_parameters(model):,} parameters, " + ", ".join(map(" ".join, environment.items())))
     validation = encode_corpus(prepared.validation, prepared.tokenizer)
     pairs, weight_P = processes.first_then_others(lambda: encoded_pairs(prepared, notify, device=device))
@@ -97,6 +99,7 @@ def build_training(
         average=average,
         validation=prepared.validation,
         validation_batches=[validation.batch(sentences).to(device) for sentences in batches.epoch(0)],
+        metrics=ValidationMetrics(prepared.validation.target, tokenizer=bleu_tokenizer.name),
         observer=observer,
         processes=processes,
         environment=environment,
