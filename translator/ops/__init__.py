@@ -5,7 +5,7 @@
     dropout.py   dropout from random bytes, since the library's masks are slow on a CPU
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
     consistency.py   the same for two views of each target, with the divergence of their outputs
-    layers.py    modules that call these operations through an `Ops`, and layer normalisation that is fast on a GPU
+    layers.py    modules that call these operations through an `Ops`
     threads.py   a thread pool for independent batches
 
 Layers call the `Ops` that they were built with; nothing here depends on a model.
