@@ -60,7 +60,7 @@ def test_scores_without_variance_have_a_point_interval() -> None:
 
 def judged(configs: list[str], scores: list[float]) -> OverSeeds:
     systems = [REFERENCES if score > 30 else WORSE for score in scores]
-    return over_seeds(configs, scores, systems=systems, references=REFERENCES)
+    return over_seeds(configs, scores, systems=systems, references=[REFERENCES])
 
 
 def test_a_config_does_not_differ_from_itself() -> None:

@@ -38,15 +38,15 @@ def test_a_tokenizer_can_be_named() -> None:
 
 
 def test_all_bleu_scores_use_the_tokenizer() -> None:
-    scores = {score.metric: score for score in score_all(OTHER, CHINESE, tokenizer="zh")}
+    scores = {score.metric: score for score in score_all(OTHER, [CHINESE], tokenizer="zh")}
     assert "tok:zh" in scores["BLEU"].signature
     assert "tok:zh" in scores["BLEU lc"].signature
-    assert scores["BLEU"].value == pytest.approx(bleu(OTHER, CHINESE, tokenizer="zh"))
-    assert scores["BLEU"].value > 50 > bleu(OTHER, CHINESE)
-    assert sentence_scores(OTHER, CHINESE, tokenizer="zh")[0] > 30
-    groups = by_length(OTHER, CHINESE, CHINESE, tokenizer="zh")
+    assert scores["BLEU"].value == pytest.approx(bleu(OTHER, [CHINESE], tokenizer="zh"))
+    assert scores["BLEU"].value > 50 > bleu(OTHER, [CHINESE])
+    assert sentence_scores(OTHER, [CHINESE], tokenizer="zh")[0] > 30
+    groups = by_length(OTHER, [CHINESE], CHINESE, tokenizer="zh")
     assert [group.num_sentences for group in groups] == [2, 1, 0, 0]
-    assert groups[0].bleu == pytest.approx(bleu(OTHER[::2], CHINESE[::2], tokenizer="zh"))
+    assert groups[0].bleu == pytest.approx(bleu(OTHER[::2], [CHINESE[::2]], tokenizer="zh"))
 
 
 def test_equal_or_empty_translations_are_reported() -> None:

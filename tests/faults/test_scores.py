@@ -79,7 +79,7 @@ def test_g06_a_line_end_inside_a_sentence_scores_as_a_space_by_file_and_by_pipe(
     spoilt = [line.replace(" ", end, 2) for line in plain]
     references = ["ein Hund schläft da", "eine Katze trinkt die Milch"]
     spoilt_references = [line.replace(" ", end, 1) for line in references]
-    assert score_all(spoilt, references) == score_all(plain, references) == score_all(plain, spoilt_references)
+    assert score_all(spoilt, [references]) == score_all(plain, [references]) == score_all(plain, [spoilt_references])
 
 
 def test_g06_a_line_end_inside_a_translation_scores_as_a_space_by_command(commands: Commands, work: Path) -> None:

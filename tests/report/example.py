@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from translator.decoding.settings import DecodingSettings
-from translator.evaluation.comparison import Difference, GroupScore, MostDifferent
+from translator.evaluation.comparison import Difference, GroupScore, MostDifferent, sentence_scores
 from translator.evaluation.metrics import Score
 from translator.jobs.compare.compare import Comparison, Row
 from translator.jobs.compare.conditions import Condition
@@ -48,10 +48,11 @@ def hostile_pairs() -> list[tuple[str, str, str]]:
 def example(pairs: list[tuple[str, str, str]], names: list[str]) -> tuple[Comparison, list[Curves], list[RunAttention]]:
     """The arguments of `page_of`. Each run makes more mistakes than the one before; a third has no attention weights."""
     test = HeldOut([pair[0] for pair in pairs], [pair[1] for pair in pairs], [pair[2] for pair in pairs])
-    rows = [
-        Row(evaluation(test, run, name), facts(run), test_of(run), MostDifferent([], []))
-        for run, name in enumerate(names)
-    ]
+    rows = []
+    for run, name in enumerate(names):
+        found = evaluation(test, run, name)
+        scores = sentence_scores(found.hypotheses, test.references)
+        rows.append(Row(found, facts(run), test_of(run), MostDifferent([], []), scores))
     unequal = [Condition("architecture", ["transformer", *["recurrent"] * (len(names) - 1)])] if len(names) > 1 else []
     verdict = f"{names[0]} scores 3.1 BLEU above {names[-1]} (95 % interval 2.2 to 4.0, p = 0.002, paired bootstrap)."
     comparison = Comparison(verdict, 0, rows, test, DecodingSettings(), unequal)

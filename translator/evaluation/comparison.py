@@ -10,16 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError
-from translator.evaluation.metrics import (
-    References,
-    Score,
-    all_references,
-    bleu,
-    check_counts,
-    make_bleu,
-    one_line,
-    rounded,
-)
+from translator.evaluation.metrics import References, Score, bleu, checked, make_bleu, rounded
 from translator.text.words import split_words
 
 SIGNIFICANT = 0.05
@@ -95,10 +86,9 @@ def fingerprint(references: Sequence[str]) -> str:
 
 def by_length(
     hypotheses: Sequence[str],
-    references: Sequence[str],
+    references: References,
     sources: Sequence[str],
     *,
-    others: References = (),
     tokenizer: str = "13a",
 ) -> list[GroupScore]:
     """Return BLEU of sentences whose source has under 10, 10 to 17, 18 to 24, and 25 or more words."""
@@ -107,26 +97,22 @@ def by_length(
     for low, high in pairwise((0, *_LENGTH_EDGES, math.inf)):
         name = f"{low}+ words" if high == math.inf else f"<{high} words" if low == 0 else f"{low}-{high - 1} words"
         members = [index for index, length in enumerate(lengths) if low <= length < high]
-        groups.append(_group_score(name, members, hypotheses, [references, *others], tokenizer))
+        groups.append(_group_score(name, members, hypotheses, references, tokenizer))
     return groups
 
 
 def by_kind(
     hypotheses: Sequence[str],
-    references: Sequence[str],
+    references: References,
     kinds: Sequence[str],
     *,
-    others: References = (),
     tokenizer: str = "13a",
 ) -> list[GroupScore]:
     """Return BLEU of the sentences of each kind; `kinds` labels every sentence."""
-    check_counts(kinds, references)
     groups: dict[str, list[int]] = {}
     for index, kind in enumerate(kinds):
         groups.setdefault(kind, []).append(index)
-    return [
-        _group_score(kind, members, hypotheses, [references, *others], tokenizer) for kind, members in groups.items()
-    ]
+    return [_group_score(kind, members, hypotheses, references, tokenizer) for kind, members in groups.items()]
 
 
 def _group_score(
@@ -134,28 +120,27 @@ def _group_score(
 ) -> GroupScore:
     if not members:
         return GroupScore(name, 0, None)
-    first, *others = ([lines[n] for n in members] for lines in references)
-    score = bleu([hypotheses[n] for n in members], first, others=others, tokenizer=tokenizer)
+    own, *several = ([lines[n] for n in members] for lines in (hypotheses, *references))
+    score = bleu(own, several, tokenizer=tokenizer)
     return GroupScore(name, len(members), score)
 
 
 def paired_tests(
-    systems: Sequence[Sequence[str]], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
+    systems: Sequence[Sequence[str]], references: References, *, tokenizer: str = "13a"
 ) -> list[Difference]:
     """Compare the system with the highest BLEU with every system, itself included, by `paired_bootstrap`."""
-    scores = [bleu(hypotheses, references, others=others, tokenizer=tokenizer) for hypotheses in systems]
+    scores = [bleu(hypotheses, references, tokenizer=tokenizer) for hypotheses in systems]
     best = scores.index(max(scores))
     pairs = [(best, other) for other in range(len(systems)) if other != best]
-    tests = paired_bootstrap(systems, references, pairs, others=others, tokenizer=tokenizer)
+    tests = paired_bootstrap(systems, references, pairs, tokenizer=tokenizer)
     return [*tests[:best], NO_DIFFERENCE, *tests[best:]]
 
 
 def paired_bootstrap(
     systems: Sequence[Sequence[str]],
-    references: Sequence[str],
+    references: References,
     pairs: Sequence[tuple[int, int]],
     *,
-    others: References = (),
     tokenizer: str = "13a",
 ) -> list[Difference]:
     """Compare pairs of systems on the same resampled test sets (Koehn 2004).
@@ -165,12 +150,11 @@ def paired_bootstrap(
     bootstrap tests one side only, so its p-values are about half as large. There is no p-value if some but fewer than
     MIN_DIFFERING sentences score differently. Raises DataError if a system has another number of sentences.
     """
-    for hypotheses in systems:
-        check_counts(hypotheses, references)
-    counts = [_sentence_counts(hypotheses, all_references(references, others), tokenizer) for hypotheses in systems]
+    counts = [_sentence_counts(hypotheses, references, tokenizer) for hypotheses in systems]
     scores = [_corpus_bleu(system.sum(0)) for system in counts]
+    num_sentences = len(references[0])
     # The same draws for all systems, so that the test is paired.
-    draws = np.random.default_rng(_SEED).integers(0, len(references), (_RESAMPLES, len(references)))
+    draws = np.random.default_rng(_SEED).integers(0, num_sentences, (_RESAMPLES, num_sentences))
     resampled = np.array([[_corpus_bleu(system[draw].sum(0)) for draw in draws] for system in counts])
     tests = []
     for first, second in pairs:
@@ -180,7 +164,7 @@ def paired_bootstrap(
         low, high = map(float, np.percentile(deltas, (2.5, 97.5)))
         num_differing = int((counts[first] != counts[second]).any(1).sum())
         if 0 < num_differing < MIN_DIFFERING:
-            reason = f"too few sentences differ to tell: {num_differing} of {len(references)}"
+            reason = f"too few sentences differ to tell: {num_differing} of {num_sentences}"
             tests.append(Difference(delta, low, high, None, reason))
         else:
             tests.append(Difference(delta, low, high, p_value))
@@ -205,7 +189,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _sentence_counts(hypotheses: Sequence[str], references: References, tokenizer: str) -> NDArray[np.int64]:
     """Return what BLEU is computed from, one row per sentence: both lengths, matches and totals of n-grams 1 to 4."""
     metric = make_bleu(tokenizer=tokenizer)
-    return np.array(metric._extract_corpus_statistics(one_line(hypotheses), references), dtype=np.int64)
+    return np.array(metric._extract_corpus_statistics(*checked(hypotheses, references)), dtype=np.int64)
 
 
 def _corpus_bleu(counts: NDArray[np.int64]) -> float:
@@ -213,13 +197,12 @@ def _corpus_bleu(counts: NDArray[np.int64]) -> float:
     return float(make_bleu()._compute_score_from_stats(counts.tolist()).score)
 
 
-def sentence_scores(
-    hypotheses: Sequence[str], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
-) -> list[float]:
+def sentence_scores(hypotheses: Sequence[str], references: References, *, tokenizer: str = "13a") -> list[float]:
     """Return the smoothed BLEU of each sentence from sacreBLEU, with as many n-gram orders as its length allows."""
     metric = make_bleu(effective_order=True, tokenizer=tokenizer)
-    pairs = zip(one_line(hypotheses), zip(*all_references(references, others), strict=True), strict=True)
-    return [rounded(metric.sentence_score(hypothesis, list(several)).score) for hypothesis, several in pairs]
+    lines, several = checked(hypotheses, references)
+    pairs = zip(lines, zip(*several, strict=True), strict=True)
+    return [rounded(metric.sentence_score(line, own_references).score) for line, own_references in pairs]
 
 
 def most_different(best: Sequence[float], other: Sequence[float], *, most: int = 10) -> MostDifferent:

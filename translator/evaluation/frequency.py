@@ -20,9 +20,7 @@ class WordScore(NamedTuple):
     f1: float | None  # in percent; None if the references have no such word
 
 
-def by_frequency(
-    hypotheses: Sequence[str], references: Sequence[str], seen: Mapping[str, int], *, others: References = ()
-) -> list[WordScore]:
+def by_frequency(hypotheses: Sequence[str], references: References, seen: Mapping[str, int]) -> list[WordScore]:
     """Return the F1 of target words, grouped by how often they occur in training (`seen`).
 
         F1 = 2 correct / (words of the hypotheses + words of the references)
@@ -32,7 +30,7 @@ def by_frequency(
     evaluation of question answering (Rajpurkar et al. 2016).
     """
     ours, theirs, correct = Counter[str](), Counter[str](), Counter[str]()
-    for hypothesis, several in zip(hypotheses, zip(references, *others, strict=True), strict=True):
+    for hypothesis, several in zip(hypotheses, zip(*references, strict=True), strict=True):
         hypothesis_counts = Counter(words(hypothesis))
         reference_counts = max((Counter(words(line)) for line in several), key=partial(_f1, hypothesis_counts))
         common_counts = hypothesis_counts & reference_counts

@@ -19,7 +19,7 @@ from translator.text.words import is_unspaced
 
 _BOOTSTRAP_SAMPLES = 1000
 References: TypeAlias = Sequence[Sequence[str]]
-"""Several reference translations of each sentence: a list of all sentences for each translator."""
+"""Reference translations of a test set: for each human translator, a list with all sentences."""
 
 
 class Score(NamedTuple):
@@ -91,7 +91,7 @@ _MEANINGS = {
 }
 _CASES = {"lc": "without regard to case", "cased": "with upper and lower case distinguished"}
 _MAXIMUM = dict.fromkeys(LOWER_IS_BETTER, math.inf)
-"""The largest possible value of a metric, at which its interval is cut off, if it is not 100; the smallest is 0."""
+"""The largest possible values of metrics, unless it is 100; the smallest is always 0. Intervals are cut off at both."""
 
 
 def meaning(metric: str) -> str:
@@ -100,36 +100,29 @@ def meaning(metric: str) -> str:
     return _MEANINGS[name] + (f"; {_CASES[case]}" if case else "")
 
 
-def bleu(
-    hypotheses: Sequence[str], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
-) -> float:
+def bleu(hypotheses: Sequence[str], references: References, *, tokenizer: str = "13a") -> float:
     """Return corpus BLEU without an interval."""
-    check_counts(hypotheses, references)
-    return rounded(
-        make_bleu(tokenizer=tokenizer).corpus_score(one_line(hypotheses), all_references(references, others)).score
-    )
+    return rounded(make_bleu(tokenizer=tokenizer).corpus_score(*checked(hypotheses, references)).score)
 
 
 class ValidationMetrics:
     """BLEU and chrF2 of every validation, without intervals; the n-grams of the references are counted once."""
 
-    def __init__(self, references: Sequence[str], *, tokenizer: str) -> None:
-        lines = [one_line(references)]
+    def __init__(self, references: References, *, tokenizer: str) -> None:
+        lines = list(map(_one_line, references))
         self._bleu, self._chrf = make_bleu(tokenizer=tokenizer, references=lines), make_chrf(references=lines)
 
     def bleu(self, hypotheses: Sequence[str]) -> float:
-        return rounded(self._bleu.corpus_score(one_line(hypotheses), None).score)
+        return rounded(self._bleu.corpus_score(_one_line(hypotheses), None).score)
 
     def chrf(self, hypotheses: Sequence[str]) -> float:
-        return rounded(self._chrf.corpus_score(one_line(hypotheses), None).score)
+        return rounded(self._chrf.corpus_score(_one_line(hypotheses), None).score)
 
 
-def score_all(
-    hypotheses: Sequence[str], references: Sequence[str], *, others: References = (), tokenizer: str = "13a"
-) -> list[Score]:
-    """Return every metric, cased and lowercased, with intervals. Raise DataError for different counts or an empty test set."""
-    check_counts(hypotheses, references)
-    return [_score(name, hypotheses, all_references(references, others), tokenizer) for name in METRICS]
+def score_all(hypotheses: Sequence[str], references: References, *, tokenizer: str = "13a") -> list[Score]:
+    """Return every metric, cased and lowercased, with intervals. Raises DataError as `checked` does."""
+    lines, several = checked(hypotheses, references)
+    return [_score(name, lines, several, tokenizer) for name in METRICS]
 
 
 def _score(name: str, hypotheses: Sequence[str], references: References, tokenizer: str) -> Score:
@@ -139,7 +132,7 @@ def _score(name: str, hypotheses: Sequence[str], references: References, tokeniz
         "TER": {"is_unspaced": is_unspaced(references[0])},
     }
     metric = _with_plain_floats(METRICS[name](**options.get(name.split()[0], {})))
-    result = metric.corpus_score(one_line(hypotheses), references, n_bootstrap=_BOOTSTRAP_SAMPLES)
+    result = metric.corpus_score(hypotheses, references, n_bootstrap=_BOOTSTRAP_SAMPLES)
     signature = metric.get_signature()
     value = rounded(result.score)
     # sacreBLEU sets the mean to -1 if there is no interval.
@@ -162,26 +155,21 @@ def _with_plain_floats(metric: Any) -> Any:
     return metric
 
 
-def check_counts(hypotheses: Sequence[str], references: Sequence[str]) -> None:
-    """Raise DataError for different numbers of sentences, of which sacreBLEU would ignore the surplus, and for none."""
-    if len(hypotheses) != len(references):
-        raise DataError(
-            "references",
-            f"{len(references):,} lines, but {len(hypotheses):,} translations",
-            "line n is the reference for line n",
-        )
-    if not references:
+def checked(hypotheses: Sequence[str], references: References) -> tuple[list[str], list[list[str]]]:
+    """Return hypotheses and references as sacreBLEU takes them, with every sentence on one line.
+
+    Raises DataError if there are no sentences, or if the numbers of sentences differ: sacreBLEU would ignore the surplus.
+    """
+    for lines in references:
+        if len(hypotheses) != len(lines):
+            problem = f"{len(lines):,} lines, but {len(hypotheses):,} translations"
+            raise DataError("references", problem, "line n is the reference for line n")
+    if not hypotheses:
         raise DataError("references", "no sentences", "give a test set with at least one")
+    return _one_line(hypotheses), list(map(_one_line, references))
 
 
-def all_references(references: Sequence[str], others: References) -> list[list[str]]:
-    """Return the references and further ones of the same sentences, as sacreBLEU takes them. Raise DataError for other counts."""
-    for more in others:
-        check_counts(more, references)
-    return [one_line(references), *map(one_line, others)]
-
-
-def one_line(sentences: Sequence[str]) -> list[str]:
+def _one_line(sentences: Sequence[str]) -> list[str]:
     """Replace line breaks inside sentences, so that scores are the same before and after writing them to a file."""
     return [sentence.translate(LINE_ENDS) for sentence in sentences]
 
@@ -191,21 +179,21 @@ def rounded(value: float) -> float:
     return round(value, 10)
 
 
-def notices(hypotheses: Sequence[str], *several: Sequence[str]) -> list[str]:
+def notices(hypotheses: Sequence[str], references: References) -> list[str]:
     """Return warnings about test data that makes scores misleading."""
 
     def is_composed(lines: Sequence[str]) -> bool:
         return all(unicodedata.is_normalized("NFC", line) for line in lines)
 
-    references = [*chain.from_iterable(several)]
+    lines = [*chain.from_iterable(references)]
     warnings = []
-    if is_composed(hypotheses) != is_composed(references):
+    if is_composed(hypotheses) != is_composed(lines):
         warnings.append(
             "Unicode normalisation differs between translations and references (NFC and not NFC), so they hardly match"
         )
-    if empty := sum(not reference.strip() for reference in references):
+    if empty := sum(not reference.strip() for reference in lines):
         warnings.append(f"{empty} reference lines are empty")
-    return [*warnings, *form_warnings(hypotheses, "translations"), *form_warnings(references, "references")]
+    return [*warnings, *form_warnings(hypotheses, "translations"), *form_warnings(lines, "references")]
 
 
 def useless_output(hypotheses: Sequence[str]) -> str | None:

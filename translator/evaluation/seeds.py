@@ -43,8 +43,7 @@ def over_seeds(
     scores: Sequence[float],
     *,
     systems: Sequence[Sequence[str]],
-    references: Sequence[str],
-    others: References = (),
+    references: References,
     tokenizer: str = "13a",
 ) -> OverSeeds:
     """Compare each config with the one of the highest mean, with p-values corrected by Holm.
@@ -60,7 +59,7 @@ def over_seeds(
     tests = corrected([welch(samples[best], samples[other]) for other in worse])
     tests.insert(best, NO_DIFFERENCE)
     pairs = [pair for other in worse for pair in zip(rows[best], rows[other], strict=True)]
-    run_tests = paired_bootstrap(systems, references, pairs, others=others, tokenizer=tokenizer)
+    run_tests = paired_bootstrap(systems, references, pairs, tokenizer=tokenizer)
     deviations = map(statistics.stdev, samples)
     return OverSeeds(
         num_seeds,

@@ -80,10 +80,15 @@ class HeldOut(NamedTuple):
     kinds: list[str] | None  # a label per sentence, if the corpus has them
     others: tuple[list[str], ...] = ()  # further reference translations
 
+    @property
+    def references(self) -> list[list[str]]:
+        """All reference translations, one list per translator."""
+        return [self.target, *self.others]
+
     def without(self, numbers: Collection[int]) -> "HeldOut":
         """Return the sentences except those with these numbers, which count from 1."""
         keep = [number not in numbers for number in range(1, len(self.source) + 1)]
-        source, target, *others = ([*compress(lines, keep)] for lines in (self.source, self.target, *self.others))
+        source, target, *others = ([*compress(lines, keep)] for lines in (self.source, *self.references))
         return HeldOut(source, target, self.kinds and [*compress(self.kinds, keep)], tuple(others))
 
 

@@ -55,7 +55,7 @@ def test_sentence_scores_of_the_most_different_sentences_are_those_of_the_transl
     assert (len(gaps), no_gaps) == (10, [])
     for number, *scores in gaps:
         translations = [best[number - 1], other[number - 1]]
-        assert scores == sentence_scores(translations, [references[number - 1]] * 2)
+        assert scores == sentence_scores(translations, [[references[number - 1]] * 2])
 
 
 def test_strict_lists_all_conditions_before_translating(pair: list[RunFolder], monkeypatch: pytest.MonkeyPatch) -> None:

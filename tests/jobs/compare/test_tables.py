@@ -26,10 +26,10 @@ FACTS = RunFacts("transformer", seed=1, steps=10, final="step 10", num_parameter
 def row(name: str, translations: list[str]) -> Row:
     best = [Candidate(text, 0.0, 0.0, True, ()) for text in translations]
     evaluation = Evaluation(
-        name, DecodingSettings(), score_all(translations, TEST.target), [], [], [], best, 1.0, [], []
+        name, DecodingSettings(), score_all(translations, TEST.references), [], [], [], best, 1.0, [], []
     )
     gaps = MostDifferent([Gap(2, 100.0, 5.0)], [Gap(3, 0.0, 60.0)])
-    return Row(evaluation, FACTS, NO_DIFFERENCE, gaps if name != "best" else MostDifferent([], []))
+    return Row(evaluation, FACTS, NO_DIFFERENCE, gaps if name != "best" else MostDifferent([], []), [])
 
 
 def comparison(**changes: Any) -> Comparison:
@@ -66,7 +66,7 @@ def test_equal_conditions_are_not_mentioned() -> None:
 def test_the_table_over_seeds_comes_first() -> None:
     rows = [*comparison().rows, *comparison().rows]
     systems = [row.evaluation.hypotheses for row in rows]
-    found = over_seeds(["demo", "mine"], [31.0, 33.5, 20.0, 21.0], systems=systems, references=TEST.target)
+    found = over_seeds(["demo", "mine"], [31.0, 33.5, 20.0, 21.0], systems=systems, references=TEST.references)
     lines = plain_text(comparison(rows=rows, seeds=found, conditions=[])).splitlines()
     assert [" ".join(line.split()) for line in lines[2:6]] == [
         "Scores over seeds (higher is better)",

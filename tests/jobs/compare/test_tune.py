@@ -25,7 +25,7 @@ def test_each_value_has_its_validation_bleu(trained: RunFolder, monkeypatch: pyt
     translator = load(trained)
     for value in (0.0, 1.5):
         hypotheses = translator.translate(validation.source, settings.model_copy(update={"length_penalty": value}))
-        assert tuning.bleu[value] == bleu(hypotheses, validation.target)
+        assert tuning.bleu[value] == bleu(hypotheses, validation.references)
 
 
 def test_the_first_of_the_best_values_is_chosen() -> None:

@@ -95,13 +95,13 @@ def test_small_differences_of_speed_are_not_mentioned() -> None:
 def test_differences_from_the_previous_chapter_have_corrected_p_values() -> None:
     references = [f"the {word} man reads a book about the {word} sea" for word in "old new red big sad shy".split() * 3]
     texts = {"fixed-vector": ["the man reads"] * 18, "additive": references, "dot": [*references[:6], *["a man"] * 12]}
-    differences = differences_from_previous(texts, references)
+    differences = differences_from_previous(texts, [references])
     assert differences.keys() == {"additive", "dot"}
     gain, loss = differences["additive"], differences["dot"]
     assert gain.low <= gain.delta <= gain.high
     assert loss.low <= loss.delta <= loss.high
     assert gain.delta > 0 > loss.delta
-    tests = [paired_tests([texts[worse], texts["additive"]], references)[0] for worse in ("fixed-vector", "dot")]
+    tests = [paired_tests([texts[worse], texts["additive"]], [references])[0] for worse in ("fixed-vector", "dot")]
     uncorrected = [test.p_value for test in tests if test.p_value is not None]
     assert [gain.p_value, loss.p_value] == holm(uncorrected) != uncorrected
 

@@ -33,6 +33,7 @@ class Row(NamedTuple):
     facts: RunFacts
     test: Difference  # between the best run and this one
     most_different: MostDifferent
+    sentence_bleu: list[float]
 
 
 class Comparison(NamedTuple):
@@ -91,15 +92,9 @@ def compare_runs(
     for run in runs:
         for member in (run, *run.partners):
             member.require_finished()
-    paths = [run.path.absolute() for run in runs]
-    folders = [run.name for run in runs]
-    # If two runs share a name, the parent folder tells them apart.
-    names = [
-        "/".join(path.parts[-2:]) if folders.count(name) > 1 else name
-        for path, name in zip(paths, folders, strict=True)
-    ]
+    names = _names_of(runs)
     tests = [test or run.split("test") for run in runs]
-    check_same(names, [[*chain(split.target, *split.others)] for split in tests], "references")
+    check_same(names, [[*chain(*split.references)] for split in tests], "references")
     check_same(names, [split.source for split in tests], "sources")
     conditions = unequal_conditions(runs, decoding=settings is None)
     if strict:
@@ -117,18 +112,26 @@ def compare_runs(
             )
         )
     working("testing the differences for significance")
-    references, hypotheses = tests[0].target, [evaluation.hypotheses for evaluation in evaluations]
+    references, hypotheses = tests[0].references, [evaluation.hypotheses for evaluation in evaluations]
     scores = [evaluation.scores[0] for evaluation in evaluations]
-    others = tests[0].others
-    differences = paired_tests(hypotheses, references, others=others, tokenizer=bleu.name)
+    differences = paired_tests(hypotheses, references, tokenizer=bleu.name)
     best = max(range(len(runs)), key=lambda index: scores[index].value)
-    by_sentence = [sentence_scores(lines, references, others=others, tokenizer=bleu.name) for lines in hypotheses]
+    by_sentence = [sentence_scores(lines, references, tokenizer=bleu.name) for lines in hypotheses]
     rows = []
     for index, run in enumerate(runs):
         evaluation = evaluations[index]._replace(run=names[index])
         different = most_different(by_sentence[best], by_sentence[index])
-        rows.append(Row(evaluation, RunFacts.of(run), differences[index], different))
+        rows.append(Row(evaluation, RunFacts.of(run), differences[index], different, by_sentence[index]))
     return Comparison(verdict(names, scores, differences), best, rows, tests[0], settings, conditions, notices)
+
+
+def _names_of(runs: Sequence[RunFolder]) -> list[str]:
+    """Return the names of the runs; where two share a name, the parent folder tells them apart."""
+    names = [run.name for run in runs]
+    return [
+        "/".join(run.path.absolute().parts[-2:]) if names.count(name) > 1 else name
+        for run, name in zip(runs, names, strict=True)
+    ]
 
 
 def check_decoding(overrides: Sequence[str], beam_size: int | None) -> None:
@@ -158,8 +161,7 @@ def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
         configs,
         [row.evaluation.scores[0].value for row in comparison.rows],
         systems=[row.evaluation.hypotheses for row in comparison.rows],
-        references=comparison.test.target,
-        others=comparison.test.others,
+        references=comparison.test.references,
         tokenizer=comparison.rows[0].evaluation.tokenizer,
     )
     return comparison._replace(seeds=seeds, verdict=verdict_over_seeds(seeds))

@@ -117,13 +117,13 @@ def score(
     hypotheses: list[str], test: HeldOut, tokenizer: BleuTokenizer, counts: Mapping[str, int] | None = None
 ) -> Scores:
     """Score translations of a test set, whose sources may be missing; `counts` are those of words in training."""
-    target, others, name = test.target, test.others, tokenizer.name
+    references, name = test.references, tokenizer.name
     return Scores(
-        score_all(hypotheses, target, others=others, tokenizer=name),
-        by_length(hypotheses, target, test.source, others=others, tokenizer=name) if test.source else [],
-        by_kind(hypotheses, target, test.kinds, others=others, tokenizer=name) if test.kinds else [],
-        [] if counts is None else by_frequency(hypotheses, target, counts, others=others),
-        [*notices(hypotheses, target, *others), *([tokenizer.notice] if tokenizer.notice else [])],
+        score_all(hypotheses, references, tokenizer=name),
+        by_length(hypotheses, references, test.source, tokenizer=name) if test.source else [],
+        by_kind(hypotheses, references, test.kinds, tokenizer=name) if test.kinds else [],
+        [] if counts is None else by_frequency(hypotheses, references, counts),
+        [*notices(hypotheses, references), *([tokenizer.notice] if tokenizer.notice else [])],
     )
 
 
@@ -193,7 +193,7 @@ def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
     """
     if run.is_packed:
         return []
-    source, *references = ([nfc(line) for line in side] for side in (test.source, test.target, *test.others))
+    source, *references = ([nfc(line) for line in side] for side in (test.source, *test.references))
     return [int(index) + 1 for index in find_known_pairs(hash_lines(source), references, run.pair_hashes())]
 
 

@@ -45,13 +45,8 @@ def score_outputs(
     if tokenizer.name == "13a" and settings.tokenizer == "auto" and is_unspaced(first.lines):
         tokenizer = tokenizer._replace(notice=_UNSPACED)
     systems = [lines for _, lines in hypotheses]
-    tests = paired_bootstrap(
-        systems,
-        test.target,
-        [(number, 0) for number in range(1, len(systems))],
-        others=test.others,
-        tokenizer=tokenizer.name,
-    )
+    pairs = [(number, 0) for number in range(1, len(systems))]
+    tests = paired_bootstrap(systems, test.references, pairs, tokenizer=tokenizer.name)
     scores = [score(lines, test, tokenizer) for lines in systems]
     return [
         Output(place, scored, difference)

@@ -51,5 +51,5 @@ def tune(
         hypotheses = [
             best.text for best, *_ in translator.candidates(validation.source, changed, batch_size=batch_size)
         ]
-        scores[value] = bleu(hypotheses, validation.target, tokenizer=tokenizer.name)
+        scores[value] = bleu(hypotheses, validation.references, tokenizer=tokenizer.name)
     return Tuning(setting, scores)

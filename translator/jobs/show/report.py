@@ -19,7 +19,6 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from translator.evaluation.comparison import sentence_scores
 from translator.jobs.compare.compare import Comparison
 from translator.jobs.compare.evaluate import leak_notice
 from translator.jobs.compare.tables import GROUPINGS, condition_tables, score_tables
@@ -52,7 +51,7 @@ def report(
     Raises ModelError if a journal is damaged.
     """
     curves, attention = [], []
-    order = _by_difference(_sentence_scores(comparison))
+    order = _by_difference([row.sentence_bleu for row in comparison.rows])
     for run, row in zip(runs, comparison.rows, strict=True):
         run_curves = learning_curves(read_journal(run.path / JOURNAL).events, _MAX_POINTS).items()
         curves.append({name: [(step, value) for step, value in curve.points] for name, curve in run_curves})
@@ -109,15 +108,6 @@ def _group_charts(comparison: Comparison) -> list[Chart]:
     return charts
 
 
-def _sentence_scores(comparison: Comparison) -> list[Sequence[float]]:
-    """Return the BLEU of each sentence, for each run."""
-    test = comparison.test
-    return [
-        sentence_scores(row.evaluation.hypotheses, test.target, others=test.others, tokenizer=row.evaluation.tokenizer)
-        for row in comparison.rows
-    ]
-
-
 def _by_difference(scores: Sequence[Sequence[float]]) -> list[int]:
     """Return the indices of the sentences as the page lists them at first: where the runs, or run and reference, differ most."""
     key = scores[0] if len(scores) == 1 else np.min(scores, 0) - np.max(scores, 0)
@@ -126,16 +116,15 @@ def _by_difference(scores: Sequence[Sequence[float]]) -> list[int]:
 
 def data_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequence[RunAttention]) -> object:
     """Return the data of the page, as described at the top of this file."""
-    test, evaluations = comparison.test, [row.evaluation for row in comparison.rows]
-    scores, sentences = _sentence_scores(comparison), []
+    test, sentences = comparison.test, []
     for number, source in enumerate(test.source):
         outputs = [
             {
-                "words": cut_words(evaluation.best[number].text),
-                "score": run_scores[number],
+                "words": cut_words(row.evaluation.best[number].text),
+                "score": row.sentence_bleu[number],
                 "attention": maps[number],
             }
-            for evaluation, run_scores, (*_, maps) in zip(evaluations, scores, attention, strict=True)
+            for row, (*_, maps) in zip(comparison.rows, attention, strict=True)
         ]
         sentence = {
             "number": number + 1,

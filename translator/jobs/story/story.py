@@ -12,7 +12,7 @@ import torch
 
 from translator.errors import DataError, UsageError
 from translator.evaluation.comparison import Difference, check_same, paired_bootstrap
-from translator.evaluation.metrics import Score
+from translator.evaluation.metrics import References, Score
 from translator.jobs.compare.evaluate import evaluate_run
 from translator.jobs.inspect.attention import AttentionViewer
 from translator.jobs.story.chapters import CHAPTERS, PlannedChapter
@@ -148,7 +148,7 @@ def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, dev
         evaluate_run(run, test, plan.config.decoding, device=device) for plan, run in zip(planned, runs, strict=True)
     ]
     hypotheses = {name: evaluation.hypotheses for name, evaluation in zip(names, evaluations, strict=True)}
-    differences = differences_from_previous(hypotheses, test.target)
+    differences = differences_from_previous(hypotheses, test.references)
     corpus, results = planned[0].config.corpus, {}
     for name, run, evaluation in zip(names, runs, evaluations, strict=True):
         finished, error_rate = run.finish_record(), None
@@ -169,9 +169,7 @@ def measure(planned: Sequence[PlannedChapter], runs: Sequence[RunFolder], *, dev
     return Story(results, _conditions(planned, runs[0], test, evaluations[0].scores[0].signature))
 
 
-def differences_from_previous(
-    hypotheses: Mapping[str, Sequence[str]], references: Sequence[str]
-) -> dict[str, Difference]:
+def differences_from_previous(hypotheses: Mapping[str, Sequence[str]], references: References) -> dict[str, Difference]:
     """Compare each chapter with the previous one; p-values are corrected for the number of tests (Holm 1979)."""
     index = {name: number for number, name in enumerate(hypotheses)}
     pairs = {name: (index[name], index[previous]) for name in index if (previous := CHAPTERS[name].previous)}

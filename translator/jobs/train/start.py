@@ -99,7 +99,7 @@ def build_training(
         average=average,
         validation=prepared.validation,
         validation_batches=[validation.batch(sentences).to(device) for sentences in batches.epoch(0)],
-        metrics=ValidationMetrics(prepared.validation.target, tokenizer=bleu_tokenizer.name),
+        metrics=ValidationMetrics([prepared.validation.target], tokenizer=bleu_tokenizer.name),
         observer=observer,
         processes=processes,
         environment=environment,
