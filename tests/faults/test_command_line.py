@@ -17,6 +17,7 @@ import pytest
 from tests.faults.conftest import SETTINGS, sets
 from tests.faults.harness import (
     ENVIRONMENT,
+    LONGEST_SECONDS,
     NOBODY,
     ROOT,
     Commands,
@@ -343,7 +344,7 @@ def test_k12_an_interrupt_during_imports_is_not_an_internal_error(work: Path) ->
         ) as process:
             time.sleep(delay)
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=LONGEST_SECONDS)
         assert process.returncode in (130, 0, -signal.SIGINT)
         if process.returncode == 130:
             assert b"Traceback" not in errors

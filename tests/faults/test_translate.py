@@ -17,6 +17,7 @@ import pytest
 
 from tests.faults.harness import (
     ENVIRONMENT,
+    LONGEST_SECONDS,
     NOBODY,
     Commands,
     execute,
@@ -38,7 +39,7 @@ def shell(folder: Path, line: str) -> tuple[int, bytes, bytes]:
     words = shlex.join([sys.executable, "-m", "translator"])
     script = f"translator={shlex.quote(words)}; set -o pipefail; {line}"
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=60, check=False
+        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=LONGEST_SECONDS, check=False
     )
     return done.returncode, done.stdout, done.stderr
 

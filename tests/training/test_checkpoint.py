@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from translator.training.checkpoint import (
     prune,
     read_parameters,
     save_checkpoint,
+    serialize,
     undamaged,
 )
 from translator.training.loop import build_optimizer
@@ -50,6 +52,24 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
             CheckpointRecord(Progress(step=7), None, False, {}),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads its own size from /proc")
+def test_running_out_of_memory_while_a_checkpoint_is_serialized_is_a_memory_error() -> None:
+    """In a child process, because safetensors itself may end the process."""
+    tensors = {"x": torch.zeros(2**24)}  # 64 MB, for which glibc always asks the system
+    child = os.fork()
+    if child == 0:
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + 2**26, resource.RLIM_INFINITY))
+        try:
+            serialize(tensors)
+        except MemoryError:
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(serialize(tensors)) > tensors["x"].nbytes
 
 
 def cut(path: Path) -> None:

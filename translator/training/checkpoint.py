@@ -191,7 +191,7 @@ def read_parameters(path: Path) -> dict[str, Tensor]:
 
 
 def serialize(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
-    """Return tensors in the format of safetensors. Raises MemoryError, where safetensors itself would panic."""
+    """Return tensors in the format of safetensors. Raises MemoryError where safetensors itself would panic or abort."""
     # The library needs the content twice for a moment; an empty array takes no time, since its pages are never touched.
     np.empty(2 * sum(tensor.nbytes for tensor in tensors.values()) + _SLACK_BYTES, np.uint8)
     return save(tensors, metadata)

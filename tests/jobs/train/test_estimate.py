@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.faults.conftest import SETTINGS
+from tests.faults.conftest import SETTINGS, small_corpus
 from tests.faults.harness import snapshot
 from tests.jobs.train.conftest import Train
 from translator.config import load_config
@@ -33,7 +33,8 @@ def test_a_dry_run_says_what_training_says_and_writes_nothing(corpus: Path, trai
     assert any(line.startswith(text.split("; ")[0]) for line in heard.lines)
 
 
-def test_a_dry_run_finds_errors_of_the_corpus(corpus: Path) -> None:
+def test_a_dry_run_finds_errors_of_the_corpus(tmp_path: Path) -> None:
+    corpus = small_corpus(tmp_path / "work")
     (corpus / "train.de").write_text("x\n")
     with pytest.raises(DataError, match=r"train\.en: found 200 lines, but .*train\.de has 1"):
         estimated(corpus)
@@ -57,6 +58,13 @@ def test_the_memory_is_estimated_to_a_factor_of_one_and_a_half(
     size = chosen.tokenizer.vocab_size
     model = sketch_model(chosen, Vocabularies(size, size, is_joint=True))
     assert measured / 1.5 < training_memory(chosen.training, model) / 1e6 < measured * 1.5
+
+
+def test_an_update_larger_than_the_corpus_needs_no_more_memory_than_the_corpus(corpus: Path) -> None:
+    usual, large, larger = (
+        estimated(corpus, f"training.batch_tokens={tokens}")[0].split()[-4] for tokens in (64, 10**6, 10**9)
+    )
+    assert float(usual) <= float(large) == float(larger) < 1.5 * float(usual)
 
 
 def test_the_estimate_is_one_line() -> None:

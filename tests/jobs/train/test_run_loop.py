@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.train.conftest import Recorder, Train
-from translator.errors import MachineError
+from translator.errors import MachineError, ModelError
 from translator.jobs.train import run_loop
 from translator.jobs.train.run_loop import Training
 from translator.training import journal
@@ -67,12 +67,13 @@ def test_a_run_folder_that_vanishes_is_an_error(train: Train, corpus: Path, monk
     inner = run_loop.mean_cross_entropy
 
     def vanish(*arguments: object) -> float:
-        (corpus / "vanishing" / "run.json").unlink()
+        (corpus / "vanishing").rename(corpus / "elsewhere")
         return inner(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_loop, "mean_cross_entropy", vanish)
-    with pytest.raises(MachineError, match="no longer exists; restore it and run the same command again"):
+    with pytest.raises(MachineError, match="vanishing: no longer exists; restore it and run the same command again"):
         train("vanishing", "training.validate_every=3")
+    assert not (corpus / "vanishing").exists()
 
 
 class Meddler(Recorder):
@@ -99,6 +100,24 @@ def digest(run: Path) -> str:
 def losses(run: Path) -> list[float]:
     lines = (run / "journal.jsonl").read_text("utf-8").splitlines()
     return [record["loss"] for record in map(json.loads, lines) if record["event"] == "update"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "manifest.json"])
+def test_a_record_that_is_deleted_during_training_is_damage_and_the_state_is_saved(
+    name: str, train: Train, corpus: Path
+) -> None:
+    path = corpus / f"without-{name}" / name
+    content: list[bytes] = []
+    meddler = Meddler(4, lambda: content.append(path.read_bytes()) or path.unlink())
+    with pytest.raises(ModelError) as caught:
+        train(path.parent.name, "training.validate_every=6", observer=meddler)
+    assert str(caught.value).removeprefix(f"{path}: ") == (
+        "no longer exists, so the run folder is damaged; restore it and run the same command again"
+    )
+    assert max(kept_steps(path.parent)) == 6
+    path.write_bytes(*content)
+    _, heard = train(path.parent.name, "training.validate_every=6")
+    assert heard.steps == list(range(7, 13))
 
 
 @pytest.mark.parametrize("average_of", ["last", "best"])

@@ -1,8 +1,10 @@
 """Estimate what a training run takes: passes over the corpus, time and memory."""
 
+import math
 import time
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from translator.config import Config
@@ -12,7 +14,7 @@ from translator.models.interface import AnyModel
 from translator.report.time_left import duration
 from translator.runs.folder import RunFolder
 from translator.runs.model import count_parameters, sketch_model
-from translator.text.batches import encode_corpus
+from translator.text.batches import EncodedPairs, encode_corpus
 from translator.text.corpus import Corpus
 from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
@@ -56,16 +58,26 @@ def estimate(settings: TrainingSettings, updates: CorpusUpdates, model: AnyModel
     # Attention is left out: it costs little at these lengths.
     work = _FLOPS_PER_PARAMETER * count_parameters(model) * num_tokens * epochs
     seconds = work / (_EFFICIENCY * _product_speed(updates.device) * updates.processes.size)
-    return Estimate(steps, epochs, seconds, training_memory(settings, model))
+    return Estimate(
+        steps, epochs, seconds, training_memory(settings, model, max_tokens=_longer_sides(updates.pairs) / share)
+    )
 
 
-def training_memory(settings: TrainingSettings, model: AnyModel) -> float:
-    """Return the peak memory of training in bytes, to a factor of about 1.5; the model may be a sketch."""
+def training_memory(settings: TrainingSettings, model: AnyModel, *, max_tokens: float = math.inf) -> float:
+    """Return the peak memory of training in bytes, to a factor of about 1.5; the model may be a sketch.
+
+    No update has more than `max_tokens`, counting the longer side of each pair.
+    """
     matrices = [
         weight.shape for name, weight in model.named_parameters() if "embeddings" not in name and weight.dim() == 2
     ]
-    num_values = sum(map(sum, matrices)) * settings.batch_tokens / settings.accumulation
+    num_values = sum(map(sum, matrices)) * min(settings.batch_tokens, max_tokens) / settings.accumulation
     return _BASE_BYTES + _BYTES_PER_PARAMETER * count_parameters(model) + _BYTES_PER_VALUE * num_values
+
+
+def _longer_sides(pairs: EncodedPairs) -> int:
+    """Return the number of tokens of the corpus, counting the longer side of each pair."""
+    return int(np.maximum(*(np.diff(side.offsets) for side in pairs)).sum())
 
 
 def dry_run(config: Config, run: RunFolder, *, device: torch.device, notify: Notify) -> str:

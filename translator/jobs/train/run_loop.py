@@ -10,7 +10,7 @@ import torch
 
 from translator.config import Config
 from translator.decoding.settings import DecodingSettings
-from translator.errors import MachineError, NumericalError, TranslatorError
+from translator.errors import MachineError, ModelError, NumericalError, TranslatorError
 from translator.evaluation.metrics import ValidationMetrics, useless_output
 from translator.jobs.train.compilation import compile_first
 from translator.jobs.train.events import TrainingObserver
@@ -19,7 +19,8 @@ from translator.jobs.train.signals import Stop, StopRequest
 from translator.jobs.train.watchdog import UPDATE_SECONDS, grace, note_saved_step
 from translator.jobs.translate.translator import Translator
 from translator.ops.memory import peak_memory
-from translator.runs.folder import JOURNAL, RunFolder
+from translator.runs.folder import JOURNAL, RECORD, RunFolder
+from translator.storage.manifest import MANIFEST
 from translator.text.batches import Batch
 from translator.text.corpus import Corpus
 from translator.training.checkpoint import (
@@ -40,6 +41,7 @@ from translator.training.progress import Progress, Sample, Validation, count_val
 from translator.training.updates import CorpusUpdates
 
 _GREEDY = DecodingSettings(search="greedy")
+_RESTORE = "restore it and run the same command again"
 
 
 @dataclass
@@ -134,6 +136,7 @@ class Training:
 
         def work_and_progress() -> dict[str, object]:
             self._require_folder()
+            self._require_records()
             work()
             return asdict(self.progress)
 
@@ -142,9 +145,14 @@ class Training:
             setattr(self.progress, name, value)
 
     def _require_folder(self) -> None:
-        if not self.run.is_run:
-            advice = "restore it and run the same command again"
-            raise MachineError(str(self.run.path), "no longer exists", advice)
+        if not self.run.path.is_dir():
+            raise MachineError(str(self.run.path), "no longer exists", _RESTORE)
+
+    def _require_records(self) -> None:
+        """Raise ModelError if a file without which the run can be neither resumed nor used has been deleted."""
+        for path in (self.run.path / RECORD, self.run.path / MANIFEST):
+            if not path.is_file():
+                raise ModelError(str(path), "no longer exists, so the run folder is damaged", _RESTORE)
 
     def _read_outcomes(self, journal: Journal) -> None:
         """Wait for the device, then log the numbers of the last updates and report them."""
