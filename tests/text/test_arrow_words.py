@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from translator.ops.threads import threaded_map
 from translator.text import arrow_words
 from translator.text.arrow_words import WordCounts, WordEncoder
 from translator.text.corpus import Corpus
-from translator.text.store import threaded_map
 from translator.text.tokenizer import TokenizerSettings, encode_lines
 from translator.text.tokenizer_training import train_tokenizer
 from translator.text.words import spaced

@@ -9,7 +9,7 @@ import torch
 
 from translator.text.batches import TokenBatches, encode_corpus
 from translator.text.corpus import Block, Corpus, Fingerprint
-from translator.text.store import PARTS, read_pairs, select_pairs, threaded_map, write_pairs
+from translator.text.store import PARTS, read_pairs, select_pairs, write_pairs
 from translator.text.tokenizer import TokenizerSettings
 from translator.text.tokenizer_training import train_tokenizer
 
@@ -56,26 +56,3 @@ def test_only_kept_pairs_are_selected_and_all_are_in_the_fingerprint() -> None:
     selected = list(chain.from_iterable(block.source for block in select_pairs(blocks(7), is_kept, fingerprint)))
     assert selected == [line for number, line in enumerate(SOURCE) if number % 3]
     assert fingerprint.hexdigest() == CORPUS.fingerprint
-
-
-@pytest.mark.parametrize("num_threads", [1, 2, 5])
-def test_a_threaded_map_keeps_the_order(num_threads: int) -> None:
-    assert list(threaded_map(str, range(9), num_threads)) == [*"012345678"]
-    assert list(threaded_map(str, [], num_threads)) == []
-
-
-@pytest.mark.parametrize("num_threads", [1, 2, 5])
-def test_a_threaded_map_takes_no_more_items_than_it_has_threads_for(num_threads: int) -> None:
-    remaining = iter(range(9))
-    next(threaded_map(str, remaining, num_threads))
-    assert next(remaining) == num_threads + 1
-
-
-@pytest.mark.parametrize("num_threads", [1, 2, 5])
-def test_a_threaded_map_raises_errors_of_items_and_of_the_function(num_threads: int) -> None:
-    with pytest.raises(ZeroDivisionError):
-        list(threaded_map(str, (1 // (3 - n) for n in range(5)), num_threads))
-    results = threaded_map(lambda n: 1 // (3 - n), range(5), num_threads)
-    assert [next(results) for _ in range(3)] == [0, 0, 1]
-    with pytest.raises(ZeroDivisionError):
-        next(results)

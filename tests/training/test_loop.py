@@ -32,7 +32,7 @@ from translator.training.loop import (
 from translator.training.objective import Objective
 from translator.training.optimizers import OPTIMIZERS, MovingAverage
 from translator.training.processes import Processes
-from translator.training.progress import Progress, Report, examine
+from translator.training.progress import Progress, Report, count_update
 from translator.training.settings import TrainingSettings
 from translator.training.updates import CorpusUpdates
 
@@ -165,7 +165,7 @@ def test_only_the_update_with_the_bad_gradient_is_skipped() -> None:
     objective, optimizer = begin("transformer")
     faulty = FaultyObjective(objective, lambda call, batch, loss: loss * float("nan") if call == 4 else loss)
     reports, progress = run(faulty, optimizer, 9, Progress(), corpus_updates()), Progress()
-    notices = [examine(report, progress) for report in reports]
+    notices = [count_update(report, progress) for report in reports]
     assert [report.step for report in reports if report.skipped] == [4]
     assert progress.skipped == 1
     assert notices[3] == "step 4: loss or gradient not finite, update skipped (1 so far)"

@@ -3,7 +3,7 @@
 import pytest
 
 from translator.errors import NumericalError
-from translator.training.progress import MAX_SKIPPED, Progress, Report, count_validation, examine, reason_to_end
+from translator.training.progress import MAX_SKIPPED, Progress, Report, count_update, count_validation, reason_to_end
 from translator.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(steps=9, patience=2, max_minutes=1.0)
@@ -13,27 +13,27 @@ def test_too_many_skipped_updates_in_a_row_end_training() -> None:
     progress = Progress(usual_loss=2.0)
     bad = Report(7, 0, 0, float("nan"), 1, 0.01, float("nan"), True, 0.0)
     for _ in range(MAX_SKIPPED - 1):
-        examine(bad, progress)
+        count_update(bad, progress)
     with pytest.raises(
         NumericalError,
         match=r"step 7: loss not finite in 10 updates in a row \(before, it was about 2\).*learning_rate",
     ):
-        examine(bad, progress)
+        count_update(bad, progress)
 
 
 def test_a_loss_far_above_the_running_mean_is_reported() -> None:
     progress = Progress()
     usual = Report(1, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
-    assert [examine(usual, progress) for _ in range(5)] == [None] * 5
-    assert examine(usual._replace(step=6, loss=40.0), progress) == "step 6: the loss jumped to 40 from about 2"
+    assert [count_update(usual, progress) for _ in range(5)] == [None] * 5
+    assert count_update(usual._replace(step=6, loss=40.0), progress) == "step 6: the loss jumped to 40 from about 2"
 
 
 def test_a_skipped_update_does_not_change_the_running_mean() -> None:
     progress = Progress(usual_loss=2.0, skipped_in_a_row=3)
     report = Report(7, 0, 0, 2.0, 1, 0.01, 1.0, False, 0.0)
-    examine(report._replace(loss=float("nan"), skipped=True), progress)
+    count_update(report._replace(loss=float("nan"), skipped=True), progress)
     assert (progress.usual_loss, progress.skipped, progress.skipped_in_a_row) == (2.0, 1, 4)
-    examine(report, progress)
+    count_update(report, progress)
     assert (progress.skipped, progress.skipped_in_a_row) == (1, 0)
 
 

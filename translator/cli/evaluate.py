@@ -68,7 +68,7 @@ class _Search(NamedTuple):
     tokenizer: "BleuTokenizer | None"  # of BLEU; None means the run's own
 
 
-class _View(NamedTuple):
+class _Attention(NamedTuple):
     """Which attention is shown or compared with gold alignments."""
 
     request: AttentionRequest | None
@@ -128,14 +128,16 @@ def evaluate(
         test = read_given_test(source, reference, output, force=force)
         check_output(output, alignments, force=force)
         request = parse_attention(attention, other_files=files, force=force, formats=())
-        view = _View(request, alignments, ViewRequest(kind, layer, head, attention_unit))
-        view.check()
+        wanted = _Attention(request, alignments, ViewRequest(kind, layer, head, attention_unit))
+        wanted.check()
         search = _search(run, overrides, beam_size, batch_size, device)
         if tune is not None:
             reject_others(context, "--tune", _WITH_TUNE, "give --tune alone: it uses the validation set")
             results = _tune(search, tune)
         else:
-            results = _evaluate_run(search, test, view, output, allows_leaked=allow_leaked, drops_leaked=without_leaked)
+            results = _evaluate_run(
+                search, test, wanted, output, allows_leaked=allow_leaked, drops_leaked=without_leaked
+            )
     print_result(render(results, form))
 
 
@@ -191,7 +193,7 @@ def _tune(search: _Search, setting: str) -> "Results":
 def _evaluate_run(
     search: _Search,
     given_test: "HeldOut | None",
-    view: _View,
+    wanted: _Attention,
     output: Path | None,
     *,
     allows_leaked: bool,
@@ -207,8 +209,8 @@ def _evaluate_run(
         leaked = all_leaked_lines(run, test)
         notify(f"left out {len(leaked):,} of {len(test.source):,} test pairs, which are also training pairs")
         test = test.without(leaked)
-    viewer = _open_viewer(search, view)
-    agreement = viewer.agreement(test, view.alignments) if viewer and view.alignments else None
+    viewer = _open_viewer(search, wanted)
+    agreement = viewer.agreement(test, wanted.alignments) if viewer and wanted.alignments else None
     notify(f"translating {len(test.source):,} sentences with {run.place}")
     with Display() as display:
         display.working("translating")
@@ -222,9 +224,9 @@ def _evaluate_run(
             tokenizer=tokenizer,
         )
     evaluation = evaluation._replace(alignment=agreement)
-    if viewer and view.request:
+    if viewer and wanted.request:
         results = ([candidate] for candidate in evaluation.best)
-        with attention_file(view.request) as keep:
+        with attention_file(wanted.request) as keep:
             for sentence, [best], attention_maps in with_attention(results, test.source, viewer):
                 keep(sentence, best.text, attention_maps)
     if output is not None:
@@ -235,10 +237,10 @@ def _evaluate_run(
     return evaluation_results(evaluation, first)
 
 
-def _open_viewer(search: _Search, view: _View) -> "AttentionViewer | None":
+def _open_viewer(search: _Search, wanted: _Attention) -> "AttentionViewer | None":
     """Return the viewer of the attention that is wanted, or None if none is."""
-    if not view.request and not view.alignments:
+    if not wanted.request and not wanted.alignments:
         return None
     from translator.jobs.translate.load import load
 
-    return view.view.viewer(load(search.run, device=search.device), search.run)
+    return wanted.view.viewer(load(search.run, device=search.device), search.run)

@@ -19,9 +19,8 @@ def story(
     """Train fifteen models and tell the story of attention.
 
     The models are trained on the demo corpus and lead from a single sentence vector to efficient attention. Training takes
-    about half an hour on two cores.
-    Press Ctrl-C to stop; the same command resumes and reuses finished runs. A Markdown table is printed and saved with an
-    HTML page as story.md and story.html in the output folder.
+    about half an hour on two cores. Press Ctrl-C to stop; the same command resumes and reuses finished runs. A Markdown
+    table is printed and saved with an HTML page as story.md and story.html in the output folder.
 
     \b
     Examples:

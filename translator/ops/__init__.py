@@ -6,7 +6,7 @@
     loss.py      output layer and label-smoothed cross-entropy in one pass, in chunks of rows
     consistency.py   the same for two views of each target, with the divergence of their outputs
     layers.py    modules that call these operations through an `Ops`
-    threads.py   a thread pool for independent batches
+    threads.py   threads for independent work
 
 Layers call the `Ops` that they were built with; nothing here depends on a model.
 """

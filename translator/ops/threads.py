@@ -1,11 +1,8 @@
-"""A thread pool for independent work, with one torch thread per worker.
+"""Threads for independent work: `Workers` computes batches with torch, `threaded_map` does anything else."""
 
-Two threads that share a small matrix product mostly wait for each other, on a busy machine for a long time. Two threads
-with a batch each do not.
-"""
-
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -17,7 +14,11 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """A pool of as many threads as torch used on the CPU when the pool was created."""
+    """A pool of as many threads as torch used on the CPU when the pool was created, each with one torch thread.
+
+    Two threads that share a small matrix product mostly wait for each other, on a busy machine for a long time. Two threads
+    with a batch each do not.
+    """
 
     def __init__(self) -> None:
         self.size = torch.get_num_threads()
@@ -51,3 +52,15 @@ def _use_one_thread() -> None:
     # otherwise that would happen later and undo the setting.
     torch.get_num_threads()
     torch.set_num_threads(1)
+
+
+def threaded_map(function: Callable[[Item], Result], items: Iterable[Item], num_threads: int) -> Iterator[Result]:
+    """Yield function(item) in order, computed by threads. Items are taken and results yielded in the caller's thread."""
+    with ThreadPoolExecutor(num_threads) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            # One more than there are threads, so that none waits for the caller.
+            if len(waiting) > num_threads:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)

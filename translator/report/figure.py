@@ -25,12 +25,8 @@ if TYPE_CHECKING:
 
 MAX_INCHES = 40.0
 _MISSING_GLYPH = "Glyph .* missing"
-_PAGE, _CELL, _SMALLEST_CELL, _GAP = (
-    7.5,
-    0.24,
-    0.1,
-    0.7,
-)  # inches: a sheet of several maps, the side of a cell, between sheets
+# In inches: the width of a sheet of several maps, the usual and the smallest side of a cell, the space between sheets.
+_PAGE, _CELL, _SMALLEST_CELL, _GAP = 7.5, 0.24, 0.1, 0.7
 _FONT, _LETTER = 9.0, 0.085  # points, and the inches of a letter of a label in this size
 _DOTS_PER_INCH = 150
 _MAX_LABEL = 24
@@ -115,9 +111,8 @@ def _draw_figure(sheets: Sequence[Sheet], caption: str) -> "Figure":
     layouts = [_Layout.of(sheet) for sheet in sheets]
     sizes = [layout.size(len(sheet.maps)) for layout, sheet in zip(layouts, sheets, strict=True)]
     left = max((layout.left for layout in layouts), default=0.0)
-    width = (
-        max((width - layout.left for (width, _), layout in zip(sizes, layouts, strict=True)), default=0.0) + left + 1.0
-    )
+    maps_width = max((width - layout.left for (width, _), layout in zip(sizes, layouts, strict=True)), default=0.0)
+    width = left + maps_width + 1.0  # with room for the colour bar
     height = sum(height + _GAP for _, height in sizes) + 0.3
     scale = min(1.0, MAX_INCHES / max(width, height))
     figure = Figure(figsize=(width * scale, height * scale))

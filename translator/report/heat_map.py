@@ -38,7 +38,6 @@ class HeatMap(NamedTuple):
     def split(self, most: int) -> "Iterator[HeatMap]":
         """Yield the map in panels of at most `most` columns and of similar width."""
         num_panels = -(-len(self.columns) // most)  # rounded up
-        # Panels of about equal width.
         per_panel = -(-len(self.columns) // max(num_panels, 1)) or 1
         for first in range(0, len(self.columns), per_panel):
             chosen = slice(first, first + per_panel)

@@ -14,7 +14,7 @@ from translator.training.progress import Count
 from translator.training.settings import TrainingSettings
 
 FORMAT: Literal[2] = 2
-"""Of run folders. Raise it when a record or a file changes its meaning; runs of another format are rejected."""
+"""The format of run folders. Raise it when a record or a file changes its meaning; runs of another format are rejected."""
 
 MAX_RECORD_BYTES = 2**20
 _MAX_QUOTED = 100

@@ -206,7 +206,7 @@ def _label(name: str, wanted: Wanted) -> tuple[str, str] | None:
     return None
 
 
-def language_of(name: str) -> str | None:
+def language_of_file(name: str) -> str | None:
     """Return the language that the name of a plain file ends in: `test.de`, `test.de.0`, `german.txt`."""
     numbered = _NUMBERED.fullmatch(uncompressed_name(name))
     label = _label(numbered[1] if numbered else name, Wanted())

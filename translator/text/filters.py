@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError, abbreviated
+from translator.ops.threads import threaded_map
 from translator.text.corpus import Block, Fingerprint, Split, join_lines, next_number
 from translator.text.held_out import choose_held_out
 from translator.text.languages import script_warning
@@ -23,7 +24,6 @@ from translator.text.misalignment import find_misalignment, is_unrelated
 from translator.text.preprocessing import FORMS, MIN_SHARE, find_forms
 from translator.text.reader import OVERLONG
 from translator.text.sources import CorpusSettings
-from translator.text.store import threaded_map
 from translator.text.words import is_unspaced
 
 RULES = {"blank": 1, "too_long": 2, "ratio": 3}

@@ -5,25 +5,21 @@ source.lengths, target.lengths   number of tokens of each sentence, EOS included
 """
 
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import compress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from translator.ops.threads import threaded_map
 from translator.text.arrow_words import WordEncoder
 from translator.text.batches import EncodedLines, EncodedPairs
 from translator.text.corpus import Block, Fingerprint, join_lines
 from translator.text.tokenizer import EOS, Tokenizer
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _SIDES = ("source", "target")
 PARTS = tuple(f"{side}.{part}" for side in _SIDES for part in ("tokens", "lengths"))
@@ -84,15 +80,3 @@ def select_pairs(blocks: Iterable[Block], is_kept: NDArray[np.bool_], fingerprin
         last = first + len(block.source)
         yield Block(*(list(compress(side, is_kept[first:last])) for side in block))
         first = last
-
-
-def threaded_map(function: Callable[[Item], Result], items: Iterable[Item], num_threads: int) -> Iterator[Result]:
-    """Yield function(item) in order, computed by threads. Items are taken and results yielded in the caller's thread."""
-    with ThreadPoolExecutor(num_threads) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            # One more than there are threads, so that none waits for the caller.
-            if len(waiting) > num_threads:
-                yield waiting.popleft().result()
-        yield from (future.result() for future in waiting)

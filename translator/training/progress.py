@@ -95,8 +95,8 @@ def reason_to_end(settings: TrainingSettings, progress: Progress) -> str | None:
     return None
 
 
-def examine(report: Report, progress: Progress) -> str | None:
-    """Count a skipped update or add the loss to the running mean; returns a warning, or None.
+def count_update(report: Report, progress: Progress) -> str | None:
+    """Count a skipped update, or add the loss of the update to the running mean; returns a warning, or None.
 
     Raises NumericalError after MAX_SKIPPED skipped updates in a row.
     """

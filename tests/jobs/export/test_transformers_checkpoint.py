@@ -10,15 +10,12 @@ import pytest
 import torch
 
 from tests.forced import forced_log_probs
-from tests.jobs.translate.conftest import DEMO, LEARNED_POSITIONS, TINY, sources_of, tokenizer_of
+from tests.jobs.translate.conftest import DEMO, LEARNED_POSITIONS, TINY, random_model, sources_of
 from tests.jobs.translate.test_conversion import everywhere
 from translator.config import load_config
 from translator.errors import UsageError
-from translator.jobs.export.transformers_checkpoint import check_exportable, write_checkpoint
-from translator.jobs.translate.build import vocabularies_of
+from translator.jobs.export.transformers_checkpoint import FILES, check_exportable, write_checkpoint
 from translator.jobs.translate.translator import Translator
-from translator.ops.choice import Ops
-from translator.runs.model import build_model
 from translator.text.batches import EncodedLines
 from translator.text.tokenizer import BOS, EOS
 
@@ -41,14 +38,7 @@ VARIANTS = {
 
 
 def tiny(overrides: list[str]) -> Translator:
-    """Return a model with random parameters, none of them zero."""
-    config = load_config(DEMO, [*TINY, *overrides])
-    tokenizer = tokenizer_of(config)
-    torch.manual_seed(5)
-    model = build_model(config, vocabularies_of(tokenizer), ops=Ops()).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.1)
+    config, tokenizer, model = random_model(overrides)
     return Translator(model, tokenizer, config, None)
 
 
@@ -56,6 +46,7 @@ def opened(translator: Translator, folder: Path) -> tuple[Any, Any]:
     """Return (model, tokenizer) of the checkpoint; every parameter is found and none is left over."""
     folder.mkdir()
     write_checkpoint(translator, folder, usual_length=20)
+    assert {path.name for path in folder.iterdir()} <= FILES
     with warnings.catch_warnings(action="ignore"):
         model, report = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, output_loading_info=True)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

@@ -11,6 +11,7 @@ from translator.decoding.rules import SUPPRESSED
 from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.engines import CTranslate2Engine, TorchEngine
+from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
 from translator.runs.model import build_model
 from translator.text.sources import read_split
@@ -42,13 +43,8 @@ def both_engines(
     `biases` are added to the output biases of some tokens; those of suppressed tokens are set, as training makes them
     almost impossible.
     """
-    config = load_config(DEMO, [*TINY, *overrides])
-    tokenizer = tokenizer_of(config)
-    torch.manual_seed(5)
-    model = build_model(config, vocabularies_of(tokenizer), ops=Ops()).eval()
+    config, tokenizer, model = random_model(overrides)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.1)
         model.output.bias[SUPPRESSED] = suppressed
         for token, bias in biases:
             model.output.bias[token] += bias
@@ -57,7 +53,19 @@ def both_engines(
     return Engines(TorchEngine(model), CTranslate2Engine(folder, model, tokenizer), tokenizer)
 
 
-def tokenizer_of(config: Config) -> Tokenizer:
+def random_model(overrides: Sequence[str]) -> tuple[Config, Tokenizer, AnyModel]:
+    """Return a config, its tokenizer, and its model with random parameters, none of them zero."""
+    config = load_config(DEMO, [*TINY, *overrides])
+    tokenizer = _tokenizer_of(config)
+    torch.manual_seed(5)
+    model = build_model(config, vocabularies_of(tokenizer), ops=Ops()).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return config, tokenizer, model
+
+
+def _tokenizer_of(config: Config) -> Tokenizer:
     """Return the tokenizer of a part of the demo corpus, trained once."""
     joint = config.tokenizer.joint
     if joint not in _TOKENIZERS:

@@ -8,7 +8,7 @@ from translator.evaluation.comparison import Difference, paired_bootstrap
 from translator.evaluation.settings import EvaluationSettings, choose_tokenizer
 from translator.jobs.compare.evaluate import Lines, Scores, require_aligned, score
 from translator.runs.folder import HeldOut
-from translator.text.discovery import language_of
+from translator.text.discovery import language_of_file
 from translator.text.words import is_unspaced
 
 _UNSPACED = "the references have no spaces between words: name BLEU's tokenizer, such as --set evaluation.tokenizer=zh"
@@ -41,7 +41,7 @@ def score_outputs(
     first, *others = references
     require_aligned(source or first, *references, *hypotheses)
     test = HeldOut(source.lines if source else [], first.lines, None, tuple(lines for _, lines in others))
-    tokenizer = choose_tokenizer(settings, language_of(Path(first.place).name) or "")
+    tokenizer = choose_tokenizer(settings, language_of_file(Path(first.place).name) or "")
     if tokenizer.name == "13a" and settings.tokenizer == "auto" and is_unspaced(first.lines):
         tokenizer = tokenizer._replace(notice=_UNSPACED)
     systems = [lines for _, lines in hypotheses]

@@ -1,1 +1,1 @@
-"""Convert a finished run for CTranslate2 and check that it translates the same."""
+"""Convert a finished run for another library, CTranslate2 or transformers, and check that it translates the same."""

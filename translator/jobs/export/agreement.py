@@ -71,8 +71,7 @@ def require_agreement(target: Path, agreements: Sequence[EngineAgreement], min_a
 def target_folder(run: RunFolder, output: Path | None, name: str, *, files: frozenset[str], force: bool) -> Path:
     """Return where to write an export: `output` or, by default, the folder `name` in the run.
 
-    Raises MachineError if the folder exists, unless `force` is given and it contains nothing but an export, which has
-    all its `files` but those that are optional.
+    Raises MachineError if the folder exists, unless `force` is given and it contains nothing but `files` of an export.
     """
     run.require_single("exported")
     if output is None and run.packed_in is not None:

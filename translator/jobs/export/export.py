@@ -53,10 +53,8 @@ def export_run(
     Raises ModelError and writes nothing if fewer than `min_agreement` percent of the translations agree. The default is
     MIN_AGREEMENT, or 0 with quantization, which is expected to change translations.
     """
-    target, lines = (
-        target_folder(run, output, CTRANSLATE2, files=_FILES, force=force),
-        sentences_to_compare(run, source),
-    )
+    target = target_folder(run, output, CTRANSLATE2, files=_FILES, force=force)
+    lines = sentences_to_compare(run, source)
     translator = load(run)
     spec = convert(translator.config, translator.model, translator.tokenizer)
     try:

@@ -35,12 +35,12 @@ from translator.training.checkpoint import serialize
 _CLASSES = {"pre": ("pegasus", "PegasusForConditionalGeneration"), "post": ("marian", "MarianMTModel")}
 _UNUSED_BIAS = -1e9
 """Output bias of tokens that fill up the smaller of two vocabularies."""
+_TARGET_VOCABULARY = "target_vocab.json"
 FILES = frozenset({
     "config.json", "generation_config.json", "model.safetensors", "source.spm", "target.spm", "tokenizer_config.json",
-    "vocab.json",
+    "vocab.json", _TARGET_VOCABULARY,
 })  # fmt: skip
-SOMETIMES = "target_vocab.json"
-"""Written as well if the languages have different vocabularies."""
+"""All files that a checkpoint may have; one vocabulary for both languages is written once."""
 
 
 def check_exportable(config: Config) -> None:
@@ -70,7 +70,7 @@ def write_checkpoint(translator: Translator, folder: Path, *, usual_length: floa
         "vocab.json": _ids(tokenizer.source_tokens(range(tokenizer.source_size))),
     }
     if not tokenizer.is_joint:
-        tables[SOMETIMES] = _ids(tokenizer.target_tokens(range(tokenizer.target_size)))
+        tables[_TARGET_VOCABULARY] = _ids(tokenizer.target_tokens(range(tokenizer.target_size)))
     for name, table in tables.items():
         write_part(folder / name, json.dumps(table, indent=2, ensure_ascii=False).encode())
     for side, model in zip(("source", "target"), tokenizer.models, strict=True):
@@ -231,10 +231,10 @@ def _attention(name: str, attention: Attention, width_D: Tensor, scale: float) -
         weight = torch.eye(len(width_D)) if weight is None else weight
         bias = torch.zeros(len(width_D)) if bias is None else bias
         weight, bias = (weight[width_D], bias[width_D]) if part == "output" else (weight[:, width_D], bias)
-        by = factor if part == "query" else 1.0
-        letter = part[0] if part != "output" else "out"
-        yield f"{name}.{letter}_proj.weight", weight * by
-        yield f"{name}.{letter}_proj.bias", bias * by
+        weight, bias = (weight * factor, bias * factor) if part == "query" else (weight, bias)
+        short = "out" if part == "output" else part[0]
+        yield f"{name}.{short}_proj.weight", weight
+        yield f"{name}.{short}_proj.bias", bias
 
 
 def _norm(name: str, norm: Any, width_D: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -41,7 +41,7 @@ print(tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)
 
 
 def is_installed() -> bool:
-    """Return whether the library is there to compare translations with."""
+    """Return whether the library is installed, so that translations can be compared."""
     return find_spec(TRANSFORMERS) is not None
 
 
@@ -81,7 +81,7 @@ def export_checkpoint(
 
 
 def _open_checkpoint(folder: Path) -> Translate:
-    """Return a function that translates with the library, by what the checkpoint says and search and beam size."""
+    """Return a function that translates with the library; all settings but search and beam size are the checkpoint's."""
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 

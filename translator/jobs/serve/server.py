@@ -34,7 +34,7 @@ def address_of(listener: socket.socket) -> str:
 def new_server(service: Service, listener: socket.socket, limits: Limits) -> uvicorn.Server:
     """Return the server; its `run(sockets=[listener])` answers requests until SIGTERM or Ctrl-C, and then raises that signal.
 
-    On loopback, it must be called by a name of this machine.
+    On loopback, it answers only requests that name this machine as their host.
     """
     host = listener.getsockname()[0]
     is_loopback = host.startswith("127.") or host == "::1"

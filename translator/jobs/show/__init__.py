@@ -1,1 +1,1 @@
-"""Show a run: the report page and the live view."""
+"""Show runs and settings: the report page, the live view, the list of runs, and the meaning of every setting."""

@@ -3,6 +3,7 @@
 from translator.evaluation.metrics import METRICS, meaning
 from translator.report.curves import CURVES
 
+_LOSS, _CROSS_ENTROPY, _PERPLEXITY = CURVES["loss"], CURVES["cross_entropy"], CURVES["perplexity"]
 _BLEU = f"BLEU: {meaning('BLEU')}."
 
 TERMS = {
@@ -17,13 +18,9 @@ TERMS = {
     "F1 of words by times in training": "How well rare and frequent words are translated, in percent: harmonic mean of precision "
     "(the share of translated words that the reference has) and recall (the share of its words that are translated). "
     "Higher is better.",
-    CURVES[
-        "loss"
-    ].title: "What training minimises: the cross-entropy of the training tokens with label smoothing. Lower is better.",
-    CURVES["cross_entropy"].title: "Mean of -log p over the tokens of the validation sentences. Lower is better.",
-    CURVES[
-        "perplexity"
-    ].title: "Number of equally probable tokens among which the model would be equally uncertain, at least 1. "
+    _LOSS.title: "What training minimises: the cross-entropy of the training tokens with label smoothing. Lower is better.",
+    _CROSS_ENTROPY.title: "Mean of -log p over the tokens of the validation sentences. Lower is better.",
+    _PERPLEXITY.title: "Number of equally probable tokens among which the model would be equally uncertain, at least 1. "
     "Lower is better.",
     CURVES["bleu"].title: f"BLEU of the validation sentences during training. {_BLEU}",
 }

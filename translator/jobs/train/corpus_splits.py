@@ -25,7 +25,7 @@ def read_splits(
 ) -> CorpusSplits:
     """Filter all training pairs without keeping them, `collect` their blocks, and read the other splits.
 
-    If pairs are held out, the corpus is read twice: which ones is known only after all hashes.
+    If pairs are held out, the corpus is read twice, because the hashes of all pairs decide which ones.
     """
     stream = open_split(settings, "train")
     pair_filter, splits = PairFilter(settings, stream.places, stream.line_of), settings.held_out_splits

@@ -53,7 +53,7 @@ class _About(BaseModel):
 
 
 class WeightedPairs(NamedTuple):
-    """Training pairs, and how often each of them occurs in an epoch; None: each once."""
+    """Training pairs, and how often each occurs in an epoch; None means once."""
 
     pairs: EncodedPairs
     weight_P: NDArray[np.float32] | None
@@ -67,10 +67,10 @@ def encoded_pairs(
 ) -> WeightedPairs:
     """Return the training pairs as ids, encoding them unless `prepared/` already holds them.
 
-    Pairs with the translations of the teachers, which run on `device`, follow those of the corpus, and then come those of the
-    run that `training.mix` refers to. From no other run are encoded pairs taken: anyone who can write to that run could choose
-    what this run learns. Call this only while the run folder is locked. Raises DataError if the corpus has changed since it
-    was filtered.
+    The pairs of the corpus come first, then those with the translations of the teachers, which run on `device`, then those of
+    the run that `training.mix` refers to. Encoded pairs of other runs are never reused, since anyone who can write to such a
+    run could choose what this run learns. Call this only while the run folder is locked. Raises DataError if the corpus has
+    changed since it was filtered.
     """
     run, config, tokenizer, _, filtered = prepared
     teachers = find_teachers(config, run)

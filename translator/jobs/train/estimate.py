@@ -22,7 +22,7 @@ from translator.training.updates import CorpusUpdates
 
 _FLOPS_PER_PARAMETER = 6  # of a target token, forwards and backwards (Kaplan et al. 2020)
 _EFFICIENCY = 0.3  # of a training update, relative to one large matrix product
-# Fitted to the peaks of runs on a CPU with 10,000 to 4,979,000 parameters, which they meet to a factor of 1.5.
+# Fitted to the peaks of runs on a CPU with 10,000 to 4,979,000 parameters, and right within a factor of 1.5 there.
 _BASE_BYTES = 500e6  # Python, torch and the corpus
 _BYTES_PER_PARAMETER = 16  # with gradient and two moments
 _BYTES_PER_VALUE = 20  # of the inputs and outputs of the layers, whose shapes differ from batch to batch
@@ -31,7 +31,7 @@ _PRODUCT_SIZE, _PRODUCT_SECONDS = 512, 0.05
 
 
 class Estimate(NamedTuple):
-    """What a run takes, to about a factor of two."""
+    """What a run takes, right within a factor of about two."""
 
     steps: int
     epochs: float
@@ -58,13 +58,12 @@ def estimate(settings: TrainingSettings, updates: CorpusUpdates, model: AnyModel
     # Attention is left out: it costs little at these lengths.
     work = _FLOPS_PER_PARAMETER * count_parameters(model) * num_tokens * epochs
     seconds = work / (_EFFICIENCY * _product_speed(updates.device) * updates.processes.size)
-    return Estimate(
-        steps, epochs, seconds, training_memory(settings, model, max_tokens=_longer_sides(updates.pairs) / share)
-    )
+    memory = training_memory(settings, model, max_tokens=_longer_sides(updates.pairs) / share)
+    return Estimate(steps, epochs, seconds, memory)
 
 
 def training_memory(settings: TrainingSettings, model: AnyModel, *, max_tokens: float = math.inf) -> float:
-    """Return the peak memory of training in bytes, to a factor of about 1.5; the model may be a sketch.
+    """Return the peak memory of training in bytes, right within a factor of about 1.5; the model may be a sketch.
 
     No update has more than `max_tokens`, counting the longer side of each pair.
     """

@@ -1,8 +1,8 @@
-"""Fine-tuning: a run that starts from the final parameters of another one, its first run, and learns from other pairs.
+"""Fine-tuning: a run starts from the final parameters of a finished run, its first run, and learns from other pairs.
 
-It has the tokenizer and the model of the first run, and knows what that one has learned from: the words, and the pairs that
-must not be among its test pairs. It keeps the test set of the first run too, so that `evaluate` shows
-what was gained and what was forgotten.
+The run has the tokenizer and the model of its first run. It inherits the words of the first run, so that they count as known,
+and the hashes of its training pairs, so that they are found in a test set. It also keeps the test set of the first run, so that
+`evaluate` shows what was gained and what was forgotten.
 """
 
 import json
@@ -29,7 +29,7 @@ _PATIENCE = 5
 
 
 class Learned(NamedTuple):
-    """What the first run has learned from; empty if there is none."""
+    """What a run inherits from the training data of its first run; empty if it has none."""
 
     pair_hashes: NDArray[np.uint64]
     words: frozenset[str]  # of the sources

@@ -35,10 +35,7 @@ from translator.storage.files import write_part
 from translator.storage.folders import new_folder
 from translator.text.arrow_words import WordCounts
 from translator.text.corpus import Block, Corpus, Split, join_lines
-from translator.text.filters import (
-    FilterResult,
-    Finding,
-)
+from translator.text.filters import FilterResult, Finding
 from translator.text.held_out_check import check_held_out
 from translator.text.sources import CorpusSettings, labels_path, read_labels, read_split
 from translator.text.tokenizer import Tokenizer, TokenizerSettings

@@ -37,7 +37,7 @@ from translator.training.loop import Outcome, Replay, mean_cross_entropy, perple
 from translator.training.objective import Objective
 from translator.training.optimizers import MovingAverage
 from translator.training.processes import Processes
-from translator.training.progress import Progress, Sample, Validation, count_validation, examine, reason_to_end
+from translator.training.progress import Progress, Sample, Validation, count_update, count_validation, reason_to_end
 from translator.training.updates import CorpusUpdates
 
 _GREEDY = DecodingSettings(search="greedy")
@@ -69,7 +69,7 @@ class Training:
     failed_to_save: bool = False
 
     def run_updates(self, request: StopRequest) -> str:
-        """Train until there is a reason to end, and return it. Raises Stop, with the state saved, if a signal asks."""
+        """Train until there is a reason to end, and return the reason. Raises Stop, with the state saved, after a signal."""
         settings = self.config.training
         outcomes = train(
             self.objective,
@@ -165,7 +165,7 @@ class Training:
         for report in reports:
             report = report._replace(seconds=report.seconds + waited / len(reports))
             journal.write(report)
-            if notice := examine(report, self.progress):
+            if notice := count_update(report, self.progress):
                 sentences = ", ".join(map(str, self.updates.epoch(report.epoch)[report.position][:10].tolist()))
                 self.observer.notify(f"{notice}; epoch {report.epoch + 1}, training pairs {sentences}, ...")
             self.observer.updated(report)
@@ -187,31 +187,31 @@ class Training:
         except Stop:
             self._save(None, in_passing=True)
             raise
-        score, letters = self.metrics.bleu(hypotheses), self.metrics.chrf(hypotheses)
-        is_best = count_validation(self.progress, cross_entropy, score, letters)
+        bleu, chrf = self.metrics.bleu(hypotheses), self.metrics.chrf(hypotheses)
+        is_best = count_validation(self.progress, cross_entropy, bleu, chrf)
         if is_finite and (notice := useless_output(hypotheses)):
             self.observer.notify(f"step {step}: {notice}")
         num_samples = self.config.training.samples
         spread = sorted({sample * len(sources) // num_samples for sample in range(num_samples)})  # evenly, each once
         samples = [Sample(sources[index], hypotheses[index], self.validation.target[index]) for index in spread]
         seconds, memory = time.monotonic() - began, peak_memory(self.objective.model.output.weight.device)
-        scores = cross_entropy, perplexity(cross_entropy), score
-        validation = Validation(step, *scores, is_best, seconds, samples, memory.process, memory.device, letters)
+        scores = cross_entropy, perplexity(cross_entropy), bleu
+        validation = Validation(step, *scores, is_best, seconds, samples, memory.process, memory.device, chrf)
         journal.write(validation)
         journal.sync()
-        self._save(score if is_finite else None, letters)
+        self._save(bleu if is_finite else None, chrf)
         self.observer.validated(validation)
 
-    def _save(self, score: float | None, letters: float | None = None, *, in_passing: bool = False) -> None:
-        """Save a checkpoint of this step unless an equally good one exists, and prune the older ones."""
+    def _save(self, bleu: float | None, chrf: float | None = None, *, in_passing: bool = False) -> None:
+        """Save a checkpoint of this step, unless there is one that serves as well, and prune the older ones."""
         self._require_folder()
         self.checkpoints = existing(self.checkpoints, self.warn)
         step, last = self.progress.step, self.checkpoints[-1] if self.checkpoints else None
         if step == 0:
             return
-        if last and last.step == step and (in_passing or (not last.in_passing and score in (None, last.bleu))):
+        if last and last.step == step and (in_passing or (not last.in_passing and bleu in (None, last.bleu))):
             return
-        record = CheckpointRecord(self.progress, score, in_passing, self.environment, letters)
+        record = CheckpointRecord(self.progress, bleu, in_passing, self.environment, chrf)
         self.failed_to_save = True
         with grace(UPDATE_SECONDS):
             checkpoint = save_checkpoint(

@@ -19,11 +19,7 @@ from translator.jobs.train.fine_tuning import initial_parameters
 from translator.jobs.train.prepare import Prepared
 from translator.jobs.train.run_loop import Training
 from translator.jobs.train.watchdog import note_saved_step
-from translator.jobs.translate.build import (
-    configure_library,
-    environment_of,
-    vocabularies_of,
-)
+from translator.jobs.translate.build import configure_library, environment_of, vocabularies_of
 from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
 from translator.ops.choice import choose_ops, choose_workers

@@ -18,13 +18,7 @@ from translator.runs.folder import WORDS, RunFolder
 from translator.runs.lookup import find_run
 from translator.runs.model import build_model, check_parameters
 from translator.text.words import load_words
-from translator.training.checkpoint import (
-    MODEL,
-    by_bleu,
-    find_checkpoints,
-    load_parameters,
-    read_parameters,
-)
+from translator.training.checkpoint import MODEL, by_bleu, find_checkpoints, load_parameters, read_parameters
 
 
 def load(

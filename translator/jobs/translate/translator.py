@@ -26,7 +26,7 @@ from translator.text.sentences import sentences_of
 from translator.text.tokenizer import BOS, EOS, Tokenizer
 
 MAX_SOURCE_TOKENS = 1024
-"""Of longer sources only the last tokens are translated, with a notice: models are not trained on such lengths."""
+"""Longer sources are cut to their last tokens, with a notice, because models are not trained on such lengths."""
 
 
 def default_batch_size(device: torch.device) -> int:

@@ -12,7 +12,7 @@ from translator.text.language_names import language_of, names_language
 from translator.text.languages import script_of, usual_script
 
 Key: TypeAlias = int | str
-"""Of a column: its number, counted from 1, or its name."""
+"""The number of a column, counted from 1, or its name."""
 Languages: TypeAlias = tuple[str, str]
 
 _ROLES = ({"source", "src", "original"}, {"target", "tgt", "trg", "translation"})
