@@ -16,7 +16,7 @@ from translator.config import (
     run_name,
 )
 from translator.errors import UsageError
-from translator.jobs.translate.build import check_model
+from translator.runs.model import check_model
 
 FOLDER = Path(__file__).parent.parent / "configs"
 CONFIGS = sorted(FOLDER.glob("*.toml"))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from translator.cli.app import app
 from translator.config import load_config
 from translator.config_files import find_config
-from translator.jobs.translate.build import check_model
+from translator.runs.model import check_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md")] + [

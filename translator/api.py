@@ -13,7 +13,7 @@ from translator.jobs.train.given_corpus import GivenCorpus
 from translator.jobs.train.plan import plan_run
 from translator.jobs.train.signals import Stopped
 from translator.jobs.train.train import train_run
-from translator.jobs.translate.build import choose_device
+from translator.jobs.translate.device import choose_device
 from translator.runs.folder import RunFolder
 
 

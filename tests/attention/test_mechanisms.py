@@ -17,8 +17,8 @@ from translator.attention.masks import attention_mask, masked_softmax
 from translator.attention.performer import Performer, PerformerSettings
 from translator.config import load_config
 from translator.errors import DataError, UsageError
-from translator.jobs.translate.build import check_model
 from translator.ops.choice import Ops
+from translator.runs.model import check_model
 from translator.text.tokenizer import PAD
 
 BATCH, HEADS, LENGTH, WIDTH = 2, 3, 150, 8

@@ -28,7 +28,7 @@ from translator.config import load_config
 from translator.jobs.compare.train_missing import plan_runs
 from translator.jobs.compare.training_processes import run_commands, train_command
 from translator.jobs.train.run_loop import Training
-from translator.jobs.translate.build import configure_library
+from translator.jobs.translate.device import configure_library
 
 CONFIG = Path(__file__).parent.parent.parent / "configs" / "multi30k-transformer-gpu.toml"
 FORMS = {

@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from tests.runs.example import CONFIGS, finish_run, write_run
 from tests.runs.test_folder import sealed
 from translator.config import load_config
-from translator.errors import ModelError
+from translator.errors import ModelError, UsageError
 from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
-from translator.runs.model import build_model, check_parameters, sketch_model
+from translator.runs.model import build_model, check_model, check_parameters, count_parameters, sketch_model
 from translator.storage.manifest import MANIFEST, write_manifest
 from translator.training.checkpoint import MODEL, layout_of
 
@@ -54,3 +54,16 @@ def test_a_config_without_a_valid_model_is_named(tmp_path: Path) -> None:
     config = load_config(CONFIGS / "demo.toml", ["model.dim=200000", "model.feed_forward_dim=200000"])
     with pytest.raises(ModelError, match=r"the config does not describe a valid model \(\[model\]: would have "):
         check_parameters(tmp_path / MODEL, config, VOCABULARIES)
+
+
+@pytest.mark.parametrize("name", ["demo", "demo-additive"])
+def test_the_check_counts_the_parameters_of_the_model(name: str) -> None:
+    config = load_config(CONFIGS / f"{name}.toml")
+    size = config.tokenizer.vocab_size
+    model = build_model(config, Vocabularies(size, size, True), ops=Ops())
+    assert check_model(config) == count_parameters(model) == sum(p.numel() for p in set(model.parameters()))
+
+
+def test_a_model_that_is_too_large_is_rejected_without_allocating_it() -> None:
+    with pytest.raises(UsageError, match=r"\[model\]: would have [\d,]+ parameters, expected at most 2,000,000,000"):
+        check_model(load_config(CONFIGS / "demo.toml", ["model.dim=20000", "model.feed_forward_dim=20000"]))

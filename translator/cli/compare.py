@@ -63,7 +63,7 @@ def compare(
     from translator.jobs.compare.compare import check_decoding, compare_runs, given_decoding, with_seeds
     from translator.jobs.compare.find import find_runs
     from translator.jobs.compare.tables import comparison_results
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
 
     form, test = choose_format(form, json=json), read_given_test(source, reference, report, force=force)
     names, place, skipped = names or _DEFAULT_NAMES, choose_device(device), notify if skip_missing else None

@@ -168,7 +168,7 @@ def _search(
 ) -> _Search:
     """Find the run and the settings that it translates with."""
     from translator.evaluation.settings import choose_tokenizer
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
     from translator.jobs.translate.options import decoding_settings, take_tokenizer
     from translator.runs.lookup import find_run
 

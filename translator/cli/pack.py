@@ -34,7 +34,7 @@ def pack(
       translator translate --run demo.zip "the old man reads a book"
     """
     from translator.jobs.share.pack import pack_run
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
     from translator.runs.lookup import find_run
     from translator.runs.packed import SUFFIX
 

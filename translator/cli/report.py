@@ -44,7 +44,7 @@ def report(
       translator report runs/mine --source test.en --reference test.de --force
     """
     from translator.jobs.compare.compare import compare_runs, given_decoding
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
     from translator.runs.lookup import find_run
 
     test, place = read_given_test(source, reference, output, force=force), choose_device(device)

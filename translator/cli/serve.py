@@ -39,7 +39,7 @@ def serve(
             raise
         raise MachineError(error.name, "is not installed", "type: pip install starlette uvicorn") from error
     from translator.jobs.inspect.attention import AttentionViewer
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
     from translator.jobs.translate.load import load
     from translator.jobs.translate.options import decoding_settings
     from translator.runs.lookup import find_run

@@ -30,7 +30,7 @@ def story(
     from translator.config import run_name
     from translator.jobs.story.chapters import plan_chapters, train_chapters
     from translator.jobs.story.story import measure
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
     from translator.storage.files import write_file
 
     place, root = choose_device(device), output or RUNS / run_name("story", overrides, ignored=frozenset())

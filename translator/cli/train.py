@@ -95,7 +95,7 @@ def _train(
     from translator.config import flatten
     from translator.jobs.train.estimate import dry_run
     from translator.jobs.train.train import train_run
-    from translator.jobs.translate.build import choose_device
+    from translator.jobs.translate.device import choose_device
     from translator.runs.folder import RunFolder
     from translator.training.processes import join_processes
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from translator.attention.interface import Memory
 from translator.errors import UsageError
 from translator.models.interface import Output
-from translator.text.tokenizer import PAD
+from translator.text.tokenizer import PAD, Tokenizer
 
 Tying: TypeAlias = Literal["all", "output", "none"]
 TYING = "share one matrix between all embeddings and the output layer, or target and output, or none"
@@ -24,6 +24,11 @@ class Vocabularies(NamedTuple):
     target_size: int
     is_joint: bool
     num_slots: int = 0  # see `Model.num_slots`
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> Self:
+        """Return what a model needs to know of a tokenizer."""
+        return cls(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, tokenizer.num_slots)
 
 
 class Embeddings(nn.Module):

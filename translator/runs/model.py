@@ -57,6 +57,12 @@ def sketch_model(config: Config, vocabularies: Vocabularies) -> AnyModel:
     return model
 
 
+def check_model(config: Config) -> int:
+    """Return the number of parameters of the model, before any data is read. Raise UsageError if it cannot be built."""
+    size = config.tokenizer.vocab_size
+    return count_parameters(sketch_model(config, Vocabularies(size, size, config.tokenizer.joint)))
+
+
 def count_parameters(model: torch.nn.Module) -> int:
     """Return the number of trainable parameters; tied ones count once."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -14,8 +14,8 @@ from translator.evaluation.alignment import pharaoh
 from translator.jobs.inspect import attention
 from translator.jobs.inspect.attention import AttentionViewer
 from translator.jobs.inspect.views import View
-from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.translator import Translator
+from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 from translator.runs.folder import CONFIG, VALIDATION_LINKS, HeldOut, RunFolder
 from translator.runs.model import build_model
@@ -42,7 +42,7 @@ def translator(name: str, *changes: str) -> Translator:
     source, target = ((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de"))
     tokenizer = train_tokenizer(Corpus(source, target), TokenizerSettings(vocab_size=350))
     config = load_config(ROOT / f"configs/{name}.toml", [*SMALL[name], "decoding.max_length=9", *changes])
-    return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
+    return Translator(build_model(config, Vocabularies.of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
 
 
 def view_all(

@@ -8,10 +8,10 @@ import torch
 
 from translator.config import Config, load_config
 from translator.decoding.rules import SUPPRESSED
-from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.engines import CTranslate2Engine, TorchEngine
 from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 from translator.runs.model import build_model
 from translator.text.sources import read_split
@@ -58,7 +58,7 @@ def random_model(overrides: Sequence[str]) -> tuple[Config, Tokenizer, AnyModel]
     config = load_config(DEMO, [*TINY, *overrides])
     tokenizer = _tokenizer_of(config)
     torch.manual_seed(5)
-    model = build_model(config, vocabularies_of(tokenizer), ops=Ops()).eval()
+    model = build_model(config, Vocabularies.of(tokenizer), ops=Ops()).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

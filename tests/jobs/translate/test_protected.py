@@ -12,10 +12,10 @@ from translator.decoding import SEARCHES
 from translator.decoding.settings import DecodingSettings
 from translator.errors import TranslatorError
 from translator.jobs.inspect.attention import AttentionViewer
-from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.conversion import convert
 from translator.jobs.translate.engines import CTranslate2Engine
 from translator.jobs.translate.translator import Translator
+from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 from translator.runs.folder import RunFolder
 from translator.runs.model import build_model
@@ -49,7 +49,7 @@ def translator() -> Translator:
     config = load_config(ROOT / "configs/demo.toml", KEEP)
     tokenizer = train_tokenizer(Corpus(source + extra[0], target + extra[1]), config.tokenizer)
     assert tokenizer.num_slots == 3
-    return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
+    return Translator(build_model(config, Vocabularies.of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
 
 
 def strings_of(translator: Translator, lines: list[str]) -> list[Counter[str]]:

@@ -11,9 +11,9 @@ from translator.decoding.hypothesis import Hypothesis
 from translator.decoding.rules import Prefixes
 from translator.decoding.settings import DecodingSettings
 from translator.jobs.translate import blocks
-from translator.jobs.translate.build import vocabularies_of
 from translator.jobs.translate.engines import Ids
 from translator.jobs.translate.translator import Translator, default_batch_size
+from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
 from translator.runs.model import build_model
 from translator.text.corpus import Corpus
@@ -32,7 +32,7 @@ def translator() -> Translator:
     source, target = ((ROOT / f"data/valid.{side}").read_text().splitlines()[:60] for side in ("en", "de"))
     tokenizer = train_tokenizer(Corpus(source, target), TokenizerSettings(vocab_size=350))
     config = load_config(ROOT / "configs/demo.toml", [*SMALL, "decoding.max_length=9"])
-    return Translator(build_model(config, vocabularies_of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
+    return Translator(build_model(config, Vocabularies.of(tokenizer), ops=Ops()), tokenizer, config, frozenset())
 
 
 def test_a_gpu_decodes_larger_batches_unless_the_user_chooses(

@@ -11,8 +11,8 @@ from translator.config import Config, differences, flatten, load_config
 from translator.errors import UsageError
 from translator.jobs.compare.conditions import settings_of
 from translator.jobs.compare.training_processes import run_commands, train_command
-from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
+from translator.runs.model import check_model
 
 
 class Chapter(NamedTuple):

@@ -9,11 +9,11 @@ import torch
 
 from translator.config import Config
 from translator.jobs.train.prepare import Notify, examine
-from translator.jobs.translate.build import check_model, vocabularies_of
 from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
 from translator.report.time_left import duration
 from translator.runs.folder import RunFolder
-from translator.runs.model import count_parameters, sketch_model
+from translator.runs.model import check_model, count_parameters, sketch_model
 from translator.text.batches import EncodedPairs, encode_corpus
 from translator.text.corpus import Corpus
 from translator.training.processes import Processes
@@ -87,7 +87,7 @@ def dry_run(config: Config, run: RunFolder, *, device: torch.device, notify: Not
     pairs = encode_corpus(Corpus(source, target), prepared.tokenizer)
     settings = prepared.config.training
     updates = CorpusUpdates(pairs, settings, device, Processes())
-    model = sketch_model(prepared.config, vocabularies_of(prepared.tokenizer))
+    model = sketch_model(prepared.config, Vocabularies.of(prepared.tokenizer))
     share = len(source) / prepared.filtered.counts.kept
     return f"{count_parameters(model):,} parameters; {estimate(settings, updates, model, share=share).text()}"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from translator.config import Config, override_config
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate.build import vocabularies_of
+from translator.models.layers import Vocabularies
 from translator.runs.folder import COUNTS, FIRST_TEST, WORDS, RunFolder, other_reference
 from translator.runs.lookup import find_run
 from translator.runs.model import check_parameters
@@ -67,7 +67,7 @@ def initial_parameters(config: Config, tokenizer: Tokenizer) -> dict[str, torch.
         problem = f"{first.path} has a different tokenizer, so token ids do not match"
         advice = f"use that tokenizer: --set tokenizer.path={first.path}"
         raise ModelError("training.initialise_from", problem, advice)
-    check_parameters(first.final / MODEL, config, vocabularies_of(tokenizer))
+    check_parameters(first.final / MODEL, config, Vocabularies.of(tokenizer))
     return read_parameters(first.final / MODEL)
 
 

@@ -19,9 +19,10 @@ from translator.jobs.train.fine_tuning import initial_parameters
 from translator.jobs.train.prepare import Prepared
 from translator.jobs.train.run_loop import Training
 from translator.jobs.train.watchdog import note_saved_step
-from translator.jobs.translate.build import configure_library, environment_of, vocabularies_of
+from translator.jobs.translate.device import configure_library, environment_of
 from translator.jobs.translate.translator import Translator
 from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
 from translator.ops.choice import choose_ops, choose_workers
 from translator.runs.folder import JOURNAL, WORDS
 from translator.runs.model import build_model, count_parameters
@@ -52,7 +53,7 @@ def build_training(
     ops = choose_ops(config.ops, device)
     configure_library(device, ops)
     with device:
-        model = build_model(config, vocabularies_of(prepared.tokenizer), ops=ops)
+        model = build_model(config, Vocabularies.of(prepared.tokenizer), ops=ops)
     if not any(prepared.run.checkpoints.glob("step-*")):
         parameters = initial_parameters(config, prepared.tokenizer)
         if parameters is not None:

@@ -16,9 +16,9 @@ from translator.jobs.train.prepare import prepare
 from translator.jobs.train.signals import Stop, Stopped, stop_requests
 from translator.jobs.train.start import build_training, resume
 from translator.jobs.train.watchdog import UPDATE_SECONDS, note_saved_step, set_grace
-from translator.jobs.translate.build import check_model
 from translator.runs.folder import RunFolder
 from translator.runs.lock import RunLock
+from translator.runs.model import check_model
 from translator.training.processes import Processes
 
 

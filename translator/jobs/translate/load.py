@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from translator.errors import ModelError, UsageError
-from translator.jobs.translate.build import choose_device, configure_library, vocabularies_of
+from translator.jobs.translate.device import choose_device, configure_library
 from translator.jobs.translate.engines import ENGINES
 from translator.jobs.translate.translator import Translator
 from translator.models.ensemble import Ensemble
 from translator.models.interface import AnyModel
+from translator.models.layers import Vocabularies
 from translator.ops.choice import choose_ops
 from translator.runs.folder import WORDS, RunFolder
 from translator.runs.lookup import find_run
@@ -82,7 +83,7 @@ def _load_model(folder: RunFolder, path: Path, device: torch.device) -> AnyModel
     precision = "fp32" if config.ops.precision == "auto" else config.ops.precision
     ops = choose_ops(config.ops.model_copy(update={"precision": precision}), device)
     configure_library(device, ops)
-    vocabularies = vocabularies_of(tokenizer)
+    vocabularies = Vocabularies.of(tokenizer)
     check_parameters(path, config, vocabularies)
     parameters = read_parameters(path)
     with device:

@@ -1,15 +1,11 @@
-"""Devices, and the checks that need a model but no data."""
+"""The device that a command runs on."""
 
 import re
 
 import torch
 
-from translator.config import Config
 from translator.errors import MachineError, UsageError
-from translator.models.layers import Vocabularies
 from translator.ops.choice import Ops
-from translator.runs.model import count_parameters, sketch_model
-from translator.text.tokenizer import Tokenizer
 
 _DEVICE = r"cpu|cuda(:\d+)?"
 
@@ -51,14 +47,3 @@ def environment_of(device: torch.device, ops: Ops, num_processes: int) -> dict[s
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
     }
-
-
-def vocabularies_of(tokenizer: Tokenizer) -> Vocabularies:
-    """Return the sizes that a model needs to know of a tokenizer."""
-    return Vocabularies(tokenizer.source_size, tokenizer.target_size, tokenizer.is_joint, tokenizer.num_slots)
-
-
-def check_model(config: Config) -> int:
-    """Return the number of parameters of the model, before any data is read. Raise UsageError if it cannot be built."""
-    size = config.tokenizer.vocab_size
-    return count_parameters(sketch_model(config, Vocabularies(size, size, config.tokenizer.joint)))
