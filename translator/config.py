@@ -57,7 +57,7 @@ class Config(Settings):
     _by_pairs: tuple[tuple[int, "Config"], ...] = PrivateAttr(())
 
     def for_pairs(self, num_pairs: int) -> "Config":
-        """Return the config for this many training pairs: of the last table `by_pairs` that is not above it, if there are any."""
+        """Return the config of the last `by_pairs` table whose number of pairs is reached, this config if there is none."""
         return next((config for pairs, config in reversed(self._by_pairs) if pairs <= num_pairs), self)
 
     @property
@@ -116,6 +116,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
             origin.place(_BY_PAIRS), "expected tables that each have a number of pairs", "see configs/auto.toml"
         )
     by_pairs = []
+    # Without such tables, the file itself is the only config.
     for row in rows or [{"pairs": 0}]:
         adapted = _merged(table, {key: value for key, value in row.items() if key != "pairs"})
         for override in overrides:
@@ -169,6 +170,7 @@ def apply_override(table: Table, override: str) -> None:
     if _SURROGATE.search(override):
         raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "encode it as UTF-8")
     try:
+        # A line feed in the value could begin another key.
         value, *more = tomllib.loads(f"value = {written}").values()
     except (ValueError, RecursionError):  # ValueError also for an integer with too many digits
         value, more = written, []
@@ -246,6 +248,7 @@ def portable(config: Config, *, without_none: bool = False) -> Table:
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
+            # What `tokenizer.keep` lists is text, even if it looks like a path.
             return {key: inner if key == "keep" else strip(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [strip(inner) for inner in value]

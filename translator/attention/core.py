@@ -54,6 +54,7 @@ class Attention(nn.Module):
         self.mechanism, self.num_heads = mechanism, num_heads
         inner_dim = site.query_dim if site.project_value else site.memory_dim
         self.context_dim = inner_dim if mechanism.has_context else 0
+        # A fused kernel takes operands of a short type as they are.
         short = mechanism.fuses and projection == "both" and site.project_value
         self.query_proj: nn.Module = nn.Identity()
         if projection == "both":

@@ -1,4 +1,4 @@
-"""What all commands share: help in groups, and no option twice, whose second value would silently replace the first."""
+"""What all commands share: help in groups, and an error for an option given twice, whose second value would replace the first."""
 
 import re
 from collections import Counter

@@ -155,6 +155,7 @@ def _score_files(
     if not references:
         raise UsageError("--hypothesis", "given without a reference", "add --reference FILE")
     sides = read_sides(*hypotheses, *references, *([source] if source else []))
+    # In the order in which they were read: translations, references, source.
     num_hypotheses, num_sides = len(hypotheses), len(hypotheses) + len(references)
     read, sources = sides[:num_hypotheses], sides[num_sides:]
     outputs = score_outputs(read, sides[num_hypotheses:num_sides], sources[0] if sources else None, settings)
@@ -176,6 +177,7 @@ def _search(
     folder.require_finished()
     config, (decoding, evaluation) = folder.config(), take_tokenizer(overrides)
     settings = decoding_settings(config, decoding, {"beam_size": beam_size})
+    # What is missing from `decoding` named BLEU's tokenizer.
     is_given = len(decoding) < len(overrides)
     tokenizer = choose_tokenizer(evaluation, config.corpus.target_language) if is_given else None
     return _Search(folder, settings, choose_device(device), batch_size, tokenizer)

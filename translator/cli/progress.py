@@ -98,7 +98,7 @@ class Display:
     """Messages on standard error, and on a terminal what is being done."""
 
     def __init__(self, name: str = "") -> None:
-        """Name what is worked on, if there are several such things."""
+        """`name` says what is worked on, if there are several such things."""
         self.name = f"{name}: " if name else ""
         self.bar: _Bar | None = None
 
@@ -149,7 +149,7 @@ class TrainingDisplay(Display):
             super().working(text)
 
     def began(self, progress: "Progress", config: "Config") -> None:
-        """Draw the progress bar if there is a place for it."""
+        """Draw the progress bar where one can be drawn."""
         from translator.report.time_left import TimeLeft
 
         self.close()

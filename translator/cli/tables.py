@@ -57,6 +57,7 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], max_width: int |
             blocks.append([heading])
             width = len(heading[0]) + 2 + len(column[0])
         blocks[-1].append(column)
+    # A blank line in front of each block but the first.
     rows_of_blocks = (["", *("  ".join(cells).rstrip() for cells in zip(*block, strict=True))] for block in blocks)
     return list(chain.from_iterable(rows_of_blocks))[1:]
 
@@ -106,13 +107,13 @@ def _latex(results: Results) -> str:
         text = " & ".join(_one_line(cell).translate(_LATEX) for cell in cells)
         return f"{'{}' if text.startswith(('[', '*')) else ''}{text} \\\\"  # these would be read as arguments of \\
 
-    def table(it: Table) -> list[str]:
-        columns = enumerate(_columns(it.head, it.rows))
+    def tabular(table: Table) -> list[str]:
+        columns = enumerate(_columns(table.head, table.rows))
         alignment = "".join("r" if number and _is_numeric(column) else "l" for number, column in columns)
-        lines = [f"\\begin{{tabular}}{{{alignment}}}", "\\toprule", row(it.head), "\\midrule", *map(row, it.rows)]
-        return [*_comments([it.title]), *lines, "\\bottomrule", "\\end{tabular}", *_comments([it.note])]
+        lines = [f"\\begin{{tabular}}{{{alignment}}}", "\\toprule", row(table.head), "\\midrule", *map(row, table.rows)]
+        return [*_comments([table.title]), *lines, "\\bottomrule", "\\end{tabular}", *_comments([table.note])]
 
-    parts = [_comments([results.headline]), [_LATEX_RULES], *map(table, results.tables), _comments(results.notes)]
+    parts = [_comments([results.headline]), [_LATEX_RULES], *map(tabular, results.tables), _comments(results.notes)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 

@@ -126,6 +126,7 @@ def screen(watched: "WatchedRun", state: "State", width: int, height: int) -> "l
 
     width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
     per_row = 2 if width >= _TWO_CHARTS_WIDTH else 1
+    # One space between two charts.
     chart_width = (width - per_row + 1) // per_row
     samples = [Text(line) for line in _sample_lines(watched, width)]
     lines = [Text(line) for line in wrap(_title(watched, state), width)]

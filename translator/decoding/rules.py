@@ -72,6 +72,7 @@ class NextTokenRules:
             token_R1 = self._prefix_BP[sentence_R, length].unsqueeze(1)
             forced_RV = torch.full_like(free_RV, -math.inf)
             forced_RV.scatter_(1, token_R1.clamp(min=0), free_RV.gather(1, token_R1.clamp(min=0)))
+            # After the end of a prefix, the model chooses.
             torch.where(token_R1 == _FREE, log_prob_RV, forced_RV, out=log_prob_RV)
 
     def _forbid_repeated_ngrams(self, log_prob_RV: Tensor, tokens_RT: Tensor) -> None:

@@ -46,6 +46,7 @@ class Words(NamedTuple):
         for index, token in enumerate(tokens):
             if token.strip(_SPACE):
                 starts = index == 0 or token == _END or token.startswith(_SPACE)
+                # Four tokens are enough: a character that is spelled in bytes has at most four.
                 num_starts += starts or _divides(b"".join(spelled[-1:]), b"".join(contents[index : index + 4]))
             else:  # a lone marker starts the word of the next token, unless that has a marker of its own
                 following = tokens[index + 1] if index + 1 < len(tokens) else _END

@@ -181,6 +181,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Correct p-values for the number of tests, so that the chance of any false positive stays the same (Holm 1979)."""
     order, corrected, highest = np.argsort(p_values, kind="stable"), [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):
+        # Multiply each p-value by the number of p-values that are not smaller; keep their order.
         highest = max(highest, min(1.0, p_values[index] * (len(p_values) - rank)))
         corrected[index] = highest
     return corrected

@@ -26,6 +26,7 @@ def byte_dropout(x: Tensor, probability: float) -> Tensor:
 
 def threshold_of(probability: float) -> int:
     """Return the number below which a uniform byte lies with this probability, rounded to a multiple of 1/256."""
+    # A threshold of 256 would drop everything.
     return min(round(probability * 256), 255)
 
 

@@ -55,6 +55,7 @@ def rounded_up(num_rows: int) -> int:
     Keeps the leading bits, as many as ROWS_IN_OCTAVE has, and rounds up the rest: at most 1/16 more rows.
     """
     shift = max(num_rows.bit_length() - ROWS_IN_OCTAVE.bit_length(), 0)
+    # Shifting a negative number rounds down, so the number of rows is rounded up.
     return -(-num_rows >> shift) << shift
 
 

@@ -50,6 +50,7 @@ class ChunkedOutputLoss(Function):
         grad_hidden_MD = torch.empty_like(hidden_MD)
         grad_weight_VD, grad_bias_V = torch.zeros_like(weight_VD), torch.zeros_like(bias_V)
         uniform, token_sum_D = label_smoothing / len(weight_VD), weight_VD.sum(0)
+        # The sum of all logits, which label smoothing needs, without computing a single one.
         logit_sum = (counted_hidden_MD @ token_sum_D).sum() + num_rows * bias_V.sum()
         total = -uniform * logit_sum
         on_cpu = hidden_MD.device.type == "cpu"
@@ -77,6 +78,7 @@ class ChunkedOutputLoss(Function):
             if count_R1 is not None:
                 short_hidden_RD = padded(counted_hidden_MD[rows], dtype)
             grad_weight_VD += grad_logits_RV.T @ short_hidden_RD
+        # The term of the gradient that is the same for every token.
         grad_hidden_MD -= uniform * (token_sum_D if count_M1 is None else count_M1 * token_sum_D)
         grad_weight_VD -= uniform * counted_hidden_MD.sum(0)
         grad_bias_V -= uniform * num_rows

@@ -54,7 +54,7 @@ class Sheet(NamedTuple):
     def draw(self, width: int, caption: str = "") -> list[str]:
         """Return the lines of the picture, each at most `width` columns wide (but at least one cell).
 
-        Without a caption, they have no legend either.
+        Without a caption, the legend is left out too.
         """
         labels = [cells(word, min(_MAX_ROW_LABEL, max(width // 4, 2))) for word in self.maps[0].rows]
         label_width = max(map(width_of, labels), default=0)

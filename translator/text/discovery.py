@@ -101,6 +101,7 @@ def corpus_name(path: Path, found: Found) -> str:
     path = path.resolve()
     label = _label(path.name, Wanted(found["source_language"], found["target_language"]))
     name = path.name if path.is_dir() else (label[0] if label else uncompressed_name(path.name)).split(".")[0]
+    # `train.en` says less than the name of its folder.
     name = name.strip("._-") if name.strip("._-") and _split_of(name) is None else path.parent.name
     return f"{name}-{found['source_language']}-{found['target_language']}"
 
@@ -139,6 +140,7 @@ def _in_collection(folder: Path, names: Sequence[str], wanted: Wanted) -> Found:
         texts = [name for name in names if uncompressed_name(name).lower().endswith(".txt")]
         tables = [name for name in texts if format_of(folder / name) in TABLES]
     kinds: list[Sequence[str]] = [kind for kind in (list(groups), tables) if kind]
+    # If both plain files and tables could be the corpus, it is the kind that has training pairs.
     with_training = [kind for kind in kinds if any(_split_of(name) == "train" for name in kind)] or kinds
     splits = _choose_splits(with_training[0]) if len(with_training) == 1 else None
     if splits is None:

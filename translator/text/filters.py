@@ -47,7 +47,7 @@ _SUSPECT_TEXT = {
 _IDENTICAL = "identical on both sides"
 _OVERLONG_HASH = hash_lines([OVERLONG])[0]
 _SUSPICIOUS_SHARES = {_IDENTICAL: 0.1, **dict.fromkeys(RULES, 0.05), **dict.fromkeys(FORMS, MIN_SHARE)}
-"""Shares of the pairs from which a finding is a warning, if it is not always one."""
+"""Shares of the pairs from which these findings are warnings; all others always are."""
 _LONG_QUANTILE = 0.999  # of the lengths of the sources
 _CALIBRATION_PAIRS = 10_000
 _MAX_EXAMPLE_CHARACTERS = 60
@@ -72,7 +72,7 @@ class Finding(NamedTuple):
 
     @property
     def is_warning(self) -> bool:
-        """Whether to show it as a warning. What a rule skips is already part of the counts, so that only many pairs are."""
+        """Whether to show the finding as a warning. Skipped pairs are counted anyway, so only a large share deserves one."""
         return self.share is None or self.share >= _SUSPICIOUS_SHARES[self.what]
 
 

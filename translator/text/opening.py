@@ -145,6 +145,7 @@ def _require_readable(path: Path, head: bytes) -> None:
 def _is_utf8(head: bytes) -> bool:
     """Return whether these bytes are UTF-8, but for a character that may be cut at the end."""
     try:
+        # An incremental decoder waits for the rest of a character.
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False

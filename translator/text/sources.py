@@ -207,6 +207,7 @@ def open_split(settings: CorpusSettings, split: Split) -> Stream:
 def open_sources(settings: CorpusSettings) -> list[Stream]:
     """Open the training pairs of each corpus of `corpus.sources`, or of the only corpus."""
     given = [source.model_dump(exclude={"weight"}, exclude_none=True) for source in settings.sources]
+    # Without `corpus.sources`, the settings of [corpus] themselves.
     return [open_split(settings.model_copy(update={"sources": (), **source}), "train") for source in given or [{}]]
 
 

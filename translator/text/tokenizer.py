@@ -65,6 +65,7 @@ class Tokenizer:
     @property
     def num_slots(self) -> int:
         """Number of tokens that stand for protected strings, the same in both vocabularies."""
+        # A tokenizer with n slots has the first n, at consecutive ids.
         return sum(self.source.piece_to_id(slot) == FIRST_SLOT + number for number, slot in enumerate(SLOTS))
 
     @property

@@ -53,9 +53,9 @@ def _kinds() -> NDArray[np.uint8]:
 
 
 def spaced(text: str) -> str:
-    """Return the text with spaces between all words and nowhere else but beside other spaces; invisible characters are left out.
+    """Return the text with spaces between all words, so that `str.split` gives the words, and without invisible characters.
 
-    `str.split` then gives the words. Fast enough for a whole corpus.
+    Fast enough for a whole corpus.
     """
     if text.isascii():
         return text

@@ -168,6 +168,7 @@ def read_layout(path: Path) -> Layout:
     """Return what a safetensors file declares to hold; reads only its header, and raises ModelError if that is damaged."""
     try:
         with path.open("rb") as file:
+            # The file begins with the length of its header.
             num_bytes = int.from_bytes(file.read(8), "little")
         if num_bytes > _MAX_HEADER_BYTES:
             raise ValueError(f"a header of {num_bytes} bytes")
@@ -281,11 +282,12 @@ def prune(
 ) -> list[Checkpoint]:
     """Delete all checkpoints but the newest and the best by BLEU; returns those that are left, oldest first.
 
-    Only checkpoints that were due count for both numbers; the newest of all is kept in any case. One that cannot be deleted
-    is reported to `warn` and left where it is.
+    Only checkpoints that were due count for both numbers; the newest of all is kept in any case. A checkpoint that cannot be
+    deleted is reported to `warn` and left where it is.
     """
     ordered = sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
     due, scored = [checkpoint for checkpoint in ordered if not checkpoint.in_passing], by_bleu(ordered)
+    # Not scored[-keep_best:], which would be all of them for 0.
     kept = {*ordered[-1:], *due[-keep_last:], *scored[max(len(scored) - keep_best, 0) :]}
     for checkpoint in ordered:
         if checkpoint not in kept:

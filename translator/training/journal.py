@@ -156,6 +156,7 @@ class JournalReader:
             return
         with file:
             status = os.fstat(file.fileno())
+            # Another file has this name now, or the file has become shorter.
             if (status.st_dev, status.st_ino) != self._identity or status.st_size < self._position:
                 self._start_over((status.st_dev, status.st_ino))
             file.seek(self._position)

@@ -58,6 +58,7 @@ def train(
     while reason_to_end(settings, progress) is None:
         began, step = time.monotonic(), progress.step + 1
         updates.choose_directions(both=step <= settings.both_directions)
+        # Pretraining in both directions has just ended.
         if 0 < settings.both_directions == progress.step:
             forget(optimizer)
             progress.epoch, progress.position = progress.epoch + 1, 0

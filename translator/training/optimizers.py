@@ -102,6 +102,7 @@ class Together(_uncompiled(torch.optim.Optimizer)):  # type: ignore[misc]
     def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
         self.parts = parts
         super().__init__(self._groups(), {})
+        # The library has copied the groups.
         self.param_groups = self._groups()
 
     def _groups(self) -> list[dict[str, Any]]:
@@ -179,4 +180,5 @@ class MovingAverage:
         """Include the parameters after this update."""
         decay = min(self.decay, (1 + step) / (10 + step))
         averages: list[Tensor] = list(self.tensors.values())
+        # One call for all parameters, which takes few kernels on a GPU.
         torch._foreach_lerp_(averages, list(self._trained.values()), 1 - decay)

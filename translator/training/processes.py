@@ -75,6 +75,7 @@ class Processes:
         """Broadcast an exit code and a message to the other processes."""
         with _peer_errors():
             distributed.broadcast(torch.tensor([exit_code, len(message)]), 0)
+            # A tensor cannot be made from an empty buffer.
             distributed.broadcast(torch.frombuffer(bytearray(message or b" "), dtype=torch.uint8), 0)
 
     def _receive(self) -> Any:
@@ -258,6 +259,7 @@ def _require_equal_settings(store: "Store", rank: int, size: int, settings: Mapp
 
     Raises MachineError if the processes do not all come, or belong to several runs.
     """
+    # `add` returns 1 to the first process of a rank, `compare_set` the size that is there already.
     if store.add(f"rank {rank}", 1) > 1 or store.compare_set("size", "", str(size)) != str(size).encode():
         problem = f"another run uses this port: it already has a process {rank}, or does not have {size} processes"
         raise MachineError("MASTER_PORT", problem, "choose another")

@@ -124,6 +124,7 @@ def _standings_against_first(outputs: Sequence[Output]) -> list[str]:
     """Return how far each system is above the first, with "best" for the highest BLEU, as in `_standings`."""
     values, (_, *tests) = [output.scored.scores[0].value for output in outputs], [output.test for output in outputs]
     highest = values.index(max(values))
+    # All tests are about the first system; about another one that is best, there is one test.
     relevant = tests if highest == 0 else tests[highest - 1 : highest]
     label = _best(values, [test for test in relevant if test])
     gaps = ["the first", *(f"{'+' if test.delta > 0 else ''}{below(test)}" for test in tests if test)]
@@ -187,7 +188,7 @@ def _seed_table(seeds: OverSeeds, names: Sequence[str]) -> Table:
 
 
 def _standings(values: Sequence[float], tests: Sequence[Difference]) -> list[str]:
-    """Return for each system how far it is below the best one; for that one "best" and, if so, that it is not certain."""
+    """Return how far each system is below the best one, which is labelled by `_best`."""
     best = max(values)
     label = _best(values, [test for value, test in zip(values, tests, strict=True) if value < best])
     return [label if value == best else below(test) for value, test in zip(values, tests, strict=True)]
@@ -201,7 +202,7 @@ def _best(values: Sequence[float], tests: Sequence[Difference]) -> str:
 
 
 def below(test: Difference) -> str:
-    """Return a difference with its interval and p-value, in a text that fits into a column if there is no test."""
+    """Return a difference with its interval and p-value; why there is no test is shortened to fit into a column."""
     return f"{test.delta:.1f} (too few differ)" if test.reason else str(test)
 
 
@@ -248,7 +249,7 @@ def condition_tables(comparison: Comparison) -> list[Table]:
 
 
 def _system_records(comparison: Comparison) -> list[dict[str, object]]:
-    """Return the numbers of each run; those of its config over the seeds, if there are several, are repeated."""
+    """Return the numbers of each run, with those of its config over the seeds if there are several."""
     systems = []
     for index, row in enumerate(comparison.rows):
         conditions = {condition.name: condition.values[index] for condition in comparison.conditions}

@@ -116,6 +116,7 @@ class _Process:
     @property
     def exit_code(self) -> int:
         """The exit code of a command that has ended, as a shell reports it."""
+        # A negative number is that of the signal that ended the process.
         code = self._child.returncode
         return 128 - code if code < 0 else code
 

@@ -110,6 +110,7 @@ class AttentionMaps(NamedTuple):
             maps = list(same)
             views = [attention_map.view for attention_map in maps]
             small = [attention_map.heat_map(attention_map.view.short_title) for attention_map in maps]
+            # The heads of a layer side by side or, with one head each, all layers.
             in_layer = sum(view.layer == views[0].layer for view in views)
             sheets.append(Sheet(sheet_title(views), small, in_layer if in_layer > 1 else len(small)))
         return sheets
@@ -281,5 +282,6 @@ class AttentionViewer:
 def _read_by_decoder(target: Words) -> Words:
     """Return what the decoder has read when it writes each token: BOS and the target without its last token."""
     before = target.tokens[:-1]
+    # BOS is word 0, which moves all others by one.
     words = [0, *(word + 1 for word in target.word_of_token[:-1])]
     return Words(["<s>", *target.words[: max(words)]], ["<s>", *before], words)

@@ -110,6 +110,7 @@ def _group_charts(comparison: Comparison) -> list[Chart]:
 
 def _by_difference(scores: Sequence[Sequence[float]]) -> list[int]:
     """Return the indices of the sentences as the page lists them at first: where the runs, or run and reference, differ most."""
+    # Negative differences, so that the largest one is sorted first.
     key = scores[0] if len(scores) == 1 else np.min(scores, 0) - np.max(scores, 0)
     return [int(number) for number in np.argsort(key, kind="stable")]
 

@@ -49,7 +49,7 @@ def run_attention(
     device: torch.device,
     max_bytes: int,
 ) -> RunAttention:
-    """Return the attention maps of a run's translations; if all would be too many, all views only of the first in `order`."""
+    """Return the attention maps of a run's translations, as many as fit into `max_bytes`; all views of those first in `order`."""
     try:
         viewer = AttentionViewer(load(run, device=device), run, layer=None, head=None)
     except UsageError as error:  # the model has no attention weights
@@ -109,6 +109,7 @@ def within(found: Sequence[MapData | str], order: Sequence[int], max_bytes: int)
     chosen: list[object] = [_TOO_LONG if isinstance(data, MapData) else data for data in found]
     maps = {number: data for number, data in enumerate(found) if isinstance(data, MapData)}
     left = max_bytes
+    # Short sentences first, so that as many as possible have a map.
     for number in sorted(maps, key=lambda number: len(maps[number].default["weights"])):
         left -= len(maps[number].default["weights"])
         if left >= 0:

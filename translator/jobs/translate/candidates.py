@@ -63,6 +63,7 @@ def combined(sentences: list[list[Candidate]], num_best: int, language: str) -> 
     """
     best, *others = sentences
     for candidates in others:
+        # Total scores are sums, so a combination that is left out here is in none of the best ones.
         pairs = nlargest(num_best, product(best, candidates), key=_rank)
         best = [_joined(first, second, language) for first, second in pairs]
     return best

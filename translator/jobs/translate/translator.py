@@ -207,10 +207,9 @@ class Translator:
     ) -> Iterator[list[Candidate]]:
         """Yield the `num_best` translations of each line, best first; lines are read and translated block by block.
 
-        Each translation starts with the prefix of its line; lines without a prefix have an empty one or none. With
-        `split_sentences`, the sentences of a line are translated separately, and its translations are made of theirs. With
-        `with_words`, candidates have the confidence in each word. By default the batch size depends on the device, see
-        `default_batch_size`.
+        Each translation starts with the prefix of its line, if there is one. With `split_sentences`, the sentences of a line
+        are translated separately and their translations are joined. With `with_words`, candidates have the confidence in each
+        word. By default the batch size depends on the device, see `default_batch_size`.
         """
         settings, remaining = settings or self.config.decoding, chain(prefixes, repeat(""))
         search = partial(self._search, settings=settings, batch_size=batch_size or default_batch_size(self.device))
@@ -264,6 +263,7 @@ class Translator:
             ids[-self.max_source_tokens :] for ids, candidates in zip(sources, found, strict=True) for _ in candidates
         ]
         targets = [[*candidate.ids, EOS] for candidates in found for candidate in candidates]
+        # All candidates of all sentences in one pass.
         log_probs = score_tokens(self.model, read, targets) if targets else []
         all_words = map(word_confidences, map(self.tokenizer.target_tokens, targets), log_probs)
         for sentence, candidates in zip(sentences, found, strict=True):

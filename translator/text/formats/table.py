@@ -92,6 +92,7 @@ def columns_of(rows: Sequence[Row], header: Row | None = None) -> list[Column]:
         keys = dict.fromkeys(chain.from_iterable(filled))
         records = [fields for fields in filled if isinstance(fields, dict)]
         return [Column(n, key, [as_text(record.get(key)) for record in records]) for n, key in enumerate(keys, 1)]
+    # Rows of another width are reported with their lines when they are read.
     width = Counter(map(len, filled)).most_common(1)[0][0]
     names = list(map(as_text, _fields(header))) if header else []
     texts = zip(*([as_text(field) for field in fields] for fields in filled if len(fields) == width), strict=True)
