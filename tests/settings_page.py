@@ -47,8 +47,9 @@ BY_PAIRS = """
 
 `translator train --corpus FILE` uses the config `auto`, whose tables `[[by_pairs]]` choose these settings: each column applies
 from the number of training pairs in its heading upwards. The chosen values are printed and stored with the run; `--set` replaces
-any of them. Training ends after `training.epochs` passes, or earlier when ten validations have brought no better BLEU. Small
-vocabularies, small batches, much dropout and many passes suit small corpora (Sennrich and Zhang 2019; Araabi and Monz 2020).
+any of them. Training ends after `training.epochs` passes, or earlier when ten validations have brought no better BLEU. On small
+corpora, small vocabularies, small batches and much dropout help recurrent models (Sennrich and Zhang 2019), and Transformers,
+too, need other settings than on large ones (Araabi and Monz 2020).
 """
 ATTENTION = """\
 ## Attention

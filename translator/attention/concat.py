@@ -9,7 +9,8 @@ from translator.attention.interface import Score
 class Concat(Score):
     """score(q, k) = v . tanh(W [q; k]), with W and v owned by the score and nothing projected before it.
 
-    With W = [W_q W_k] this is the additive score with its projections inside; query and key may differ in width.
+    With W = [W_q W_k] this is the additive score with its projections inside; query and key may differ in width. The paper's
+    experiments set the half of W for the key to the identity (section 5.3).
     """
 
     projection = "none"

@@ -17,13 +17,16 @@ class FlashSettings(AttentionSettings):
     """The same attention as `full`, for scores that are a dot product."""
 
     mechanism: Literal["flash"] = "flash"
-    dropout: float = Field(0.0, ge=0, le=0, description="must be 0: with dropout the kernel needs the full matrix")
+    dropout: float = Field(
+        0.0, ge=0, le=0, description="must be 0: with dropout, PyTorch computes the full matrix on a CPU"
+    )
 
 
 class _BlockAttention(torch.autograd.Function):
     """context = softmax(scale q . k) v, block by block (algorithm 1), and its gradients (algorithm 4).
 
-    Saves the context and the logarithm of each row's sum; the backward pass recomputes the weights of each block.
+    Saves the context and the logarithm of each row's sum, as Dao (2024) does instead of maximum and sum; the backward pass
+    recomputes the weights of each block. The paper's algorithm 2 also has dropout.
     """
 
     @staticmethod

@@ -30,7 +30,7 @@ class LinformerMemory(NamedTuple):
 
 
 class Linformer(Mechanism[LinformerMemory]):
-    """context = softmax(score(q, E k)) F v, with E and F of shape rank x length, shared by the heads.
+    """context = softmax(score(q, E k)) F v, with E and F of shape rank x length, shared by the heads ("headwise").
 
     Each row of E k mixes all positions, so there are no attention weights over positions and there is no causal form.
 

@@ -1,6 +1,7 @@
 """No attention: the decoder gets the source as one fixed vector (Sutskever et al. 2014; Cho et al. 2014).
 
-A recurrent decoder with this mechanism starts from the encoder's last state and receives nothing else from the source.
+A recurrent decoder with this mechanism starts from the encoder's last state and receives nothing else from the source, as
+in Sutskever et al.; that of Cho et al. reads the vector at every step, too.
 """
 
 from typing import Literal, NamedTuple, Self

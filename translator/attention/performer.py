@@ -65,7 +65,7 @@ class Performer(Mechanism[PerformerMemory]):
         phi_m(x) = exp(w_m . x - |x|^2 / 2) / sqrt(M)        context = phi(q) (sum phi(k) v) / phi(q) (sum phi(k))
 
     The w are Gaussian vectors, orthogonal in blocks (section 2.4), so phi(q) phi(k) is an unbiased estimate of exp(q . k)
-    with a relative mean square error of at most (exp(|q + k|^2) - 1) / M (lemma 2). If queries and keys are small, the
+    with a relative mean square error of at most (exp(|q + k|^2) - 1) / M (lemma 2, theorem 2). If queries and keys are small, the
     error of the context therefore falls as M^-0.5. If they are large, a few features dominate the sums and it hardly
     falls: as M^-0.15 at standard deviation 1 and M^-0.04 at 2 (width 8). Training makes them large: after half of the
     training of `demo-performer` it falls as M^-0.24 and M^-0.14 in the two layers of the encoder, where 64 features come

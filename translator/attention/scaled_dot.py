@@ -8,7 +8,7 @@ from translator.attention.interface import Score
 
 
 class ScaledDot(Score):
-    """score(q, k) = q . k / sqrt(K). Its variance does not grow with the width, so the softmax does not saturate."""
+    """score(q, k) = q . k / sqrt(K), whose variance for independent entries of unit variance is 1 (section 3.2.1)."""
 
     projection = "both"
 

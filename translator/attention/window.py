@@ -26,6 +26,8 @@ class WindowSettings(AttentionSettings):
 class Window(Full):
     """Query t attends to position s if |t - s| <= window, and s <= t if causal.
 
+    In the paper, a window of w has w / 2 positions on each side, and global positions have projections of their own.
+
     Time and memory grow with length x window. The queries are cut into C blocks of width W <= window. A block needs its
     own keys and `window` keys on each side of them, its span of L keys. Each block becomes a row of the batch, so any
     score can be used and no length x length matrix is stored. A window of at least length - 1 equals full attention.

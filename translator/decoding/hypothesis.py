@@ -14,7 +14,10 @@ class Hypothesis(NamedTuple):
 
 
 def length_penalty(length: float, alpha: float) -> float:
-    """Return ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14), which is 1 if alpha is 0. `length` counts EOS."""
+    """Return ((5 + length) / 6)^alpha, which is 1 if alpha is 0 (Wu et al. 2016, eq. 14, without its coverage penalty).
+
+    `length` counts EOS.
+    """
     return float(((5.0 + length) / 6.0) ** alpha)
 
 

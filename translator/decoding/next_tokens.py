@@ -53,7 +53,7 @@ def log_probs(logits_RV: Tensor) -> Tensor:
 
 
 def fast_topk(x_RV: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return (value_RC, index_RC) like `topk`, in half the time.
+    """Return (value_RC, index_RC) like `topk`, on a CPU in half the time for a vocabulary of 10,000.
 
     Each row is folded into a table of G rows and W columns. The `count` largest values lie in the `count` columns with
     the largest maxima, so `topk` runs over W column maxima and then over G x `count` candidates instead of over V values.

@@ -2,7 +2,7 @@
 
 Scores are comparable only if their signatures are equal. A metric without an addition to its name handles upper and lower
 case as sacreBLEU does by default: BLEU and chrF2 distinguish them, TER does not. "lc" stands for lowercased text, "cased" for
-text as it is. Papers on Multi30k report lowercased BLEU (case:lc).
+text as it is. Papers on Multi30k often report BLEU of lowercased text (case:lc).
 """
 
 import math

@@ -8,7 +8,7 @@ the token before it, s a state and c a context:
     query = "conditional"   s'_i = cell([y; c_{i-1}], s_{i-1});  c_i = attention(s'_i);  s_i = cell'(c_i, s'_i)
 
 Without `input_feeding`, the cell gets y only, and c_i is used by the readout (and by cell') only. "conditional" without
-input feeding is the conditional GRU of Firat and Cho (2016). With more than one layer, s_i is the output of the top
+input feeding is the conditional GRU layer of Firat and Cho (2016). With more than one layer, s_i is the output of the top
 layer, except that the query of "conditional" and its second cell belong to the first layer.
 
     readout = "maxout"      t_i = maxout(W [s_i; y; c_i])        Bahdanau

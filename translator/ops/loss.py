@@ -1,6 +1,6 @@
 """The output layer and its cross-entropy in one pass; they are half of the arithmetic of a small model.
 
-Label smoothing (Szegedy et al. 2016) mixes the target with the uniform distribution over all V tokens:
+Label smoothing (Szegedy et al. 2016, section 7) mixes the target with the uniform distribution over all V tokens:
     loss = -(1 - smoothing) log p[target] - smoothing / V * sum_v log p[v]
 """
 

@@ -29,7 +29,9 @@ def rdrop(weight: float, cut: float) -> Consistency:
 def simcut(weight: float, cut: float) -> Consistency:
     """Return SimCut (Gao et al. 2022): the second view lacks some of the token embeddings.
 
-    CE(p) + weight KL(p || q)
+        CE(p) + weight KL(p || q)
+
+    The authors' code never cuts BOS and the EOS of the source.
     """
     return Consistency(PairWeights(1.0, 0.0, weight, 0.0), cut)
 

@@ -49,7 +49,7 @@ def train(
     """Train from `progress` on, update by update, until there is a reason to end; `average` follows the parameters.
 
     The first `both_directions` updates pretrain on the pairs in both directions (BiT, Ding et al. 2021). The others start with
-    the next epoch and a new optimizer.
+    the next epoch and a new optimizer, as in the code of Gao et al. (2022).
 
     `replay` runs an update that has been recorded (see `capture.py`), or returns None.
     """

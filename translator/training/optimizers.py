@@ -165,9 +165,10 @@ def state_shapes(optimizer: torch.optim.Optimizer) -> dict[str, tuple[int, ...]]
 
 
 class MovingAverage:
-    """The exponential moving average of the trained parameters over the updates (Polyak averaging, Tarvainen and Valpola 2017).
+    """The exponential moving average of the trained parameters over the updates (as a mean teacher, Tarvainen and Valpola 2017).
 
-    The average of the first updates forgets faster, so that it soon has no trace of the initial parameters.
+    The average of the first updates forgets faster, as in TensorFlow's `ExponentialMovingAverage`, so that it soon has no
+    trace of the initial parameters.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
