@@ -80,6 +80,11 @@ def abbreviated(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of the message of a library's error, or the name of its class if it has no message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the error is a failed memory allocation."""
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _OUT_OF_MEMORY)

@@ -25,7 +25,7 @@ _Quantization = Annotated[
 _Agreement = Annotated[
     float | None,
     options.option(
-        "PERCENT", "Fail if a smaller share is identical.", default="99, or 0 with --quantization", min=0, max=100
+        "PERCENT", "Fail if fewer translations are identical.", default="99, or 0 with --quantization", min=0, max=100
     ),
 ]
 _Push = Annotated[

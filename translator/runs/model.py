@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from translator.config import Config
-from translator.errors import ModelError, UsageError
+from translator.errors import ModelError, UsageError, first_line
 from translator.models import MODELS
 from translator.models.interface import AnyModel
 from translator.models.layers import Vocabularies
@@ -49,8 +49,7 @@ def sketch_model(config: Config, vocabularies: Vocabularies) -> AnyModel:
             model = build_model(config, vocabularies, ops=Ops())
         num_parameters = count_parameters(model)
     except (RuntimeError, OverflowError) as error:
-        problem = f"cannot be built ({str(error).splitlines()[0]})"
-        raise UsageError("[model]", problem, "choose smaller sizes") from error
+        raise UsageError("[model]", f"cannot be built ({first_line(error)})", "choose smaller sizes") from error
     if num_parameters > _MAX_PARAMETERS:
         problem = f"would have {num_parameters:,} parameters, expected at most {_MAX_PARAMETERS:,}"
         raise UsageError("[model]", problem, "choose smaller sizes")

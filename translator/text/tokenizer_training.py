@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from translator.errors import UsageError
+from translator.errors import UsageError, first_line
 from translator.text.corpus import Block, Corpus
 from translator.text.protected import ProtectedPairs, Protection
 from translator.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, TokenizerSettings
@@ -142,6 +142,6 @@ def _train_model(lines: list[str], settings: TokenizerSettings, vocab_size: int,
             needed = f"at least {match[1]} for {len(set().union(*lines))} characters and the special tokens"
             advice = "raise it, or set tokenizer.byte_fallback=false or a lower tokenizer.character_coverage"
             raise UsageError("tokenizer.vocab_size", f"found {vocab_size}, expected {needed}", advice) from error
-        problem = f"rejected by SentencePiece ({message.splitlines()[0]})"
+        problem = f"rejected by SentencePiece ({first_line(error)})"
         raise UsageError("[tokenizer]", problem, "change its settings") from error
     return model.getvalue(), vocab_size

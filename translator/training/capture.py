@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from translator.errors import first_line
 from translator.text.static_batches import Shape, StaticBatches, StaticRows
 from translator.training.loop import accumulate, apply, random_state
 from translator.training.objective import Objective
@@ -94,7 +95,7 @@ class CapturedUpdates:
             found = self.number_2.tolist()
             problem = "" if all(map(_agree, found, expected)) else f"loss and gradient norm {found}, not {expected}"
         except RuntimeError as error:
-            problem = str(error).strip().splitlines()[0]
+            problem = first_line(error)
         if not problem:
             self.graphs[rows.shape] = _Graph(rows, replay)
             return self.number_2.clone()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from translator.errors import first_line
 from translator.models.interface import AnyModel
 from translator.ops.choice import Ops
 from translator.ops.threads import Workers
@@ -77,8 +78,7 @@ class Objective(nn.Module):
         """Stop using the compiled model after an error; returns False if none was used."""
         if not self.compiles:
             return False
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        self.notify(f"ops.compile: the compiled model failed ({reason}); training continues without it")
+        self.notify(f"ops.compile: the compiled model failed ({first_line(error)}); training continues without it")
         self.compiles, self.compiled = False, None
         return True
 

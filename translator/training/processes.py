@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from translator.errors import MachineError, UsageError
+from translator.errors import MachineError, UsageError, first_line
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
@@ -142,7 +142,7 @@ def _peer_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        problem = f"another process of this run has ended ({str(error).splitlines()[0]})"
+        problem = f"another process of this run has ended ({first_line(error)})"
         raise MachineError("torchrun", problem, "see its own message; run the same command again to resume") from error
 
 

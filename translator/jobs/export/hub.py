@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from translator.errors import MachineError, UsageError
+from translator.errors import MachineError, UsageError, first_line
 from translator.storage.manifest import MANIFEST
 from translator.version import __version__
 
@@ -42,6 +42,6 @@ def upload(folder: Path, name: str) -> str:
             repo_id=created.repo_id, folder_path=folder, ignore_patterns=[MANIFEST], commit_message="Upload the model"
         )
     except Exception as error:  # of the library, or of the HTTP client below it, which differs between versions
-        problem = f"cannot be uploaded ({(str(error) or type(error).__name__).splitlines()[0]})"
-        raise MachineError(name, problem, f"the model is in {folder}; push it again") from error
+        advice = f"the model is in {folder}; push it again"
+        raise MachineError(name, f"cannot be uploaded ({first_line(error)})", advice) from error
     return str(created)

@@ -45,7 +45,7 @@ FILES = frozenset({
 
 def check_exportable(config: Config) -> None:
     """Raise UsageError about the first setting that transformers does not support."""
-    check_convertible(config, "transformers")
+    check_convertible(config, "transformers", "train the run again with another value")
     model = cast(TransformerSettings, config.model)
     for key in ("keep", "keep_patterns"):
         if found := getattr(config.tokenizer, key):

@@ -74,7 +74,7 @@ def views_of(shapes: Mapping[str, tuple[int, int]], kind: str, layer: Choice, he
         num_layers, num_heads = shapes[name]
         for option, number, count in (("--layer", layer, num_layers), ("--head", head, num_heads)):
             if isinstance(number, int) and not 1 <= number <= count:
-                raise UsageError(option, f"found {number}, expected 1 to {count}", "the run has no other")
+                raise UsageError(option, f"found {number}, expected 1 to {count}", "choose one of them")
         layers = [layer] if isinstance(layer, int) else range(1, num_layers + 1)
         heads = range(1, num_heads + 1) if head == "all" else [head]
         views += [View(own, num_layers, number, num_heads, kind=name) for own in layers for number in heads]

@@ -61,27 +61,29 @@ def convert(config: Config, model: AnyModel, tokenizer: Tokenizer) -> Any:
     return spec
 
 
-def check_convertible(config: Config, library: str = "CTranslate2") -> None:
+def check_convertible(
+    config: Config, library: str = "CTranslate2", advice: str = "use --engine torch for this run"
+) -> None:
     """Raise UsageError about the first setting that CTranslate2, or a library with the same attention, does not support."""
+
+    def unsupported(key: str, value: object, why: str) -> UsageError:
+        return UsageError(key, f"the run was trained with {value!r}, but {why}", advice)
+
     if config.architecture != "transformer":
-        raise _unsupported("model.architecture", config.architecture, f"{library} runs Transformers only")
+        raise unsupported("model.architecture", config.architecture, f"{library} runs Transformers only")
     tables, dim = attention_tables(config), cast(TransformerSettings, config.model).dim
     for key, table in tables.items():
         if table.mechanism not in _DOT_PRODUCT_MECHANISMS:
-            raise _unsupported(f"{key}.mechanism", table.mechanism, f"{library} has only full attention (full, flash)")
+            raise unsupported(f"{key}.mechanism", table.mechanism, f"{library} has only full attention (full, flash)")
         if dot_scale(table, dim) is None:
             why = f"{library} has only dot-product scores (scaled_dot, dot, general)"
-            raise _unsupported(f"{key}.score", table.score, why)
+            raise unsupported(f"{key}.score", table.score, why)
         if table.dim not in (None, dim):
-            raise _unsupported(f"{key}.dim", table.dim, f"in {library} queries have the width of the model, {dim}")
+            raise unsupported(f"{key}.dim", table.dim, f"in {library} queries have the width of the model, {dim}")
     _, own, cross = (table.num_heads for table in tables.values())
     if own != cross:
         why = f"{library} uses that of decoder.self_attention, {own}"
-        raise _unsupported("decoder.cross_attention.num_heads", cross, why)
-
-
-def _unsupported(key: str, value: object, why: str) -> UsageError:
-    return UsageError(key, f"the run was trained with {value!r}, but {why}", "use --engine torch for this run")
+        raise unsupported("decoder.cross_attention.num_heads", cross, why)
 
 
 def attention_tables(config: Config) -> dict[str, AttentionSettings]:

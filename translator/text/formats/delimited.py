@@ -48,7 +48,7 @@ def read_csv(path: Path, limit: LineLimit, languages: Languages) -> Iterator[Row
 
 def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
     """Return the delimiter that divides most rows into the same number of fields, and the share of those rows."""
-    csv.field_size_limit(sum(map(len, lines), 1))
+    usual_limit = csv.field_size_limit(sum(map(len, lines), 1))
     shares = []
     for delimiter in _DELIMITERS:
         widths = Counter[int]()
@@ -59,5 +59,6 @@ def find_delimiter(lines: Sequence[str]) -> tuple[str, float]:
             widths[1] += 1
         most = max((count for width, count in widths.items() if width > 1), default=0)
         shares.append(most / max(widths.total(), 1))
+    csv.field_size_limit(usual_limit)
     best = max(range(len(_DELIMITERS)), key=shares.__getitem__)
     return _DELIMITERS[best], shares[best]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from translator.errors import DataError, MachineError, UsageError
+from translator.errors import DataError, MachineError, UsageError, first_line
 from translator.settings import Settings
 from translator.text.formats.table import Row, unnested
 
@@ -47,15 +47,15 @@ def read_hub(hub: HubSettings, name: str) -> HubSplit:
     try:
         rows = datasets.load_dataset(hub.name, hub.configuration, split=name, revision=revision)
     except (OSError, ConnectionError) as error:
-        raise MachineError(hub.name, f"cannot be loaded ({_first_line(error)})", _LOCAL_ADVICE) from error
+        raise MachineError(hub.name, f"cannot be loaded ({first_line(error)})", _LOCAL_ADVICE) from error
     except RuntimeError as error:
         raise UsageError(hub.name, "needs code to be loaded, which is not supported", _LOCAL_ADVICE) from error
     except datasets.exceptions.DatasetsError as error:
         cause = error.__cause__ or error
         kind = MachineError if isinstance(cause, OSError) else DataError
-        raise kind(hub.name, f"cannot be read ({_first_line(cause)})", _LOCAL_ADVICE) from error
+        raise kind(hub.name, f"cannot be read ({first_line(cause)})", _LOCAL_ADVICE) from error
     except (ValueError, KeyError) as error:
-        raise UsageError("corpus.hub", f"{hub.name}: {_first_line(error)}", "check configuration and split") from error
+        raise UsageError("corpus.hub", f"{hub.name}: {first_line(error)}", "check configuration and split") from error
     return HubSplit(enumerate(map(unnested, rows), 1), f"{hub.name}:{name}", revision)
 
 
@@ -73,7 +73,3 @@ def _resolve_revision(name: str, revision: str | None) -> str | None:
     except Exception as error:  # the hub client raises many different exceptions without a network
         found = f"cannot reach the Hugging Face hub ({type(error).__name__})"
         raise MachineError(name, found, _LOCAL_ADVICE) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
