@@ -6,6 +6,8 @@ INSTALLED = .venv/.installed
 # Options for pip. On a machine without a GPU, the CPU build of torch is smaller:
 #   make demo PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_OPTIONS ?=
+# Tests run side by side, as many as the machine has cores.
+SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist worksteal
 # Arguments of a benchmark: make bench BENCH="--repeats 3"
 BENCH ?=
 
@@ -37,7 +39,7 @@ story: install
 	$(BIN)/translator story
 
 test: install
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 # Kill training at random moments, damage run folders, translate random strings; about a quarter of an hour.
 test-long: install
@@ -67,7 +69,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 format: install
 	$(BIN)/ruff format .

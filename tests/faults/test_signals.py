@@ -60,7 +60,7 @@ def test_c02_ctrl_c_on_a_terminal_saves_and_gives_the_cursor_back(runs: Training
 def test_c09_a_terminal_that_closes_loses_nothing(
     runs: TrainingRuns, tmp_path: Path, handler: signal.Handlers, code: int
 ) -> None:
-    steps = "training.steps=120"
+    steps = "training.steps=40"
     words = [sys.executable, "-m", "translator", *arguments("transformer", tmp_path / "run", steps)]
     pid, terminal = pty.fork()
     if pid == 0:
