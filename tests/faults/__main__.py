@@ -42,7 +42,10 @@ class Rows:
 def main() -> int:
     """Run the tests, print the table and return the exit code."""
     rows = Rows()
-    pytest.main([str(FOLDER), "--numprocesses", "2", "--dist", "worksteal", "--no-header", "--tb=short", *sys.argv[1:]], plugins=[rows])
+    pytest.main(
+        [str(FOLDER), "--numprocesses", "2", "--dist", "worksteal", "--no-header", "--tb=short", *sys.argv[1:]],
+        plugins=[rows],
+    )
     lines = (FOLDER / "catalogue.txt").read_text(encoding="utf-8").splitlines()
     titles = dict(line.split(" ", 1) for line in lines)
     states = {row: rows.state(row) for row in titles}
