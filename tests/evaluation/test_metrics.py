@@ -100,6 +100,17 @@ def test_text_in_the_form_of_another_program_is_reported() -> None:
     assert "1 of 1 translations with SentencePiece marks" in warning
 
 
+def test_tokenised_translations_are_reported_once_and_without_the_advice_of_the_library(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tokenized, plain = ["ein Hund ."] * 100, ["ein Hund."] * 900
+    (warning,) = notices([*tokenized, *plain], [["ein Hund."] * 1000])
+    assert warning.startswith("100 of 1,000 translations end in a full stop after a space, as tokenised text does; ")
+    assert notices([*tokenized[1:], *plain], [["ein Hund."] * 999]) == []
+    bleu(tokenized, [["ein Hund."] * 100])
+    assert caplog.records == []
+
+
 def test_translations_that_sometimes_match_nothing_still_have_an_interval() -> None:
     references = [f"der Satz Nummer {n} ist ganz und gar gut" for n in range(12)]
     hypotheses = [references[0], *("x" for _ in range(11))]

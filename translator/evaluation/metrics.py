@@ -18,6 +18,8 @@ from translator.text.visible import LINE_ENDS
 from translator.text.words import is_unspaced
 
 _BOOTSTRAP_SAMPLES = 1000
+_TOKENIZED_SHARE = 0.1
+"""Share of the translations from which a separate full stop at the end is reported."""
 References: TypeAlias = Sequence[Sequence[str]]
 """Reference translations of a test set: for each human translator, a list with all sentences."""
 
@@ -54,7 +56,10 @@ def make_bleu(
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU(lowercase=lowercase, effective_order=effective_order, tokenize=tokenizer, references=references)
+    # `force` silences a warning about tokenised text in every call; `notices` gives it once.
+    return BLEU(
+        lowercase=lowercase, force=True, tokenize=tokenizer, effective_order=effective_order, references=references
+    )
 
 
 def make_chrf(*, lowercase: bool = False, references: References | None = None) -> Any:
@@ -193,6 +198,12 @@ def notices(hypotheses: Sequence[str], references: References) -> list[str]:
         )
     if empty := sum(not reference.strip() for reference in lines):
         warnings.append(f"{empty} reference lines are empty")
+    num_tokenized = sum(line.endswith(" .") for line in hypotheses)
+    if num_tokenized >= _TOKENIZED_SHARE * len(hypotheses) > 0:
+        warnings.append(
+            f"{num_tokenized:,} of {len(hypotheses):,} translations end in a full stop after a space, as tokenised text does; "
+            "scores are comparable only with those of plain text"
+        )
     return [*warnings, *form_warnings(hypotheses, "translations"), *form_warnings(lines, "references")]
 
 
