@@ -60,7 +60,7 @@ def parse_attention(
 
 
 class ViewRequest(NamedTuple):
-    """What is shown of the attention, as the options say."""
+    """Which attention to show, as the options say."""
 
     kind: str | None
     layer: str | None

@@ -16,7 +16,7 @@ _SETTING = re.compile(r"\[\w+\]|\w+(\.\w+)+")
 
 
 class Command(TyperCommand):
-    """A command whose options occur at most once; those that are lists with different values, `--set` with different keys.
+    """A command that rejects an option given twice, or a list option with the same value twice, or `--set` with the same key.
 
     Its help lists the options by their `rich_help_panel`, as plain text.
     """
@@ -58,7 +58,7 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def _with_run_as_argument(self, args: list[str]) -> list[str]:
-        """Return the words with `--run NAME` as NAME, for commands whose argument is a run."""
+        """Return the words with `--run NAME` replaced by NAME, for commands whose argument is a run."""
         if not any(parameter.param_type_name == "argument" and parameter.metavar == "RUN" for parameter in self.params):
             return args
         # Words after -- are arguments, even if they look like options.
@@ -95,7 +95,7 @@ def _culprit(error: TranslatorError, overrides: Sequence[str]) -> str | None:
 
 
 def _plain(names: str, text: str) -> tuple[str, str]:
-    """Return a line of the help without the parentheses of Typer around defaults and its names of Python types."""
+    """Return a line of the help without Typer's parentheses around defaults and its names of Python types."""
     # [default: (the demo)] becomes [default: the demo].
     text = re.sub(r"\[default: \((.*?)\)(?=[];])", r"[default: \1", text)
     names = re.sub(r"(--\S+) <path>", r"\1 PATH", names)

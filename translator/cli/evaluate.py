@@ -201,7 +201,7 @@ def _evaluate_run(
     allows_leaked: bool,
     drops_leaked: bool,
 ) -> "Results":
-    """Translate a test set and score the translations; write them, and the attention, to files if wanted."""
+    """Translate a test set and score the translations; write translations and attention to the files that were given."""
     from translator.jobs.compare.evaluate import all_leaked_lines, evaluate_first, evaluate_run
     from translator.jobs.compare.tables import evaluation_results
 
@@ -240,7 +240,7 @@ def _evaluate_run(
 
 
 def _open_viewer(search: _Search, wanted: _Attention) -> "AttentionViewer | None":
-    """Return the viewer of the attention that is wanted, or None if none is."""
+    """Return the viewer of the attention that the options ask for, or None."""
     if not wanted.request and not wanted.alignments:
         return None
     from translator.jobs.translate.load import load

@@ -103,7 +103,7 @@ def line_writer(output: Path | None) -> Iterator[Callable[[str], None]]:
 
 
 def write_lines(output: Path, lines: Iterable[str]) -> None:
-    """Write a file of these lines."""
+    """Write the lines to a file."""
     with line_writer(output) as write:
         for line in lines:
             write(line)

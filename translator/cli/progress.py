@@ -31,7 +31,7 @@ class _Bar(Protocol):
 
 
 class _TerminalBar:
-    """A bar in the last row of a terminal; without a total it moves to and fro and disappears at the end."""
+    """A bar in the last row of a terminal; without a total it moves back and forth and disappears at the end."""
 
     def __init__(self, total: int | None, completed: int, text: str = "") -> None:
         from rich.console import Console
@@ -65,7 +65,7 @@ class _TerminalBar:
 
 
 class _NotebookBar:
-    """A bar in the output of a notebook cell, drawn again in place; needs no widgets."""
+    """A bar in the output of a notebook cell, redrawn in place without widgets."""
 
     def __init__(self, total: int, completed: int) -> None:
         from IPython.display import display
@@ -98,7 +98,7 @@ class Display:
     """Messages on standard error, and on a terminal what is being done."""
 
     def __init__(self, name: str = "") -> None:
-        """`name` says what is worked on, if there are several such things."""
+        """`name` tells several runs apart; texts about progress begin with it."""
         self.name = f"{name}: " if name else ""
         self.bar: _Bar | None = None
 

@@ -31,7 +31,7 @@ _LATEX_RULES = """\
 
 
 def choose_format(name: str | None, *, json: bool = False) -> str:
-    """Return the form in which results are printed. Raises UsageError for an unknown one, and if --json contradicts it."""
+    """Return the name of the output format. Raises UsageError if it is unknown or contradicts --json."""
     if json and name not in (None, "json"):
         raise UsageError("--json", f"given together with --format {name}", "give one of them")
     if name is not None and name not in FORMATS:
@@ -45,7 +45,7 @@ def render(results: Results, form: str) -> str:
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], max_width: int | None = None) -> list[str]:
-    """Return the lines of a table, with numbers on the right of their columns.
+    """Return the lines of a table, with columns of numbers aligned right.
 
     A table that is wider than `max_width` is cut into blocks of columns, each with the headings of the rows.
     """
@@ -136,7 +136,7 @@ def _csv(results: Results) -> str:
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, object]:
-    """Return nested records as one: `scores.BLEU.value`. A record in a list has the name that is its first value."""
+    """Flatten nested records: `scores.BLEU.value`. A record in a list is named by its first value."""
     flat: dict[str, object] = {}
     for name, value in record.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):

@@ -65,7 +65,7 @@ NO_DIFFERENCE = Difference(0.0, 0.0, 0.0, 1.0)
 
 
 class Gap(NamedTuple):
-    """A sentence that two systems translate differently well."""
+    """A sentence whose translations by two systems have different scores."""
 
     number: int  # from 1
     best: float  # sentence BLEU of the best system's translation

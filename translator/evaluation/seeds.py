@@ -86,7 +86,7 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Difference:
 
 
 def t_tails(t: float, freedom: float) -> float:
-    """Return the probability that Student's t is further from zero than this, on either side.
+    """Return the two-sided tail probability of Student's t.
 
     Substituting t = sqrt(freedom) tan(a) turns the density into cos(a) ** (freedom - 1) on the finite interval from 0 to
     pi/2, which the midpoint rule integrates; the normalising constant cancels.
@@ -111,7 +111,7 @@ def t_quantile(tails: float, freedom: float) -> float:
 
 
 def verdict_over_seeds(result: OverSeeds) -> str:
-    """Return in one sentence which config is better and by how much, or that the data do not tell."""
+    """Return in one sentence which config is better and by how much, or that the data cannot tell."""
     best = result.configs[result.best]
     second = max((config for config in result.configs if config is not best), key=lambda config: config.mean)
     test = second.difference

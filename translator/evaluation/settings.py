@@ -37,7 +37,7 @@ class BleuTokenizer(NamedTuple):
 
 
 def common_tokenizer(several: Sequence[tuple[EvaluationSettings, str]]) -> BleuTokenizer:
-    """Return one tokenizer for runs with these settings and target languages: theirs or, if they differ, the language's.
+    """Return one tokenizer for runs with these settings and target languages: their own or, if they differ, the language's.
 
     The order of the runs does not matter.
     """

@@ -46,7 +46,7 @@ class Point(NamedTuple):
 
 
 class Curve:
-    """The measurements of one curve. Whenever there are too many points, each pair of neighbours is replaced by its mean."""
+    """The measurements of one curve. When there are too many points, each pair of neighbours is replaced by its mean."""
 
     def __init__(self, best: Callable[..., Any], max_points: int = 2048) -> None:
         self._best, self._max_points = best, max_points  # an even number

@@ -105,7 +105,7 @@ class _Layout(NamedTuple):
 
 
 def _draw_figure(sheets: Sequence[Sheet], caption: str) -> "Figure":
-    """Draw all sheets with square cells, everything smaller if they would exceed the largest picture."""
+    """Draw all sheets with square cells, scaled down if they would exceed the largest picture."""
     from matplotlib.figure import Figure
 
     layouts = [_Layout.of(sheet) for sheet in sheets]
@@ -136,7 +136,7 @@ def _draw_figure(sheets: Sequence[Sheet], caption: str) -> "Figure":
 
 
 def _draw_map(axes: "Axes", heat_map: HeatMap, font: float, *, has_rows: bool) -> None:
-    """Draw one map. The source words are above it and read upwards; `has_rows` is whether the others are beside it."""
+    """Draw one map. The source words are above it and read upwards; with `has_rows`, the target words are beside it."""
     rows, columns = heat_map.rows if has_rows else [""] * len(heat_map.rows), heat_map.columns
     axes.imshow(heat_map.weight, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
     axes.set_title(heat_map.title, fontsize=font, loc="left", pad=font / 2)

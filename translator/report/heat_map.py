@@ -73,7 +73,7 @@ class Sheet(NamedTuple):
         return [*lines, "", *wrap(_LEGEND, width), *wrap(caption, width)] if caption else lines
 
     def balanced(self, fitting: int) -> int:
-        """Return the number of maps per row if `fitting` fit side by side: as few rows as possible, about equally long."""
+        """Return the number of maps per row, of which `fitting` fit side by side: few rows, about equally long."""
         num_rows = -(-self.per_row // max(min(fitting, self.per_row), 1))
         return -(-self.per_row // num_rows)
 

@@ -22,7 +22,7 @@ _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u20
 
 
 def render(template: str, page: object, data: object, *, scripts: Sequence[str] = (), connects: bool = False) -> str:
-    """Return the page that a template of this folder makes of `page`; its scripts, if any, read `data`.
+    """Render a template of this folder with `page`; the scripts of the page, if any, read `data`.
 
     Only with `connects` may they send requests, to the server that the page came from.
     """

@@ -121,7 +121,7 @@ class RunFolder(NamedTuple):
 
     @property
     def is_finished(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training has finished."""
         return (self.path / FINISHED).is_file()
 
     @property
@@ -134,7 +134,7 @@ class RunFolder(NamedTuple):
 
     @property
     def written_at(self) -> float:
-        """When the journal, or the record if there is none yet, was last written, in seconds since 1970."""
+        """When the journal, or without one the record, was last written, in seconds since 1970."""
         journal = self.path / JOURNAL
         return (journal if journal.exists() else self.path / RECORD).stat().st_mtime
 

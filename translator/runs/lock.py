@@ -70,7 +70,7 @@ class RunLock:
             os.close(before)
 
     def close(self) -> None:
-        """Release the lock, if it was taken, and remove folders that were created for it and stayed empty.
+        """Release the lock, if it was taken, and remove folders that were created for it and are still empty.
 
         The run folder goes first: until the lock file is released, no other process acquires it.
         """

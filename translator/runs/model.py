@@ -27,7 +27,7 @@ def build_model(config: Config, vocabularies: Vocabularies, *, ops: Ops) -> AnyM
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Skips the functions that only give new tensors their values; for them, torch would import its compiler, in a second."""
+    """Skips the functions that only fill new tensors; torch would import its compiler for them, which takes a second."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

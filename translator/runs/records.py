@@ -80,7 +80,7 @@ class AlignedLayer(Record):
 
 
 class ValidationPairs(HeldOutPairs):
-    """The same for the validation pairs, and how well the tokenizer covers them."""
+    """What was found in the validation pairs, and how well the tokenizer covers them."""
 
     unknown_share: float  # share of their tokens that are unknown or single bytes
     aligned_layer: AlignedLayer | None = None  # in the record of a packed run, which has no pairs to find it with

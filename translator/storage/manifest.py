@@ -37,7 +37,7 @@ class _Manifest(BaseModel):
 
 
 def write_manifest(folder: Path) -> None:
-    """Record every file that is in a folder now."""
+    """Record every file in a folder."""
     parts = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():

@@ -42,7 +42,7 @@ class WordCounts:
         self._waiting: list[pyarrow.Array] = []
 
     def add(self, lines: Iterable[str]) -> None:
-        """Count the words of these lines too."""
+        """Add the words of these lines to the counts."""
         self._waiting.append(_split_at_spaces(spaced(" ".join(lines))))
         if len(self._waiting) == _BLOCKS_TOGETHER:
             self.total()

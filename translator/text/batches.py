@@ -195,7 +195,7 @@ class TokenBatches:
         return [batches[index] for index in generator.permutation(len(batches))]
 
     def _drawn(self, generator: np.random.Generator) -> int | NDArray[np.int64]:
-        """Return the numbers of the pairs in an epoch, a pair as often as it occurs; all of them if there are no weights."""
+        """Return the numbers of the pairs in an epoch, each as often as it occurs, or how many there are if each occurs once."""
         num_pairs = self.pairs.num_pairs
         if self.weight_P is None:
             return num_pairs
@@ -236,7 +236,7 @@ def rows_above(num_rows: int) -> int:
 
 
 def _row_multiple(num_rows: int) -> int:
-    """Return the power of two that row counts from n to 2n around `num_rows` are multiples of."""
+    """Return the power of two whose multiples are the row counts near `num_rows`."""
     # Of this power of two, n to 2n has ROW_COUNTS_PER_OCTAVE multiples.
     return 1 << max(num_rows.bit_length() - ROW_COUNTS_PER_OCTAVE.bit_length(), 0)
 

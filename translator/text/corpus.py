@@ -19,7 +19,7 @@ class Block(NamedTuple):
 
 
 def next_number(index: int) -> int:
-    """Return the line of a pair in a file with one pair per line; `index` counts from 0, lines from 1."""
+    """Return the line number of a pair in a file with one pair per line; `index` counts from 0, lines from 1."""
     return index + 1
 
 

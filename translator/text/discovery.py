@@ -97,7 +97,7 @@ def discover(paths: Sequence[Path], wanted: Wanted) -> Found:
 
 
 def corpus_name(path: Path, found: Found) -> str:
-    """Return a name for runs on a corpus, such as `sheet-en-de`: of the file, or of its folder if that says more."""
+    """Return a name for runs on a corpus, such as `sheet-en-de`, after its file or, if that says more, its folder."""
     path = path.resolve()
     label = _label(path.name, Wanted(found["source_language"], found["target_language"]))
     name = path.name if path.is_dir() else (label[0] if label else uncompressed_name(path.name)).split(".")[0]
@@ -179,7 +179,7 @@ def _in_table(folder: Path, splits: Mapping[Split, str], wanted: Wanted) -> Foun
 
 
 def _languages_in(name: str) -> list[str]:
-    """Return the languages that the name of a table tells, such as `corpus.en-fr.tsv` or, of translations, `fra.txt`."""
+    """Return the languages in the name of a table: of `corpus.en-fr.tsv` both, of `fra.txt` the default source and French."""
     pairs = re.findall(r"(?<![^\W_])([a-z]{2,3})[-_]([a-z]{2,3})(?![^\W_])", name.casefold())
     if pair := next((pair for pair in pairs if all(map(is_known, pair))), None):
         return list(map(tag_of, pair))

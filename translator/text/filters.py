@@ -77,7 +77,7 @@ class Finding(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Numbers of pairs read, skipped by each rule, and kept. Duplicates and identical sides are among the kept."""
+    """Numbers of pairs read, skipped by each rule, and kept. Pairs kept include duplicates and pairs with identical sides."""
 
     read: int
     blank: int
@@ -198,7 +198,7 @@ class PairFilter:
         )
 
     def _checked_hashes(self, rules: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64], int]:
-        """Complete the findings, and return the hashes of both sides and the words of a long source.
+        """Complete the findings, and return the hashes of both sides and the length of a long source in words.
 
         The other statistics are dropped, since they are large.
         """

@@ -50,7 +50,7 @@ def _count_words(data: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def _marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return 256 times the sum of each line's digits, each hashed, plus the last byte if it is punctuation."""
+    """Return, for each line, 256 times the sum of its hashed digits, plus its last byte if that is punctuation."""
     places = np.flatnonzero(data - ord("0") < 10)  # bytes below "0" wrap around to large numbers
     line = np.searchsorted(ends, places) - 1
     sums = np.bincount(line, _DIGIT_HASHES[data[places] - ord("0")], minlength=len(ends) - 1)

@@ -8,7 +8,7 @@ _MAX_LISTED = 5
 
 
 def advice_for_missing(path: Path, names: list[str] | None = None) -> str:
-    """Return what the user may have meant by a path where there is no file; `names` are the files to consider."""
+    """Return advice for a path where there is no file: what may have been meant. `names` are the files to consider."""
     folder = path.parent
     if names is None and not folder.is_dir():
         existing = next(parent for parent in (*folder.parents, Path()) if parent.is_dir())

@@ -6,7 +6,7 @@ _MAX_MARKS = 255
 
 
 def nfc(text: str) -> str:
-    """Return lines in normal form C. A line with more than 255 combining marks in a row, which no language has, is not changed.
+    """Return lines in normal form C. A line with more than 255 combining marks in a row, as in no language, is left unchanged.
 
     Normalisation sorts the marks in quadratic time: a line of a megabyte could take minutes.
     """

@@ -166,7 +166,7 @@ def is_archive(path: Path) -> bool:
 
 
 def kind_of_zip(path: Path) -> str:
-    """Return the file inside a zip archive that tells its kind: a key of `_ZIP_KINDS`, "" for a plain archive."""
+    """Return the name of the file that identifies the kind of a zip archive: a key of `_ZIP_KINDS`, "" for a plain archive."""
     names = file_names(path) if is_archive(path) else []
     return next((name for name in _ZIP_KINDS if name in names), "")
 

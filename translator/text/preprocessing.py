@@ -38,7 +38,7 @@ def find_forms(lines: Sequence[str], text: str | None = None) -> list[Form]:
 
 
 def form_warnings(lines: Sequence[str], name: str) -> list[str]:
-    """Return a warning for each form that 1 % of the lines or more are in, with an example."""
+    """Return a warning with an example for each form that 1 % of the lines or more have."""
     warnings = []
     for what, indices in find_forms(lines):
         if len(indices) >= MIN_SHARE * len(lines):

@@ -72,12 +72,12 @@ class Protection:
         return self._replace(source, replacement), self._replace(target, replacement)
 
     def mask_like(self, source: str, text: str) -> str:
-        """Return a text with the slots that its source has, in place of the strings that stand in the source too."""
+        """Return a text with the slots of its source in place of the strings that the source contains too."""
         slot_of = self._slot_of(self.find(source))
         return self._replace(text, lambda string: slot_of.get(string, string)) if self.slots else text
 
     def cut(self, line: str, split: Callable[[str], Iterable[str]]) -> list[str]:
-        """Return the parts into which `split` cuts a line, where no protected string is cut."""
+        """Split a line with `split`, but never inside a protected string."""
         strings = iter(self.find(line))
         return [_SLOT.sub(lambda _: next(strings), part) for part in split(self.mask(line))]
 
@@ -129,7 +129,7 @@ class Protection:
 
 
 class ProtectedPairs(NamedTuple):
-    """What training pairs have to learn from about protected strings."""
+    """How many training pairs show where protected strings stand."""
 
     num_slots: int  # the most that at least ten pairs have, at least one
     num_pairs: int  # with a protected string on both sides

@@ -83,7 +83,7 @@ def _advice_for_bytes(file: str, content: bytes) -> str:
 
 
 def bounded_lines(readline: Callable[[int], bytes], max_bytes: int = _USUAL_LIMIT.max_bytes) -> Iterator[bytes]:
-    """Yield lines with their ends; of a line over `max_bytes`, only as much as `decode_lines` needs to see that.
+    """Yield lines with their ends; a line over `max_bytes` is cut, but so that `decode_lines` still sees that it is too long.
 
     `readline(size)` returns the rest of the line, but at most `size` bytes.
     """

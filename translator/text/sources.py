@@ -38,7 +38,7 @@ _WITHOUT = {
 
 
 class CorpusSource(Settings):
-    """A corpus of `corpus.sources`; what is not given is as in [corpus]."""
+    """A corpus of `corpus.sources`; settings that are not given are those of [corpus]."""
 
     folder: Path = Field(Path(), description="folder of the files; in a config file, relative to that file")
     weight: float = Field(1.0, gt=0, le=1000, description="how often each pair occurs in an epoch, on average")
@@ -145,7 +145,7 @@ def open_files(settings: CorpusSettings, split: Split) -> Stream:
 
 
 def _references(target: Path) -> list[Path]:
-    """Return the files of the reference translations: `test.de`, or `test.de.0`, `test.de.1` and so on, or from 1."""
+    """Return the files of the reference translations: `test.de`, or `test.de.0`, `test.de.1` and so on, from 0 or from 1."""
 
     def numbered(first: int) -> list[Path]:
         return [*takewhile(is_there, (_find(Path(f"{target}.{number}")) for number in count(first)))]
@@ -242,7 +242,7 @@ def read_labels(settings: CorpusSettings, split: Split, suffix: str, *, num_pair
 
 
 def _find(path: Path, suffixes: Sequence[str] = ()) -> Path:
-    """Return the first file that exists: the path itself, with a suffix, or compressed; if none does, the usual one."""
+    """Return the first file that exists: the path itself, with a suffix, or compressed; else the usual name."""
     names = [path, *(Path(f"{path}{suffix}") for suffix in suffixes)]
     compressed = [Path(f"{name}{suffix}") for name in names for suffix in COMPRESSED_SUFFIXES]
     return next(filter(is_there, [*names, *compressed]), names[min(1, len(names) - 1)])

@@ -47,7 +47,7 @@ def write_pairs(blocks: Iterable[Block], tokenizer: Tokenizer, folder: Path) -> 
 
 
 def append_pairs(folder: Path, other: Path) -> int:
-    """Add the pairs of another folder, which were encoded with the same tokenizer, and return how many they are."""
+    """Append the pairs of another folder, encoded with the same tokenizer, and return their number."""
     for part in PARTS:
         with (folder / part).open("ab") as file, (other / part).open("rb") as more:
             shutil.copyfileobj(more, file)

@@ -30,7 +30,7 @@ WordT = TypeVar("WordT")
 
 
 class Segmenter(ABC, Generic[WordT]):
-    """Draws segmentations of words that are given by the ids of their best segmentation, and remembers what it computed."""
+    """Draws segmentations of words, which are given as the ids of their best segmentation, and caches what it computes."""
 
     def __init__(self, processor: Any) -> None:
         """Read the vocabulary of a SentencePiece processor."""
@@ -93,7 +93,7 @@ class Segmenter(ABC, Generic[WordT]):
 
 
 class _Word(NamedTuple):
-    """A word before any merge, and after all."""
+    """A word before the first merge, and after all merges."""
 
     symbols: list[int]
     ranks: list[int]  # of the merge of each symbol with the next one, _NO_MERGE if there is none

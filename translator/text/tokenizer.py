@@ -52,7 +52,7 @@ class Tokenizer:
     """The tokenizers of both languages. Every sentence ends in EOS; special tokens are never read from text."""
 
     def __init__(self, source_model: bytes, target_model: bytes, settings: TokenizerSettings | None = None) -> None:
-        """Load two SentencePiece models. What is protected if they have slots is read from the settings."""
+        """Load two SentencePiece models. If they have slots, the settings say which strings are protected."""
         from sentencepiece import SentencePieceProcessor
 
         self.models = (source_model, target_model)

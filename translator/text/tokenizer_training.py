@@ -101,7 +101,7 @@ def train_tokenizer(
 
 
 def _protection(corpus: Corpus, settings: TokenizerSettings, notify: Callable[[str], None]) -> Protection:
-    """Return what the settings protect, with as many slots as these pairs suffice for."""
+    """Return the protection that the settings ask for, with as many slots as these pairs can train."""
     pairs = zip(corpus.source, corpus.target, strict=True)
     num_slots, num_pairs, num_others = ProtectedPairs.of(pairs, settings.keep, settings.keep_patterns)
     others = f"; in {num_others:,} pairs the sides have different ones, which are trained as text" if num_others else ""

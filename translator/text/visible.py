@@ -14,7 +14,7 @@ LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u202
 
 
 def visible(text: str) -> str:
-    r"""Escape control characters, as `\x1b`, so that a terminal shows them instead of obeying them."""
+    r"""Escape control characters, such as `\x1b`, so that a terminal shows them instead of obeying them."""
     return CONTROL.sub(
         lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else f"\\u{ord(match[0]):04x}", text
     )

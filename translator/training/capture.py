@@ -80,7 +80,7 @@ class CapturedUpdates:
         return self._capture(rows) if len(self.graphs) < MAX_GRAPHS else None
 
     def _capture(self, rows: StaticRows) -> Tensor | None:
-        """Record and replay the first update of a shape and check the result; if it is wrong, return None and restore all."""
+        """Record and replay the first update of a shape. If the result is wrong, restore everything and return None."""
         rows = StaticRows(rows.number_B.clone(), rows.shape)
         restore_random = random_state(self.device)
         # Uncaptured, with the draws that the replay will repeat.

@@ -152,7 +152,7 @@ def _read_record(folder: Path) -> CheckpointRecord:
 
 
 def parameters_of(model: nn.Module) -> dict[str, Tensor]:
-    """Return every parameter once; tied ones have the first of their names."""
+    """Return every parameter once; a tied parameter has the first of its names."""
     return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
 
 
@@ -250,7 +250,7 @@ def _find_misfit(folder: Path, layout: Layout | None) -> str | None:
 
 
 def by_bleu(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
-    """Return the checkpoints that were due and have a score, the best last; equal ones by chrF, then the newest last."""
+    """Return the checkpoints that were due and have a score, the best last; ties are broken by chrF, then by step."""
     scored = (checkpoint for checkpoint in checkpoints if checkpoint.bleu is not None and not checkpoint.in_passing)
     return sorted(scored, key=lambda checkpoint: (checkpoint.bleu or 0.0, checkpoint.chrf or 0.0, checkpoint.step))
 
@@ -267,7 +267,7 @@ def existing(checkpoints: Iterable[Checkpoint], warn: Callable[[str], None]) -> 
 
 
 def undamaged(checkpoints: Iterable[Checkpoint], warn: Callable[[str], None]) -> list[Checkpoint]:
-    """Return the checkpoints whose parameters are as they were written. Each of the others is reported to `warn`."""
+    """Return the checkpoints whose parameters are as they were written. All others are reported to `warn`."""
     kept = []
     for checkpoint in checkpoints:
         if reason := find_damage(checkpoint.path, MODEL, unread=(OPTIMIZER,)):

@@ -29,7 +29,7 @@ _READERS: dict[str, TypeAdapter[JournalEvent]] = {
 
 
 class Journal:
-    """An open journal; use it as a context manager. If it is not kept, it accepts events and drops them.
+    """An open journal, used as a context manager. If `is_kept` is false, events are dropped.
 
     Training does not depend on its journal. If the disk refuses an event, `warn` is called, and the event waits in memory until
     it can be written. If the file was deleted or replaced, it is written again; if it was shortened, `warn` is told.
@@ -74,7 +74,7 @@ class Journal:
         return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
     def _write_waiting(self, descriptor: int) -> None:
-        """Write all events that wait, or none of them."""
+        """Write all waiting events, or none."""
         try:
             with write_errors(self._path):
                 if not _has_name(descriptor, self._path):
@@ -204,7 +204,7 @@ def read_journal(path: Path) -> JournalContent:
 
 
 def truncate_after(path: Path, step: int, validated_step: int) -> None:
-    """Remove the updates after a step and the validations after another one, because training resumes from there."""
+    """Remove the updates after `step` and the validations after `validated_step`, because training resumes from there."""
     events, is_torn = read_journal(path)
     kept = [event for event in events if event.step <= (validated_step if isinstance(event, Validation) else step)]
     if len(kept) < len(events) or is_torn:

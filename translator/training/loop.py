@@ -184,12 +184,12 @@ def mean_cross_entropy(objective: Objective, batches: Iterator[Batch]) -> float:
 
 
 def perplexity(cross_entropy: float) -> float:
-    """Return exp(cross_entropy): the model is as uncertain as between this many equally probable tokens."""
+    """Return exp(cross_entropy), the number of equally probable tokens among which the model would be equally uncertain."""
     return math.inf if cross_entropy > 700 else math.exp(cross_entropy)  # exp(710) is too large for a float
 
 
 def average_parameters(checkpoints: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of each parameter over several checkpoints, summed in fp64; of integers, such as a seed, the last."""
+    """Return the mean of each parameter over several checkpoints, summed in fp64; integers, such as a seed, are from the last."""
     return {
         name: torch.stack([parameters[name].double() for parameters in checkpoints]).mean(0).to(last.dtype)
         if last.is_floating_point()

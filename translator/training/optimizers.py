@@ -97,7 +97,7 @@ def _fused(
 
 
 class Together(_uncompiled(torch.optim.Optimizer)):  # type: ignore[misc]
-    """Several optimizers, each for some of the parameters, which are numbered through in `state_dict`."""
+    """Several optimizers, each for some of the parameters, which `state_dict` numbers consecutively."""
 
     def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
         self.parts = parts

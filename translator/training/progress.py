@@ -118,7 +118,7 @@ def count_update(report: Report, progress: Progress) -> str | None:
 
 
 def count_validation(progress: Progress, cross_entropy: float, bleu: float, chrf: float = 0.0) -> bool:
-    """Count a validation; returns whether it is the best so far, which one without a finite cross-entropy never is.
+    """Count a validation; returns whether it is the best so far, never if its cross-entropy is not finite.
 
     Equal BLEU, such as 0 at the start, is decided by chrF, and equal chrF by the cross-entropy.
     """

@@ -105,7 +105,7 @@ class TrainingSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _prefer_epochs(cls, table: Any) -> Any:
-        """Leave out the steps if epochs are given: how many steps these are is known only with the tokens of the corpus."""
+        """Drop the steps if epochs are given: the number of steps then follows from the corpus."""
         has_epochs = isinstance(table, dict) and table.get("epochs") is not None
         return {key: value for key, value in table.items() if key != "steps"} if has_epochs else table
 

@@ -61,7 +61,7 @@ class CorpusUpdates:
         self._static_epoch: tuple[int, list[StaticRows]] = (-1, [])
 
     def choose_directions(self, *, both: bool) -> None:
-        """Take the following updates from the pairs in both directions, or in one."""
+        """Use the pairs in both directions, or in one, for the following updates."""
         pairs = self._both_directions if both else self._one_direction
         if self.pairs is not pairs:
             self.pairs = self.batches.pairs = pairs
@@ -96,7 +96,7 @@ class CorpusUpdates:
         return int(pairs.target.lengths(numbers).sum())
 
     def _pairs(self, epoch: int, position: int) -> tuple[EncodedPairs, NDArray[np.int64]]:
-        """Return pairs, and the numbers among them of the sentences of an update. The last sampled ones are cached."""
+        """Return the pairs that contain an update, and the numbers of its sentences among them. The last sample is cached."""
         sentences = self.epoch(epoch)[position]
         if self.sampler is None:
             return self.pairs, sentences
@@ -114,7 +114,7 @@ class CorpusUpdates:
 
 
 def static_share(batch: Batch) -> Share:
-    """Return an update of one static batch. Its tokens are counted on the device: a captured update keeps no number."""
+    """Return an update of one static batch. Its tokens are counted on the device, so that each replay counts its own."""
     return Share([batch], 0 if batch.counts_M is None else batch.counts_M.sum())
 
 

@@ -156,7 +156,7 @@ def _common_decoding(runs: Sequence[RunFolder]) -> DecodingSettings:
 
 
 def with_seeds(comparison: Comparison, configs: Sequence[str]) -> Comparison:
-    """Judge a comparison by the means over the seeds of each config; the runs of a config are adjacent."""
+    """Add a comparison of the means over seeds, which decides the verdict; the runs of a config are adjacent."""
     seeds = over_seeds(
         configs,
         [row.evaluation.scores[0].value for row in comparison.rows],

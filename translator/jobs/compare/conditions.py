@@ -59,7 +59,7 @@ def unequal_conditions(runs: Sequence[RunFolder], *, decoding: bool) -> list[Con
 
 
 def settings_of(run: RunFolder) -> dict[str, object]:
-    """Return all settings of a run; those of [training] as they were at its end, if it has finished."""
+    """Return all settings of a run; if it has finished, [training] is as it was at the end."""
     config = run.config()
     return flatten(config.model_copy(update={"training": run.finish_record().training}) if run.is_finished else config)
 

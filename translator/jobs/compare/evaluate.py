@@ -116,7 +116,7 @@ class Scores(NamedTuple):
 def score(
     hypotheses: list[str], test: HeldOut, tokenizer: BleuTokenizer, counts: Mapping[str, int] | None = None
 ) -> Scores:
-    """Score translations of a test set, whose sources may be missing; `counts` are those of words in training."""
+    """Score translations of a test set, whose sources may be missing; `counts` are word counts of the training data."""
     references, name = test.references, tokenizer.name
     return Scores(
         score_all(hypotheses, references, tokenizer=name),
@@ -187,7 +187,7 @@ def all_leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
 
 
 def leaked_lines(run: RunFolder, test: HeldOut) -> list[int]:
-    """Return the numbers, from 1, of the test pairs that are also training pairs, with any of their references.
+    """Return the numbers, from 1, of the test pairs that are training pairs with any of their references.
 
     Returns none for a packed run. Raises ModelError if the run's hashes of its training pairs are missing or damaged.
     """

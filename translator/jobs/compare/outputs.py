@@ -15,7 +15,7 @@ _UNSPACED = "the references have no spaces between words: name BLEU's tokenizer,
 
 
 class Output(NamedTuple):
-    """The translations of a system, scored."""
+    """The scores of a system's translations."""
 
     system: str
     scored: Scores
@@ -55,7 +55,7 @@ def score_outputs(
 
 
 def output_notices(hypotheses: Sequence[Lines], outputs: Sequence[Output]) -> list[str]:
-    """Return what makes the scores misleading, each once."""
+    """Return warnings about what makes the scores misleading, each once."""
     empty = [(place, sum(not line.strip() for line in lines), len(lines)) for place, lines in hypotheses]
     found = [f"{place}: {count:,} of {total:,} lines are empty" for place, count, total in empty if count]
     return list(dict.fromkeys([*found, *(notice for output in outputs for notice in output.scored.notices)]))

@@ -60,7 +60,7 @@ def evaluation_results(evaluation: Evaluation, first: Evaluation | None = None) 
 
 
 def _evaluation_notes(evaluation: Evaluation) -> list[str]:
-    """Return a warning if test pairs are training pairs, and what translating has cost."""
+    """Return a warning if test pairs are training pairs, and the time that translating took."""
     num_sentences, seconds = len(evaluation.best), evaluation.seconds
     speed = f"{num_sentences:,} sentences in {seconds:.1f} s, {num_sentences / max(seconds, 1e-9):.0f} per second"
     return [*([leak_notice(evaluation.leaked, num_sentences)] if evaluation.leaked else []), speed]

@@ -37,7 +37,7 @@ class PlannedRun(NamedTuple):
 
 
 def plan_runs(path: Path, root: Path, *, num_seeds: int = 1) -> list[PlannedRun]:
-    """Return the runs of a config below `root` with its own seed and the next ones, each seed in its own folder."""
+    """Return the runs of a config, below `root`: one per seed, counted up from the config's own."""
     config = load_config(path)
     planned = [PlannedRun(path, (), config, RunFolder(root / path.stem))]
     for seed in range(config.training.seed + 1, config.training.seed + num_seeds):

@@ -28,7 +28,7 @@ def train_command(
 
 
 def run_commands(commands: Mapping[str, Sequence[str]], *, num_processes: int, notify: Callable[[str], None]) -> None:
-    """Run the commands, named for messages, at most `num_processes` of them at once, and wait for all.
+    """Run the commands, at most `num_processes` at once, and wait for all. The keys name them in messages.
 
     With several processes, each line that a command writes to standard error goes to `notify` with the name before it;
     a single process at a time shares our standard error. If a signal arrives or a command fails, the running commands

@@ -27,7 +27,7 @@ class Tuning(NamedTuple):
 
     @property
     def best(self) -> float:
-        """The value with the highest BLEU, the first of equal ones."""
+        """The value with the highest BLEU, the first if several are equal."""
         return max(self.bleu, key=self.bleu.__getitem__)
 
 

@@ -85,7 +85,7 @@ def _ids(tokens: list[str]) -> dict[str, int]:
 
 
 def _vocab_size(tokenizer: Tokenizer) -> int:
-    """Return the size of the one vocabulary that Pegasus has; the smaller of two is filled up."""
+    """Return the size of the only vocabulary that Pegasus has; the smaller of our two is filled up."""
     return max(tokenizer.source_size, tokenizer.target_size)
 
 
@@ -189,7 +189,7 @@ def _parameters(config: Config, model: Transformer, vocab_size: int) -> Iterator
 
 
 def _embeddings(settings: TransformerSettings, embeddings: Embeddings) -> dict[str, Tensor]:
-    """Return the matrices over the vocabulary; Marian has the shared one only if there is no other, Pegasus always."""
+    """Return the matrices over the vocabulary. Pegasus always has a shared one, Marian only if there is no other."""
     matrices: dict[str, Tensor] = {"model.shared.weight": embeddings.target_VD}
     if settings.tied_embeddings == "all":
         return matrices

@@ -222,7 +222,7 @@ class AttentionViewer:
         return found
 
     def _with_strings(self, attention_map: AttentionMap, source: str, num_read: int) -> AttentionMap:
-        """Return a map whose words show protected strings instead of slots, of which the model has read `num_read`."""
+        """Return a map with protected strings in place of slots; the model has read the last `num_read` slots of the source."""
         protection = self._translator.tokenizer.protection
         read, written = (
             words._replace(words=protection.fill(words.words, source, num_read)[0])

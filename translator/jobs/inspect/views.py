@@ -57,7 +57,7 @@ class View(NamedTuple):
 
 
 def views_of(shapes: Mapping[str, tuple[int, int]], kind: str, layer: Choice, head: Choice) -> list[View]:
-    """Return the views that a user chose of a model, whose kinds of attention have these numbers of layers and heads.
+    """Return the chosen views of a model; `shapes` has the numbers of layers and heads of each of its kinds of attention.
 
     A layer that is not chosen is all of them, and a head that is not chosen is the average. Raises UsageError for what the
     model does not have.

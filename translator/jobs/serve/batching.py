@@ -23,7 +23,7 @@ _MAX_SENTENCES = 128
 
 
 class Answer(NamedTuple):
-    """The translations of one sentence, best first, and where the model attended for the best one, if asked for."""
+    """The translations of one sentence, best first, and the attention of the best one if it was asked for."""
 
     source: str
     candidates: list[Candidate]
@@ -48,7 +48,7 @@ class BatchCounts:
 
 @dataclass
 class Batcher:
-    """Collects requests and translates them; `run` must be running meanwhile."""
+    """Collects requests and translates them while `run` is running."""
 
     translator: Translator
     viewer: AttentionViewer | None
@@ -108,7 +108,7 @@ class Batcher:
         return jobs
 
     def _translate(self, jobs: Sequence[_Job]) -> list[list[Answer] | Exception]:
-        """Return the answers to each request. If a batch fails, each request is tried alone, so that one harms no other."""
+        """Return the answers to each request. If a batch fails, its requests are tried one by one, so that none harms another."""
         try:
             return list(self._translate_together(jobs)) if jobs else []
         except Exception as error:  # raised again where its client waits

@@ -59,7 +59,7 @@ def score_on_test_set(run: RunFolder, *, device: torch.device) -> Evaluation | N
 
 
 def public_config(run: RunFolder) -> Config:
-    """Return the config without names of files, folders and other runs; a data set of the Hugging Face hub stays named."""
+    """Return the config without names of files, folders and other runs; a data set of the Hugging Face hub keeps its name."""
     config, default, named = run.config(), CorpusSettings(), ("train", "validation", "columns")
     corpus: dict[str, object] = {name: getattr(default, name) for name in named}
     corpus["test"] = "test" if config.corpus.test else None

@@ -86,7 +86,7 @@ def page_of(comparison: Comparison, curves: Sequence[Curves], attention: Sequenc
 
 
 def _score_tables(comparison: Comparison) -> list[Table]:
-    """Return the tables of scores; the last has a note with all that is needed to repeat them."""
+    """Return the tables of scores; the note of the last one says how to repeat them."""
     *tables, scores = score_tables(comparison)
     how = f"{len(comparison.test.target):,} sentences, {comparison.decoding.summary}; {scores.note}"
     signatures = (f"{score.metric}: {score.signature}" for score in comparison.rows[0].evaluation.scores)
@@ -109,7 +109,7 @@ def _group_charts(comparison: Comparison) -> list[Chart]:
 
 
 def _by_difference(scores: Sequence[Sequence[float]]) -> list[int]:
-    """Return the indices of the sentences as the page lists them at first: where the runs, or run and reference, differ most."""
+    """Return the sentences in the first order of the page: those where the runs, or run and reference, differ most come first."""
     # Negative differences, so that the largest one is sorted first.
     key = scores[0] if len(scores) == 1 else np.min(scores, 0) - np.max(scores, 0)
     return [int(number) for number in np.argsort(key, kind="stable")]

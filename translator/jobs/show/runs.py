@@ -19,7 +19,7 @@ _SUFFIX = re.compile(r"-(?:[0-9a-f]{8}|seed\d+)$")
 
 
 class RunSummary(NamedTuple):
-    """What a list of runs says about one of them."""
+    """A line of the list of runs."""
 
     name: str
     state: str

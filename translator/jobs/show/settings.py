@@ -21,7 +21,7 @@ _REGISTRIES: dict[str, Mapping[str, object]] = {"architecture": MODELS, "mechani
 
 
 class Setting(NamedTuple):
-    """What a user may know about a setting."""
+    """What a user needs to know about a setting."""
 
     key: str  # such as training.steps
     values: str
@@ -51,7 +51,7 @@ def all_settings() -> list[Setting]:
 
 
 def _condition(setting: Setting, pairs: list[tuple[str, str]]) -> str:
-    """Return the settings with which a setting exists, if it does not always; `pairs` are architectures and mechanisms."""
+    """Return the settings that a setting depends on, or ""; `pairs` are its architectures and mechanisms."""
     architectures, mechanisms = (dict.fromkeys(names) for names in zip(*pairs, strict=True))
     parts = []
     if len(architectures) < len(MODELS):

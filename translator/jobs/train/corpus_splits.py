@@ -13,7 +13,7 @@ from translator.text.sources import CorpusSettings, open_split, read_split
 
 
 class CorpusSplits(NamedTuple):
-    """What was found in the training pairs, and the other splits."""
+    """The result of filtering the training pairs, and the other splits."""
 
     filtered: FilterResult
     train: Stream  # has been read

@@ -7,7 +7,7 @@ from translator.training.progress import Progress, Report, Validation
 
 
 class TrainingObserver(Protocol):
-    """Is called as training proceeds, always from the process that trains."""
+    """Called as training proceeds, always from the process that trains."""
 
     def notify(self, text: str) -> None:
         """Show one line of information."""

@@ -55,7 +55,7 @@ def choose_parameters(
     score_of: Callable[[dict[str, Tensor]], float],
     notify: Callable[[str], None],
 ) -> FinalParameters:
-    """Return the best checkpoint, the average of several, or the moving average: what has the highest validation BLEU."""
+    """Return the best checkpoint, the average of several, or the moving average, whichever has the highest validation BLEU."""
     best = (by_bleu(checkpoints) or checkpoints)[-1]
     single = FinalParameters(f"step {best.step}", read_parameters(best.path / MODEL), best.bleu)
     if settings.average_of == "best":

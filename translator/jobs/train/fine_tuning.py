@@ -72,7 +72,7 @@ def initial_parameters(config: Config, tokenizer: Tokenizer) -> dict[str, torch.
 
 
 def learned_before(config: Config) -> Learned:
-    """Return what the first run of a config has learned from."""
+    """Return what a run with this config inherits from its first run."""
     if (first := first_run(config)) is None:
         return Learned(np.empty(0, np.uint64), frozenset(), Counter())
     counts = Counter(load_counts(first.path / COUNTS) or {})

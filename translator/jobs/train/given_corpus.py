@@ -10,7 +10,7 @@ from translator.text.formats.columns import Key
 
 
 class GivenCorpus(NamedTuple):
-    """What the options say."""
+    """The corpus that the options name."""
 
     overrides: Sequence[str] = ()  # as --set takes them
     named: Sequence[str] = ()  # those of them that the name of the run does not show

@@ -182,7 +182,7 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
 
 
 def _with_room_for_characters(settings: TokenizerSettings, sample: Corpus, notify: Notify) -> TokenizerSettings:
-    """Return the settings with a vocabulary that holds all characters, and as many longer tokens, of scripts with many."""
+    """Return the settings with a vocabulary that holds all characters, even of Chinese, and as many longer tokens."""
     num_characters = len(set().union(*sample.source, *sample.target))
     needed = 2 * num_characters + _BYTE_TOKENS
     if needed <= settings.vocab_size:

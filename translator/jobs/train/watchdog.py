@@ -62,7 +62,7 @@ def _resumption(saved_step: int) -> str:
 
 @contextmanager
 def grace(seconds: float) -> Iterator[None]:
-    """Set another grace period while the block runs."""
+    """Change the grace period while the block runs."""
     before = _shared.grace_seconds
     set_grace(seconds)
     try:

@@ -14,7 +14,7 @@ from translator.text.sentences import join_sentences
 
 
 class WordConfidence(NamedTuple):
-    """A word of a translation, and the probability that the model gives it after the source and the words before it."""
+    """A word of a translation, and its probability given the source and the words before it."""
 
     word: str
     confidence: float
@@ -41,7 +41,7 @@ def sentence_record(source: str, candidates: Sequence[Candidate]) -> dict[str, o
 
 
 def word_confidences(tokens: Sequence[str], log_probs: Sequence[float]) -> tuple[WordConfidence, ...]:
-    """Return the confidence in each word that tokens spell, the end token aside: the product over the tokens of the word."""
+    """Return the confidence in each word, the product over its tokens; the end token is left out."""
     words = Words.of(tokens)
     probabilities = np.exp(np.bincount(words.word_of_token, log_probs))[: words.num_words].round(6).tolist()
     return tuple(map(WordConfidence, words.words, probabilities))
@@ -57,7 +57,7 @@ def by_consensus(candidates: list[Candidate], settings: DecodingSettings) -> lis
 
 
 def combined(sentences: list[list[Candidate]], num_best: int, language: str) -> list[Candidate]:
-    """Return the best translations of a line: the combinations of those of its sentences with the highest total score.
+    """Return the best translations of a line: combinations of translations of its sentences, by total score.
 
     `language` is that of the translations.
     """

@@ -46,7 +46,7 @@ def with_options(settings: DecodingSettings, options: Mapping[str, object]) -> D
 
 
 def take_tokenizer(overrides: Sequence[str]) -> tuple[list[str], EvaluationSettings]:
-    """Return the overrides without `evaluation.tokenizer=NAME`, and the settings that these make."""
+    """Split off `evaluation.tokenizer=NAME`: return the other overrides, and the evaluation settings."""
     rest = [override for override in overrides if not override.startswith("evaluation.")]
     taken, tables = [override for override in overrides if override not in rest], {"evaluation": dict[str, object]()}
     for override in taken:

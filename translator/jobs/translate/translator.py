@@ -97,7 +97,7 @@ class Translator:
         num_best: int | None = None,
         **options: Unpack[TranslateOptions],
     ) -> str | list[str] | list[list[str]]:
-        """Return the translation of a text, or a list with that of each text. A blank text has an empty translation.
+        """Return the translation of a text, or of each text in a list. A blank text has an empty translation.
 
         With `num_best`, each translation is replaced by the list of that many different ones, best first. `settings` are the
         run's own by default, and keyword arguments with the names of [decoding] change them for this call. Translations start
@@ -251,7 +251,7 @@ class Translator:
         return self._with_words(sentences, sources, candidates) if with_words else candidates
 
     def _prefix_ids(self, source: str, prefix: str) -> list[int]:
-        """Return the tokens of a text with which the translation of a source starts."""
+        """Return the tokens of a prefix, with which the translation of a source starts."""
         masked = self.tokenizer.protection.mask_like(source, _one_line(prefix))
         return self.tokenizer.encode_target([masked])[0][:-1]  # without EOS
 
@@ -285,5 +285,5 @@ class Translator:
 
 
 def _one_line(text: str) -> str:
-    """Return a text with spaces for its line ends, and without spaces at both ends."""
+    """Return a text with line ends replaced by spaces, and stripped."""
     return text.replace("\n", " ").strip()

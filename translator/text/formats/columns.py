@@ -106,7 +106,7 @@ def _named(columns: Sequence[Column], is_side: Callable[[str, int], bool]) -> tu
 
 
 def _by_script(columns: Sequence[Column], languages: Languages) -> tuple[Column, Column] | None:
-    """Return the only columns in the scripts of the languages, or None; without names, since these say more."""
+    """Return the only columns in the scripts of the languages, or None, also if columns are named, since names say more."""
     if any(column.name and language_of(column.name) for column in columns):
         return None
     expected, found = map(usual_script, languages), [script_of(column.texts) for column in columns]

@@ -44,7 +44,7 @@ def _read_lines(path: Path, limit: LineLimit) -> Iterator[tuple[int, Any]]:
 
 
 def _read_array(path: Path, limit: LineLimit) -> Iterator[tuple[int, Any]]:
-    """Yield the elements of one array, of which only the next one is in memory."""
+    """Yield the elements of an array, with only one of them in memory at a time."""
     decoder, max_characters = json.JSONDecoder(), 4 * limit.max_bytes + _CHUNK_BYTES
     with explain_errors(path), open_binary(path) as stream:
         chunks = codecs.iterdecode(iter(partial(stream.read, _CHUNK_BYTES), b""), "utf-8-sig")

@@ -115,7 +115,7 @@ def as_text(field: Any) -> str:
 
 
 def named_languages(rows: Iterator[Row], place: str, layout: Layout) -> list[str]:
-    """Return the languages that the columns are named after, in their order; if columns are given, of these."""
+    """Return the languages that the given columns, or all, are named after, in their order."""
     head = _read_head(rows)
     columns = columns_of(head, _find_header(head, layout))
     if layout.columns:

@@ -99,7 +99,7 @@ def tmx_languages(path: Path) -> list[str]:
 
 
 def _read_units(path: Path, limit: LineLimit) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the texts of each unit; of a text that is too long, only the beginning."""
+    """Yield the line and the texts of each unit; a text that is too long is cut."""
     parsed = _Units(path, limit.max_bytes)
     with explain_errors(path), open_binary(path) as stream:
         for content in chain(iter(partial(stream.read, _CHUNK_BYTES), b""), [b""]):
