@@ -16,7 +16,7 @@ from translator.models.interface import AnyModel
 from translator.text.tokenizer import BOS, EOS, FIRST_SLOT, PAD, UNK
 
 SUPPRESSED = [PAD, UNK, BOS]
-"""Tokens that are never generated. UNK is among them: byte fallback spells every character, so a model never needs UNK."""
+"""Tokens that are never generated. UNK is among them: with byte fallback, which spells every character, no model needs it."""
 
 Prefixes: TypeAlias = Sequence[Sequence[int]]
 """The tokens that the translation of each sentence must start with; empty if no sentence has any."""
