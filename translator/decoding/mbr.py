@@ -64,6 +64,7 @@ def chrf() -> Compare:
                 num_orders += 1
         if not precision:
             return 0.0
+        # Precision and recall are still sums over the orders: F of sums is num_orders times F of means.
         return 100 * (1 + _BETA**2) * precision * recall / (_BETA**2 * precision + recall) / num_orders
 
     return compare

@@ -53,6 +53,7 @@ class Ensemble(Model[tuple[Any, ...], EnsembleState]):
     def __init__(self, members: Sequence[AnyModel]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        # A ModuleList forgets the type of its modules.
         self._members = tuple(members)
         self.num_slots = members[0].num_slots
 

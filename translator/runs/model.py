@@ -1,4 +1,4 @@
-"""The model that a config describes, and whether a parameter file can be its own, which the header of the file tells."""
+"""The model that a config describes, and whether a parameter file fits it, which the header of the file tells."""
 
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class _WithoutValues(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        # `mul` scales random values, which are not drawn.
         if func in (Tensor.normal_, Tensor.uniform_, Tensor.mul):
             return args[0]
         if func is torch.randint:

@@ -180,6 +180,7 @@ def _in_table(folder: Path, splits: Mapping[Split, str], wanted: Wanted) -> Foun
 
 def _languages_in(name: str) -> list[str]:
     """Return the languages in the name of a table: of `corpus.en-fr.tsv` both, of `fra.txt` the default source and French."""
+    # A language ends where letters and digits end; \b would not end it at "_".
     pairs = re.findall(r"(?<![^\W_])([a-z]{2,3})[-_]([a-z]{2,3})(?![^\W_])", name.casefold())
     if pair := next((pair for pair in pairs if all(map(is_known, pair))), None):
         return list(map(tag_of, pair))
@@ -232,6 +233,7 @@ def _without_number(name: str) -> str:
 
 def _is_table(name: str) -> bool:
     suffix = PurePosixPath(uncompressed_name(name)).suffix.lower()
+    # Most .txt files are plain text; only their content shows columns.
     return any(suffix in table.suffixes for table in TABLES.values()) and suffix != ".txt"
 
 

@@ -15,10 +15,10 @@ from pydantic import Field
 from translator.errors import DataError, UsageError
 from translator.settings import NameIn, Settings
 from translator.text.corpus import Block, Corpus, Split, Stream
+from translator.text.formats.aligned_files import paired_lines
 from translator.text.formats.delimited import read_csv, read_tsv
 from translator.text.formats.hub import HubSettings, read_hub
 from translator.text.formats.json_rows import read_json
-from translator.text.formats.lines import paired_lines
 from translator.text.formats.parquet import read_parquet
 from translator.text.formats.spreadsheet import read_xlsx
 from translator.text.formats.table import Layout, Reader, open_table
@@ -245,7 +245,8 @@ def _find(path: Path, suffixes: Sequence[str] = ()) -> Path:
     """Return the first file that exists: the path itself, with a suffix, or compressed; else the usual name."""
     names = [path, *(Path(f"{path}{suffix}") for suffix in suffixes)]
     compressed = [Path(f"{name}{suffix}") for name in names for suffix in COMPRESSED_SUFFIXES]
-    return next(filter(is_there, [*names, *compressed]), names[min(1, len(names) - 1)])
+    # The usual name has the first suffix; text files have none.
+    return next(filter(is_there, [*names, *compressed]), names[1] if suffixes else path)
 
 
 def _require_files(settings: CorpusSettings, split: Split, **sides: Path) -> None:

@@ -13,8 +13,8 @@ from translator.text.subword_sampling import SubwordSampler
 from translator.training.processes import Processes
 from translator.training.settings import TrainingSettings
 
-_RESIDENT_FRACTION = 4
-"""The corpus is kept on a GPU if it takes at most a quarter of the free memory there."""
+_RESIDENT_FRACTION = 0.25
+"""The corpus is kept on a GPU if it takes at most this fraction of the free memory there."""
 
 
 class Share(NamedTuple):
@@ -57,7 +57,8 @@ class CorpusUpdates:
         self.static: StaticBatches | None = None
         self.sampler = sampler
         self._sampled: tuple[tuple[int, int], EncodedPairs] | None = None
-        self.order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
+        # The number of an epoch and its updates; -1: none.
+        self._order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         self._static_epoch: tuple[int, list[StaticRows]] = (-1, [])
 
     def choose_directions(self, *, both: bool) -> None:
@@ -65,13 +66,13 @@ class CorpusUpdates:
         pairs = self._both_directions if both else self._one_direction
         if self.pairs is not pairs:
             self.pairs = self.batches.pairs = pairs
-            self.order, self._sampled = (-1, []), None
+            self._order, self._sampled = (-1, []), None
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
         """Return the sentence numbers of each update of an epoch; the last result is cached."""
-        if self.order[0] != number:
-            self.order = number, self.batches.epoch(number)
-        return self.order[1]
+        if self._order[0] != number:
+            self._order = number, self.batches.epoch(number)
+        return self._order[1]
 
     def num_updates(self, epoch: int) -> int:
         return len(self.epoch(epoch))
@@ -124,4 +125,4 @@ def _resident(pairs: EncodedPairs, device: torch.device) -> EncodedPairs:
         return pairs
     free_bytes, _ = torch.cuda.mem_get_info(device)
     # Four bytes per token on a device.
-    return pairs.to(device) if 4 * pairs.num_tokens * _RESIDENT_FRACTION <= free_bytes else pairs
+    return pairs.to(device) if 4 * pairs.num_tokens <= _RESIDENT_FRACTION * free_bytes else pairs

@@ -14,6 +14,7 @@ class Stop(BaseException):
     """Unwind the stack because a signal asked to. Subclasses BaseException so that `except Exception` does not catch it."""
 
     def __init__(self, number: int) -> None:
+        # Shells report a process that a signal ended by 128 + its number.
         self.number, self.exit_code = number, 128 + number
 
 

@@ -103,6 +103,7 @@ def _find_parameters(run: RunFolder, name: str | None, notify: Callable[[str], N
         advice = "wait for its first checkpoint, or resume it with `translator train`"
         raise ModelError(str(run.path), "its training has not finished, and it has no checkpoint", advice)
     if name is None:
+        # The best; the latest if none has a score.
         chosen = (by_bleu(checkpoints) or checkpoints)[-1]
         score = "" if chosen.bleu is None else f", validation BLEU {chosen.bleu:.2f}"
         notify(

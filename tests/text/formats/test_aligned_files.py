@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translator.errors import DataError
-from translator.text.formats.lines import paired_lines
+from translator.text.formats.aligned_files import paired_lines
 from translator.text.reader import LineLimit
 
 
