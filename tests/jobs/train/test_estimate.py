@@ -60,11 +60,14 @@ def test_the_memory_is_estimated_to_a_factor_of_one_and_a_half(
     assert measured / 1.5 < training_memory(chosen.training, model) / 1e6 < measured * 1.5
 
 
-def test_an_update_larger_than_the_corpus_needs_no_more_memory_than_the_corpus(corpus: Path) -> None:
-    usual, large, larger = (
-        estimated(corpus, f"training.batch_tokens={tokens}")[0].split()[-4] for tokens in (64, 10**6, 10**9)
-    )
-    assert float(usual) <= float(large) == float(larger) < 1.5 * float(usual)
+def test_no_update_is_larger_than_the_corpus_or_a_pool_of_sentences(corpus: Path) -> None:
+    def memory(batch_tokens: int, pool_sentences: int) -> float:
+        sizes = f"training.batch_tokens={batch_tokens}", f"training.pool_sentences={pool_sentences}"
+        return float(estimated(corpus, *sizes, "model.feed_forward_dim=20000")[0].split()[-4])
+
+    whole = memory(10**6, 1000)
+    assert memory(64, 1000) < whole == memory(10**9, 1000)
+    assert memory(10**9, 20) < whole / 2
 
 
 def test_the_estimate_is_one_line() -> None:

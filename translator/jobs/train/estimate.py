@@ -58,7 +58,7 @@ def estimate(settings: TrainingSettings, updates: CorpusUpdates, model: AnyModel
     # Attention is left out: it costs little at these lengths.
     work = _FLOPS_PER_PARAMETER * count_parameters(model) * num_tokens * epochs
     seconds = work / (_EFFICIENCY * _product_speed(updates.device) * updates.processes.size)
-    memory = training_memory(settings, model, max_tokens=_longer_sides(updates.pairs) / share)
+    memory = training_memory(settings, model, max_tokens=_max_tokens(updates.pairs, settings, share))
     return Estimate(steps, epochs, seconds, memory)
 
 
@@ -74,9 +74,10 @@ def training_memory(settings: TrainingSettings, model: AnyModel, *, max_tokens: 
     return _BASE_BYTES + _BYTES_PER_PARAMETER * count_parameters(model) + _BYTES_PER_VALUE * num_values
 
 
-def _longer_sides(pairs: EncodedPairs) -> int:
-    """Return the number of tokens of the corpus, counting the longer side of each pair."""
-    return int(np.maximum(*(np.diff(side.offsets) for side in pairs)).sum())
+def _max_tokens(pairs: EncodedPairs, settings: TrainingSettings, share: float) -> float:
+    """Return the tokens of a whole pool, counting the longer side of each pair: no update has more."""
+    mean_length = float(np.maximum(*(np.diff(side.offsets) for side in pairs)).mean())
+    return mean_length * min(pairs.num_pairs / share, settings.pool_sentences)
 
 
 def dry_run(config: Config, run: RunFolder, *, device: torch.device, notify: Notify) -> str:
