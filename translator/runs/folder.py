@@ -218,6 +218,7 @@ class RunFolder(NamedTuple):
         try:
             config, sizes = self.config(), self.record().vocab_sizes
             hashes = {recorded_hash(self.path, name) for name in _TOKENIZERS}
+            # A joint vocabulary is written twice, once for each side.
             vocabularies = Vocabularies(sizes.source, sizes.target, is_joint=len(hashes) == 1)
             check_parameters(self.final / MODEL, config, vocabularies)
         except ModelError as error:

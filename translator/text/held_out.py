@@ -47,6 +47,7 @@ def choose_held_out(
     key, count = key[first], np.bincount(label)[first]
     code = np.zeros(len(label), np.uint8)
     room = [size] * len(splits)
+    # Components fill one split after the other; one larger than a tenth of a split is trained on.
     for index in key.argsort():
         split = next((split for split, free in enumerate(room) if free), None)
         if split is None:

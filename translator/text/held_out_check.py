@@ -16,6 +16,7 @@ def looks_swapped(train: Corpus, other: Corpus) -> bool:
     """Return whether the words of each side of `other` occur mostly on the opposite side of the training pairs."""
     vocabularies = [set(split_words(" ".join(side[:_SWAP_SAMPLE_LINES]))) for side in (train.source, train.target)]
     sides = [split_words(" ".join(side[:_SWAP_SAMPLE_LINES])) for side in (other.source, other.target)]
+    # share[i][j]: how many words of side i of `other` occur on side j of the training pairs, as a fraction.
     share = [
         [sum(word in vocabulary for word in side) / max(len(side), 1) for vocabulary in vocabularies] for side in sides
     ]

@@ -28,6 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
 def address_of(listener: socket.socket) -> str:
     """Return the address of the page."""
     host, port, *_ = listener.getsockname()
+    # An IPv6 address stands in brackets in a URL.
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
