@@ -16,8 +16,8 @@ ROUNDING = "on a CPU rounded to a multiple of 1/256 unless ops.fast is false"
 def byte_dropout(x: Tensor, probability: float) -> Tensor:
     """Apply dropout with the probability rounded to a multiple of 1/256, and a scale that keeps the mean exactly.
 
-    A probability of 0.1 becomes 26/256 = 0.1016, and one of at most 1/512 becomes 0.
-    On a CPU the library draws one Bernoulli variable at a time; drawing eight bytes at a time is more than 10 times as fast.
+    A probability of 0.1 becomes 26/256 = 0.1016, and one of at most 1/512 becomes 0. On a CPU the library draws one Bernoulli
+    variable at a time; drawing eight bytes at a time is more than 10 times as fast.
     """
     threshold = threshold_of(probability)  # a byte below it drops its element
     # The mask has the type of x, so that the product converts nothing, and is computed in place.

@@ -1,9 +1,9 @@
 """Atomic writes of single files.
 
-The content goes to a temporary file beside the target, then to the disk (fsync), and only then a rename gives it the name
-of the target: a reader finds the old version or the new one, never a part. The order matters because a
-file system may record the rename before the content; after a power failure the name would then lead to an empty file. A
-last fsync, of the folder, makes the rename itself durable.
+The content goes to a temporary file beside the target, then to the disk (fsync), and only then a rename gives it the name of
+the target: a reader finds the old version or the new one, never a part. The order matters because a file system may record the
+rename before the content; after a power failure the name would then lead to an empty file. A last fsync, of the folder, makes
+the rename itself durable.
 """
 
 import errno

@@ -3,8 +3,8 @@
 Python's own line reading also cuts at CR, and `str.splitlines` at NEL and U+2028. Here they stay inside the line, except for a
 CR before the LF, which is removed.
 
-Reading takes bounded memory for any content: of a line longer than its `LineLimit` only a part is ever
-held. `opening.py` decompresses files within limits.
+Reading takes bounded memory for any content: of a line longer than its `LineLimit` only a part is ever held. `opening.py`
+decompresses files within limits.
 """
 
 import shlex

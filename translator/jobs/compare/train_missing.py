@@ -57,8 +57,8 @@ def train_missing(
     """Train the planned runs that are not finished; with several processes, side by side.
 
     `open_observer` takes the name of what is trained. By default a CPU trains one run after the other in this process, and a
-    GPU as many as its free memory should hold.
-    Raises UsageError if a finished run was trained with different settings than its config has.
+    GPU as many as its free memory should hold. Raises UsageError if a finished run was trained with settings other than those
+    of its config.
     """
     missing = {}
     for plan in planned:

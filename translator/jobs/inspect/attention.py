@@ -1,9 +1,9 @@
 """Attention of translations between words: cross-attention from translation to source, and self-attention of both.
 
-The weights come from one pass of the model with the finished translation as decoder input. Row t belongs to the step
-that produces token t, whichever recurrent state is its query, so rows are never shifted. Source and translation end in
-EOS, which has its own column and row: it can be attended to, and it has to be produced. In self-attention of the decoder, the
-columns are the tokens that it has read: BOS and the translation, one place to the right.
+The weights come from one pass of the model with the finished translation as decoder input. Row t belongs to the step that
+produces token t, whichever recurrent state is its query, so rows are never shifted. Source and translation end in EOS, which has
+its own column and row: it can be attended to, and it has to be produced. In self-attention of the decoder, the columns are the
+tokens that it has read: BOS and the translation, one place to the right.
 """
 
 from collections.abc import Iterator, Sequence

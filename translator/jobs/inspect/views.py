@@ -1,7 +1,6 @@
 """Which attention weights of a model are shown: the kind of attention, its layers and its heads."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
 
 from torch import Tensor
@@ -89,8 +88,3 @@ def sheet_title(views: Sequence[View]) -> str:
     if first.num_heads > 1:
         parts.append(f"average of {first.num_heads} heads" if first.head is None else f"{first.num_heads} heads")
     return f"{', '.join(parts)} ({axes})"
-
-
-def by_kind(views: Sequence[View]) -> list[list[View]]:
-    """Return the views of each kind."""
-    return [list(same) for _, same in groupby(views, key=lambda view: view.kind)]

@@ -1,7 +1,7 @@
 """Sequence-level distillation (Kim and Rush 2016): a run also learns from a teacher's translations of its training sources.
 
-In the paper, these translations replace the references; here they are added to them.
-Data diversification (Nguyen et al. 2020) does this with several teachers; the guide to the commands has a recipe.
+In the paper, these translations replace the references; here they are added to them. Data diversification (Nguyen et al. 2020)
+does this with several teachers; the guide to the commands has a recipe.
 """
 
 from collections.abc import Callable, Iterable, Iterator

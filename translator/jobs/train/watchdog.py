@@ -93,10 +93,9 @@ def note_answering() -> bool:
 def supervise(work: Callable[[], None]) -> None:
     """Run `work` in a child process and answer signals for it. Call this before torch is imported.
 
-    The child returns once `work` is done, and continues after the call. The parent does not return:
-    it raises SystemExit with the child's exit code, or Unanswered, or MachineError if native code aborted the child, or dies
-    of the signal that killed the child.
-    `work` runs directly outside the main thread and where no process can be forked.
+    The child returns once `work` is done, and continues after the call. The parent does not return: it raises SystemExit with
+    the child's exit code, or Unanswered, or MachineError if native code aborted the child, or dies of the signal that killed
+    the child. Outside the main thread, and where no process can be forked, `work` runs in this process.
     """
     if not hasattr(os, "fork") or threading.current_thread() is not threading.main_thread():
         work()
