@@ -31,8 +31,8 @@ _READERS: dict[str, TypeAdapter[JournalEvent]] = {
 class Journal:
     """An open journal, used as a context manager. If `is_kept` is false, events are dropped.
 
-    Training does not depend on its journal. If the disk refuses an event, `warn` is called, and the event waits in memory until
-    it can be written. If the file was deleted or replaced, it is written again; if it was shortened, `warn` is told.
+    Training does not depend on its journal. If the disk refuses an event, the event waits in memory until it can be written. If
+    the file was deleted or replaced, it is written again. `warn` is told of both, and of a file that was shortened.
     """
 
     def __init__(self, path: Path, warn: Callable[[str], None], *, is_kept: bool = True) -> None:

@@ -108,7 +108,8 @@ def _accumulate_in_memory(objective: Objective, updates: CorpusUpdates, progress
                 raise MachineError(place, problem, f"{advice}; the last checkpoint is intact") from error
         objective.zero_grad()  # outside the handler: the exception refers to the tensors of the failed attempt
         restore_random()
-        progress.parts *= 2 if ran_out else 1
+        if ran_out:
+            progress.parts *= 2
 
 
 def random_state(device: torch.device) -> Callable[[], None]:

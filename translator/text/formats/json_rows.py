@@ -57,6 +57,7 @@ def _read_array(path: Path, limit: LineLimit) -> Iterator[tuple[int, Any]]:
             except (ValueError, RecursionError) as error:
                 if text.startswith("]", place):
                     break
+                # The element may go on in the next chunk.
                 chunk = next(chunks, "")
                 if not chunk or isinstance(error, RecursionError):
                     raise _not_json(path, line, error) from error

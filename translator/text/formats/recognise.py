@@ -13,7 +13,7 @@ from translator.text.reader import LineLimit, read_lines
 
 _HEAD_BYTES = 4096
 _HEAD_LINES = 200
-_MOST = 0.8  # of the lines that a delimiter must divide equally, so that a few damaged lines are reported by number
+_MOST = 0.8  # share of the lines that tabs must divide equally; the reader then reports the few that are damaged
 _JSON = re.compile(rb'\s*(\{\s*"|\[\s*[\[{"])')
 _GETTEXT = re.compile(rb'^msgid ".*\r?\n(".*\n)*msgstr "', re.MULTILINE)
 _MARKUP = re.compile(rb"[\xff\xfe\s]*<(\?xml|!doctype|html|tmx|xliff)\b", re.IGNORECASE)
