@@ -88,7 +88,8 @@ class Protection:
         """
         found = self.find(source)
         # Slots are numbered over the whole source, as in `mask`, even if only its end was read.
-        slot_of, read = self._slot_of(found), found[-num_read or len(found) :] if num_read is not None else found
+        # The last 0 of them are none, but found[-0:] would be all.
+        slot_of, read = self._slot_of(found), found if num_read is None else found[-num_read or len(found) :]
         waiting: dict[str, deque[str]] = {slot: deque() for slot in SLOTS}
         for string in read:
             waiting[slot_of[string]].append(string)
