@@ -32,7 +32,7 @@ def digest_of_a_new_process() -> bytes:
 
 
 def test_two_threads_may_use_vector_mathematics_first(record_property: Callable[[str, object], None]) -> None:
-    """Without the call in `configure_library`, about one process in 3,000 has other digits on a machine with MKL."""
+    """Without the call in `configure_library`, about one process in 2,000 has other digits on a machine with MKL."""
     digests = Counter(digest_of_a_new_process() for _ in range(PROCESSES))
     assert digests.total() == PROCESSES
     assert len(digests) == 1, digests
