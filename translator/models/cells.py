@@ -23,13 +23,13 @@ class Cell(nn.Module, ABC):
     all positions at once.
     """
 
-    library_class: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+    layer_class: ClassVar[type[nn.GRU] | type[nn.LSTM]]
     num_tensors: ClassVar[int]
     """How many tensors its state consists of."""
 
     def __init__(self, input_dim: int, feedback_dim: int, hidden_dim: int, *, ops: Ops) -> None:
         super().__init__()
-        self.recurrence = self.library_class(input_dim + feedback_dim, hidden_dim, batch_first=True)
+        self.recurrence = self.layer_class(input_dim + feedback_dim, hidden_dim, batch_first=True)
         self.input_dim, self.hidden_dim, self.ops = input_dim, hidden_dim, ops
 
     def run(self, input_BTD: Tensor, hidden: Hidden) -> Tensor:
@@ -61,7 +61,7 @@ class Cell(nn.Module, ABC):
 class GRUCell(Cell):
     """Gated recurrent unit (Cho et al. 2014), with the reset gate applied after the hidden product as in `nn.GRU`."""
 
-    library_class = nn.GRU
+    layer_class = nn.GRU
     num_tensors = 1
 
     @staticmethod
@@ -75,7 +75,7 @@ class GRUCell(Cell):
 class LSTMCell(Cell):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as `nn.LSTM`."""
 
-    library_class = nn.LSTM
+    layer_class = nn.LSTM
     num_tensors = 2
 
     @staticmethod

@@ -28,10 +28,10 @@ class Encoder(nn.Module):
         self.hidden_dim, self.residual = hidden_dim, residual
         # The library runs several layers at once if nothing happens between them.
         together = 1 if residual or layer_norm else num_layers
-        library_class = cell_class.library_class
-        self.recurrence = library_class(input_dim, hidden_dim, together, batch_first=True, bidirectional=True)
+        layer_class = cell_class.layer_class
+        self.recurrence = layer_class(input_dim, hidden_dim, together, batch_first=True, bidirectional=True)
         self.upper = nn.ModuleList(
-            library_class(2 * hidden_dim, hidden_dim, batch_first=True, bidirectional=True)
+            layer_class(2 * hidden_dim, hidden_dim, batch_first=True, bidirectional=True)
             for _ in range(num_layers - together)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(2 * hidden_dim) for _ in range(num_layers * layer_norm))

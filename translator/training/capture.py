@@ -156,7 +156,7 @@ class _CudaRecorder:
             with torch.cuda.graph(graph, pool=self.pool):
                 work()
         except RuntimeError:
-            # A recording that fails leaves its generator unable to draw outside recordings, so it gets another state.
+            # A failed recording leaves the generator unable to draw outside recordings, so its state is replaced.
             generator.graphsafe_set_state(before)
             raise
         finally:

@@ -32,7 +32,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 class Usage(NamedTuple):
     """How a model is used, which depends on the program that it was written for."""
 
-    library: str
+    package: str
     language: str
     example: str  # in that language; the run's name replaces NAME
 

@@ -26,13 +26,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def configure_library(device: torch.device, ops: Ops) -> None:
-    """Set torch's process-wide switches, before any of its threads starts.
+    """Set torch's process-wide switches, before torch starts any threads.
 
     On a GPU, products in TF32 are allowed where products are rounded anyway. cuDNN's attention is switched off: it compiles
     a kernel for every new shape, which takes about a second each.
     """
-    # Intel's MKL initialises exp, sin, cos and log on the first call of any of them. If two threads make that call at once,
-    # all four have other last digits in one of them, now and then, until the process ends.
+    # MKL initialises its vector functions (exp, sin, cos, log) on the first call. If two threads make that call at the same
+    # time, one thread occasionally computes different last digits until the process ends.
     torch.exp(torch.zeros(1))
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = ops.product_dtype == torch.bfloat16
