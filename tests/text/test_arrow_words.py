@@ -35,7 +35,10 @@ def test_words_are_counted_over_all_blocks(blocks: list[list[str]]) -> None:
     counts = WordCounts()
     for lines in blocks:
         counts.add(lines)
-    assert counts.total() == Counter(word for lines in blocks for word in spaced(" ".join(lines)).split(" "))
+    expected = Counter(word for lines in blocks for word in spaced(" ".join(lines)).split(" "))
+    counted = counts.total()
+    del counted[""], expected[""]  # between two spaces
+    assert counted == expected
 
 
 @pytest.mark.parametrize("num_blocks", [0, 1, arrow_words._BLOCKS_TOGETHER, 2 * arrow_words._BLOCKS_TOGETHER + 1])
@@ -56,12 +59,12 @@ def test_many_lines_are_encoded_as_each_is(blocks: list[list[str]]) -> None:
         assert encoder.encode(lines).tolist() == encoded(lines)
 
 
-@pytest.mark.parametrize("most", [1, 30, 10**6])
+@pytest.mark.parametrize("most", [1, 500, 10**6])
 @pytest.mark.parametrize("num_threads", [1, 4])
 def test_neither_forgetting_words_nor_other_threads_change_the_result(
     monkeypatch: pytest.MonkeyPatch, most: int, num_threads: int
 ) -> None:
-    monkeypatch.setattr(arrow_words, "_MAX_CACHED_TOKENS", most)
+    monkeypatch.setattr(arrow_words, "_MAX_CACHED_BYTES", most)
     blocks = [LINES[first : first + 5] for first in range(0, len(LINES), 3)]
     results = threaded_map(WordEncoder(PROCESSOR).encode, blocks, num_threads)
     assert [ids.tolist() for ids in results] == [encoded(block) for block in blocks]

@@ -18,7 +18,7 @@ def filtered(
     """Return (sources kept, result)."""
     pair_filter = PairFilter(settings or CorpusSettings(), ("a.en", "a.de"))
     parts = (rows[first : first + size] for first in range(0, len(rows), size))
-    blocks = (Block(*(list(side) for side in zip(*part, strict=True))) for part in parts)
+    blocks = (Block.of(*zip(*part, strict=True)) for part in parts)
     return [line for block in pair_filter.filter_all(blocks) for line in block.source], pair_filter.result()
 
 

@@ -106,16 +106,16 @@ def test_blocks_are_the_lines_of_the_file_normalised(lines: list[str], size: int
         expected = [unicodedata.normalize("NFC", line) for line in read_lines(path)]
         with closing(BlockReader(path)) as blocks:
             read: list[str] = []
-            while blocks.fill():
-                read += blocks.take(size)
+            while num_waiting := blocks.fill():
+                read += blocks.take(min(size, num_waiting))
             assert (read, blocks.num_lines) == (expected, len(expected))
 
 
 def read_blocks(path: Path, limit: LineLimit) -> list[str]:
     with closing(BlockReader(path, limit)) as blocks:
         lines: list[str] = []
-        while blocks.fill():
-            lines += blocks.take()
+        while num_waiting := blocks.fill():
+            lines += blocks.take(num_waiting)
         return lines
 
 

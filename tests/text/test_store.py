@@ -19,7 +19,7 @@ CORPUS = Corpus(SOURCE, [f"der Hund {line} \U0001f600" for line in SOURCE])
 
 def blocks(size: int) -> list[Block]:
     starts = range(0, len(SOURCE), size)
-    return [Block(CORPUS.source[first : first + size], CORPUS.target[first : first + size]) for first in starts]
+    return [Block.of(CORPUS.source[first : first + size], CORPUS.target[first : first + size]) for first in starts]
 
 
 @pytest.mark.parametrize("joint", [True, False])

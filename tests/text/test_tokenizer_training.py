@@ -21,7 +21,7 @@ def test_a_sample_is_drawn_evenly_in_order_and_reported(limits: dict[str, int], 
     sample = PairSample(TokenizerSettings(**limits))
     for first in range(0, 2000, 50):
         numbers = [f"{n:010d}" for n in range(first, first + 50)]
-        sample.add(Block(numbers, [number * 3 for number in numbers]))
+        sample.add(Block.of(numbers, [number * 3 for number in numbers]))
     drawn = sample.corpus()
     assert len(drawn.source) == most
     assert drawn.target == [number * 3 for number in drawn.source]
@@ -35,7 +35,7 @@ def test_a_sample_is_drawn_evenly_in_order_and_reported(limits: dict[str, int], 
 def test_a_small_corpus_is_its_own_sample() -> None:
     sample = PairSample(TokenizerSettings())
     for first in range(0, len(CORPUS.source), 7):
-        sample.add(Block(*(side[first : first + 7] for side in CORPUS[:2])))
+        sample.add(Block.of(*(side[first : first + 7] for side in CORPUS[:2])))
     assert sample.corpus()[:2] == CORPUS[:2]
     assert sample.notice is None
 

@@ -4,8 +4,9 @@ A large corpus has few distinct words. Arrow numbers the words of a block, and e
 takes a third of the time that Python's Counter needs, and each word is encoded once.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from threading import Lock
 from typing import Any
@@ -14,24 +15,23 @@ import numpy as np
 import pyarrow
 import torch
 from numpy.typing import NDArray
-from pyarrow import compute
 
-from translator.text.batches import EncodedLines
+from translator.text.corpus import Lines
 from translator.text.tokenizer import EOS
-from translator.text.words import spaced
+from translator.text.words import spaced_content
 
 _BLOCKS_TOGETHER = 8
-_MAX_CACHED_TOKENS = 2**22  # a text without spaces has as many distinct words as lines
+_MAX_CACHED_BYTES = 2**25  # of tokens; a text without spaces has as many distinct words as lines
 
 
-def _split_at_spaces(text: str) -> pyarrow.Array:
-    """Return the parts of a text between spaces (U+0020); between two consecutive spaces there is an empty one."""
-    content = text.encode()
-    # A large string array of one string, made from its offsets and its bytes without a copy.
-    offsets = pyarrow.py_buffer(np.array([0, len(content)]))
-    return compute.split_pattern(
-        pyarrow.LargeStringArray.from_buffers(1, offsets, pyarrow.py_buffer(content)), " "
-    ).flatten()
+def _cut_after_words(content: bytes) -> pyarrow.Array:
+    """Return the parts of a text, each up to a space (U+0020) or line feed; between two consecutive spaces there is no word."""
+    data = np.frombuffer(content, np.uint8)
+    offsets = np.concatenate([[0], np.flatnonzero((data == ord(" ")) | (data == ord("\n"))) + 1])
+    # A string array made from its offsets and its bytes without a copy.
+    return pyarrow.LargeStringArray.from_buffers(
+        len(offsets) - 1, pyarrow.py_buffer(offsets), pyarrow.py_buffer(content)
+    )
 
 
 class WordCounts:
@@ -41,9 +41,9 @@ class WordCounts:
         self._counts: Counter[str] = Counter()
         self._waiting: list[pyarrow.Array] = []
 
-    def add(self, lines: Iterable[str]) -> None:
+    def add(self, lines: Sequence[str]) -> None:
         """Add the words of these lines to the counts."""
-        self._waiting.append(_split_at_spaces(spaced(" ".join(lines))))
+        self._waiting.append(_cut_after_words(spaced_content(Lines.of(lines))))
         if len(self._waiting) == _BLOCKS_TOGETHER:
             self.total()
 
@@ -51,7 +51,8 @@ class WordCounts:
         """Return the counts of all lines so far."""
         if self._waiting:
             words, counts = pyarrow.chunked_array(self._waiting).value_counts().flatten()
-            self._counts.update(dict(zip(words.to_pylist(), counts.to_pylist(), strict=True)))
+            for word, count in zip(words.to_pylist(), counts.to_pylist(), strict=True):
+                self._counts[word[:-1]] += count
             self._waiting.clear()
         return self._counts
 
@@ -68,18 +69,17 @@ class WordEncoder:
         self._forget()
 
     def _forget(self) -> None:
-        """Start with a single word, the line feed, whose token is EOS."""
-        self._numbers = {"\n": 0}
-        self._tokens = np.array([EOS], np.int32)
-        self._offsets = np.array([0, 1])  # word n has tokens[offsets[n] : offsets[n + 1]]
+        """Start without words."""
+        self._numbers: dict[str, int] = {}
+        self._tokens = pyarrow.array([], pyarrow.large_binary())  # of word n: its ids, four bytes each
 
     def encode(self, lines: Sequence[str]) -> NDArray[np.int32]:
         """Return the token ids of all lines in one array, with EOS after each line."""
         # Each distinct word once, with its number at each place.
-        encoded = _split_at_spaces(" \n ".join([*lines, ""])).dictionary_encode()
+        encoded = _cut_after_words(Lines.of(lines).content).dictionary_encode()
         words = encoded.dictionary.to_pylist()
         with self._lock:
-            if len(self._tokens) > _MAX_CACHED_TOKENS:
+            if self._tokens.nbytes > _MAX_CACHED_BYTES:
                 self._forget()
             numbers = np.fromiter(map(self._numbers.get, words, repeat(-1)), np.int64, len(words))
             # Words that are met for the first time get the next numbers.
@@ -87,14 +87,15 @@ class WordEncoder:
                 new_words = [words[index] for index in unknown]
                 numbers[unknown] = range(len(self._numbers), len(self._numbers) + len(new_words))
                 self._numbers.update(zip(new_words, numbers[unknown].tolist(), strict=True))
-                learned = EncodedLines.of(self.processor.encode(new_words, num_threads=torch.get_num_threads()))
-                # New arrays, since other threads may be reading the old ones.
-                self._tokens = np.concatenate([self._tokens, learned.tokens.numpy()])
-                self._offsets = np.concatenate([self._offsets, self._offsets[-1] + learned.offsets[1:]])
-            tokens, offsets = self._tokens, self._offsets
-        number = numbers[encoded.indices.to_numpy()]
-        lengths = np.diff(offsets)[number]
-        # Distance from where a word's tokens go in the result to where they are in `tokens`.
-        shift = offsets[number] - (np.cumsum(lengths) - lengths)
-        ids: NDArray[np.int32] = tokens[np.arange(lengths.sum()) + np.repeat(shift, lengths)]
-        return ids
+                # A new array, since other threads may be reading the old one.
+                self._tokens = pyarrow.concat_arrays([self._tokens, self._encode_words(new_words)])
+            tokens = self._tokens
+        taken = tokens.take(pyarrow.array(numbers[encoded.indices.to_numpy()]))
+        return np.frombuffer(taken.buffers()[2], np.int32)
+
+    def _encode_words(self, words: Sequence[str]) -> pyarrow.Array:
+        """Return the token ids of each word as bytes, with EOS if the word ends its line."""
+        ids = self.processor.encode([word[:-1] for word in words], num_threads=torch.get_num_threads())
+        ends = ([EOS] if word[-1] == "\n" else [] for word in words)
+        tokens = [array("i", word_ids + end).tobytes() for word_ids, end in zip(ids, ends, strict=True)]
+        return pyarrow.array(tokens, pyarrow.large_binary())

@@ -5,17 +5,90 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 
 
-class Block(NamedTuple):
-    """Some consecutive pairs, NFC-normalised. No line contains a line feed."""
+class Lines(Sequence[str]):
+    """Lines without line feeds, stored as one text in UTF-8 with a line feed after each.
 
-    source: list[str]
-    target: list[str]
+    Most work on a large corpus needs only this text, so it is cut into strings when the first of them is used.
+    """
+
+    def __init__(self, content: bytes, bounds: NDArray[np.int64] | None = None) -> None:
+        """Take over a text; `bounds` is where its lines start, and at last its length, if known."""
+        self.content = content
+        if bounds is not None:
+            self._bounds = bounds
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> "Lines":
+        """Return any sequence of lines in this form."""
+        return lines if isinstance(lines, Lines) else cls(join_lines(lines).encode())
+
+    @cached_property
+    def text(self) -> str:
+        """All lines, with a line feed after each."""
+        return self.content.decode()
+
+    @cached_property
+    def _strings(self) -> list[str]:
+        return self.text.split("\n")[:-1]
+
+    @cached_property
+    def _bounds(self) -> NDArray[np.int64]:
+        ends = np.flatnonzero(np.frombuffer(self.content, np.uint8) == ord("\n"))
+        return np.concatenate([[0], ends + 1])
+
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._strings)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._strings[index]
+
+    def divided(self, num_lines: int) -> tuple["Lines", "Lines"]:
+        """Return the first `num_lines` lines and the others."""
+        first, second = self._bounds[: num_lines + 1], self._bounds[num_lines:]
+        place = int(second[0])
+        return Lines(self.content[:place], first), Lines(self.content[place:], second - place)
+
+    def select(self, is_selected: NDArray[np.bool_]) -> "Lines":
+        """Return the lines for which the mask is true."""
+        if is_selected.all():
+            return self
+        # Where the mask changes: the first line of each run of selected lines, and the line after the last one.
+        changes = np.flatnonzero(np.diff(is_selected, prepend=False, append=False))
+        starts, ends = self._bounds[changes[::2]].tolist(), self._bounds[changes[1::2]].tolist()
+        return Lines(b"".join([self.content[start:end] for start, end in zip(starts, ends, strict=True)]))
+
+
+class Block(NamedTuple):
+    """Some consecutive pairs, NFC-normalised."""
+
+    source: Lines
+    target: Lines
+
+    @classmethod
+    def of(cls, source: Sequence[str], target: Sequence[str]) -> "Block":
+        """Return the pairs of these lines."""
+        return cls(Lines.of(source), Lines.of(target))
+
+    def select(self, is_selected: NDArray[np.bool_]) -> "Block":
+        """Return the pairs for which the mask is true."""
+        return Block(self.source.select(is_selected), self.target.select(is_selected))
 
 
 def next_number(index: int) -> int:
@@ -49,7 +122,7 @@ class Corpus(NamedTuple):
         """The `Fingerprint` of all sides, as a hexadecimal digest."""
         sides = (self.source, self.target, *self.others)
         fingerprint = Fingerprint(len(sides))
-        fingerprint.update(join_lines(side).encode() for side in sides)
+        fingerprint.update(map(Lines.of, sides))
         return fingerprint.hexdigest()
 
 
@@ -62,13 +135,13 @@ class Fingerprint:
     """SHA-256 over the sides of a corpus. It does not depend on how the corpus is cut into blocks."""
 
     def __init__(self, num_sides: int = 2) -> None:
-        self._sides = [hashlib.sha256() for _ in range(num_sides)]
+        self._digests = [hashlib.sha256() for _ in range(num_sides)]
 
-    def update(self, contents: Iterable[bytes]) -> None:
-        """Add the next lines: for each side, the encoded result of `join_lines`."""
-        for side, content in zip(self._sides, contents, strict=True):
-            side.update(content)
+    def update(self, sides: Iterable[Lines]) -> None:
+        """Add the next lines of each side."""
+        for digest, lines in zip(self._digests, sides, strict=True):
+            digest.update(lines.content)
 
     def hexdigest(self) -> str:
         """Return the digest of all lines so far."""
-        return hashlib.sha256(b"".join(side.digest() for side in self._sides)).hexdigest()
+        return hashlib.sha256(b"".join(digest.digest() for digest in self._digests)).hexdigest()

@@ -8,7 +8,7 @@ Duplicates and overlaps are found by 64-bit hashes, so two different lines count
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, compress
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from translator.errors import DataError, abbreviated
 from translator.ops.threads import threaded_map
-from translator.text.corpus import Block, Fingerprint, Split, join_lines, next_number
+from translator.text.corpus import Block, Fingerprint, Split, next_number
 from translator.text.held_out import choose_held_out
 from translator.text.languages import script_warning
 from translator.text.lines import LineStats, distinct, hash_lines, pair_hashes
@@ -133,27 +133,22 @@ class PairFilter:
 
     def filter(self, block: Block) -> Block:
         """Return the pairs of a block that may be used for training."""
-        texts = [join_lines(side) for side in block]
-        contents = [text.encode() for text in texts]
-        source, target = map(LineStats.of_text, texts, contents)
+        source, target = map(LineStats.of, block)
         rules = self._apply_rules(block, source, target)
         for name, rule in RULES.items():
             self.note(name, np.flatnonzero(rules == rule), block)
         self.note(_IDENTICAL, np.flatnonzero((source.hash == target.hash) & (rules == 0)), block)
-        for side, (lines, text) in enumerate(zip(block, texts, strict=True)):
+        for side, lines in enumerate(block):
             for what, (characters, pattern) in _SUSPECT_TEXT.items():
-                if any(character in text for character in characters):
+                if any(character in lines.text for character in characters):
                     self.note(what, [index for index, line in enumerate(lines) if pattern.search(line)], block, side)
-            for form in find_forms(lines, text) if self.settings.preprocessed != "allow" else ():
+            for form in find_forms(lines, lines.text) if self.settings.preprocessed != "allow" else ():
                 self.note(*form, block, side)
-        self._fingerprint.update(contents)
+        self._fingerprint.update(block)
         self._rules.append(rules)
         self._stats.append((source, target))
         self._num_read += len(rules)
-        # The usual case: nothing is copied.
-        if not rules.any():
-            return block
-        return Block(*(list(compress(side, rules == 0)) for side in block))
+        return block.select(rules == 0)
 
     def note(
         self, what: str, indices: Sequence[int] | NDArray[np.int64], block: Block, side: int | None = None
@@ -223,7 +218,7 @@ class PairFilter:
         shorter, longer = np.minimum(source_length, target_length), np.maximum(source_length, target_length)
         too_long = (longer > settings.max_words) | (source.hash == _OVERLONG_HASH) | (target.hash == _OVERLONG_HASH)
         # Characters are counted only in lines whose number of bytes leaves a doubt.
-        for index in np.flatnonzero(np.maximum(source.num_bytes, target.num_bytes) > settings.max_characters):
+        for index in np.flatnonzero(np.maximum(source.num_bytes, target.num_bytes) > settings.max_characters).tolist():
             too_long[index] |= max(len(block.source[index]), len(block.target[index])) > settings.max_characters
         ratio = (longer > settings.max_ratio * (shorter + 2)) & (settings.max_ratio > 0)
         return np.select([shorter == 0, too_long, ratio], list(RULES.values()), 0).astype(np.uint8)

@@ -36,7 +36,7 @@ def check_held_out(other: Corpus, settings: CorpusSettings, train: FilterResult,
 
     `sample` holds some of the training pairs. Raises DataError if the sentences are misaligned.
     """
-    pair_filter, block = PairFilter(settings, other.places, other.line_of), Block(other.source, other.target)
+    pair_filter, block = PairFilter(settings, other.places, other.line_of), Block.of(other.source, other.target)
     source = hash_lines(other.source)
     shared = find_known_pairs(source, [other.target, *other.others], train.pair_hashes)
     pair_filter.note("also found in the training pairs", shared, block, 0)

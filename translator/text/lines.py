@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from translator.text.corpus import join_lines
-from translator.text.words import spaced
+from translator.text.corpus import Lines
+from translator.text.words import spaced_content
 
 _LF = 10
 _DIGIT_HASHES = np.array([73_471, 140_989, 211_681, 283_807, 352_069, 425_603, 494_407, 567_143, 638_353, 709_997])
@@ -27,17 +27,12 @@ class LineStats(NamedTuple):
     @classmethod
     def of(cls, lines: Sequence[str]) -> "LineStats":
         """Return the statistics of the lines."""
-        return cls.of_text(text := join_lines(lines), text.encode())
-
-    @classmethod
-    def of_text(cls, text: str, content: bytes) -> "LineStats":
-        """Return the statistics of the lines of a text made by `join_lines`; `content` is the encoded text."""
-        data = np.frombuffer(b"\n" + content, np.uint8)
+        lines = Lines.of(lines)
+        data = np.frombuffer(b"\n" + lines.content, np.uint8)
         ends = np.flatnonzero(data == _LF)
-        words = spaced(text)
-        num_words = _count_words(data if words is text else np.frombuffer(f"\n{words}".encode(), np.uint8))
+        num_words = _count_words(np.frombuffer(b"\n" + spaced_content(lines), np.uint8))
         num_bytes = (np.diff(ends) - 1).astype(np.int32)
-        return cls(num_words, num_bytes, _marks(data, ends), _hash_content(content))
+        return cls(num_words, num_bytes, _marks(data, ends), hash_lines(lines))
 
 
 def _count_words(data: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -64,13 +59,9 @@ def hash_lines(lines: Sequence[str]) -> NDArray[np.uint64]:
 
     Two different lines have the same hash with a probability of 2^-64, but collisions can be constructed on purpose.
     """
-    return _hash_content(join_lines(lines).encode())
-
-
-def _hash_content(content: bytes) -> NDArray[np.uint64]:
-    lines = content.split(b"\n")
-    lines.pop()  # what follows the last line feed is empty
-    return np.fromiter(map(xxh3_64_intdigest, lines), np.uint64, len(lines))
+    contents = Lines.of(lines).content.split(b"\n")
+    contents.pop()  # what follows the last line feed is empty
+    return np.fromiter(map(xxh3_64_intdigest, contents), np.uint64, len(contents))
 
 
 def pair_hashes(source: NDArray[np.uint64], target: NDArray[np.uint64]) -> NDArray[np.uint64]:

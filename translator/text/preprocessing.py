@@ -31,7 +31,7 @@ def find_forms(lines: Sequence[str], text: str | None = None) -> list[Form]:
     text = "\n".join(lines) if text is None else text
     found = []
     for what, (marks, pattern) in FORMS.items():
-        if any(mark in text for mark in marks):
+        if any(mark[0] in text and mark in text for mark in marks):
             indices = [index for index, line in enumerate(lines) if pattern.search(line)]
             found += [Form(what, indices)] if indices else []
     return found

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from translator.errors import DataError
+from translator.text.corpus import Lines, join_lines
 from translator.text.nfc import nfc
 from translator.text.opening import explain_errors, looks_wide, open_binary, uncompressed_name
 
@@ -123,7 +124,7 @@ class BlockReader:
 
     def __init__(self, path: Path, limit: LineLimit = _USUAL_LIMIT) -> None:
         self.path, self.limit, self.num_lines = path, limit, 0
-        self._waiting: list[str] = []
+        self._waiting = Lines(b"")
         with explain_errors(path):
             self._stream = _open_text(path)
 
@@ -136,22 +137,24 @@ class BlockReader:
             raw += next(bounded_lines(self._stream.readline, self.limit.max_bytes), b"")
         if not raw:
             return 0
-        first, content = self.num_lines + 1, raw.removesuffix(b"\n")
+        first, content = self.num_lines + 1, raw if raw.endswith(b"\n") else raw + b"\n"
         # Decode the whole block if possible; line by line for a file's first line, which may have a BOM, and to locate errors.
         try:
             if first == 1 or b"\0" in content or _has_longer_line(content, self.limit.max_bytes):
                 raise ValueError("decode line by line")
             if b"\r" in content:
-                content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
+                content = content.replace(b"\r\n", b"\n")
             text = content.decode()
         except ValueError:
-            text = "\n".join(decode_lines(content.split(b"\n"), str(self.path), first, self.limit))
-        self._waiting = nfc(text).split("\n")
+            text = join_lines(list(decode_lines(content.split(b"\n")[:-1], str(self.path), first, self.limit)))
+            content = text.encode()
+        normalised = nfc(text)
+        self._waiting = Lines(content if normalised is text else normalised.encode())
         return len(self._waiting)
 
-    def take(self, num_lines: int | None = None) -> list[str]:
-        """Return the next `num_lines` of the lines that are waiting, by default all of them."""
-        lines, self._waiting = self._waiting[:num_lines], self._waiting[num_lines:] if num_lines else []
+    def take(self, num_lines: int) -> Lines:
+        """Return the next `num_lines` of the lines that are waiting."""
+        lines, self._waiting = self._waiting.divided(num_lines)
         self.num_lines += len(lines)
         return lines
 

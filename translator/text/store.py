@@ -7,7 +7,6 @@ source.lengths, target.lengths   number of tokens of each sentence, EOS included
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from translator.ops.threads import threaded_map
 from translator.text.arrow_words import WordEncoder
 from translator.text.batches import EncodedLines, EncodedPairs
-from translator.text.corpus import Block, Fingerprint, join_lines
+from translator.text.corpus import Block, Fingerprint
 from translator.text.tokenizer import EOS, Tokenizer
 
 _SIDES = ("source", "target")
@@ -76,7 +75,7 @@ def select_pairs(blocks: Iterable[Block], is_kept: NDArray[np.bool_], fingerprin
     """Yield the pairs that a `PairFilter` kept when the corpus is read again, and update the fingerprint with all pairs."""
     first = 0
     for block in blocks:
-        fingerprint.update(join_lines(side).encode() for side in block)
+        fingerprint.update(block)
         last = first + len(block.source)
-        yield Block(*(list(compress(side, is_kept[first:last])) for side in block))
+        yield block.select(is_kept[first:last])
         first = last

@@ -29,18 +29,21 @@ class PairSample:
         self._source: list[str] = []
         self._target: list[str] = []
         self._keys: list[NDArray[np.float64]] = []
+        self._sizes: list[NDArray[np.int64]] = []  # of the pairs in characters
         self._highest, self._num_pairs, self._num_characters = 1.0, 0, 0
 
     def add(self, block: Block) -> None:
         """Sample from the next pairs."""
         keys = self._generator.random(len(block.source))
         is_drawn = keys <= self._highest
-        source, target = (list(compress(side, is_drawn)) for side in block)
+        source, target = block.select(is_drawn)
+        sizes = np.fromiter(map(len, source), np.int64) + np.fromiter(map(len, target), np.int64)
         self._source += source
         self._target += target
         self._keys.append(keys[is_drawn])
+        self._sizes.append(sizes)
         self._num_pairs += len(keys)
-        self._num_characters += sum(map(len, source)) + sum(map(len, target))
+        self._num_characters += int(sizes.sum())
         if self._excess > 1.5:
             self._shrink()
 
@@ -66,15 +69,19 @@ class PairSample:
 
     def _shrink(self) -> None:
         """Drop the pairs with the highest keys until the sample is small enough."""
-        keys = np.concatenate(self._keys)
-        sizes = np.fromiter(map(len, self._source), np.int64) + np.fromiter(map(len, self._target), np.int64)
+        keys, sizes = np.concatenate(self._keys), np.concatenate(self._sizes)
         order = keys.argsort()
         num_fitting = int(np.searchsorted(np.cumsum(sizes[order]), self._settings.max_characters, side="right"))
-        chosen = np.sort(order[: max(1, min(num_fitting, self._settings.max_sentences))])
-        self._source, self._target = ([side[index] for index in chosen] for side in (self._source, self._target))
-        self._keys, self._num_characters = [keys[chosen]], int(sizes[chosen].sum())
+        is_chosen = np.zeros(len(keys), np.bool_)
+        is_chosen[order[: max(1, min(num_fitting, self._settings.max_sentences))]] = True
+        # Over bytes, compress is faster than over NumPy's booleans.
+        self._source, self._target = (
+            list(compress(side, is_chosen.tobytes())) for side in (self._source, self._target)
+        )
+        self._keys, self._sizes = [keys[is_chosen]], [sizes[is_chosen]]
+        self._num_characters = int(sizes[is_chosen].sum())
         # Pairs with higher keys will not be drawn any more.
-        self._highest = float(keys[chosen].max())
+        self._highest = float(keys[is_chosen].max())
 
 
 def train_tokenizer(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from translator.errors import DataError, ModelError
+from translator.text.corpus import Lines
 from translator.text.nfc import nfc
 from translator.text.reader import UNLIMITED, read_lines
 
@@ -74,6 +75,12 @@ def spaced(text: str) -> str:
     # A word starts at each letter, and after the marks of one or a delimiter.
     starts = (kinds[1:] == _LETTER) | ~is_mark[1:] & ((base[:-1] == _LETTER) | (base[:-1] == _DELIMITER))
     return np.insert(codes, np.flatnonzero(starts) + 1, ord(" ")).tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def spaced_content(lines: Lines) -> bytes:
+    """Return the text of the lines with spaces between all words, encoded."""
+    text = spaced(lines.text)
+    return lines.content if text is lines.text else text.encode()
 
 
 def split_words(line: str) -> list[str]:

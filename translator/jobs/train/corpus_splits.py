@@ -1,11 +1,12 @@
 """Read the corpus of a run: filter the training pairs, and read the other splits or hold them out."""
 
-from collections.abc import Callable
-from itertools import compress
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from translator.ops.threads import threaded_map
 from translator.text.corpus import Block, Corpus, Split, Stream
 from translator.text.filters import FilterResult, PairFilter, require_pairs
 from translator.text.held_out import CODES
@@ -47,15 +48,25 @@ def _hold_out(
 ) -> dict[Split, Corpus]:
     """Read the training file again: collect the training pairs, and return the pairs of the other splits."""
     stream = open_split(settings, "train")
-    found: dict[Split, tuple[Block, list[int]]] = {split: (Block([], []), []) for split in settings.held_out_splits}
-    first = 0
-    for block in stream.blocks:
-        here = slice(first, first + len(block.source))
-        first = here.stop
-        collect(Block(*(list(compress(side, filtered.is_kept[here])) for side in block)))
-        for split, (pairs, numbers) in found.items():
-            for index in np.flatnonzero(filtered.split[here] == CODES[split]):
-                pairs.source.append(block.source[index])
-                pairs.target.append(block.target[index])
-                numbers.append(stream.line_of(here.start + int(index)))
-    return {split: Corpus(*pairs, stream.places, numbers.__getitem__) for split, (pairs, numbers) in found.items()}
+    found: dict[Split, tuple[list[str], list[str], list[int]]] = {
+        split: ([], [], []) for split in settings.held_out_splits
+    }
+
+    def training_pairs() -> Iterator[Block]:
+        first = 0
+        for block in stream.blocks:
+            here = slice(first, first + len(block.source))
+            first = here.stop
+            for split, (source, target, numbers) in found.items():
+                is_here = filtered.split[here] == CODES[split]
+                pairs = block.select(is_here)
+                source.extend(pairs.source)
+                target.extend(pairs.target)
+                numbers.extend(stream.line_of(here.start + int(index)) for index in np.flatnonzero(is_here))
+            yield block.select(filtered.is_kept[here])
+
+    deque(threaded_map(collect, training_pairs(), 1), 0)  # reads on while a block is collected
+    return {
+        split: Corpus(source, target, stream.places, numbers.__getitem__)
+        for split, (source, target, numbers) in found.items()
+    }

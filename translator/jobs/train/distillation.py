@@ -52,7 +52,7 @@ def distilled(
     for block in blocks:
         targets = translator.translate(block.source)
         pairs = [pair for pair in zip(block.source, targets, strict=True) if pair[1].strip()]
-        yield Block([source for source, _ in pairs], [target for _, target in pairs])
+        yield Block.of([source for source, _ in pairs], [target for _, target in pairs])
         if (num_done + len(targets)) // _NOTICE_EVERY > num_done // _NOTICE_EVERY:
             notify(f"{num_done + len(targets):,} training sources translated")
         num_done += len(targets)

@@ -16,8 +16,8 @@ def paired_lines(source_path: Path, target_path: Path, limit: LineLimit) -> Iter
         while num_lines := min(source.fill(), target.fill()):
             yield Block(source.take(num_lines), target.take(num_lines))
         longer, shorter = (source, target) if source.fill() else (target, source)
-        while longer.fill():  # count the lines without a partner
-            longer.take()
+        while num_lines := longer.fill():  # count the lines without a partner
+            longer.take(num_lines)
     if longer.num_lines > shorter.num_lines:
         found = f"found {longer.num_lines:,} lines, but {shorter.path} has {shorter.num_lines:,}"
         raise DataError(str(longer.path), found, _advice(longer, shorter, limit))

@@ -192,13 +192,13 @@ class _Pairs:
 
 def blocks_of(pairs: Iterable[tuple[str, str]]) -> Iterator[Block]:
     """Collect pairs into blocks, which are smaller if the pairs are long."""
-    block, num_characters = Block([], []), 0
+    source, target, num_characters = list[str](), list[str](), 0
     for pair in pairs:
-        for side, text in zip(block, pair, strict=True):
+        for side, text in zip((source, target), pair, strict=True):
             side.append(nfc(text.removesuffix("\r")))
             num_characters += len(text)
-        if len(block.source) == _BLOCK_ROWS or num_characters > _BLOCK_CHARACTERS:
-            yield block
-            block, num_characters = Block([], []), 0
-    if block.source:
-        yield block
+        if len(source) == _BLOCK_ROWS or num_characters > _BLOCK_CHARACTERS:
+            yield Block.of(source, target)
+            source, target, num_characters = [], [], 0
+    if source:
+        yield Block.of(source, target)
