@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translator.errors import DataError, MachineError
-from translator.text import opening, reader
-from translator.text.reader import OVERLONG, BlockReader, LineLimit, decode_lines, read_lines
+from translator.text import block_reader, opening, reader
+from translator.text.block_reader import BlockReader
+from translator.text.reader import OVERLONG, LineLimit, decode_lines, read_lines
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0\r\ufeff"))))
@@ -100,11 +101,11 @@ def test_an_error_of_the_machine_is_not_blamed_on_the_file(
 def test_blocks_are_the_lines_of_the_file_normalised(lines: list[str], size: int) -> None:
     content = "".join(f"{line}\n" for line in lines).encode(errors="replace")
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_BLOCK_BYTES", 7)
+        patch.setattr(block_reader, "_BLOCK_BYTES", 7)
         path = Path(folder) / "a"
         path.write_bytes(content)
         expected = [unicodedata.normalize("NFC", line) for line in read_lines(path)]
-        with closing(BlockReader(path)) as blocks:
+        with closing(BlockReader(path, LineLimit())) as blocks:
             read: list[str] = []
             while num_waiting := blocks.fill():
                 read += blocks.take(min(size, num_waiting))
@@ -120,7 +121,7 @@ def read_blocks(path: Path, limit: LineLimit) -> list[str]:
 
 
 def test_an_error_in_a_later_block_has_its_line_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_BLOCK_BYTES", 7)
+    monkeypatch.setattr(block_reader, "_BLOCK_BYTES", 7)
     (tmp_path / "a").write_bytes(b"good\n" * 20 + b"f\xfcr\n")
     with pytest.raises(DataError, match="a:21: not UTF-8"):
         read_blocks(tmp_path / "a", LineLimit())
@@ -149,7 +150,7 @@ def test_lines_up_to_the_limit_are_read_and_longer_ones_replaced(
         lengths = [0]  # a file of nothing but a byte order mark has one empty line
     expected = ["x" * length if length <= max_bytes else OVERLONG for length in lengths]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_BLOCK_BYTES", 7)
+        patch.setattr(block_reader, "_BLOCK_BYTES", 7)
         patch.setattr(reader, "_SKIPPED_BYTES", 3)
         (path := Path(folder) / "a").write_bytes(content)
         for read in READERS.values():

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from translator.errors import DataError, MachineError, UsageError
-from translator.text import reader
+from translator.text import block_reader
 from translator.text.corpus import Fingerprint, Split
 from translator.text.filters import PairFilter
 from translator.text.formats import table
@@ -207,7 +207,7 @@ def test_every_format_rejects_long_lines_of_other_splits(format_name: str, split
 
 
 def test_no_side_is_in_memory_by_more_than_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(block_reader, "_BLOCK_BYTES", 100)
     pairs = [("a", "long " * 20)] * 100
     write_files(tmp_path, pairs)
     blocks = list(open_split(settings("files", tmp_path), "train").blocks)
@@ -324,7 +324,7 @@ def test_the_size_of_blocks_does_not_change_the_corpus(tmp_path: Path, monkeypat
     lines = [f"{'x' * (n % 7)} {n}" for n in range(100)]
     for suffix in ("en", "de"):
         (tmp_path / f"train.{suffix}").write_text("".join(f"{line}\r\n" for line in lines))
-    monkeypatch.setattr(reader, "_BLOCK_BYTES", 40)
+    monkeypatch.setattr(block_reader, "_BLOCK_BYTES", 40)
     stream = open_split(settings("files", tmp_path), "train")
     blocks = list(stream.blocks)
     assert len(blocks) > 10
@@ -340,7 +340,7 @@ def test_the_size_of_blocks_does_not_change_the_corpus(tmp_path: Path, monkeypat
 def test_the_shorter_file_is_found_in_whichever_block_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
-    monkeypatch.setattr(reader, "_BLOCK_BYTES", 40)
+    monkeypatch.setattr(block_reader, "_BLOCK_BYTES", 40)
     (tmp_path / "a.en").write_text("word\n" * 100)
     (tmp_path / "a.de").write_text("Wort\n" * (100 - missing))
     for longer, shorter in (("en", "de"), ("de", "en")):

@@ -25,10 +25,10 @@ _MAX_CACHED_BYTES = 2**25  # of tokens; a text without spaces has as many distin
 
 
 def _cut_after_words(content: bytes) -> pyarrow.Array:
-    """Return the parts of a text, each up to a space (U+0020) or line feed; between two consecutive spaces there is no word."""
+    """Return the words of a text, each with the space (U+0020) or line feed that ends it. Between two spaces, it is empty."""
     data = np.frombuffer(content, np.uint8)
     offsets = np.concatenate([[0], np.flatnonzero((data == ord(" ")) | (data == ord("\n"))) + 1])
-    # A string array made from its offsets and its bytes without a copy.
+    # Made from its offsets and its bytes without a copy.
     return pyarrow.LargeStringArray.from_buffers(
         len(offsets) - 1, pyarrow.py_buffer(offsets), pyarrow.py_buffer(content)
     )

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from translator.errors import DataError
-from translator.text.corpus import Lines, join_lines
-from translator.text.nfc import nfc
 from translator.text.opening import explain_errors, looks_wide, open_binary, uncompressed_name
 
 _BOM = b"\xef\xbb\xbf"
-_BLOCK_BYTES = 2**22
+_EXAMINED_BYTES = 2**22  # of a file that is not UTF-8
 _SKIPPED_BYTES = 2**20  # of a line that is too long, at a time
 _EXTRA_BYTES = len(_BOM) + len(b"\r\n") + 1  # a BOM and a line end do not count, so read this far to judge a line
 
@@ -48,11 +46,11 @@ _USUAL_LIMIT = LineLimit()
 
 def read_lines(path: Path, limit: LineLimit = _USUAL_LIMIT) -> Iterator[str]:
     """Yield the lines of a text file, which may be compressed. Raises DataError if it is not text."""
-    with explain_errors(path), _open_text(path) as stream:
+    with explain_errors(path), open_text(path) as stream:
         yield from decode_lines(bounded_lines(stream.readline, limit.max_bytes), str(path), limit=limit)
 
 
-def _open_text(path: Path) -> BufferedReader:
+def open_text(path: Path) -> BufferedReader:
     """Open a file of lines. Raises DataError if a carriage return alone ends each of them."""
     stream = open_binary(path)
     head = stream.peek()
@@ -75,7 +73,7 @@ def _advice_for_bytes(file: str, content: bytes) -> str:
     """Return what to do about bytes that are not UTF-8: the file has another encoding, or some damaged lines."""
     if Path(file).is_file():
         with Path(file).open("rb") as stream:
-            content += stream.read(_BLOCK_BYTES)
+            content += stream.read(_EXAMINED_BYTES)
     text = content.decode(errors="replace")
     num_damaged = text.count("\ufffd")
     if sum(character > "\x7f" for character in text) > 2 * num_damaged:
@@ -117,60 +115,3 @@ def decode_lines(raw: Iterable[bytes], file: str, first: int = 1, limit: LineLim
             problem = f"not UTF-8 (byte 0x{content[error.start]:02x} at column {error.start + 1})"
             raise DataError(place, problem, _advice_for_bytes(file, content)) from error
         yield text
-
-
-class BlockReader:
-    """Reads the same lines as `read_lines`, about 4 MB at a time and NFC-normalised."""
-
-    def __init__(self, path: Path, limit: LineLimit = _USUAL_LIMIT) -> None:
-        self.path, self.limit, self.num_lines = path, limit, 0
-        self._waiting = Lines(b"")
-        with explain_errors(path):
-            self._stream = _open_text(path)
-
-    def fill(self) -> int:
-        """Read lines if none are waiting to be taken. Returns how many are waiting: 0 at the end of the file."""
-        if self._waiting:
-            return len(self._waiting)
-        with explain_errors(self.path):
-            raw = self._stream.read(_BLOCK_BYTES)
-            raw += next(bounded_lines(self._stream.readline, self.limit.max_bytes), b"")
-        if not raw:
-            return 0
-        first, content = self.num_lines + 1, raw if raw.endswith(b"\n") else raw + b"\n"
-        # Decode the whole block if possible; line by line for a file's first line, which may have a BOM, and to locate errors.
-        try:
-            if first == 1 or b"\0" in content or _has_longer_line(content, self.limit.max_bytes):
-                raise ValueError("decode line by line")
-            if b"\r" in content:
-                content = content.replace(b"\r\n", b"\n")
-            text = content.decode()
-        except ValueError:
-            text = join_lines(list(decode_lines(content.split(b"\n")[:-1], str(self.path), first, self.limit)))
-            content = text.encode()
-        normalised = nfc(text)
-        self._waiting = Lines(content if normalised is text else normalised.encode())
-        return len(self._waiting)
-
-    def take(self, num_lines: int) -> Lines:
-        """Return the next `num_lines` of the lines that are waiting."""
-        lines, self._waiting = self._waiting.divided(num_lines)
-        self.num_lines += len(lines)
-        return lines
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
-
-
-def _has_longer_line(content: bytes, max_bytes: int) -> bool:
-    """Return whether a line has more than `max_bytes`.
-
-    Jumps from each line feed to the last one within `max_bytes`, so a few searches cover a whole block.
-    """
-    start = 0
-    while len(content) - start > max_bytes:
-        start = content.rfind(b"\n", start, start + max_bytes + 1) + 1
-        if not start:  # not found
-            return True
-    return False

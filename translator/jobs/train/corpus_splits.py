@@ -1,6 +1,5 @@
 """Read the corpus of a run: filter the training pairs, and read the other splits or hold them out."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -58,14 +57,15 @@ def _hold_out(
             here = slice(first, first + len(block.source))
             first = here.stop
             for split, (source, target, numbers) in found.items():
-                is_here = filtered.split[here] == CODES[split]
-                pairs = block.select(is_here)
+                is_found = filtered.split[here] == CODES[split]
+                pairs = block.select(is_found)
                 source.extend(pairs.source)
                 target.extend(pairs.target)
-                numbers.extend(stream.line_of(here.start + int(index)) for index in np.flatnonzero(is_here))
+                numbers.extend(map(stream.line_of, (here.start + np.flatnonzero(is_found)).tolist()))
             yield block.select(filtered.is_kept[here])
 
-    deque(threaded_map(collect, training_pairs(), 1), 0)  # reads on while a block is collected
+    for _ in threaded_map(collect, training_pairs(), 1):  # one block is collected while the next is read
+        pass
     return {
         split: Corpus(source, target, stream.places, numbers.__getitem__)
         for split, (source, target, numbers) in found.items()

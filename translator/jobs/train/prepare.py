@@ -37,6 +37,7 @@ from translator.text.arrow_words import WordCounts
 from translator.text.corpus import Block, Corpus, Split, join_lines
 from translator.text.filters import FilterResult, Finding
 from translator.text.held_out_check import check_held_out
+from translator.text.lines import distinct
 from translator.text.sources import CorpusSettings, labels_path, read_labels, read_split
 from translator.text.tokenizer import Tokenizer, TokenizerSettings
 from translator.text.tokenizer_training import PairSample, train_tokenizer
@@ -146,7 +147,8 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
         notify(f"settings for {filtered.counts.kept:,} training pairs: {chosen}")
     before = learned_before(config)
     # Pairs that the first run was trained on count as leaked, too.
-    filtered = filtered._replace(pair_hashes=np.union1d(filtered.pair_hashes, before.pair_hashes))
+    known = distinct(np.concatenate([filtered.pair_hashes, before.pair_hashes]))
+    filtered = filtered._replace(pair_hashes=known)
     splits = _check_held_out(config.corpus, held_out, filtered, sample.corpus())
     for line in chain(
         describe_layout(config.corpus, stream, sample.corpus(), splits), describe_counts(filtered, splits)

@@ -5,8 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from translator.errors import DataError, listed
+from translator.text.block_reader import BlockReader
 from translator.text.corpus import Block
-from translator.text.reader import BlockReader, LineLimit, read_lines
+from translator.text.reader import LineLimit, read_lines
 
 
 def paired_lines(source_path: Path, target_path: Path, limit: LineLimit) -> Iterator[Block]:
