@@ -71,7 +71,7 @@ class WordEncoder:
     def _forget(self) -> None:
         """Start without words."""
         self._numbers: dict[str, int] = {}
-        self._tokens = pyarrow.array([], pyarrow.large_binary())  # of word n: its ids, four bytes each
+        self._tokens = self._encode_words([])  # of word n: its ids, four bytes each
 
     def encode(self, lines: Sequence[str]) -> NDArray[np.int32]:
         """Return the token ids of all lines in one array, with EOS after each line."""
@@ -90,12 +90,15 @@ class WordEncoder:
                 # A new array, since other threads may be reading the old one.
                 self._tokens = pyarrow.concat_arrays([self._tokens, self._encode_words(new_words)])
             tokens = self._tokens
-        taken = tokens.take(pyarrow.array(numbers[encoded.indices.to_numpy()]))
-        return np.frombuffer(taken.buffers()[2], np.int32)
+        # Not `pyarrow.array` or `to_numpy`, which import pandas.
+        places = pyarrow.Array.from_buffers(pyarrow.int64(), len(numbers), [None, pyarrow.py_buffer(numbers)])
+        return np.frombuffer(tokens.take(places).take(encoded.indices).buffers()[2], np.int32)
 
     def _encode_words(self, words: Sequence[str]) -> pyarrow.Array:
         """Return the token ids of each word as bytes, with EOS if the word ends its line."""
         ids = self.processor.encode([word[:-1] for word in words], num_threads=torch.get_num_threads())
         ends = ([EOS] if word[-1] == "\n" else [] for word in words)
         tokens = [array("i", word_ids + end).tobytes() for word_ids, end in zip(ids, ends, strict=True)]
-        return pyarrow.array(tokens, pyarrow.large_binary())
+        offsets = np.cumsum([0, *map(len, tokens)])
+        buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(b"".join(tokens))]
+        return pyarrow.Array.from_buffers(pyarrow.large_binary(), len(tokens), buffers)
