@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from translator.text.corpus import Lines
 from translator.text.tokenizer import EOS
-from translator.text.words import spaced_content
+from translator.text.words import spaced_lines
 
 _BLOCKS_TOGETHER = 8
 _MAX_CACHED_BYTES = 2**25  # of tokens; a text without spaces has as many distinct words as lines
@@ -43,7 +43,7 @@ class WordCounts:
 
     def add(self, lines: Sequence[str]) -> None:
         """Add the words of these lines to the counts."""
-        self._waiting.append(_cut_after_words(spaced_content(Lines.of(lines))))
+        self._waiting.append(_cut_after_words(spaced_lines(Lines.of(lines)).content))
         if len(self._waiting) == _BLOCKS_TOGETHER:
             self.total()
 

@@ -25,7 +25,7 @@ class Lines(Sequence[str]):
         """Take over a text; `bounds` is where its lines start, and at last its length, if known."""
         self.content = content
         if bounds is not None:
-            self._bounds = bounds
+            self.bounds = bounds
 
     @classmethod
     def of(cls, lines: Sequence[str]) -> "Lines":
@@ -42,12 +42,13 @@ class Lines(Sequence[str]):
         return self.text.split("\n")[:-1]
 
     @cached_property
-    def _bounds(self) -> NDArray[np.int64]:
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each line starts in `content`, and at last its length."""
         ends = np.flatnonzero(np.frombuffer(self.content, np.uint8) == ord("\n"))
         return np.concatenate([[0], ends + 1])
 
     def __len__(self) -> int:
-        return len(self._bounds) - 1
+        return len(self.bounds) - 1
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._strings)
@@ -61,7 +62,7 @@ class Lines(Sequence[str]):
 
     def divided(self, num_lines: int) -> tuple["Lines", "Lines"]:
         """Return the first `num_lines` lines and the others."""
-        first, second = self._bounds[: num_lines + 1], self._bounds[num_lines:]
+        first, second = self.bounds[: num_lines + 1], self.bounds[num_lines:]
         place = int(second[0])
         return Lines(self.content[:place], first), Lines(self.content[place:], second - place)
 
@@ -71,7 +72,7 @@ class Lines(Sequence[str]):
             return self
         # Where the mask changes: the first line of each run of selected lines, and the line after the last one.
         changes = np.flatnonzero(np.diff(is_selected, prepend=False, append=False))
-        starts, ends = self._bounds[changes[::2]].tolist(), self._bounds[changes[1::2]].tolist()
+        starts, ends = self.bounds[changes[::2]].tolist(), self.bounds[changes[1::2]].tolist()
         return Lines(b"".join([self.content[start:end] for start, end in zip(starts, ends, strict=True)]))
 
 

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from translator.text.corpus import Lines
-from translator.text.words import spaced_content
+from translator.text.words import spaced_lines
 
-_LF = 10
 _DIGIT_HASHES = np.array([73_471, 140_989, 211_681, 283_807, 352_069, 425_603, 494_407, 567_143, 638_353, 709_997])
 """Numbers whose sums tell which digits a line has."""
 _PAIR_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a pair and the same pair swapped have different hashes
@@ -28,28 +27,28 @@ class LineStats(NamedTuple):
     def of(cls, lines: Sequence[str]) -> "LineStats":
         """Return the statistics of the lines."""
         lines = Lines.of(lines)
-        data = np.frombuffer(b"\n" + lines.content, np.uint8)
-        ends = np.flatnonzero(data == _LF)
-        num_words = _count_words(np.frombuffer(b"\n" + spaced_content(lines), np.uint8))
-        num_bytes = (np.diff(ends) - 1).astype(np.int32)
-        return cls(num_words, num_bytes, _marks(data, ends), hash_lines(lines))
+        num_bytes = (np.diff(lines.bounds) - 1).astype(np.int32)
+        return cls(_count_words(spaced_lines(lines)), num_bytes, _marks(lines), hash_lines(lines))
 
 
-def _count_words(data: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return the number of words of each line, given a text made by `spaced`."""
+def _count_words(lines: Lines) -> NDArray[np.int32]:
+    """Return the number of words of each line, given lines with spaces between all words."""
+    data = np.frombuffer(lines.content, np.uint8)
     # The ASCII characters that `str.split` cuts at: 9 to 13 and 28 to 32. Smaller bytes wrap around to large numbers.
     is_space = (data - 9 < 5) | (data - 28 < 5)
-    # A word ends wherever a space follows another character. reduceat counts these places line by line.
-    ends = np.flatnonzero(data == _LF)
-    return np.add.reduceat(is_space[:-1] > is_space[1:], ends[:-1], dtype=np.int32)
+    # A word starts wherever another character follows a space or line feed. reduceat counts these places line by line.
+    is_start = ~is_space
+    is_start[1:] &= is_space[:-1]
+    return np.add.reduceat(is_start, lines.bounds[:-1], dtype=np.int32)
 
 
-def _marks(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int32]:
+def _marks(lines: Lines) -> NDArray[np.int32]:
     """Return, for each line, 256 times the sum of its hashed digits, plus its last byte if that is punctuation."""
+    data = np.frombuffer(lines.content, np.uint8)
     places = np.flatnonzero(data - ord("0") < 10)  # bytes below "0" wrap around to large numbers
-    line = np.searchsorted(ends, places) - 1
-    sums = np.bincount(line, _DIGIT_HASHES[data[places] - ord("0")], minlength=len(ends) - 1)
-    last = data[ends[1:] - 1].astype(np.int32)
+    line = np.searchsorted(lines.bounds, places, side="right") - 1
+    sums = np.bincount(line, _DIGIT_HASHES[data[places] - ord("0")], minlength=len(lines))
+    last = data[lines.bounds[1:] - 2].astype(np.int32)  # before the line feed; of an empty line, another line feed
     is_punctuation = (last > ord(" ")) & (last < ord("A")) & ~((last >= ord("0")) & (last <= ord("9")))
     return (sums % 2**22).astype(np.int32) * 256 + np.where(is_punctuation, last, 0)
 

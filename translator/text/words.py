@@ -77,10 +77,10 @@ def spaced(text: str) -> str:
     return np.insert(codes, np.flatnonzero(starts) + 1, ord(" ")).tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def spaced_content(lines: Lines) -> bytes:
-    """Return the text of the lines with spaces between all words, encoded."""
+def spaced_lines(lines: Lines) -> Lines:
+    """Return the lines with spaces between all words, as `spaced` does."""
     text = spaced(lines.text)
-    return lines.content if text is lines.text else text.encode()
+    return lines if text is lines.text else Lines(text.encode())
 
 
 def split_words(line: str) -> list[str]:
