@@ -12,7 +12,7 @@ SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist worksteal
 BENCH ?=
 
 BENCHES = bench bench-peers bench-profile bench-length bench-plain bench-scale bench-gpu
-.PHONY: install demo story test test-long test-browser faults picture docs check format $(BENCHES) clean
+.PHONY: install demo story test test-long test-browser faults picture docs check format ablation $(BENCHES) clean
 
 install: $(INSTALLED)
 
@@ -96,6 +96,14 @@ bench-scale: install
 
 bench-gpu: install
 	$(BIN)/python -m tests.benchmarks.gpu $(BENCH)
+
+# Train a shipped config with each of its seeds on Multi30k and print its row of the table of results: make result-transformer
+result-%: install
+	$(BIN)/python -m tests.benchmarks.results $* $(BENCH)
+
+# Train with each method alone, and without each: hours.
+ablation: install
+	$(BIN)/python -m tests.benchmarks.ablation $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

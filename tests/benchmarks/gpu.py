@@ -9,7 +9,6 @@ folder, with BLEU over time, then starts it again; `seeds` trains one and then f
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 import torch
 
 from tests.benchmarks.figures import show
-from tests.benchmarks.training_runs import begun, outcomes_of
+from tests.benchmarks.training_runs import begun, corpus_overrides, outcomes_of, scores_of
 from translator.config import load_config
 from translator.jobs.compare.train_missing import plan_runs
 from translator.jobs.compare.training_processes import run_commands, train_command
@@ -38,12 +37,6 @@ FORMS = {
 }
 WARM_UP, UPDATES, REPEATS = 200, 200, 3
 SEEDS = 4
-
-
-def corpus_overrides() -> list[str]:
-    """Return the settings that name local files, if TRANSLATOR_MULTI30K says where they are."""
-    folder = os.environ.get("TRANSLATOR_MULTI30K")
-    return ["corpus.format=files", f"corpus.folder={folder}"] if folder else []
 
 
 def announce(stage: str) -> None:
@@ -134,7 +127,7 @@ def measure_cold(folder: Path) -> None:
             show(f"gpu.cold.step_{event['step']}.validation.seconds", event["seconds"])
     show("gpu.cold.whole_command.seconds", time.monotonic() - start)
     announce("cold: test set, beam search")
-    show("gpu.cold.test.bleu", test_bleu(run))
+    show("gpu.cold.test.bleu", scores_of(run)["BLEU lc"]["value"])
     announce("prepared: the same folder, ten updates more")
     lines = len((run / "journal.jsonl").read_bytes().splitlines())
     settings = json.loads((run / "final" / "finished.json").read_bytes())
@@ -170,7 +163,7 @@ def measure_seeds(folder: Path) -> None:
         seconds[count] = time.monotonic() - start
         show(f"gpu.seeds_{count}.seconds", seconds[count])
     show(f"ratio.gpu.seeds_{SEEDS}.over.seeds_1", seconds[SEEDS] / seconds[1], "times")
-    scores = [test_bleu(plan.run.path) for plan in planned]
+    scores = [scores_of(plan.run.path)["BLEU lc"]["value"] for plan in planned]
     show(
         f"gpu.seeds_{SEEDS}.mean.test.bleu",
         sum(scores) / len(scores),
@@ -182,13 +175,6 @@ def _as_toml(override: str) -> str:
     """Return `corpus.key=value` as a line of the table [corpus]."""
     key, _, value = override.removeprefix("corpus.").partition("=")
     return f"{key} = {json.dumps(value)}"
-
-
-def test_bleu(run: Path) -> float:
-    """Return the lowercased BLEU score of a run on its test set."""
-    words = [sys.executable, "-m", "translator", "evaluate", str(run), "--json", "--allow-leaked"]
-    result = json.loads(subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
-    return float(next(score["value"] for score in result["scores"] if "case:lc" in score["signature"]))
 
 
 STAGES = {"speed": measure_speed, "cold": measure_cold, "seeds": measure_seeds}

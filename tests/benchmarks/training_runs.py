@@ -1,7 +1,12 @@
-"""Training runs for benchmarks, stopped before their first update."""
+"""Training runs for benchmarks: begun but stopped before their first update, and scored once they are finished."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,3 +44,16 @@ def outcomes_of(training: Training) -> Iterator[Outcome]:
         progress=training.progress,
         replay=training.replay,
     )
+
+
+def corpus_overrides() -> list[str]:
+    """Return the settings that name local files, if TRANSLATOR_MULTI30K says where they are."""
+    folder = os.environ.get("TRANSLATOR_MULTI30K")
+    return ["corpus.format=files", f"corpus.folder={folder}"] if folder else []
+
+
+def scores_of(run: Path | str) -> dict[str, dict[str, Any]]:
+    """Return the scores of a run, or of an ensemble "a+b", on its test set, by metric: "BLEU lc", "chrF2", ..."""
+    words = [sys.executable, "-m", "translator", "evaluate", str(run), "--json", "--allow-leaked"]
+    result = json.loads(subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
+    return {score["metric"]: score for score in result["scores"]}

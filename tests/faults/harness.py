@@ -78,6 +78,10 @@ class Running:
             assert time.monotonic() < until, f"{text!r} never came: {self.errors_so_far()}"
             assert not select.select([self.connection], [], [], 0.005)[0], f"ended early: {self.errors_so_far()}"
 
+    def give_time(self, seconds: float) -> None:
+        """Wait this long, or until the command ends."""
+        select.select([self.connection], [], [], seconds)
+
     def wait(self, seconds: float = LONGEST_SECONDS) -> Result:
         """Wait for the end and return the result. Fails for an internal error or a command that hangs."""
         self.connection.settimeout(seconds)
