@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.benchmarks.results import RECIPES
 from translator.cli.app import app
 from translator.config import load_config
 from translator.config_files import find_config
@@ -26,7 +27,10 @@ DIFFS = [
     for match in re.finditer(r"^(\+\+\+|---) (\S+\.py)\n((?:(?!\+\+\+|---).*\n)+)", diff, re.MULTILINE)
 ]
 """The parts of the diffs in the guide: `+++` or `---`, the file, its lines."""
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+TARGETS = {
+    *re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE),
+    *(f"result-{name}" for name in RECIPES),
+}
 
 
 def name_of(page: Path) -> str:
@@ -60,7 +64,7 @@ def test_a_command_is_valid(line: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_make_target_exists(page: Path) -> None:
-    named = {match for code in code_of(page) for match in re.findall(r"^make ([a-z-]+)", code)}
+    named = {match for code in code_of(page) for match in re.findall(r"^make ([a-z0-9-]+)", code)}
     assert named <= TARGETS
 
 

@@ -15,7 +15,7 @@ from translator.text.reader import bounded_lines, decode_lines, read_lines
 
 _STANDARD_INPUT = "standard input"
 _CHUNK_BYTES = 2**16
-_WAIT_SECONDS = 0.002
+_WAIT_SECONDS = 0.005
 """A program that writes many lines may pause this long between two of them; then the lines so far are translated."""
 
 
