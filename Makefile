@@ -41,7 +41,7 @@ story: install
 test: install
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-# Kill training at random moments, damage run folders, translate random strings; about a quarter of an hour.
+# Kill training at random moments, damage run folders, translate random strings; up to an hour.
 test-long: install
 	$(BIN)/python -m tests.long
 
