@@ -97,11 +97,11 @@ bench-scale: install
 bench-gpu: install
 	$(BIN)/python -m tests.benchmarks.gpu $(BENCH)
 
-# Train a shipped config with each of its seeds on Multi30k and print its row of the table of results: make result-transformer
+# Train a shipped config on Multi30k once per seed and print a row for the table of results: make result-transformer
 result-%: install
 	$(BIN)/python -m tests.benchmarks.results $* $(BENCH)
 
-# Train with each method alone, and without each: hours.
+# Measure what each training method gains on Multi30k; takes hours.
 ablation: install
 	$(BIN)/python -m tests.benchmarks.ablation $(BENCH)
 

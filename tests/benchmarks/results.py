@@ -1,10 +1,11 @@
-"""`make result-NAME`: train a shipped config once per seed and print its row of the table of results in tests/README.md.
+"""`make result-NAME`: train a shipped config once per seed and print a row for the table of results in tests/README.md.
 
     TRANSLATOR_MULTI30K=multi30k make result-transformer
     TRANSLATOR_MULTI30K=multi30k python -m tests.benchmarks.results transformer --seeds 3,4
 
-The runs stay in runs/results, and the same command resumes them. The test set is translated once, with the parameters that
-validation chose. Only English-German can be downloaded; the other results need TRANSLATOR_MULTI30K.
+The runs stay in runs/results; the same command resumes them. Parameters are chosen by validation BLEU, and the test set is used
+only for the scores of the final parameters. Without TRANSLATOR_MULTI30K, the English-German corpus is downloaded; results on
+other languages or on the first pairs of the corpus need TRANSLATOR_MULTI30K.
 """
 
 import argparse
@@ -75,6 +76,8 @@ def main() -> None:
     parser.add_argument("--seeds", help="separated by commas, instead of those of the recipe")
     options = parser.parse_args()
     recipe = RECIPES[options.name]
+    if recipe.first_pairs and not corpus_overrides():
+        parser.error(f"{options.name} needs the files of Multi30k; set TRANSLATOR_MULTI30K to their folder")
     if options.seeds:
         recipe = recipe._replace(seeds=tuple(map(int, options.seeds.split(","))))
     runs = [recipe.train(options.name, seed) for seed in recipe.seeds]

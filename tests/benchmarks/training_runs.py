@@ -1,4 +1,4 @@
-"""Training runs for benchmarks: begun but stopped before their first update, and scored once they are finished."""
+"""Functions that benchmarks share: prepare a training run, continue the run, and score a finished run."""
 
 import json
 import os

@@ -78,7 +78,7 @@ class Running:
             assert time.monotonic() < until, f"{text!r} never came: {self.errors_so_far()}"
             assert not select.select([self.connection], [], [], 0.005)[0], f"ended early: {self.errors_so_far()}"
 
-    def give_time(self, seconds: float) -> None:
+    def wait_at_most(self, seconds: float) -> None:
         """Wait this long, or until the command ends."""
         select.select([self.connection], [], [], seconds)
 

@@ -130,7 +130,7 @@ def killed_at_random(runs: TrainingRuns, kind: str, folder: Path, *, kills: int,
     while done < kills:
         is_new, began = not run.exists(), time.monotonic()
         training = runs.start(kind, run)
-        training.give_time(draw.uniform(0, 0.8) * runs.seconds[whole])
+        training.wait_at_most(draw.uniform(0, 0.8) * runs.seconds[whole])
         training.send(signal.SIGKILL)
         code, seconds = training.wait().code, time.monotonic() - began
         assert code in (0, -signal.SIGKILL)

@@ -22,14 +22,14 @@ class Lines(Sequence[str]):
     """
 
     def __init__(self, content: bytes, bounds: NDArray[np.int64] | None = None) -> None:
-        """Take over a text; `bounds` is where its lines start, and at last its length, if known."""
+        """Store a text. `bounds` may be given if they are already known."""
         self.content = content
         if bounds is not None:
             self.bounds = bounds
 
     @classmethod
     def of(cls, lines: Sequence[str]) -> "Lines":
-        """Return any sequence of lines in this form."""
+        """Convert a sequence of lines, or return it if it is already of this class."""
         return lines if isinstance(lines, Lines) else cls(join_lines(lines).encode())
 
     @cached_property
@@ -43,7 +43,7 @@ class Lines(Sequence[str]):
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Where each line starts in `content`, and at last its length."""
+        """The start of each line in `content`, followed by the length of `content`."""
         ends = np.flatnonzero(np.frombuffer(self.content, np.uint8) == ord("\n"))
         return np.concatenate([[0], ends + 1])
 
