@@ -1,12 +1,13 @@
 """Accumulation equals one big batch, and stopping and resuming equals not stopping."""
 
 import math
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -261,31 +262,71 @@ def test_integers_are_not_averaged() -> None:
     assert average_parameters(seeds)["seed"].item() == 2**61 + 2
 
 
-def test_sampled_updates_depend_on_seed_epoch_and_position_only() -> None:
-    class Doubling(Segmenter[tuple[int, ...]]):
-        """Repeats some tokens."""
+class Doubling(Segmenter[tuple[int, ...]]):
+    """Repeats some tokens."""
 
-        def __init__(self) -> None:
-            self.is_start = [True] * VOCAB_SIZE
-            self._words, self._num_cached = {}, 0
+    def __init__(self) -> None:
+        self.is_start = [True] * VOCAB_SIZE
+        self._words, self._num_cached = {}, 0
 
-        def read(self, best: tuple[int, ...]) -> tuple[int, ...]:
-            return best
+    def read(self, best: tuple[int, ...]) -> tuple[int, ...]:
+        return best
 
-        def draw(self, word: tuple[int, ...], generator: Random) -> tuple[int, ...]:
-            return word * generator.randint(1, 2)
+    def draw(self, word: tuple[int, ...], generator: Random) -> tuple[int, ...]:
+        return word * generator.randint(1, 2)
 
-    def sampled() -> CorpusUpdates:
-        updates = corpus_updates(2)
-        updates.sampler = SubwordSampler(Doubling(), Doubling(), seed=1)
-        return updates
 
-    one, other = sampled(), sampled()
+def sampled_updates(pool_sentences: int) -> CorpusUpdates:
+    settings = SETTINGS.model_copy(update={"batch_tokens": 30, "pool_sentences": pool_sentences})
+    sampler = SubwordSampler(Doubling(), Doubling(), seed=1)
+    return CorpusUpdates(corpus_updates().pairs, settings, torch.device("cpu"), ALONE, sampler=sampler)
+
+
+@pytest.mark.parametrize("pool_sentences", [1, 20, 1000])
+def test_sampled_updates_depend_on_seed_epoch_and_position_only(pool_sentences: int) -> None:
+    one, other = sampled_updates(pool_sentences), sampled_updates(pool_sentences)
     one.share(3, 1, 1)
-    assert one.share(4, 0, 1).num_tokens == one.num_tokens(4, 0) > corpus_updates().num_tokens(4, 0)
-    for found, expected in zip(other.share(4, 0, 1).batches, one.share(4, 0, 1).batches, strict=True):
+    for position in reversed(range(one.num_updates(4))):
+        assert one.share(4, position, 1).num_tokens == one.num_tokens(4, position)
+        (found,), (expected,) = (updates.share(4, position, 1).batches for updates in (other, one))
         assert torch.equal(found.target_BT, expected.target_BT)
         assert torch.equal(found.source_BS, expected.source_BS)
+        other.share(4, 0, 1)
+
+
+def distinct(target: Tensor) -> list[int]:
+    """Return the tokens of a padded sentence without repetitions and padding."""
+    return [token for token, _ in groupby(target[target != PAD].tolist())]
+
+
+@pytest.mark.parametrize("pool_sentences", [1, 20, 1000])
+def test_an_epoch_of_sampled_updates_has_every_pair_once(pool_sentences: int) -> None:
+    updates, plain = sampled_updates(pool_sentences), corpus_updates().pairs
+    assert updates.num_updates(2) > 3
+    numbers_of_all = []
+    for position in range(updates.num_updates(2)):
+        numbers = updates.sentences(2, position)
+        numbers_of_all += numbers.tolist()
+        (batch,) = updates.share(2, position, 1).batches
+        best, _ = plain.target.padded(numbers)
+        # Doubling only adds repetitions. A micro-batch has an order of its own.
+        assert sorted(map(distinct, batch.target_BT)) == sorted(map(distinct, best))
+    assert sorted(numbers_of_all) == list(range(plain.num_pairs))
+
+
+def test_sampled_updates_have_pairs_of_similar_new_lengths() -> None:
+    lines = EncodedLines.of([[5] * (n % 12 + 1) + [EOS] for n in range(400)])
+    pairs, settings = EncodedPairs(lines, lines), SETTINGS.model_copy(update={"batch_tokens": 100})
+    sampler = SubwordSampler(Doubling(), Doubling(), seed=1)
+    updates = CorpusUpdates(pairs, settings, torch.device("cpu"), ALONE, sampler=sampler)
+
+    def padding(targets: Iterable[EncodedLines]) -> float:
+        lengths = [np.diff(target.offsets) for target in targets]
+        return sum(len(each) * int(each.max()) for each in lengths) / sum(int(each.sum()) for each in lengths) - 1
+
+    batches = [updates.share(0, position, 1).batches[0] for position in range(updates.num_updates(0))]
+    found = sum(batch.target_BT.numel() for batch in batches) / sum(batch.num_tokens for batch in batches) - 1
+    assert found < 0.3 * padding(sampler.sample(pairs, sentences, 0).target for sentences in updates.epoch(0))
 
 
 BOTH = SETTINGS.model_copy(update={"both_directions": 4, "batch_tokens": 30, "pool_sentences": 20, "steps": 9})

@@ -145,16 +145,24 @@ class EncodedPairs(NamedTuple):
         return Batch(source_BS, mask_BS, previous_BT, target_BT, real_M, sentence_B)
 
     def split(self, sentences: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
-        """Split the sentences of one update into at most `parts` micro-batches with about the same number of tokens.
+        """Split the sentences of one update into micro-batches with about the same number of tokens.
 
         The targets of an update have similar lengths already. Sorting by source length reduces the padding of the source.
         """
         source, target = (side.lengths(sentences) for side in self)
         order = np.lexsort((target, source))
-        total = np.cumsum((source + target)[order])
-        # The part in which the last token of a sentence lies, if all tokens are cut into equal parts.
-        part = np.minimum((total - 1) * parts // total[-1], parts - 1)
-        return [sentences[order[part == index]] for index in range(parts) if (part == index).any()]
+        return even_parts(sentences[order], (source + target)[order], parts)
+
+
+def even_parts(sentences: NDArray[np.int64], num_tokens: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
+    """Cut sentences into `parts` parts with about the same number of tokens, or one per sentence if that is fewer."""
+    parts, total = min(parts, len(sentences)), np.cumsum(num_tokens)
+    # The part in which the last token of a sentence lies, if all tokens are cut into equal parts.
+    part = (total - 1) * parts // total[-1]
+    # Where parts 1, 2, ... start. The start of part n has n sentences or more before it, so that no part is empty.
+    later = np.arange(1, parts)
+    extra = np.clip(np.searchsorted(part, later) - later, 0, len(sentences) - parts)
+    return np.split(sentences, np.maximum.accumulate(extra) + later)
 
 
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer) -> EncodedPairs:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from translator.text.batches import Batch, EncodedPairs, TokenBatches
+from translator.text.batches import Batch, EncodedPairs, TokenBatches, even_parts
 from translator.text.static_batches import StaticBatches, StaticRows
 from translator.text.subword_sampling import SubwordSampler
 from translator.training.processes import Processes
@@ -24,11 +24,21 @@ class Share(NamedTuple):
     num_tokens: int | Tensor  # target tokens of the whole update, over all its micro-batches and processes
 
 
+class _SampledBlock(NamedTuple):
+    """Consecutive updates whose sentences have been segmented at random and exchanged so that each has similar lengths."""
+
+    epoch: int
+    number: int
+    sentences: NDArray[np.int64]  # of the corpus
+    pairs: EncodedPairs  # their segmentations
+    updates: list[NDArray[np.int64]]  # indices into the pairs
+
+
 class CorpusUpdates:
     """The encoded training pairs as updates on a device. An update is a function of (seed, epoch, position) alone.
 
     The sentences of an update do not depend on the number of processes. If `static` is set, an update is one batch in the
-    static form. A `sampler` segments the sentences of each update at random.
+    static form. A `sampler` segments the sentences of each epoch at random.
     """
 
     def __init__(
@@ -42,7 +52,7 @@ class CorpusUpdates:
         weight_P: NDArray[np.float32] | None = None,
     ) -> None:
         pairs = _resident(pairs, device) if sampler is None else pairs
-        self.pairs, self.device, self.processes = pairs, device, processes
+        self.pairs, self.settings, self.device, self.processes = pairs, settings, device, processes
         self._one_direction = pairs
         self._both_directions = pairs.in_both_directions() if settings.both_directions else pairs
         self.batches = TokenBatches(
@@ -53,10 +63,9 @@ class CorpusUpdates:
             few_shapes=settings.batch_by == "shape",
             weight_P=weight_P,
         )
-        self.accumulation = settings.accumulation
         self.static: StaticBatches | None = None
         self.sampler = sampler
-        self._sampled: tuple[tuple[int, int], EncodedPairs] | None = None
+        self._sampled: _SampledBlock | None = None
         # The number of an epoch and its updates; -1: none.
         self._order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         self._static_epoch: tuple[int, list[StaticRows]] = (-1, [])
@@ -87,7 +96,7 @@ class CorpusUpdates:
             return static_share(self.static.batch(self.static_rows(epoch, position)))
         pairs, numbers = self._pairs(epoch, position)
         own = numbers[self.processes.rank :: self.processes.size]
-        portions = pairs.split(own, self.accumulation * parts) if len(own) else []
+        portions = pairs.split(own, self.settings.accumulation * parts) if len(own) else []
         batches = [pairs.batch(portion).to(self.device) for portion in portions]
         return Share(batches, self.num_tokens(epoch, position))
 
@@ -96,14 +105,40 @@ class CorpusUpdates:
         pairs, numbers = self._pairs(epoch, position)
         return int(pairs.target.lengths(numbers).sum())
 
-    def _pairs(self, epoch: int, position: int) -> tuple[EncodedPairs, NDArray[np.int64]]:
-        """Return the pairs that contain an update, and the numbers of its sentences among them. The last sample is cached."""
-        sentences = self.epoch(epoch)[position]
+    def sentences(self, epoch: int, position: int) -> NDArray[np.int64]:
+        """Return the numbers of the training pairs of an update."""
         if self.sampler is None:
-            return self.pairs, sentences
-        if self._sampled is None or self._sampled[0] != (epoch, position):
-            self._sampled = (epoch, position), self.sampler.sample(self.pairs, sentences, epoch)
-        return self._sampled[1], np.arange(len(sentences))
+            return self.epoch(epoch)[position]
+        block, place = self._block(self.sampler, epoch, position)
+        return block.sentences[block.updates[place]]
+
+    def _pairs(self, epoch: int, position: int) -> tuple[EncodedPairs, NDArray[np.int64]]:
+        """Return the pairs that contain an update, and the numbers of its sentences among them."""
+        if self.sampler is None:
+            return self.pairs, self.epoch(epoch)[position]
+        block, place = self._block(self.sampler, epoch, position)
+        return block.pairs, block.updates[place]
+
+    def _block(self, sampler: SubwordSampler, epoch: int, position: int) -> tuple[_SampledBlock, int]:
+        """Return the sampled block that contains an update, and the place of the update in it. The last block is cached."""
+        updates = self.epoch(epoch)
+        size = max(1, round(self.settings.pool_sentences * len(updates) / self.pairs.num_pairs))
+        number, place = divmod(position, size)
+        if self._sampled is None or self._sampled[:2] != (epoch, number):
+            self._sampled = self._sample_block(sampler, epoch, number, updates[number * size : (number + 1) * size])
+        return self._sampled, place
+
+    def _sample_block(
+        self, sampler: SubwordSampler, epoch: int, number: int, updates: list[NDArray[np.int64]]
+    ) -> _SampledBlock:
+        """Segment the sentences of these updates and divide them into as many updates, now sorted by their new lengths."""
+        sentences = np.concatenate(updates)
+        pairs = sampler.sample(self.pairs, sentences, epoch)
+        source, target = (side.lengths(np.arange(len(sentences))) for side in pairs)
+        order = np.lexsort((source, target))
+        parts = even_parts(order, (source + target)[order], len(updates))
+        shuffled = np.random.default_rng((self.settings.seed, epoch, number)).permutation(len(parts))
+        return _SampledBlock(epoch, number, sentences, pairs, [parts[index] for index in shuffled])
 
     def static_rows(self, epoch: int, position: int) -> StaticRows:
         """Return one update in the static form. The order of a whole epoch goes to the device at once."""

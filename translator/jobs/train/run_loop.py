@@ -166,7 +166,7 @@ class Training:
             report = report._replace(seconds=report.seconds + waited / len(reports))
             journal.write(report)
             if notice := count_update(report, self.progress):
-                sentences = ", ".join(map(str, self.updates.epoch(report.epoch)[report.position][:10].tolist()))
+                sentences = ", ".join(map(str, self.updates.sentences(report.epoch, report.position)[:10].tolist()))
                 self.observer.notify(f"{notice}; epoch {report.epoch + 1}, training pairs {sentences}, ...")
             self.observer.updated(report)
         if parts > self.reported_parts:
