@@ -12,6 +12,7 @@ from translator.attention import MECHANISMS, SCORES
 from translator.models import MODELS
 from translator.models.cells import CELLS
 from translator.models.interface import AnyModel
+from translator.models.layers import Embeddings
 from translator.models.positions import POSITIONS
 from translator.models.transformer_layers import ACTIVATIONS
 from translator.text.tokenizer import BOS, EOS, PAD
@@ -168,3 +169,18 @@ def test_attention_weights_are_distributions_over_real_tokens(model: AnyModel) -
 
 def test_the_output_layer_has_one_row_per_token(model: AnyModel) -> None:
     assert len(model.output.weight) == len(model.output.bias) == VOCAB_SIZE
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_word_dropout_hides_whole_tokens_in_training_only(name: str) -> None:
+    embeddings = tiny(name, {"model": {"word_dropout": 0.5}}).embeddings
+    assert isinstance(embeddings, Embeddings)
+    ids = torch.randint(4, VOCAB_SIZE, (50, 4))
+    for embed in (embeddings.source, embeddings.target):
+        embeddings.train()
+        embedded_BXD = embed(ids)
+        is_zero_BX = (embedded_BXD == 0).all(-1)
+        assert 0.3 < is_zero_BX.float().mean() < 0.7
+        assert (embedded_BXD[~is_zero_BX] != 0).all()
+        embeddings.eval()
+        assert (embed(ids) != 0).all()

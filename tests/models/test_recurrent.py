@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny import VOCAB_SIZE, tiny
+from tests.tiny import tiny
 from translator.errors import UsageError
 from translator.models.recurrent import Recurrent
 from translator.text.tokenizer import BOS, EOS
@@ -57,18 +57,3 @@ def test_residual_layers_that_return_zero_change_nothing() -> None:
     deep, _ = model.encoder(embedded_BSD, MASK_BS)
     model.encoder.upper = torch.nn.ModuleList()
     assert torch.equal(deep, model.encoder(embedded_BSD, MASK_BS)[0])
-
-
-def test_word_dropout_hides_whole_tokens_in_training_only() -> None:
-    model = recurrent(model={"word_dropout": 0.5, "embedding_dropout": 0.0, "readout_dropout": 0.0})
-    embedded: list[torch.Tensor] = []
-    model.embedding_dropout.register_forward_hook(lambda _module, _inputs, output: embedded.append(output))
-    ids = torch.randint(4, VOCAB_SIZE, (50, 4))
-    model.train()(ids, torch.ones_like(ids, dtype=torch.bool), ids)
-    for embedded_BXE in embedded:
-        is_zero_BX = (embedded_BXE == 0).all(-1)
-        assert 0.3 < is_zero_BX.float().mean() < 0.7
-        assert (embedded_BXE[~is_zero_BX] != 0).all()
-    embedded.clear()
-    model.eval()(ids, torch.ones_like(ids, dtype=torch.bool), ids)
-    assert all((embedded_BXE != 0).all() for embedded_BXE in embedded)

@@ -11,10 +11,13 @@ from torch.nn import functional
 from translator.attention.interface import Memory
 from translator.errors import UsageError
 from translator.models.interface import Output
+from translator.ops.choice import Ops
+from translator.ops.dropout import ROUNDING
 from translator.text.tokenizer import PAD, Tokenizer
 
 Tying: TypeAlias = Literal["all", "output", "none"]
 TYING = "share one matrix between all embeddings and the output layer, or target and output, or none"
+WORD_DROPOUT = f"share of the embeddings, of whole tokens of both languages, that training sets to zero; {ROUNDING}"
 
 
 class Vocabularies(NamedTuple):
@@ -36,15 +39,26 @@ class Embeddings(nn.Module):
 
     'output' shares one matrix between target embedding and output layer; 'all' also with the source embedding, which
     needs a joint vocabulary. Embedded tokens are multiplied by `scale`, so that a shared matrix can have the small
-    values that suit the output layer. PAD has an embedding of zeros, so that a token can be hidden by replacing it.
+    values that suit the output layer. PAD has an embedding of zeros, so that a token can be hidden by replacing it, which
+    word dropout does in training: each token is drawn on its own, while Gal and Ghahramani (2016) drop all occurrences of a
+    word in a sentence together.
     """
 
-    def __init__(self, vocabularies: Vocabularies, dim: int, *, tying: Tying, scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        vocabularies: Vocabularies,
+        dim: int,
+        *,
+        tying: Tying,
+        scale: float = 1.0,
+        word_dropout: float = 0.0,
+        ops: Ops = Ops(),  # noqa: B008 - a value
+    ) -> None:
         super().__init__()
         if tying == "all" and not vocabularies.is_joint:
             advice = "set tokenizer.joint=true or model.tied_embeddings=output"
             raise UsageError("model.tied_embeddings", "'all' needs one vocabulary for both languages", advice)
-        self.dim, self.scale = dim, scale
+        self.dim, self.scale, self.word_dropout, self.ops = dim, scale, word_dropout, ops
         self.target_VD = nn.Parameter(torch.randn(vocabularies.target_size, dim) * dim**-0.5)
         # The same parameter, so that one gradient serves all uses.
         self.source_VD = self.target_VD
@@ -62,6 +76,8 @@ class Embeddings(nn.Module):
         return self._embed(ids_BT, self.target_VD)
 
     def _embed(self, ids_BX: Tensor, weight_VD: Tensor) -> Tensor:
+        if self.training and self.word_dropout:
+            ids_BX = ids_BX.masked_fill(self.ops.draw_mask(ids_BX.shape, self.word_dropout, ids_BX.device), PAD)
         scale_BX = (ids_BX != PAD).to(weight_VD.dtype) * self.scale
         return functional.embedding(ids_BX, weight_VD) * scale_BX.unsqueeze(-1)
 

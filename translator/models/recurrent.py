@@ -43,7 +43,6 @@ from translator.models.recurrent_layers import Encoder, UpperLayers
 from translator.models.recurrent_settings import RecurrentDecoderSettings, RecurrentEncoderSettings, RecurrentSettings
 from translator.ops.choice import Ops
 from translator.ops.layers import Dropout, Linear
-from translator.text.tokenizer import PAD
 
 
 class Encoded(NamedTuple):
@@ -89,7 +88,6 @@ class Wiring(NamedTuple):
 class Dropouts(NamedTuple):
     """Dropout probabilities."""
 
-    word: float
     embedding: float
     annotation: float
     readout: float
@@ -122,7 +120,6 @@ class Recurrent(Model[Encoded, RecurrentState]):
         self.bridge = Linear(bridge_dim, cell.hidden_dim * (1 + len(upper.cells)), ops=ops)
         is_maxout, readout_dim = wiring.readout == "maxout", cell.hidden_dim + attention.context_dim
         self.readout_proj = Linear(readout_dim + embeddings.dim * is_maxout, embeddings.dim * (1 + is_maxout), ops=ops)
-        self.word_dropout, self.ops = dropouts.word, ops
         self.embedding_dropout = Dropout(dropouts.embedding, ops=ops)
         self.annotation_dropout = Dropout(dropouts.annotation, ops=ops)
         self.readout_dropout = Dropout(dropouts.readout, ops=ops)
@@ -133,7 +130,7 @@ class Recurrent(Model[Encoded, RecurrentState]):
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> Encoded:
         """Annotate the source and compute s_0 = tanh(W last) (Bahdanau et al. 2015, section A.2.2) of each decoder layer."""
-        embedded_BSD = self.embedding_dropout(self.embeddings.source(self._hide(source_BS)))
+        embedded_BSD = self.embedding_dropout(self.embeddings.source(source_BS))
         annotation_BSD, last_BD = self.encoder(embedded_BSD, mask_BS)
         if self.wiring.initial_state == "backward":
             last_BD = last_BD[:, last_BD.shape[1] // 2 :]  # the second half is the backward direction
@@ -161,17 +158,8 @@ class Recurrent(Model[Encoded, RecurrentState]):
         return self._readout(self._decode(embedded_BTE, state, need_weights=False), embedded_BTE)
 
     def _embed(self, previous_BT: Tensor) -> Tensor:
-        embedded_BTE: Tensor = self.embedding_dropout(self.embeddings.target(self._hide(previous_BT)))
+        embedded_BTE: Tensor = self.embedding_dropout(self.embeddings.target(previous_BT))
         return embedded_BTE
-
-    def _hide(self, ids_BX: Tensor) -> Tensor:
-        """Word dropout: in training, replace tokens by PAD, whose embedding is zero.
-
-        Each token is drawn on its own; Gal and Ghahramani (2016) drop all occurrences of a word in a sentence together.
-        """
-        if not self.training or self.word_dropout == 0.0:
-            return ids_BX
-        return ids_BX.masked_fill(self.ops.draw_mask(ids_BX.shape, self.word_dropout, ids_BX.device), PAD)
 
     def attention_weights(self, source_BS: Tensor, mask_BS: Tensor, previous_BT: Tensor) -> dict[str, Tensor]:
         """Return the weights of the attention as 'cross.1'; an empty dict if it has none."""
@@ -248,7 +236,9 @@ def build_recurrent(
     """Build a recurrent encoder-decoder from its settings. Raises UsageError if they contradict each other."""
     # Modules draw their initial parameters in this order.
     cell_class, embedding_dim, hidden_dim = CELLS[model.cell], model.embedding_dim, decoder.hidden_dim
-    embeddings = Embeddings(vocabularies, embedding_dim, tying=model.tied_embeddings)
+    embeddings = Embeddings(
+        vocabularies, embedding_dim, tying=model.tied_embeddings, word_dropout=model.word_dropout, ops=ops
+    )
     stack = {"residual": model.residual, "layer_norm": model.layer_norm}
     encoder_module = Encoder(cell_class, embedding_dim, encoder.hidden_dim, num_layers=encoder.num_layers, **stack)
     annotation_dim = 2 * encoder.hidden_dim
@@ -269,6 +259,6 @@ def build_recurrent(
         context_cell=cell_class(context_dim, 0, hidden_dim, ops=ops) if is_conditional else None,
         upper=UpperLayers(cell_class, hidden_dim, decoder.num_layers, **stack, ops=ops),
         wiring=Wiring(decoder.query, decoder.input_feeding, feeds_readout, decoder.readout, decoder.initial_state),
-        dropouts=Dropouts(model.word_dropout, model.embedding_dropout, model.annotation_dropout, model.readout_dropout),
+        dropouts=Dropouts(model.embedding_dropout, model.annotation_dropout, model.readout_dropout),
         ops=ops,
     )

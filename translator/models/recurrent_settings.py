@@ -7,7 +7,7 @@ from pydantic import Field
 from translator.attention.build import AttentionTable
 from translator.attention.full import FullSettings
 from translator.models.cells import CELLS
-from translator.models.layers import TYING, Tying
+from translator.models.layers import TYING, WORD_DROPOUT, Tying
 from translator.ops.dropout import ROUNDING
 from translator.settings import NameIn, Probability, Settings
 
@@ -21,10 +21,7 @@ class RecurrentSettings(Settings):
     tied_embeddings: Tying = Field("output", description=TYING)
     residual: bool = Field(False, description="add the input of each layer but the first to its output")
     layer_norm: bool = Field(False, description="normalise the output of each layer")
-    word_dropout: Probability = Field(
-        0.0,
-        description=f"share of the embeddings, of whole tokens of both languages, that training sets to zero; {ROUNDING}",
-    )
+    word_dropout: Probability = Field(0.0, description=WORD_DROPOUT)
     embedding_dropout: Probability = Field(0.2, description=f"dropout of the embeddings of both languages; {ROUNDING}")
     annotation_dropout: Probability = Field(
         0.0, description=f"dropout of the annotations that the decoder attends to; {ROUNDING}"

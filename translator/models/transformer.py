@@ -14,7 +14,7 @@ from translator.attention.core import Attention, Site
 from translator.attention.full import FullSettings
 from translator.attention.interface import AttentionSettings, Memory, Place
 from translator.models.interface import Model, Output
-from translator.models.layers import TYING, Embeddings, RowsState, Tying, Vocabularies
+from translator.models.layers import TYING, WORD_DROPOUT, Embeddings, RowsState, Tying, Vocabularies
 from translator.models.positions import POSITIONS, Positions
 from translator.models.transformer_layers import (
     ACTIVATIONS,
@@ -47,6 +47,7 @@ class TransformerSettings(Settings):
     positions: Annotated[str, NameIn(POSITIONS)] = Field("sinusoidal", description="position encoding")
     max_positions: int = Field(512, ge=1, description="number of learned positions, in tokens")
     tied_embeddings: Tying = Field("all", description=TYING)
+    word_dropout: Probability = Field(0.0, description=WORD_DROPOUT)
     dropout: Probability = Field(
         0.1, description=f"dropout of embeddings and of the output of each sublayer; {ROUNDING}"
     )
@@ -181,7 +182,14 @@ def build_transformer(
         activation = ACTIVATIONS[model.activation]
         return FeedForward(dim, model.feed_forward_dim, activation, dropout=model.activation_dropout, ops=ops)
 
-    embeddings = Embeddings(vocabularies, dim, tying=model.tied_embeddings, scale=math.sqrt(dim))
+    embeddings = Embeddings(
+        vocabularies,
+        dim,
+        tying=model.tied_embeddings,
+        scale=math.sqrt(dim),
+        word_dropout=model.word_dropout,
+        ops=ops,
+    )
     source_positions, target_positions = (POSITIONS[model.positions](model.max_positions, dim) for _ in range(2))
     encoder_layers, decoder_layers = [], []
     for _ in range(encoder.num_layers):
