@@ -41,9 +41,9 @@ METHODS = {
     ),
     "muon": Method(("training.optimizer=muon",), ("training.optimizer=adam",), 1.1),
     "bpe_dropout": Method(
-        ("tokenizer.kind=bpe", "training.bpe_dropout=0.1"), ("tokenizer.kind=unigram", "training.bpe_dropout=0"), 1.5
+        ("tokenizer.kind=bpe", "training.bpe_dropout=0.1"), ("tokenizer.kind=unigram", "training.bpe_dropout=0"), 1.1
     ),
-    "unigram_alpha": Method(("training.unigram_alpha=0.3",), ("training.unigram_alpha=0",), 1.3),
+    "unigram_alpha": Method(("training.unigram_alpha=0.3",), ("training.unigram_alpha=0",), 1.1),
     "both_directions": Method(("training.both_directions=1500",), ("training.both_directions=0",)),
     "rdrop": Method(("training.consistency=rdrop",), ("training.consistency=none",), 2.1),
     "simcut": Method(("training.consistency=simcut",), ("training.consistency=none",), 1.9),
