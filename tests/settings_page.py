@@ -5,13 +5,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 from translator.attention import MECHANISMS
 from translator.attention.build import read_attention
 from translator.attention.interface import AttentionSettings
-from translator.config import Config, flatten, load_config
+from translator.config import Config, load_config
 from translator.jobs.show.settings import values_of
 from translator.models import MODELS
 from translator.settings import Freedom, Settings
@@ -98,10 +99,12 @@ def _shipped_configs() -> Iterator[tuple[str, str]]:
 def _by_pairs() -> Iterator[str]:
     """Yield the settings of `auto` by number of training pairs."""
     config = load_config(CONFIGS / "auto.toml")
-    rows = [(pairs, flatten(row)) for pairs, row in config._by_pairs]
+    rows = dict(config.by_pairs)
+    shown = {key for pairs in rows for key in config.for_pairs(pairs).without_defaults()}
+    keys = [key for key in dict.fromkeys(chain.from_iterable(rows.values())) if key in shown]
     yield BY_PAIRS
-    table = ((f"`{key}`", *(str(row[key]) for _, row in rows)) for key in config.depends_on_pairs)
-    yield from _table(("setting", *(f"{pairs:,}" for pairs, _ in rows)), table)
+    table = ((f"`{key}`", *(str(row.get(key, "")) for row in rows.values())) for key in keys)
+    yield from _table(("setting", *(f"{pairs:,}" for pairs in rows)), table)
 
 
 def _architectures() -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Every shipped config builds; every mistake in a config is explained at its place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,32 @@ def test_auto_follows_the_number_of_pairs_and_set_replaces_all_its_values() -> N
     assert sizes() == [500, 500, 1000, 4000, 16_000]
     assert sizes("tokenizer.vocab_size=300") == [300] * 5
     assert load_config(DEMO).for_pairs(10**7) == load_config(DEMO)
+
+
+def test_a_row_by_pairs_may_choose_another_architecture_and_set_replaces_it() -> None:
+    def architectures(*overrides: str) -> list[str]:
+        config = load_config(FOLDER / "auto.toml", overrides)
+        return [config.for_pairs(pairs).architecture for pairs in (10, 1000, 29_000)]
+
+    assert architectures() == ["recurrent", "recurrent", "transformer"]
+    assert architectures("model.architecture=transformer", "model.dim=64") == ["transformer"] * 3
+    assert architectures("model.architecture=recurrent", "model.embedding_dim=64") == ["recurrent"] * 3
+    transformer = load_config(FOLDER / "auto.toml", ["model.architecture=transformer"]).for_pairs(10)
+    assert transformer.encoder == load_config(FOLDER / "auto.toml").for_pairs(4000).encoder
+
+
+def test_set_need_only_suit_the_row_that_is_used() -> None:
+    config = load_config(FOLDER / "auto.toml", ["model.dim=64"])
+    assert config.for_pairs(5000).model.model_dump()["dim"] == 64
+    message = (
+        "--set model.dim: unknown option (the architecture is 'recurrent', which this config "
+        "chooses from 0 training pairs on); for these settings, add --set model.architecture=transformer"
+    )
+    with pytest.raises(UsageError, match=re.escape(message)):
+        config.for_pairs(10)
+    for typing_error, meant in (("model.dimm", "dim"), ("model.embeding_dim", "embedding_dim")):
+        with pytest.raises(UsageError, match=f"--set {typing_error}: unknown option; did you mean '{meant}'"):
+            load_config(FOLDER / "auto.toml", [f"{typing_error}=64"])
 
 
 def test_a_table_by_pairs_needs_a_number_of_pairs(tmp_path: Path) -> None:

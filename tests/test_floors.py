@@ -7,7 +7,7 @@ PACKAGE = Path(__file__).parent.parent / "translator"
 FLOORS = {
     "errors": 0, "settings": 0, "version": 0, "ops": 0, "storage": 0,
     "attention": 1, "text": 1,
-    "models": 2, "config_errors": 2, "config_files": 2,
+    "models": 2, "config_errors": 2, "config_files": 2, "config_tables": 3,
     "training": 3, "decoding": 3, "evaluation": 3,
     "config": 4, "report": 4,
     "runs": 5,

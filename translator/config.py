@@ -7,15 +7,18 @@ A config is a TOML file with the tables [corpus], [tokenizer], [model], [encoder
 import hashlib
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import tomli_w
 from pydantic import PrivateAttr, SerializeAsAny, ValidationError
 
 from translator.config_errors import Origin, explain, quoted, suggestion
 from translator.config_files import read_toml, yaml_advice
+from translator.config_tables import ARCHITECTURE, BY_PAIRS, Table, architecture_of, overridden, with_row
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError, expected_name
 from translator.evaluation.settings import EvaluationSettings
@@ -26,19 +29,12 @@ from translator.text.sources import CorpusSettings
 from translator.text.tokenizer import TokenizerSettings
 from translator.training.settings import TrainingSettings
 
-Table: TypeAlias = dict[str, Any]
-"""Nested tables as TOML gives them, before validation."""
-
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 _FOLDERS: Any = {"corpus": {"folder": True, "sources": {"__all__": {"folder"}}}}
 """Settings that are not compared or stored with a run, because a corpus may be moved."""
-_BY_PAIRS = "by_pairs"
-"""Tables of a config file whose settings replace others from a number of training pairs on."""
 _LONG_INTEGER = re.compile(r"[0-9_]{4301}")
 """More digits than Python converts to an integer."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""The surrogates to which Python decodes bytes of the command line that are not UTF-8."""
 
 
 class Config(Settings):
@@ -54,24 +50,31 @@ class Config(Settings):
     ops: OpsSettings
     evaluation: EvaluationSettings
 
-    _by_pairs: tuple[tuple[int, "Config"], ...] = PrivateAttr(())
+    _by_pairs: tuple[tuple[int, "Config | UsageError"], ...] = PrivateAttr(())
 
     def for_pairs(self, num_pairs: int) -> "Config":
-        """Return the config of the last `by_pairs` table whose number of pairs is reached, this config if there is none."""
-        return next((config for pairs, config in reversed(self._by_pairs) if pairs <= num_pairs), self)
+        """Return the config of the last row of `by_pairs` whose number of pairs is reached, this config if there is none.
 
-    @property
-    def depends_on_pairs(self) -> list[str]:
-        """The settings that differ between the tables `by_pairs`."""
-        flat = [flatten(config) for _, config in self._by_pairs]
-        return [key for key in (flat[0] if flat else {}) if len({str(config.get(key)) for config in flat}) > 1]
+        Raises UsageError if an override does not suit that row.
+        """
+        chosen = next((config for pairs, config in reversed(self._by_pairs) if pairs <= num_pairs), self)
+        if isinstance(chosen, UsageError):
+            raise chosen
+        return chosen
 
     @property
     def by_pairs(self) -> list[tuple[int, dict[str, Any]]]:
-        """The tables `by_pairs`: numbers of pairs with the settings that differ between the tables."""
-        return [
-            (pairs, {key: flatten(config)[key] for key in self.depends_on_pairs}) for pairs, config in self._by_pairs
-        ]
+        """The rows of `by_pairs`: numbers of pairs with the settings that are not the same in all rows."""
+        rows = [(pairs, flatten(config)) for pairs, config in self._by_pairs if isinstance(config, Config)]
+        values = defaultdict[str, set[str]](set)
+        for key in chain.from_iterable(row for _, row in rows):
+            values[key] = {str(row.get(key)) for _, row in rows}
+        return [(pairs, {key: row[key] for key in row if len(values[key]) > 1}) for pairs, row in rows]
+
+    def without_defaults(self) -> dict[str, Any]:
+        """Return dotted keys and values: the architecture, and the settings that are not its defaults."""
+        defaults = flatten(_check_config({"model": {"architecture": self.architecture}}, Origin("", "")))
+        return {key: value for key, value in flatten(self).items() if key == ARCHITECTURE or value != defaults[key]}
 
     @property
     def architecture(self) -> str:
@@ -108,35 +111,48 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         for source in corpus.get("sources", ()):
             if isinstance(source, dict) and isinstance(folder := source.get("folder", "."), str):
                 source["folder"] = str(path.parent / folder)
-    rows, origin = table.pop(_BY_PAIRS, []), Origin(str(path), text, tuple(overrides))
+    rows, origin = table.pop(BY_PAIRS, []), Origin(str(path), text, tuple(overrides))
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and isinstance(row.get("pairs"), int) for row in rows
     ):
         raise UsageError(
-            origin.place(_BY_PAIRS), "expected tables that each have a number of pairs", "see configs/auto.toml"
+            origin.place(BY_PAIRS), "expected tables that each have a number of pairs", "see configs/auto.toml"
         )
-    by_pairs = []
-    # Without such tables, the file itself is the only config.
-    for row in rows or [{"pairs": 0}]:
-        adapted = _merged(table, {key: value for key, value in row.items() if key != "pairs"})
-        for override in overrides:
-            apply_override(adapted, override)
-            if override.partition("=")[0].strip() == "training.steps" and isinstance(adapted["training"], dict):
-                # Steps given with --set replace epochs of the file.
-                adapted["training"].pop("epochs", None)
-        by_pairs.append((row["pairs"], _check_config(adapted, origin)))
-    config = by_pairs[0][1].model_copy()
-    config._by_pairs = tuple(by_pairs) if rows else ()
+    if not rows:
+        return _check_config(overridden(table, overrides), origin)
+    return _by_rows(table, rows, origin)
+
+
+def _by_rows(table: Table, rows: Sequence[Table], origin: Origin) -> Config:
+    """Return the config of the first row of `by_pairs`, with those of all rows.
+
+    Which row is used is not known before the corpus has been read, so an override need only suit one of the rows. Raises
+    UsageError if it suits none.
+    """
+    by_pairs: list[tuple[int, Config | UsageError]] = []
+    configs, errors = list[Config](), list[UsageError]()
+    for row in rows:
+        _check_config(with_row(table, row), origin._replace(overrides=()))
+        try:
+            configs.append(_check_config(overridden(with_row(table, row, origin.overrides), origin.overrides), origin))
+            by_pairs.append((row["pairs"], configs[-1]))
+        except UsageError as error:
+            errors.append(error)
+            by_pairs.append((row["pairs"], _of_row(error, table, row)))
+    if not configs:
+        raise next((error for error in errors if "did you mean" in error.advice), errors[0])
+    config = configs[0].model_copy()
+    config._by_pairs = tuple(by_pairs)
     return config
 
 
-def _merged(table: Table, changes: Table) -> Table:
-    """Return a copy of nested tables with changes."""
-    merged = {key: _merged(value, {}) if isinstance(value, dict) else value for key, value in table.items()}
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = _merged(old if isinstance(old, dict) else {}, value) if isinstance(value, dict) else value
-    return merged
+def _of_row(error: UsageError, table: Table, row: Table) -> UsageError:
+    """Return the error of an override that does not suit the architecture of a row, with the way out."""
+    own, architecture = architecture_of(table), architecture_of(row, architecture_of(table))
+    if own == architecture:
+        return error
+    reason = f"the architecture is {architecture!r}, which this config chooses from {row['pairs']:,} training pairs on"
+    return UsageError(error.place, f"{error.problem} ({reason})", f"for these settings, add --set {ARCHITECTURE}={own}")
 
 
 def _require_folder(path: Path, corpus: Table, overrides: Sequence[str]) -> None:
@@ -149,9 +165,7 @@ def _require_folder(path: Path, corpus: Table, overrides: Sequence[str]) -> None
 
 def override_config(config: Config, overrides: Sequence[str]) -> Config:
     """Return the config with `a.b=c` overrides applied. Raise UsageError for the first mistake found."""
-    table = config.model_dump(exclude_none=True)
-    for override in overrides:
-        apply_override(table, override)
+    table = overridden(config.model_dump(exclude_none=True), overrides)
     return _check_config(table, Origin("config", "", tuple(overrides)))
 
 
@@ -159,28 +173,6 @@ def read_saved_config(path: Path) -> Config:
     """Read a config that `dump_config` wrote; it does not contain the folder of the corpus."""
     text = path.read_text("utf-8")
     return _check_config(read_toml(text), Origin(str(path), text))
-
-
-def apply_override(table: Table, override: str) -> None:
-    """Set `a.b=value` in nested tables. The value is read as TOML or, failing that, as plain text."""
-    key, separator, written = override.partition("=")
-    *parents, last = key.strip().split(".")
-    if not separator or not all((*parents, last)):
-        raise UsageError(f"--set {override}", "expected KEY=VALUE", "for example --set training.steps=500")
-    if _SURROGATE.search(override):
-        raise UsageError(f"--set {key}", f"found {quoted(written)}, which is not UTF-8", "encode it as UTF-8")
-    try:
-        # A line feed in the value could begin another key.
-        value, *more = tomllib.loads(f"value = {written}").values()
-    except (ValueError, RecursionError):  # ValueError also for an integer with too many digits
-        value, more = written, []
-    if more:
-        raise UsageError(f"--set {key}", f"found {quoted(written)}, expected one value", "use one --set per key")
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            raise UsageError(f"--set {key}", f"{parent!r} is a value, not a table", "see the config for its keys")
-    table[last] = value
 
 
 def check_table(table: object, name: str, settings: type[SettingsT], origin: Origin) -> SettingsT:
@@ -192,8 +184,7 @@ def check_table(table: object, name: str, settings: type[SettingsT], origin: Ori
 
 
 def _check_config(table: Table, origin: Origin) -> Config:
-    model = table.get("model", {})
-    architecture = model.get("architecture", "transformer") if isinstance(model, dict) else "transformer"
+    architecture = architecture_of(table)
     if not isinstance(architecture, str) or architecture not in MODELS:
         problem = f"found {quoted(architecture)}, expected {expected_name(architecture, MODELS)}"
         raise UsageError(origin.place("model.architecture"), problem)

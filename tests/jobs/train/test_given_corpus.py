@@ -84,14 +84,16 @@ def test_one_file_is_enough(name: str, tmp_path: Path) -> None:
 def test_the_settings_of_auto_are_chosen_printed_stored_and_kept_on_resume(tmp_path: Path) -> None:
     write_sheet(tmp_path / "sheet.csv")
     given = given_corpus([tmp_path / "sheet.csv"], None, None, None)
-    config = load_config(find_config("auto"), [*given.overrides, "model.dim=16"])
+    config = load_config(find_config("auto"), [*given.overrides, "model.embedding_dim=16"])
     config._by_pairs = tuple((100 * (pairs > 0), row) for pairs, row in config._by_pairs[:2])
     notices: list[str] = []
     prepared = prepare(config, tmp_path / "run", overwrite=False, notify=notices.append)
     (chosen,) = [notice for notice in notices if notice.startswith("settings for 160 training pairs: ")]
     assert "training.epochs = 200" in chosen
     stored = prepared.run.config()
-    assert (stored.training.epochs, stored.tokenizer.vocab_size, stored.model.model_dump()["dim"]) == (200, 1000, 16)
+    assert (stored.training.epochs, stored.tokenizer.vocab_size, stored.architecture) == (200, 1000, "recurrent")
+    assert "model.embedding_dim = 16" not in chosen  # it does not depend on the number of pairs
+    assert stored.model.model_dump()["embedding_dim"] == 16
     again = prepare(config, tmp_path / "run", overwrite=False, notify=notices.append)
     assert again.config.training == prepared.config.training == stored.training
 

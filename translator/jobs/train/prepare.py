@@ -141,9 +141,9 @@ def examine(config: Config, run: RunFolder, notify: Notify) -> Examined:
         target_words.add(block.target)
 
     filtered, stream, held_out = read_splits(config.corpus, collect)
-    if by_pairs := config.depends_on_pairs:
-        config = config.for_pairs(filtered.counts.kept)
-        chosen = ", ".join(f"{key} = {flatten(config)[key]}" for key in by_pairs)
+    by_pairs, config = {key for _, row in config.by_pairs for key in row}, config.for_pairs(filtered.counts.kept)
+    if by_pairs:
+        chosen = ", ".join(f"{key} = {value}" for key, value in config.without_defaults().items() if key in by_pairs)
         notify(f"settings for {filtered.counts.kept:,} training pairs: {chosen}")
     before = learned_before(config)
     # Pairs that the first run was trained on count as leaked, too.

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from translator.config import Config, apply_override, check_table
+from translator.config import Config, check_table
 from translator.config_errors import Origin
+from translator.config_tables import overridden
 from translator.decoding.settings import DecodingSettings
 from translator.errors import UsageError
 from translator.evaluation.settings import EvaluationSettings
@@ -48,9 +49,8 @@ def with_options(settings: DecodingSettings, options: Mapping[str, object]) -> D
 def take_tokenizer(overrides: Sequence[str]) -> tuple[list[str], EvaluationSettings]:
     """Split off `evaluation.tokenizer=NAME`: return the other overrides, and the evaluation settings."""
     rest = [override for override in overrides if not override.startswith("evaluation.")]
-    taken, tables = [override for override in overrides if override not in rest], {"evaluation": dict[str, object]()}
-    for override in taken:
-        apply_override(tables, override)
+    taken = [override for override in overrides if override not in rest]
+    tables = overridden({"evaluation": {}}, taken)
     return rest, check_table(tables["evaluation"], "evaluation", EvaluationSettings, Origin("--set", "", tuple(taken)))
 
 
@@ -72,8 +72,7 @@ def decoding_settings(
     tables = {"decoding": config.decoding.model_dump(exclude_none=True)}
     if num_best != "own":
         tables["decoding"]["num_best"] = 1
-    for override in overrides:
-        apply_override(tables, override)
+    tables = overridden(tables, overrides)
     given = {name: value for name, value in options.items() if value is not None}
     places = {f"decoding.{name}": f"--{name.replace('_', '-')}" for name in given}
     for override in overrides:
