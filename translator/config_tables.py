@@ -31,14 +31,14 @@ def with_row(table: Table, row: Table, overrides: Sequence[str] = ()) -> Table:
     Each architecture has its own [model], [encoder] and [decoder]: of the config and the row, only those of the architecture
     that the overrides or else the row chooses are used.
     """
-    own = architecture_of(table)
-    chosen = architecture_of(row, own)
-    used = overridden(table={}, overrides=[text for text in overrides if _key(text) == ARCHITECTURE])
-    wanted = architecture_of(used, chosen)
+    of_config = architecture_of(table)
+    of_row = architecture_of(row, of_config)
+    given = overridden({}, [override for override in overrides if _key(override) == ARCHITECTURE])
+    used = architecture_of(given, of_row)
     changes = {key: value for key, value in row.items() if key != "pairs"}
     return _merged(
-        table if own == wanted else _without_architecture(table),
-        changes if chosen == wanted else _without_architecture(changes),
+        table if of_config == used else _without_architecture(table),
+        changes if of_row == used else _without_architecture(changes),
     )
 
 
