@@ -65,12 +65,12 @@ def test_a_row_by_pairs_may_choose_another_architecture_and_set_replaces_it() ->
     assert architectures("model.architecture=transformer", "model.dim=64") == ["transformer"] * 3
     assert architectures("model.architecture=recurrent", "model.embedding_dim=64") == ["recurrent"] * 3
     transformer = load_config(FOLDER / "auto.toml", ["model.architecture=transformer"]).for_pairs(10)
-    assert transformer.encoder == load_config(FOLDER / "auto.toml").for_pairs(4000).encoder
+    assert transformer.encoder == load_config(FOLDER / "auto.toml").for_pairs(20_000).encoder
 
 
 def test_set_need_only_suit_the_row_that_is_used() -> None:
     config = load_config(FOLDER / "auto.toml", ["model.dim=64"])
-    assert config.for_pairs(5000).model.model_dump()["dim"] == 64
+    assert config.for_pairs(29_000).model.model_dump()["dim"] == 64
     message = (
         "--set model.dim: unknown option (the architecture is 'recurrent', which this config "
         "chooses from 0 training pairs on); for these settings, add --set model.architecture=transformer"

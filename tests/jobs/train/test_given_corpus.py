@@ -89,9 +89,9 @@ def test_the_settings_of_auto_are_chosen_printed_stored_and_kept_on_resume(tmp_p
     notices: list[str] = []
     prepared = prepare(config, tmp_path / "run", overwrite=False, notify=notices.append)
     (chosen,) = [notice for notice in notices if notice.startswith("settings for 160 training pairs: ")]
-    assert "training.epochs = 200" in chosen
+    assert "training.epochs = 150" in chosen
     stored = prepared.run.config()
-    assert (stored.training.epochs, stored.tokenizer.vocab_size, stored.architecture) == (200, 1000, "recurrent")
+    assert (stored.training.epochs, stored.tokenizer.vocab_size, stored.architecture) == (150, 1000, "recurrent")
     assert "model.embedding_dim = 16" not in chosen  # it does not depend on the number of pairs
     assert stored.model.model_dump()["embedding_dim"] == 16
     again = prepare(config, tmp_path / "run", overwrite=False, notify=notices.append)
