@@ -13,6 +13,7 @@ from translator.config import (
     dump_config,
     flatten,
     load_config,
+    override_config,
     read_saved_config,
     run_name,
 )
@@ -72,8 +73,8 @@ def test_set_need_only_suit_the_row_that_is_used() -> None:
     config = load_config(FOLDER / "auto.toml", ["model.dim=64"])
     assert config.for_pairs(29_000).model.model_dump()["dim"] == 64
     message = (
-        "--set model.dim: unknown option (the architecture is 'recurrent', which this config "
-        "chooses from 0 training pairs on); for these settings, add --set model.architecture=transformer"
+        "--set model.dim: unknown option (the config selects the architecture 'recurrent' for a corpus of this size); "
+        "to use 'transformer' instead, add --set model.architecture=transformer"
     )
     with pytest.raises(UsageError, match=re.escape(message)):
         config.for_pairs(10)
@@ -93,6 +94,8 @@ def test_steps_and_epochs_are_alternatives() -> None:
     assert (by_epochs.epochs, by_epochs.with_steps_of(7).steps) == (3, 21)
     by_steps = load_config(FOLDER / "auto.toml", ["training.steps=5"]).training
     assert (by_steps.epochs, by_steps.with_steps_of(7).steps) == (None, 5)
+    saved = override_config(load_config(DEMO, ["training.epochs=3"]), ["training.steps=5"]).training
+    assert (saved.epochs, saved.with_steps_of(7).steps) == (None, 5)
 
 
 @pytest.mark.parametrize(

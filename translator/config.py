@@ -7,9 +7,7 @@ A config is a TOML file with the tables [corpus], [tokenizer], [model], [encoder
 import hashlib
 import re
 import tomllib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,9 +64,7 @@ class Config(Settings):
     def by_pairs(self) -> list[tuple[int, dict[str, Any]]]:
         """The rows of `by_pairs`: numbers of pairs with the settings that are not the same in all rows."""
         rows = [(pairs, flatten(config)) for pairs, config in self._by_pairs if isinstance(config, Config)]
-        values = defaultdict[str, set[str]](set)
-        for key in chain.from_iterable(row for _, row in rows):
-            values[key] = {str(row.get(key)) for _, row in rows}
+        values = {key: {str(other.get(key)) for _, other in rows} for _, row in rows for key in row}
         return [(pairs, {key: row[key] for key in row if len(values[key]) > 1}) for pairs, row in rows]
 
     def without_defaults(self) -> dict[str, Any]:
@@ -147,12 +143,12 @@ def _by_rows(table: Table, rows: Sequence[Table], origin: Origin) -> Config:
 
 
 def _of_row(error: UsageError, table: Table, row: Table) -> UsageError:
-    """Return the error of an override that does not suit the architecture of a row, with the way out."""
+    """Return the error of an override in a row; if the row changes the architecture, say so and how to avoid it."""
     own, architecture = architecture_of(table), architecture_of(row, architecture_of(table))
     if own == architecture:
         return error
-    reason = f"the architecture is {architecture!r}, which this config chooses from {row['pairs']:,} training pairs on"
-    return UsageError(error.place, f"{error.problem} ({reason})", f"for these settings, add --set {ARCHITECTURE}={own}")
+    problem = f"{error.problem} (the config selects the architecture {architecture!r} for a corpus of this size)"
+    return UsageError(error.place, problem, f"to use {own!r} instead, add --set {ARCHITECTURE}={own}")
 
 
 def _require_folder(path: Path, corpus: Table, overrides: Sequence[str]) -> None:

@@ -309,7 +309,7 @@ def test_an_epoch_of_sampled_updates_has_every_pair_once(pool_sentences: int) ->
         numbers_of_all += numbers.tolist()
         (batch,) = updates.share(2, position, 1).batches
         best, _ = plain.target.padded(numbers)
-        # Doubling only adds repetitions. A micro-batch has an order of its own.
+        # Doubling only repeats tokens, and `share` reorders the sentences of an update.
         assert sorted(map(distinct, batch.target_BT)) == sorted(map(distinct, best))
     assert sorted(numbers_of_all) == list(range(plain.num_pairs))
 

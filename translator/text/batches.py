@@ -159,7 +159,7 @@ def even_parts(sentences: NDArray[np.int64], num_tokens: NDArray[np.int64], part
     parts, total = min(parts, len(sentences)), np.cumsum(num_tokens)
     # The part in which the last token of a sentence lies, if all tokens are cut into equal parts.
     part = (total - 1) * parts // total[-1]
-    # Where parts 1, 2, ... start. The start of part n has n sentences or more before it, so that no part is empty.
+    # Starts of parts 1, 2, ...: at least n sentences precede part n, and enough remain for the parts after it.
     later = np.arange(1, parts)
     extra = np.clip(np.searchsorted(part, later) - later, 0, len(sentences) - parts)
     return np.split(sentences, np.maximum.accumulate(extra) + later)

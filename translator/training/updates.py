@@ -25,12 +25,12 @@ class Share(NamedTuple):
 
 
 class _SampledBlock(NamedTuple):
-    """Consecutive updates whose sentences have been segmented at random and exchanged so that each has similar lengths."""
+    """Consecutive updates with random segmentations. Their sentences are sorted by the new lengths to reduce padding."""
 
     epoch: int
-    number: int
-    sentences: NDArray[np.int64]  # of the corpus
-    pairs: EncodedPairs  # their segmentations
+    number: int  # of the block in the epoch
+    sentences: NDArray[np.int64]  # numbers of the training pairs
+    pairs: EncodedPairs  # the same pairs in random segmentations
     updates: list[NDArray[np.int64]]  # indices into the pairs
 
 
@@ -131,7 +131,7 @@ class CorpusUpdates:
     def _sample_block(
         self, sampler: SubwordSampler, epoch: int, number: int, updates: list[NDArray[np.int64]]
     ) -> _SampledBlock:
-        """Segment the sentences of these updates and divide them into as many updates, now sorted by their new lengths."""
+        """Segment the sentences of these updates, sort them by their new lengths and divide them into as many updates."""
         sentences = np.concatenate(updates)
         pairs = sampler.sample(self.pairs, sentences, epoch)
         source, target = (side.lengths(np.arange(len(sentences))) for side in pairs)
